@@ -11,6 +11,7 @@ import numpy as np
 from recommendations.errors import UnreadableModel
 from recommendations.offer import MemoKey, Offer
 from recommendations.offer.arrays import BLOCK, Floats
+from recommendations.tallies.outcome_bets import OutcomeBet
 from recommendations.tallies.selections import RecentSelection
 from recommendations.tallies.trends import NO_TRENDS, Trends
 
@@ -34,7 +35,7 @@ class BettingProfile:
     frequent values in the user's coupons, the most frequent first.
 
     `counts` and `weights`: attribute -> value -> number of selections, and that number with a half-life of 30 days.
-    `recent`: the latest selections, the newest last.
+    `recent`: the latest selections, the newest last; `bets`: those that name an outcome of a market, weighted alike.
     """
 
     country: str = ""
@@ -44,6 +45,7 @@ class BettingProfile:
     counts: Tally = field(default_factory=dict)
     weights: Tally = field(default_factory=dict)
     recent: Sequence[RecentSelection] = ()
+    bets: Sequence[OutcomeBet] = ()
 
 
 NOBODY = BettingProfile()

@@ -5,18 +5,20 @@ Scoring the outcomes of an event one by one takes longer than the rest of its ch
 
 import threading
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from itertools import repeat
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from recommendations.offer.arrays import Codes, Floats, Places
+from recommendations.tallies.outcome_bets import NO_BAND, OutcomeBet
 from recommendations.tallies.outcome_keys import OUTCOME_ATTRIBUTES, key_of_odds_band, keys_of_outcome, line_band
 from recommendations.tallies.selections import BAND_BOUNDS
 from recommendations.tallies.trends import Trends
 from recommendations.validation.fields import SEPARATOR
 
 from .base import BettingProfile
+from .numbered_bets import UNKNOWN, NumberedBets
 from .outcome_choice import casino_outcomes, lifts_of
 
 Named = Sequence[tuple[str, str, str]]  # market, line and outcome by number; grows only
@@ -33,7 +35,8 @@ _ROOM = 2  # times what is needed, so that arrays don't grow with each new outco
 
 class OutcomeIndex:
     """The outcomes that were asked for, each in a sport: its entry, and by entry the numbers of its keys, the values of
-    `OUTCOME_ATTRIBUTES`; the last is that of the sport's first odds band. Grows only. Thread-safe."""
+    `OUTCOME_ATTRIBUTES`; the last is that of the sport's first odds band. Entry 0, of key 0, is none. Grows only.
+    Thread-safe."""
 
     def __init__(self, named: Named) -> None:
         self._named = named
@@ -42,24 +45,39 @@ class OutcomeIndex:
         self._size = 1
         self.keys: Keys = np.zeros((len(OUTCOME_ATTRIBUTES), 1), np.intp)
         self.numbers: Mapping[str, dict[str, int]] = {attribute: {} for attribute in OUTCOME_ATTRIBUTES}
-        self.attributes, self.values = [""], [""]  # by number of the key; 0 is none
-        self.nbytes = 0
+        self.attributes, self.values = [""] * UNKNOWN, [""] * UNKNOWN  # by number of the key
+        self._bets, self._version = NumberedBets(self.numbers), 0
+        self._nbytes = 0
+
+    @property
+    def nbytes(self) -> int:
+        return self._nbytes + self._bets.nbytes
 
     def keys_of(self, events: Events, numbers: Codes, bands: Places) -> Keys:
-        """The keys of n outcomes of several events, at odds of these bands, in a new array, shape (4, n)."""
-        entries = self._find(events, numbers)
-        if not entries.all():
-            with self._lock:
-                for sport, own in _by_event(events, numbers):
-                    self._add(sport, own)
-                entries_nbytes = sum(each.nbytes for each in self._entries.values())
-                self.nbytes = entries_nbytes + self.keys.nbytes + len(self.values) * _BYTES_OF_KEY
-            entries = self._find(events, numbers)
+        """The keys of n outcomes of several events, at odds of these bands, in a new array, shape (4, n); key 0 for
+        those of an outcome that was never added."""
+        entries = self._find(events, numbers)  # first: `keys` has those that were found
         keys: Keys = self.keys.take(entries, axis=1)
         keys[-1] += bands
         return keys
 
+    def add(self, events: Events, numbers: Codes) -> None:
+        with self._lock:
+            for sport, own in _by_event(events, numbers):
+                self._add(sport, own)
+            entries_nbytes = sum(each.nbytes for each in self._entries.values())
+            self._nbytes = entries_nbytes + self.keys.nbytes + len(self.values) * _BYTES_OF_KEY
+            self._version += 1
+
+    def weights_of(self, bets: Sequence[OutcomeBet]) -> Floats:
+        """The sum of the weights of the bets on each key, by its number, shape (number of keys,)."""
+        version = self._version  # first: other threads add keys
+        return self._bets.weights_of(bets, version=version, size=len(self.values))
+
     def _find(self, events: Events, numbers: Codes) -> Codes:
+        sport = events[0][0]
+        if all(each == sport for each, _ in events):
+            return self._entries_of(sport).take(numbers)
         return np.concatenate([self._entries_of(sport).take(own) for sport, own in _by_event(events, numbers)])
 
     def _entries_of(self, sport: str) -> Codes:
@@ -75,12 +93,13 @@ class OutcomeIndex:
         entries = self._entries[sport]
         missing = [number for number in dict.fromkeys(numbers.tolist()) if not entries[number]]
         self.keys = _with_room(self.keys, self._size + len(missing))
-        bands = [self._number(OUTCOME_ATTRIBUTES[-1], key_of_odds_band(sport, band)) for band in range(_BANDS)]
+        # those of a sport's bands, and the one before them for none, are added together
+        bands = [self._number(OUTCOME_ATTRIBUTES[-1], key_of_odds_band(sport, band)) for band in range(NO_BAND, _BANDS)]
         for number in missing:
             market, line, name = self._named[number]
             values = keys_of_outcome(sport, market, line_band(line), name)
             keys = [self._number(*each) for each in zip(OUTCOME_ATTRIBUTES, values, strict=False)]
-            self.keys[:, self._size] = [*keys, bands[0]]  # those of bands were added together
+            self.keys[:, self._size] = [*keys, bands[-NO_BAND]]
             entries[number] = self._size  # the last: without lock, it tells that all else is there
             self._size += 1
 
@@ -101,37 +120,43 @@ class KeyWeights:
     def __init__(self, trends: Trends, index: OutcomeIndex) -> None:
         self._trends, self.index = trends, index
         self._lock = threading.Lock()
-        self._weights: Floats = np.ones((2, 1))  # popularity, share
+        self._weights: Floats = np.ones((2, UNKNOWN))  # popularity, share
+        self._weights[0, 0] = np.nan
 
-    def popularity(self, keys: Keys) -> Floats:
-        """The sum over the keys of each of n outcomes, shape (n,), of keys of the shape (4, n)."""
+    def popularity(self, events: Events, numbers: Codes, bands: Places) -> tuple[Keys, Floats]:
+        """The keys of n outcomes, see `OutcomeIndex.keys_of`, and of each the sum over its keys, in a new array, shape
+        (n,)."""
+        keys = self.index.keys_of(events, numbers, bands)
         if self._weights.shape[-1] > len(self.index.values):
             popularity = _sums(self._weights[0], keys)
-            if not np.isnan(popularity.sum()):  # of finite numbers, unless one is missing
-                return popularity
+            if isfinite(np.add.reduce(popularity)):  # unless one is missing
+                return keys, popularity
+        if not keys[0].all():
+            self.index.add(events, numbers)
+            keys = self.index.keys_of(events, numbers, bands)
         self._compute(keys)
-        return _sums(self._weights[0], keys)
+        return keys, _sums(self._weights[0], keys)
 
     def lifts(self, profile: BettingProfile) -> Floats:
         """The user's lifts by number of the key, 0 for one that the user did not bet on."""
-        own, weights = list[int](), list[float]()
-        for attribute, numbers in self.index.numbers.items():
-            of_values = profile.weights.get(attribute, {})
-            own += map(numbers.get, of_values, repeat(0))
-            weights += of_values.values()
-        lifts: Floats = np.zeros(len(self.index.values))  # only now: another thread may just have added some
-        if own:
-            lifts[own] = lifts_of(np.array(weights), self._shares(own))
-            lifts[0] = 0.0  # of what is not in the index
+        weights = self.index.weights_of(profile.bets)
+        [own] = weights.nonzero()
+        lifts = np.zeros(weights.size)
+        lifts[own] = lifts_of(weights.take(own), self._shares(own))
+        lifts[:UNKNOWN] = 0.0
         return lifts
 
-    def _shares(self, keys: list[int]) -> Floats:
-        if self._weights.shape[-1] <= len(self.index.values) or np.isnan(self._weights[1].take(keys).sum()):
-            self._compute(keys)
-        shares: Floats = self._weights[1].take(keys)
+    def _shares(self, keys: Places) -> Floats:
+        shares: Floats
+        if self._weights.shape[-1] > len(self.index.values):
+            shares = self._weights[1].take(keys)
+            if isfinite(np.add.reduce(shares)):  # unless one is missing
+                return shares
+        self._compute(keys)
+        shares = self._weights[1].take(keys)
         return shares
 
-    def _compute(self, keys: Keys | list[int]) -> None:
+    def _compute(self, keys: Keys) -> None:
         with self._lock:
             weights = _with_room(self._weights, len(self.index.values) + 1, np.nan)
             asked = np.unique(keys)
@@ -179,16 +204,13 @@ class NumberedTaste:
 
     def __init__(self, profile: BettingProfile, weights: KeyWeights) -> None:
         self._profile, self._weights = profile, weights
-        self._has_bets = any(profile.weights.get(attribute) for attribute in OUTCOME_ATTRIBUTES)
         self._lifts: Floats = np.empty(0)
 
     def score(self, events: Events, numbers: Codes, odds: Thousandths) -> Floats:
         """As `score_outcomes` of the outcomes with these numbers, at these odds, of several events, shape (n,)."""
-        index = self._weights.index
-        keys = index.keys_of(events, numbers, _BOUNDS.searchsorted(odds, side="right"))
-        scores = self._weights.popularity(keys)
-        if self._has_bets:
-            if self._lifts.size < len(index.values):
+        keys, scores = self._weights.popularity(events, numbers, _BOUNDS.searchsorted(odds, side="right"))
+        if self._profile.bets:
+            if self._lifts.size < len(self._weights.index.values):
                 self._lifts = self._weights.lifts(self._profile)
             scores += _sums(self._lifts, keys)
         return scores

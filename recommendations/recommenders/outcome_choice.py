@@ -14,6 +14,7 @@ from math import log
 import numpy as np
 
 from recommendations.offer.arrays import Floats
+from recommendations.tallies.outcome_bets import weights_of_bets
 from recommendations.tallies.outcome_keys import (
     OFFERED_ATTRIBUTES,
     OUTCOME_ATTRIBUTES,
@@ -102,12 +103,13 @@ class CasinoOutcomes:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeTaste:
-    """What one user, and all of the casino, bet on in a sport. `lifts`: attribute -> value -> half of log(P(value |
-    user) / P(value | casino)), plus a constant, of the values that the user bet on. `bands`: the score of
-    each odds band."""
+    """What one user, and all of the casino, bet on in a sport. `weights`: attribute -> value -> the decayed number of
+    the user's bets; `lifts`: half of log(P(value | user) / P(value | casino)), plus a constant, of the values that the
+    user bet on. `bands`: the score of each odds band."""
 
     casino: CasinoOutcomes
     profile: BettingProfile
+    weights: Mapping[str, Mapping[str, float]]
     lifts: Mapping[str, Mapping[str, float]]
     bands: Floats
 
@@ -129,11 +131,11 @@ def lifts_of(weights: Floats, shares: Floats) -> Floats:
 
 
 def outcome_taste(profile: BettingProfile, trends: Trends, sport: str) -> OutcomeTaste:
-    """The taste of a user in a sport, from `profile.weights` and the casino's trends."""
-    casino = casino_outcomes(trends, sport)
-    lifts = {attribute: _lifts(casino, profile, attribute) for attribute in OUTCOME_ATTRIBUTES}
+    """The taste of a user in a sport, from `profile.bets` and the casino's trends."""
+    casino, weights = casino_outcomes(trends, sport), weights_of_bets(profile.bets)
+    lifts = {attribute: _lifts(casino, attribute, of_values) for attribute, of_values in weights.items()}
     own_bands = [lifts[_BAND].get(key_of_odds_band(sport, band), 0.0) for band in _BANDS] if lifts[_BAND] else 0.0
-    return OutcomeTaste(casino, profile, lifts, casino.bands + own_bands)
+    return OutcomeTaste(casino, profile, weights, lifts, casino.bands + own_bands)
 
 
 def score_outcomes(taste: OutcomeTaste, offered: OfferedOutcomes) -> Floats:
@@ -161,9 +163,9 @@ def _bounded(number: float) -> float:
     return min(max(number, 0.0), _MAX_NUMBER)
 
 
-def _lifts(casino: CasinoOutcomes, profile: BettingProfile, attribute: str) -> dict[str, float]:
+def _lifts(casino: CasinoOutcomes, attribute: str, weights: Mapping[str, float]) -> dict[str, float]:
     prefix = casino.sport + SEPARATOR
-    own = {value: each for value, each in profile.weights.get(attribute, {}).items() if value.startswith(prefix)}
+    own = {value: each for value, each in weights.items() if value.startswith(prefix)}
     shares = np.array([casino.share(attribute, value) for value in own])
     return dict(zip(own, lifts_of(np.array([*own.values()]), shares).tolist(), strict=True))
 
@@ -176,7 +178,7 @@ def _last_bets(taste: OutcomeTaste, market: str) -> str:
 
 def _usual_odds(taste: OutcomeTaste, odd: float) -> str:
     """Of a user most of whose bets in the sport were in the odd's band."""
-    weights, sport = taste.profile.weights.get(_BAND, {}), taste.casino.sport
+    weights, sport = taste.weights[_BAND], taste.casino.sport
     own = [weights.get(key_of_odds_band(sport, band), 0.0) for band in _BANDS]
     band = int(np.searchsorted(_BOUNDS, odd, side="right"))
     return f"You mostly take odds {_range_of(band)}" if own[band] > max(sum(own), _LEAST_WEIGHT) / 2 else ""

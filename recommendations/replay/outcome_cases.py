@@ -153,10 +153,10 @@ class OutcomeReplay:
         odds = np.array([*open_outcomes.values()])
         for tally in self._tallies.values():
             tally.now = coupon.timestamp
-        weights = self.state.tallies[coupon.user_id].weights_at(coupon.timestamp)
+        bets = self.state.tallies[coupon.user_id].bets_at(coupon.timestamp)
         return OutcomeInput(
             OfferedOutcomes(self.history.events.sport[place], markets, lines, names, odds),
-            BettingProfile(weights=weights),
+            BettingProfile(bets=bets),
             Trends(weights=self._tallies),
         )
 

@@ -85,6 +85,7 @@ class ServingInputs:
             top_values={name: tallies.top(name, 2) for name in ATTRIBUTES},
             counts=tallies.counts,
             weights=tallies.weights_at(request.hour),
+            bets=tallies.bets_at(request.hour),
         )
 
     def _favorite_pairs(self, user_id: int, request: RecommendationRequest) -> tuple[str, ...]:

@@ -253,12 +253,12 @@ def _build_user_context(
 def parts_of_tallies(tallies: Tallies, request: RecommendationRequest, casino_context: CasinoContext) -> dict[str, Any]:
     """The fields of a betting profile that are sums of tallies; empty where nothing needs them."""
     has_tallies, has_top_values = ProfilePart.TALLIES in request.needs, ProfilePart.TOP_VALUES in request.needs
-    # the choice of an outcome needs them, with any recommender
-    has_weights = has_tallies or casino_context.prices is not None
     return {
         "top_values": {name: tallies.top(name, 2) for name in ATTRIBUTES} if has_top_values else {},
         "counts": tallies.counts if has_tallies else {},
-        "weights": tallies.weights_at(request.hour) if has_weights else {},
+        "weights": tallies.weights_at(request.hour) if has_tallies else {},
+        # the choice of an outcome needs them, with any recommender
+        "bets": () if casino_context.prices is None else tallies.bets_at(request.hour),
     }
 
 

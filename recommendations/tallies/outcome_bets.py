@@ -1,6 +1,6 @@
 """A user's recent bets on outcomes of markets, as the user's tallies pack them: three numbers beside a selection."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 
 import msgspec
@@ -11,12 +11,21 @@ from .selections import RecentSelection, TallySelection
 _MARKET_OF = attrgetter("market")
 _NOT_SAID = (0, 0, 0)
 WIDTH = 3  # market, line band, outcome: 0 if not said, else 1 + the index in the list of words
+NO_BAND = -1  # of a void selection
+
+Texts = tuple[str, str, str, str]  # sport, market, line or its band, outcome
+# A bet on an outcome: its decayed weight, what it is on, and the odds band or `NO_BAND`. No class: a request makes one
+# of each of the user's bets.
+OutcomeBet = tuple[float, Texts, int]
+
+
+def names_outcome(selections: Iterable[TallySelection]) -> bool:
+    """Whether one of the selections may name an outcome."""
+    return any(map(_MARKET_OF, selections))
 
 
 def numbers_of_bets(selections: Sequence[TallySelection], places: dict[str, int]) -> list[int]:
     """`WIDTH` numbers for each selection; none if no selection names an outcome. New words are appended to `places`."""
-    if not any(map(_MARKET_OF, selections)):
-        return []
     numbers: list[int] = []
     place_of = places.setdefault
     for each in selections:
@@ -30,6 +39,15 @@ def numbers_of_bets(selections: Sequence[TallySelection], places: dict[str, int]
     return numbers if any(numbers) else []
 
 
+def texts_of_bets(numbers: Sequence[int], sports: Sequence[int], words: Sequence[str]) -> list[Texts | None]:
+    """What these numbers say of the selections of these sports; None of one that names no outcome."""
+    texts = ["", *words]
+    return [
+        (words[sport], texts[market], texts[band], texts[outcome]) if market else None
+        for sport, market, band, outcome in zip(sports, *(numbers[n::WIDTH] for n in range(WIDTH)), strict=True)
+    ]
+
+
 def with_bets(recent: Iterable[RecentSelection], numbers: list[int], words: Sequence[str]) -> list[RecentSelection]:
     """The selections with what these numbers say of them."""
     texts = ["", *words]
@@ -41,25 +59,11 @@ def with_bets(recent: Iterable[RecentSelection], numbers: list[int], words: Sequ
     ]
 
 
-def weights_of_bets(
-    weights: Sequence[float], sports: Sequence[int], odds_bands: Sequence[int], numbers: list[int], words: Sequence[str]
-) -> dict[str, dict[str, float]]:
-    """`OUTCOME_ATTRIBUTES` -> value -> the sum of the weights of the selections that name it. Of each selection its
-    weight, the index of its sport, its odds band (below 0: none), and `WIDTH` numbers."""
-    on_markets: dict[str, float] = {}
-    on_lines: dict[str, float] = {}
-    on_outcomes: dict[str, float] = {}
-    on_odds: dict[str, float] = {}
-    texts, columns = ["", *words], [numbers[place::WIDTH] for place in range(WIDTH)]
-    for weight, sport, odds_band, market, band, outcome in zip(weights, sports, odds_bands, *columns, strict=True):
-        if not market:
-            continue
-        market_key, line_key, outcome_key, odds_key = keys_of_bet(
-            words[sport], texts[market], texts[band], texts[outcome], odds_band
-        )
-        on_markets[market_key] = on_markets.get(market_key, 0.0) + weight
-        on_lines[line_key] = on_lines.get(line_key, 0.0) + weight
-        on_outcomes[outcome_key] = on_outcomes.get(outcome_key, 0.0) + weight
-        if odds_band >= 0:
-            on_odds[odds_key] = on_odds.get(odds_key, 0.0) + weight
-    return dict(zip(OUTCOME_ATTRIBUTES, (on_markets, on_lines, on_outcomes, on_odds), strict=True))
+def weights_of_bets(bets: Iterable[OutcomeBet]) -> Mapping[str, Mapping[str, float]]:
+    """`OUTCOME_ATTRIBUTES` -> value -> the sum of the weights of the bets on it."""
+    sums: dict[str, dict[str, float]] = {attribute: {} for attribute in OUTCOME_ATTRIBUTES}
+    for weight, (sport, market, line, outcome), odds_band in bets:
+        keys = keys_of_bet(sport, market, line_band(line), outcome, odds_band)
+        for of_values, key in zip(sums.values(), keys if odds_band >= 0 else keys[:-1], strict=False):
+            of_values[key] = of_values.get(key, 0.0) + weight
+    return sums

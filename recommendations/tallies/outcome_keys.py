@@ -34,5 +34,5 @@ def key_of_odds_band(sport: str, band: int) -> str:
 
 @lru_cache(16_384)
 def keys_of_bet(sport: str, market: str, band: str, outcome: str, odds_band: int) -> tuple[str, str, str, str]:
-    """The values of all `OUTCOME_ATTRIBUTES`. Cached, a user's many bets take a third of the time."""
+    """The values of all `OUTCOME_ATTRIBUTES`. Cached, a replay's many bets take a third of the time."""
     return *keys_of_outcome(sport, market, band, outcome), key_of_odds_band(sport, odds_band)

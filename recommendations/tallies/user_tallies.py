@@ -21,8 +21,8 @@ from recommendations.offer import ATTRIBUTES
 from recommendations.validation.fields import SEPARATOR
 from recommendations.validation.identity import Match, keys_of_bet, league_key, match_of
 
+from .outcome_bets import NO_BAND, OutcomeBet, Texts, names_outcome, numbers_of_bets, texts_of_bets, with_bets
 from .outcome_bets import WIDTH as BET_WIDTH
-from .outcome_bets import numbers_of_bets, weights_of_bets, with_bets
 from .selections import BAND_BOUNDS, RecentSelection, TallyCoupon, TallySelection, weight_at
 
 RECENT_SELECTIONS = 300
@@ -37,7 +37,6 @@ _MAX_VALUES_IN_MEMORY, _MAX_EVENTS_IN_MEMORY = 20 * MAX_VALUES, 20 * MAX_OPEN_EV
 _FORMAT_OF_NAMES, _FORMAT, _FORMAT_WITH_BETS = 1, 2, 3
 _WIDTH = 7  # numbers per selection: event id or 0, five indices into the list of words, thousandths of the odd
 _ZERO = (0, 0.0)
-_NO_BAND = -1  # of a void selection
 _NOTHING = frozenset({"", SEPARATOR})  # the ends of words for what is unknown: empty text, and keys without a name
 
 # Bounds of stored tallies, which others than this service may write into a casino's database.
@@ -131,9 +130,11 @@ class Tallies:
         self._packed = packed
         self._selections = sum(len(coupon.selections) for coupon in packed.coupons) // _WIDTH
         self._places: dict[str, int] | None = None  # word -> its index in the list
+        self._unpacked_bets: dict[int, Sequence[TallySelection]] = {}  # key of a coupon added here -> its selections
         self._counts: dict[str, dict[str, int]] | None = None
 
     def encode(self) -> bytes:
+        self._pack_bets()
         self._packed.format = _FORMAT_WITH_BETS if self._packed.bets else _FORMAT
         return _ENCODER.encode(self._packed)
 
@@ -169,6 +170,7 @@ class Tallies:
         self._drop_unused_words()
 
     def _drop_unused_words(self) -> None:
+        self._pack_bets()
         packed = self._packed
         used = {place for match in packed.older_matches for place in match}.union(*packed.older[:-1])
         for coupon in packed.coupons:
@@ -210,8 +212,8 @@ class Tallies:
                 insort(recent, added)
             else:
                 recent.append(added)
-            if bets := numbers_of_bets(coupon.selections, self._places):
-                self._packed.bets[coupon.key] = bets
+            if names_outcome(coupon.selections):  # a request reads them as they are
+                self._unpacked_bets[coupon.key] = coupon.selections
             self._selections += len(coupon.selections)
             self._packed.older_events.update(coupon.unread_events)
         self._packed.words = list(self._places)
@@ -221,6 +223,7 @@ class Tallies:
     def _age_out(self) -> None:
         """Move selections that are no longer recent to the sums, and drop coupons that have neither a recent selection
         nor a recent stake."""
+        self._pack_bets()
         coupons, dropped = self._packed.coupons, 0
         surplus = self._selections - RECENT_SELECTIONS
         for coupon in coupons if surplus > 0 else ():
@@ -235,6 +238,18 @@ class Tallies:
             dropped += 1
         del coupons[:dropped]
 
+    def _pack_bets(self) -> None:
+        """Those of the coupons that were added, as numbers."""
+        if not self._unpacked_bets:
+            return
+        if self._places is None:
+            self._places = {word: place for place, word in enumerate(self._packed.words)}
+        for key, selections in self._unpacked_bets.items():
+            if bets := numbers_of_bets(selections, self._places):
+                self._packed.bets[key] = bets
+        self._unpacked_bets = {}
+        self._packed.words = list(self._places)
+
     def _drop_bets(self, key: int, selections: int) -> None:
         """Those of a coupon's first selections. They are not summed: recent ones are enough to choose outcomes by."""
         numbers = self._packed.bets.get(key, [])
@@ -248,7 +263,7 @@ class Tallies:
             for key in column:
                 count, total = sums.get(key, _ZERO)
                 sums[key] = count + 1, total + weight
-        packed.older[-1].pop(_NO_BAND, None)
+        packed.older[-1].pop(NO_BAND, None)
         for event_id, _, _, _, home, away, _ in _by_selection(numbers):
             if event_id:
                 packed.older_events.add(event_id)
@@ -267,8 +282,7 @@ class Tallies:
         return self._counts
 
     def weights_at(self, now: float) -> dict[str, dict[str, float]]:
-        """Attribute -> value -> the decayed number of selections: one made at `now` (Unix seconds) counts 1. With
-        `OUTCOME_ATTRIBUTES`, of recent selections, if any of them names an outcome."""
+        """Attribute -> value -> the decayed number of selections: one made at `now` (Unix seconds) counts 1."""
         coupons, decay = self._packed.coupons, 1.0 / weight_at(now)
         weighted = [(decay * weight_at(coupon.timestamp), len(coupon.selections) // _WIDTH) for coupon in coupons]
         weights = [weight for weight, count in weighted for _ in range(count)]
@@ -277,14 +291,33 @@ class Tallies:
         for each, column in zip(sums, columns, strict=True):
             for key, weight in zip(column, weights, strict=True):
                 each[key] = each.get(key, 0.0) + weight
-        named = self._by_name(sums)
-        if self._packed.bets:
-            named |= weights_of_bets(weights, columns[0], columns[-1], self._bets(), self._packed.words)
-        return named
+        return self._by_name(sums)
+
+    def bets_at(self, now: float) -> list[OutcomeBet]:
+        """The recent selections that name an outcome of a market, weighted like `weights_at`."""
+        if not self._packed.bets and not self._unpacked_bets:
+            return []
+        decay, bets = 1.0 / weight_at(now), list[OutcomeBet]()
+        for coupon in self._packed.coupons:
+            if texts := self._texts_of_bets(coupon):
+                weight, bands = decay * weight_at(coupon.timestamp), _columns(coupon.selections)[-1]
+                bets += [(weight, each, band) for each, band in zip(texts, bands, strict=True) if each]
+        return bets
+
+    def _texts_of_bets(self, coupon: _RecentCoupon) -> list[Texts | None]:
+        """Of each recent selection of the coupon; empty if it names no outcome."""
+        if selections := self._unpacked_bets.get(coupon.key):
+            return [
+                (each.sport, each.market, each.line, each.outcome) if each.market and each.outcome else None
+                for each in selections
+            ]
+        numbers = self._packed.bets.get(coupon.key)
+        return texts_of_bets(numbers, coupon.selections[1::_WIDTH], self._packed.words) if numbers else []
 
     @property
     def recent(self) -> list[RecentSelection]:
         """The newest selections, at most `RECENT_SELECTIONS`, the newest last."""
+        self._pack_bets()
         words = self._packed.words
         recent = [
             RecentSelection(
@@ -374,7 +407,7 @@ class Tallies:
             unknown = {place for place, word in enumerate(words) if word[-1:] in _NOTHING}
             sums = [*({key: each[key] for key in each if key not in unknown} for each in sums[:-1]), sums[-1]]
         texts = [{words[key]: value for key, value in each.items()} for each in sums[:-1]]
-        bands = {str(key): value for key, value in sums[-1].items() if key != _NO_BAND}
+        bands = {str(key): value for key, value in sums[-1].items() if key != NO_BAND}
         return dict(zip(TALLIED, (*texts, bands), strict=True))
 
 
@@ -418,8 +451,8 @@ def _numbers_of(selections: Iterable[TallySelection], places: dict[str, int]) ->
 
 
 def _columns(numbers: list[int]) -> list[list[int]]:
-    """The selections' keys by attribute: indices into the list of words, and odds bands, or `_NO_BAND`."""
-    bands = [bisect_right(BAND_BOUNDS, odd / 1000) if odd else _NO_BAND for odd in numbers[_WIDTH - 1 :: _WIDTH]]
+    """The selections' keys by attribute: indices into the list of words, and odds bands, or `NO_BAND`."""
+    bands = [bisect_right(BAND_BOUNDS, odd / 1000) if odd else NO_BAND for odd in numbers[_WIDTH - 1 :: _WIDTH]]
     return [*(numbers[place::_WIDTH] for place in range(1, _WIDTH - 1)), bands]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from recommendations.models import Event
 from recommendations.offer import ATTRIBUTES, TEXTS
+from recommendations.tallies.outcome_bets import weights_of_bets
 from recommendations.tallies.user_tallies import Tallies
 
 from .factories import keys_of
@@ -91,9 +92,9 @@ def assert_bets_match(tallies: Tallies, recent: Any) -> None:
     for timestamp, each in recent:
         for attribute, value in bet_values(each).items():
             weights[attribute][value] += 2 ** ((timestamp - LANDMARK) / (30 * DAY))
-    counted = tallies.weights_at(LANDMARK)
+    counted = weights_of_bets(tallies.bets_at(LANDMARK))
     for attribute in ("market", "market_line", "market_outcome", "market_odds_band"):
-        assert counted.get(attribute, {}) == pytest.approx(weights[attribute], rel=1e-9)
+        assert counted[attribute] == pytest.approx(weights[attribute], rel=1e-9)
     told = [(each.market, each.line, each.outcome) for each in tallies.recent]
     expected = [bet_values(each) for _, each in recent]
     assert [bool(market) for market, _, _ in told] == [bool(each) for each in expected]

@@ -73,6 +73,14 @@ def tally_of(of_bets):
     return tally
 
 
+def bets_of(of_bets):
+    found = []
+    for (sport, line_id, outcome, band), weight in of_bets.items():
+        market, line, outcomes = NAMED[line_id]
+        found.append((weight, (sport, market, line, outcomes[outcome]), band))
+    return found
+
+
 @dataclass
 class Given:
     """Events in the order of their scores: the rows of each, its sport, whether it is in play, and the producers that
@@ -114,7 +122,7 @@ given_events = st.builds(
     rules,
     st.integers(1, 3),
     st.sampled_from([None, None, 1]),
-    bets.map(lambda own: BettingProfile(weights=tally_of(own))),
+    bets.map(lambda own: BettingProfile(bets=bets_of(own))),
     bets.map(lambda own: Trends(weights=tally_of(own))),
 )
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommendations.recommenders.base import BettingProfile
+from recommendations.recommenders.numbered_bets import UNKNOWN, NumberedBets
 from recommendations.recommenders.numbered_outcomes import NumberedTaste, key_weights
 from recommendations.recommenders.outcome_choice import OfferedOutcomes, outcome_taste, score_outcomes
 from recommendations.tallies.outcome_keys import OUTCOME_ATTRIBUTES, key_of_odds_band, keys_of_outcome, line_band
@@ -32,6 +33,10 @@ def tallies(sport, of_outcomes, bands):
     return found | {OUTCOME_ATTRIBUTES[-1]: {key_of_odds_band(sport, band): weight for band, weight in bands.items()}}
 
 
+def bets_of(sport, bets):
+    return [(weight, (sport, *NAMED[number]), band) for number, band, weight in bets]
+
+
 def joined(*of_sports):
     return {
         attribute: {key: each for one in of_sports for key, each in one[attribute].items()}
@@ -40,12 +45,13 @@ def joined(*of_sports):
 
 
 bands = st.dictionaries(st.integers(0, 10), st.floats(0, 100), max_size=4)
+bets = st.lists(st.tuples(st.integers(0, len(NAMED) - 1), st.integers(-1, 10), st.floats(0, 100)), max_size=6)
 
 
-@given(weights, bands, weights, bands, st.lists(requests, min_size=1, max_size=4), st.data())
-def test_numbered_outcomes_have_the_scores_of_outcomes_by_name(casino, casino_bands, own, own_bands, many, data):
+@given(weights, bands, bets, st.lists(requests, min_size=1, max_size=4), st.data())
+def test_numbered_outcomes_have_the_scores_of_outcomes_by_name(casino, casino_bands, own, many, data):
     trends = Trends(weights=joined(*(tallies(sport, casino, casino_bands) for sport in SPORTS)))
-    profile = BettingProfile(weights=joined(*(tallies(sport, own, own_bands) for sport in SPORTS[:2])))
+    profile = BettingProfile(bets=[each for sport in SPORTS[:2] for each in bets_of(sport, own)])
     taste = NumberedTaste(profile, key_weights(trends, NAMED, {}))
     for _ in range(2):
         sports = data.draw(st.lists(st.sampled_from(SPORTS), min_size=len(many), max_size=len(many)))
@@ -65,7 +71,7 @@ def of_event(profile, trends, sport, asked):
 def test_threads_that_ask_for_new_outcomes_at_once_get_the_same_scores():
     trends = Trends(weights=tallies("FOOTBALL", {0: 5.0, 7: 9.0}, {3: 4.0}))
     named = [(f"MARKET {number}", "", "OVER") for number in range(2_000)]
-    profile = BettingProfile(weights=tallies("FOOTBALL", {0: 3.0}, {3: 2.0}))
+    profile = BettingProfile(bets=bets_of("FOOTBALL", [(0, 3, 2.0), (0, 5, 1.0)]))
 
     def scores_of(weights, order):
         taste, found = NumberedTaste(profile, weights), {}
@@ -112,3 +118,20 @@ def test_new_trends_give_new_scores_of_the_same_outcomes():
         asked = [(number, 2_000) for number in range(len(NAMED))]
         expected = of_event(BettingProfile(), trends, "FOOTBALL", asked)
         np.testing.assert_allclose(taste.score([("FOOTBALL", len(NAMED))], numbers, odds), expected, rtol=1e-12)
+
+
+def test_bets_on_outcomes_that_are_asked_for_later_count_from_then_on():
+    trends, derived = Trends(weights=tallies("FOOTBALL", {0: 50.0, 7: 9.0}, {3: 4.0})), dict[str, Any]()
+    profile = BettingProfile(bets=bets_of("FOOTBALL", [(7, 4, 3.0), (7, -1, 1.0), (0, 2, 1.0)]))
+    for number in (0, 7):
+        taste = NumberedTaste(profile, key_weights(trends, NAMED, derived))
+        scores = taste.score([("FOOTBALL", 1)], np.array([number], np.int32), np.array([2_000], np.int32))
+        np.testing.assert_allclose(scores, of_event(profile, trends, "FOOTBALL", [(number, 2_000)]), rtol=1e-12)
+
+
+def test_what_was_bet_on_is_forgotten_before_it_fills_the_memory():
+    known = NumberedBets({attribute: {} for attribute in OUTCOME_ATTRIBUTES}, max_rows=100)
+    for number in range(20):
+        bets = [(1.0, ("FOOTBALL", "A", f"{number}.{each}", "OVER"), 3) for each in range(10)]
+        assert known.weights_of(bets, version=0, size=UNKNOWN).sum() == 40
+    assert 0 < known.nbytes <= 110 * 500

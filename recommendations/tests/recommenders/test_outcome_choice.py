@@ -37,12 +37,15 @@ def offered(*outcomes, sport=SPORT):
     return OfferedOutcomes(sport, markets, lines, names, np.array(odds, dtype=np.float64))
 
 
+def band_of(odd):
+    return int(np.searchsorted(BAND_BOUNDS, odd, side="right"))
+
+
 def tally_of(bets, attributes=OUTCOME_ATTRIBUTES, sport=SPORT):
     """Attribute -> value -> number, of a number of bets by (market, line, outcome, odd)."""
     tally: dict[str, dict[str, float]] = {attribute: {} for attribute in attributes}
     for (market, line, outcome, odd), number in bets.items():
-        band = int(np.searchsorted(BAND_BOUNDS, odd, side="right"))
-        keys = (*keys_of_outcome(sport, market, line_band(line), outcome), key_of_odds_band(sport, band))
+        keys = (*keys_of_outcome(sport, market, line_band(line), outcome), key_of_odds_band(sport, band_of(odd)))
         for attribute, key in zip(attributes, keys, strict=True):
             tally[attribute][key] = tally[attribute].get(key, 0.0) + number
     return tally
@@ -53,7 +56,7 @@ def trends_of(bets, offers=None, sport=SPORT):
 
 
 def user_of(bets, sport=SPORT):
-    return BettingProfile(weights=tally_of(bets, sport=sport))
+    return BettingProfile(bets=[(number, (sport, *outcome), band_of(odd)) for (*outcome, odd), number in bets.items()])
 
 
 def scores_of(outcomes, *, user=NOBODY, trends=NO_TRENDS):

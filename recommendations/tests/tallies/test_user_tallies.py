@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recommendations.errors import UnknownTalliesFormat
+from recommendations.tallies.outcome_bets import weights_of_bets
 from recommendations.tallies.selections import BAND_BOUNDS, TallyCoupon, TallySelection, weight_at
 from recommendations.tallies.user_tallies import MAX_BYTES, MAX_VALUES, RECENT_SELECTIONS, TALLIED, Tallies
 from recommendations.tests.factories import at, league, selection, team
@@ -204,7 +205,7 @@ def test_many_coupons_with_and_without_outcomes_in_any_order_give_the_reference_
 def test_tallies_without_outcomes_are_written_in_the_format_of_the_release_before():
     tallies = tallies_of_days("AB", "C")
     *before, bets = msgspec.msgpack.decode(tallies.encode(), strict=False)
-    assert (before[0], bets, "market" in tallies.weights_at(0.0)) == (2, {}, False)
+    assert (before[0], bets, tallies.bets_at(0.0)) == (2, {}, [])
 
 
 def test_earlier_releases_refuse_tallies_with_outcomes_and_so_count_them_from_the_coupons():
@@ -231,7 +232,9 @@ def test_a_user_of_ever_new_names_keeps_the_recent_outcomes():
         tallies = Tallies(tallies.encode_bounded())
     tallies.require_consistent()
     assert [each.line for each in tallies.recent[-3:]] == ["50", "50", "50"]
-    assert tallies.weights_at(at(0).timestamp())["market"] == {"FOOTBALL\x1fTOTALS": pytest.approx(300, rel=1e-3)}
+    assert weights_of_bets(tallies.bets_at(at(0).timestamp()))["market"] == {
+        "FOOTBALL\x1fTOTALS": pytest.approx(300, rel=1e-3)
+    }
 
 
 def packed_names(coupons, older=(), events=()):
