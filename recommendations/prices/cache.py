@@ -8,7 +8,7 @@ tell a price and, in the same transaction, that its feed is down.
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.conf import settings
 
@@ -45,8 +45,7 @@ class KeptPrices:
         self.nbytes = 0
 
 
-@dataclass(frozen=True, slots=True)
-class KnownPrices:
+class KnownPrices(NamedTuple):
     """A casino's kept prices at the begin of a request. Without a `version`, the request's query needs none of the
     price columns. Only if `is_usable`, the kept rows are those that the request's query would have read."""
 

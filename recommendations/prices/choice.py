@@ -18,6 +18,7 @@ from .price_rules import PriceRules
 from .refusals import Refusal
 
 _SCALE = 1_000.0
+_ALL = -1  # bits
 _NONE_FULL: frozenset[str] = frozenset()
 
 
@@ -78,12 +79,15 @@ class OutcomeChooser:
         self._scorer = scorer
         self._gate = Gate(rules, source.feeds or NO_FEEDS)
         self._seen: dict[int, _Seen] = {}
+        self._alive: tuple[Feeds | None, int] = (None, _ALL)
 
     @property
-    def alive(self) -> int | None:
-        """The bits of the producers that may be believed; None until a query has told them."""
+    def alive(self) -> int:
+        """The bits of the producers that may be believed: all, until a query has told them."""
         feeds = self._source.feeds
-        return None if feeds is None else feeds.alive(self._rules.feed_silence_seconds)
+        if feeds is not None and feeds is not self._alive[0]:
+            self._alive = feeds, feeds.alive(self._rules.feed_silence_seconds)
+        return self._alive[1]
 
     def refusal_of_feeds(self, offered_by: int) -> Refusal:
         """Why the prices of these producers, none of which may be believed, are refused: silence, if one is silent."""

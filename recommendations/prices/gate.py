@@ -101,7 +101,7 @@ class Gate:
 
     def _are_all_valid(self, bounds: Bounds, is_live: bool) -> bool:
         """Whether that is so for all lines within the bounds; False where it can't be told by them."""
-        return bool(self._earliest(is_live)[: bounds.producer + 1].max() <= bounds.oldest)
+        return bool(np.maximum.reduce(self._earliest(is_live)[: bounds.producer + 1]) <= bounds.oldest)
 
     def _earliest(self, is_live: bool) -> Floats:
         earliest = self._valid_from.get(is_live)

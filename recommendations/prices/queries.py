@@ -16,7 +16,9 @@ from .lines import LineRow, Lines
 # database's version, the ids of events whose prices changed since, null if none did, and the feeds.
 PRICE_COLUMNS = (
     "(SELECT version FROM price_version WHERE id = 1) AS price_version, "
-    f"price_changes_since(%(price_version)s) AS price_changes, {FEEDS} AS feeds"
+    # without a change, the function would take most of these columns' time
+    "(SELECT CASE WHEN version IS DISTINCT FROM %(price_version)s THEN price_changes_since(%(price_version)s) END "
+    f"FROM price_version WHERE id = 1) AS price_changes, {FEEDS} AS feeds"
 )
 COLUMN_COUNT = 3
 

@@ -228,7 +228,7 @@ def _rank(
         for number, each in enumerate(request.chain)
         if (user_context.personalisation or not each.is_personal) and each.applies(context)
     )
-    filters = request.filters
+    filters, chooser = request.filters, _chooser(request, context, casino_context)
     rules = Rules(
         now=context.now,
         limit=request.limit,
@@ -239,11 +239,12 @@ def _rank(
         held_matches=user_context.held_matches,
         min_odd=filters.min_odd,
         max_odd=filters.max_odd,
+        alive=0 if chooser is None else chooser.alive,
         needs_market=bool(filters.markets),
     )
     if request.selections:
         rules = with_selections(rules, context.offer, request.selections)
-    scores, chooser = request.chain[step].score(context), _chooser(request, context, casino_context)
+    scores = request.chain[step].score(context)
     search = Search(context.offer, scores, rules, chooser, names_closed_feeds=filters.explain)
     ranking = Ranking(request, context, step, search)
     return ranking if request.rival is None else _interleaved(ranking)
@@ -254,11 +255,8 @@ def _interleaved(ranking: Ranking) -> Ranking:
     context, search, request = ranking.context, ranking.search, ranking.request
     rival = first_applicable(request.rivals, context)
     rng = np.random.default_rng(request.seed(context.user_id, _STREAM_OF_COINS))
-    rules = search.rules
-    if search.chooser is not None:  # each event counts as having a price until the search asks for it
-        alive = search.chooser.alive
-        rules = replace(rules, alive=-1 if alive is None else alive)
-    drafted = draft(context.offer, (search.scores, rival.score(context)), rules, lambda: rng.random() < 0.5)
+    # each event that a believed producer offers counts as having a price until the search asks for it
+    drafted = draft(context.offer, (search.scores, rival.score(context)), search.rules, lambda: rng.random() < 0.5)
     drafted_search = replace(search, scores=drafted.scores)
     return replace(ranking, search=drafted_search, teams=drafted.teams, rival=rival)
 

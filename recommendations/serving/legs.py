@@ -1,6 +1,5 @@
 """Stage two of a recommendation: events that the slip would take, each with the best outcome that may be bet on."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +12,7 @@ from . import slip
 
 MAX_LOOKED_AT = 256  # events; then the slip is shorter
 _GROWTH = 5
+_NONE = frozenset[str]()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,44 +71,42 @@ class Search:
 
     def _candidates(self, chooser: OutcomeChooser, at_most: int) -> list[int]:
         """The places that the slip would take if each event had a price, without those that have none."""
-        alive = chooser.alive
-        rules = replace(
-            self.rules, limit=at_most, alive=-1 if alive is None else alive, passed_over=self.passed_over.keys()
-        )
+        rules, alive = self.rules, chooser.alive
+        if self.passed_over or (rules.limit, rules.alive) != (at_most, alive):
+            rules = replace(rules, limit=at_most, alive=alive, passed_over=self.passed_over.keys())
         return slip.choose(self.offer, self.scores, rules)
 
     def _take(self, chooser: OutcomeChooser, places: Sequence[int]) -> Selections:
         """The first of these events that have an outcome; one without is passed over."""
         found, most = Selections(passed_over=self.passed_over), self.rules.options.max_per_market
-        markets = Counter(each.market for each in self.rules.in_slip if each.market)
+        markets = [each.market for each in self.rules.in_slip if each.market]
         for place in places:
             if len(found.places) == self.rules.limit:
                 break
             if self._has_markets(place):
-                full = (
-                    frozenset() if most is None else frozenset(name for name, each in markets.items() if each >= most)
-                )
-                leg = chooser.choose(int(self.offer.ids[place]), full=full)
+                full = _NONE if most is None else frozenset(name for name in markets if markets.count(name) >= most)
+                leg = chooser.choose(self.offer.ids.item(place), full=full)
                 if isinstance(leg, Refusal):
                     self.passed_over[place] = leg
                     continue
                 found.legs[place] = leg
-                markets[leg.outcome.market] += 1
+                markets.append(leg.outcome.market)
             found.places.append(place)
         return found
 
     def _pass_over_closed_feeds(self, chooser: OutcomeChooser) -> None:
         """Those of the events that the slip would take if all feeds were open."""
-        if self.offer.offered_by is None or (alive := chooser.alive) is None:
+        if self.offer.offered_by is None:
             return
+        alive = chooser.alive
         for place in slip.choose(self.offer, self.scores, replace(self.rules, alive=-1)):
             offered_by = int(self.offer.offered_by[place])
             if offered_by != OWN_ODD and not offered_by & alive:
                 self.passed_over.setdefault(place, chooser.refusal_of_feeds(offered_by))
 
     def _candidate(self, place: int) -> Candidate:
-        is_live = bool(self.offer.begins[place] <= self.rules.now)
-        return Candidate(int(self.offer.ids[place]), self.offer.sport[place], is_live)
+        is_live = self.offer.begins.item(place) <= self.rules.now
+        return Candidate(self.offer.ids.item(place), self.offer.sport[place], is_live)
 
     def _has_markets(self, place: int) -> bool:
-        return self.offer.offered_by is not None and bool(self.offer.offered_by[place] != OWN_ODD)
+        return self.offer.offered_by is not None and self.offer.offered_by.item(place) != OWN_ODD
