@@ -1,5 +1,6 @@
 """The prices of one event as arrays: its market lines, and the odds of their outcomes."""
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
@@ -19,11 +20,15 @@ LineArray = np.ndarray[Any, np.dtype[np.void]]
 # that can't be read; `as_of`: Unix seconds.
 LINE = np.dtype([("first", "<i4"), ("producer", "u1"), ("refusal", "u1"), ("outcomes", "<u2"), ("as_of", "<f8")])
 _BYTES_OF_ODD = 4
-_OPEN = int(Refusal.OPEN)
+_MOST_OUTCOMES = 65_535  # of a line that can be read
+# Looking up a member takes a while.
+_OPEN, _UNREADABLE, _CLOSED = int(Refusal.OPEN), int(Refusal.UNREADABLE), int(Refusal.CLOSED)
+_STATUSES = {status: int(refusal) for status, refusal in STATUSES.items()}
+_LINE = Struct("<iBBHd")  # `LINE`
 # After lines and odds: the number of lines, and `Bounds`.
 _TRAILER = Struct("<IdH")
 
-PackedPrices = bytes  # of `EventPrices.packed`
+PackedPrices = bytes  # one object takes a third less memory than two arrays
 
 
 class Bounds(NamedTuple):
@@ -48,14 +53,6 @@ class EventPrices:
     lines: LineArray
     odds: Odds
     bounds: Bounds = NO_BOUNDS
-
-    def packed(self) -> PackedPrices:
-        """One object takes a third less memory than two arrays."""
-        is_open = self.lines["refusal"] == _OPEN
-        odds = np.where(is_open.repeat(self.lines["outcomes"]), self.odds, -np.abs(self.odds))
-        oldest = self.lines["as_of"][is_open].min(initial=inf)
-        producer = self.lines["producer"][is_open].max(initial=0)
-        return self.lines.tobytes() + odds.tobytes() + _TRAILER.pack(len(self.lines), oldest, producer)
 
     def line_ends(self) -> Places:
         """Of each line, the place in `odds` after its last outcome, shape (m,)."""
@@ -92,24 +89,23 @@ def unpack(packed: PackedPrices) -> EventPrices:
     return EventPrices(prices.lines, np.where(is_open, prices.odds, np.abs(prices.odds)))
 
 
-NO_PRICES = EventPrices(np.empty(0, LINE), np.empty(0, np.int32))
-
-
-def event_prices(columns: PriceColumns, known: Lines) -> EventPrices:
+def packed_prices(columns: PriceColumns, known: Lines) -> PackedPrices:
     """The prices in these columns of rows. Of a line that is unknown, or has another number of outcomes than of odds,
     no outcome can be read."""
-    line_ids, producers, statuses, as_of, odds = columns
-    read: list[int] = []
-    of_lines: list[tuple[int, int, int]] = []  # first, refusal, outcomes
-    for line_id, status, own in zip(line_ids, statuses, odds, strict=True):
+    lines, odds, oldest, latest = list[bytes](), array("i"), inf, 0
+    for line_id, producer, status, as_of, own in zip(*columns, strict=True):
         first, length = known.get(line_id)
-        if not 0 < length == len(own):
-            of_lines.append((0, Refusal.UNREADABLE, 0))
+        if not 0 < length == len(own) <= _MOST_OUTCOMES:
+            lines.append(_LINE.pack(0, producer, _UNREADABLE, 0, as_of))
             continue
-        of_lines.append((first, STATUSES.get(status, Refusal.CLOSED), length))
-        read += own
-    lines = np.empty(len(of_lines), LINE)
-    lines["producer"], lines["as_of"] = producers, as_of
-    if of_lines:
-        lines["first"], lines["refusal"], lines["outcomes"] = zip(*of_lines, strict=True)
-    return EventPrices(lines, np.array(read, np.int32))
+        refusal = _STATUSES.get(status, _CLOSED)
+        lines.append(_LINE.pack(first, producer, refusal, length, as_of))
+        if refusal == _OPEN:
+            odds.extend(own)
+            oldest, latest = min(oldest, as_of), max(latest, producer)
+        else:
+            odds.extend([-abs(each) for each in own])
+    return b"".join(lines) + odds.tobytes() + _TRAILER.pack(len(lines), oldest, latest)
+
+
+NO_PRICES = packed_prices(([], [], [], [], []), Lines())

@@ -3,7 +3,7 @@
 import pytest
 
 from recommendations.prices.cache import FORGET_ALL, FORGET_PRICES, PriceCache
-from recommendations.prices.event_prices import PackedPrices, event_prices
+from recommendations.prices.event_prices import PackedPrices, packed_prices
 from recommendations.prices.lines import Lines
 from tenants.routing.context import use_casino
 
@@ -11,7 +11,7 @@ LINES = Lines([(1, "1X2", "", ["HOME", "AWAY"])])
 
 
 def priced(odd: int) -> PackedPrices:
-    return event_prices(([1], [0], ["open"], [0.0], [[odd, odd]]), LINES).packed()
+    return packed_prices(([1], [0], ["open"], [0.0], [[odd, odd]]), LINES)
 
 
 @pytest.fixture

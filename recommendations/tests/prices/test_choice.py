@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from recommendations.offer import OWN_ODD
 from recommendations.prices.choice import OutcomeChooser
-from recommendations.prices.event_prices import event_prices
+from recommendations.prices.event_prices import packed_prices
 from recommendations.prices.feeds import Feeds, Producer
 from recommendations.prices.lines import Lines
 from recommendations.recommenders.base import BettingProfile
@@ -49,7 +49,7 @@ class PricesOf:
     lines: Lines = LINES
 
     def of(self, event_ids):
-        return {event_id: event_prices(columns_of(self.rows[event_id]), LINES).packed() for event_id in event_ids}
+        return {event_id: packed_prices(columns_of(self.rows[event_id]), LINES) for event_id in event_ids}
 
 
 def columns_of(of_event) -> Any:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recommendations.prices.event_prices import event_prices, together, unpack
+from recommendations.prices.event_prices import packed_prices, together, unpack
 from recommendations.prices.feeds import Feeds, Producer
 from recommendations.prices.gate import Gate
 from recommendations.prices.lines import Lines
@@ -83,11 +83,11 @@ def may_serve(row, odd, feeds, rules, is_live, full):
 def test_the_gate_opens_exactly_what_may_be_served(given_rows, given_producers, given_rules, is_live, full):
     feeds = Feeds(NOW, {each.code: each for each in given_producers})
     columns: Any = [list(column) for column in zip(*given_rows, strict=True)] or [[], [], [], [], []]
-    gate, prices = Gate(given_rules, feeds), event_prices(columns, LINES)
+    gate, prices = Gate(given_rules, feeds), unpack(packed_prices(columns, LINES))
     readable = [row for row in given_rows if len(row[4]) == OUTCOMES.get(row[0])]
     expected = [may_serve(row, odd, feeds, given_rules, is_live, full) for row in readable for odd in row[4]]
     assert gate.is_open(prices, LINES, is_live=is_live, full=full).tolist() == expected
-    bounded, _ = together([prices.packed()])
+    bounded, _ = together([packed_prices(columns, LINES)])
     assert gate.is_open(bounded, LINES, is_live=is_live, full=full).tolist() == expected
     refusals = gate.refusals(prices, LINES, is_live=is_live, full=full)
     assert [refusal == Refusal.OPEN for refusal in refusals.tolist()] == expected
@@ -100,7 +100,7 @@ def refused(rules=None, feeds=None, **changes):
     producer = Producer(0, "LIVE", False, True, 1.0, 0.0)
     gate = Gate(rules or PriceRules(NOW), feeds or Feeds(NOW, {0: producer}))
     columns: Any = [[each] for each in row.values()]
-    prices = event_prices(columns, LINES)
+    prices = unpack(packed_prices(columns, LINES))
     return [Refusal(each) for each in gate.refusals(prices, LINES, is_live=True, full=frozenset()).tolist()]
 
 
@@ -137,15 +137,27 @@ def test_the_main_refusal_is_that_of_most_outcomes(rows, refusal):
     columns: Any = [[row[0] for row in rows], [0] * len(rows), [row[1] for row in rows], [NOW] * len(rows), []]
     columns[4] = [row[2] for row in rows]
     gate = Gate(PriceRules(NOW), Feeds(NOW, {0: Producer(0, "LIVE", False, True, 1.0, 0.0)}))
-    assert gate.main_refusal(event_prices(columns, LINES), LINES, is_live=False, full=frozenset()) is refusal
+    assert gate.main_refusal(unpack(packed_prices(columns, LINES)), LINES, is_live=False, full=frozenset()) is refusal
 
 
 @pytest.mark.parametrize("events", [20, 100])
 def test_a_kept_price_takes_at_most_sixteen_bytes(events):
     columns: Any = [[1] * events, [0] * events, ["open"] * events, [NOW] * events, [[1_850, 3_600, 4_400]] * events]
-    prices = event_prices(columns, LINES)
-    packed = prices.packed()
-    assert sys.getsizeof(packed) + 150 <= 16 * prices.odds.size
-    again = unpack(packed)
-    assert again.lines.tolist() == prices.lines.tolist()
-    assert again.odds.tolist() == prices.odds.tolist()
+    packed = packed_prices(columns, LINES)
+    assert sys.getsizeof(packed) + 150 <= 16 * unpack(packed).odds.size
+
+
+@given(st.lists(rows, max_size=6))
+def test_packed_prices_are_those_of_the_rows(given_rows):
+    columns: Any = [list(column) for column in zip(*given_rows, strict=True)] or [[], [], [], [], []]
+    prices = unpack(packed_prices(columns, LINES))
+    refusals = {"open": Refusal.OPEN, "suspended": Refusal.SUSPENDED}
+    expected = [
+        (LINES.get(line_id).first, producer, refusals.get(status, Refusal.CLOSED), len(odds), as_of)
+        if len(odds) == OUTCOMES.get(line_id)
+        else (0, producer, Refusal.UNREADABLE, 0, as_of)
+        for line_id, producer, status, as_of, odds in given_rows
+    ]
+    assert prices.lines.tolist() == expected
+    readable = [row for row in given_rows if len(row[4]) == OUTCOMES.get(row[0])]
+    assert prices.odds.tolist() == [each if row[2] == "open" else abs(each) for row in readable for each in row[4]]
