@@ -20,6 +20,7 @@ from uuid import UUID
 
 import pytest
 from django.conf import settings
+from django.contrib import admin
 from django.db import connections
 from django.test import TransactionTestCase
 from hypothesis import settings as hypothesis_settings
@@ -94,6 +95,7 @@ def _move_local_dir(folder: Path) -> None:
 def pytest_collection() -> Iterator[None]:
     """Exclude imported and collected objects, which stay until the end, from garbage collections."""
     gc.disable()
+    admin.autodiscover()  # as the URLs do, which a test that asks the admin may not have imported
     try:
         return (yield)
     finally:

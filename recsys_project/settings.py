@@ -285,7 +285,7 @@ PRODUCER_INTERVAL_SECONDS = env.float("PRODUCER_INTERVAL_SECONDS", default=20)
 
 INSTALLED_APPS = [
     "unfold",  # before the admin, whose templates it replaces
-    "django.contrib.admin",
+    "dashboard.admin_config.OnDemandAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+admin.autodiscover()
 admin.site.index_title = "All data"
 
 urlpatterns = [

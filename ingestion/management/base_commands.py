@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ingestion.consumer.consumer import TopicConsumer, by_outcome, describe
@@ -31,6 +32,7 @@ def stop_on_signals() -> threading.Event:
 class ConsumeCommand(BaseCommand):
     """Consume `topic` until SIGTERM or Ctrl-C; then finish the batch, leave the group, print the outcomes."""
 
+    requires_system_checks = [Tags.models]  # the others import all URLs and pages, which no consumer serves
     topic: ClassVar[Topic]
 
     def add_arguments(self, parser: CommandParser) -> None:

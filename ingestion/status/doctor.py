@@ -15,8 +15,6 @@ from tenants.lifecycle.doctor.findings import Finding
 from tenants.models import Casino
 from tenants.numbers import counted
 
-from .parked import list_parked
-
 _BROKER_SECONDS = 2.0
 
 
@@ -24,6 +22,8 @@ def parked_messages() -> Iterator[Finding]:
     """Nothing while the broker does not answer: readiness reports that."""
     if broker_state(_BROKER_SECONDS) != "ok":
         return
+    from .parked import list_parked  # with all that stores messages, which no other process has to import
+
     try:
         parked = list_parked()
     except (IngestionError, KafkaException):
