@@ -6,6 +6,9 @@ import sys
 
 
 def main() -> None:
+    from operations.gc_tuning import collect_rarely
+
+    collect_rarely()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
     from django.core.management import execute_from_command_line
     from django.db import DatabaseError
