@@ -28,7 +28,7 @@ from hypothesis import settings as hypothesis_settings
 
 from operations.gc_tuning import collect_rarely
 from tenants.current_casino import MAIN
-from tenants.models import Casino, CasinoDatabase, CasinoState, DatabaseServer
+from tenants.models import Casino, CasinoDatabase, CasinoState
 from tenants.postgresql.identity import write_identity
 from tenants.process_state import reset_process_state
 from tenants.schema.version import code_version
@@ -170,7 +170,6 @@ def now() -> datetime:
 
 def _make_casino(casino_id: int, name: str) -> Casino:
     db_name = connections[f"casino_{casino_id}"].settings_dict["NAME"]
-    DatabaseServer.objects.get_or_create(name=MAIN)  # a transactional test's end takes it away with all rows
     casino = Casino.objects.create(
         id=casino_id,
         name=name,

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from django.contrib.auth.models import Permission
 
-from tenants.models import Casino
+from tenants.models import Casino, DatabaseServer
 from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino
 
@@ -22,13 +22,14 @@ def version_rows():
 
 
 @pytest.mark.django_db(transaction=True, databases=DATABASES)
-def test_rows_of_all_databases_go_and_permissions_stay(casino_a, casino_b):
+def test_rows_of_all_databases_go_and_those_of_migrations_stay(casino_a, casino_b):
     permissions = Permission.objects.count()
     for casino in (casino_a, casino_b):
         with use_casino(casino.current):
             make_user("Ada")
     empty_databases(SimpleNamespace(_databases_names=lambda include_mirrors: DATABASES))
     assert Casino.objects.count() == 0
+    assert [*DatabaseServer.objects.values_list("name", flat=True)] == ["main"]
     for casino in (casino_a, casino_b):
         with use_casino(casino.current):
             assert User.objects.count() == 0
