@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+from django.db.models.functions import Coalesce
 
 from recommendations.models import Event, Feed, Market, MarketLine, Producer
 from recommendations.offer.arrays import Codes
@@ -53,15 +54,20 @@ def market(
         producer(code)
     named, _ = MarketLine.objects.get_or_create(market=name, line=line, outcomes=[*outcomes])
     fields: dict[str, Any] = {
+        "line_id": named.pk,
         "producer": code,
         "status": "open",
         "as_of": datetime.now(UTC),
         "odds": [round(odd * 1_000) for odd in outcomes.values()],
     }
-    row, _ = Market.objects.update_or_create(
-        event_id=event_id, line_id=named.pk, defaults=fields | changes, create_defaults=fields | changes
-    )
-    event = Event.objects.get(pk=event_id)
-    event.offered_by = (event.offered_by or 0) | 1 << code
-    event.save(update_fields=["offered_by"])
+    row = _stored(Market(event_id=event_id, **fields | changes))
+    offered_by = Coalesce("offered_by", 0).bitor(1 << code)
+    assert Event.objects.filter(pk=event_id).update(offered_by=offered_by) == 1, f"there is no event {event_id}"
+    return row
+
+
+def _stored(row: Market) -> Market:
+    """In two queries; `update_or_create` makes six of it."""
+    is_new = not Market.objects.filter(event_id=row.event_id, line_id=row.line_id).exists()
+    row.save(force_insert=is_new, force_update=not is_new)
     return row
