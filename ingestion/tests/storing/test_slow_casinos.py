@@ -3,8 +3,8 @@
 import threading
 import time
 from collections import Counter
+from contextlib import closing
 
-import psycopg
 import pytest
 from django.db import connection
 
@@ -85,8 +85,9 @@ def test_a_casino_whose_time_ends_in_a_query_of_the_catalogue_is_parked_and_the_
     settings.INGESTION_TRANSACTION_SECONDS = 0.5
     removal = envelope_of(USERS, None, casino=1, key=b"7")
     table = UnassignedDeadLetter._meta.db_table
-    with psycopg.connect(**connection.get_connection_params()) as other:
-        other.execute(f"LOCK TABLE {table}")  # a removal erases its user's dead letters in the catalogue, too
+    with closing(connection.copy()) as other, other.cursor() as cursor:
+        other.set_autocommit(False)
+        cursor.execute(f"LOCK TABLE {table}")  # a removal erases its user's dead letters in the catalogue, too
         assert store(batches, removal, *users_of_casino(2, 1)) == {(1, "parked"), (2, "stored")}
     batches.store.circuit_breaker.record_success(1)
     assert batches.store.store_parked(1, [removal]) == 1
