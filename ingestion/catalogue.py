@@ -83,6 +83,7 @@ def feed_silence_option(casino: Casino) -> timedelta:
 def require_catalogue() -> None:
     """Raises AllDatabasesUnavailable unless the catalogue's database answers. A connection that was given up, as when a
     casino's time ended in a query of the catalogue, is opened again first."""
-    connection.close_if_unusable_or_obsolete()
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
     with catalogue_required(), connection.cursor() as cursor:
         cursor.execute("SELECT 1")

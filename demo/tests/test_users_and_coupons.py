@@ -59,10 +59,10 @@ def test_messages_are_deterministic(messages):
     assert casino_messages(DEMO_CASINOS[0], scheduled_fixtures(NOW), NOW) == messages
 
 
+@pytest.mark.no_cover
 def test_a_demo_started_later_has_as_many_coupons(messages):
-    for hours in (1, 5, 30, 100):
-        later = NOW + timedelta(hours=hours)
-        assert len(casino_messages(DEMO_CASINOS[0], scheduled_fixtures(later), later).coupons) == len(messages.coupons)
+    later = NOW + timedelta(hours=30)
+    assert len(casino_messages(DEMO_CASINOS[0], scheduled_fixtures(later), later).coupons) == len(messages.coupons)
 
 
 def test_coupons_of_a_casino_with_markets_name_offered_outcomes_that_users_like():
