@@ -1,9 +1,11 @@
 """A consumer reads the documents of a casino with a mapping from Kafka: each message once, several rows."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from ingestion.maintenance import pruning
 from ingestion.models import DeadLetter, MessageCount
 from ingestion.tests.kafka_client import committed, consume, send
 from ingestion.tests.manage_processes import IN_PROCESSES
@@ -37,7 +39,10 @@ def test_documents_are_stored_counted_and_rejected_as_one_message_each(broker, c
         assert set(Event.objects.values_list("id", flat=True)) == {7}
 
 
-def test_prices_stops_and_signs_of_life_of_a_feed_are_read_by_the_mapping_of_odds(broker, casino_a, casino_b):
+def test_prices_stops_and_signs_of_life_of_a_feed_are_read_by_the_mapping_of_odds(
+    broker, casino_a, casino_b, monkeypatch
+):
+    monkeypatch.setattr(pruning, "_KEEP_PRICES", timedelta(days=36_500))  # the documents are old, their events unknown
     Casino.objects.filter(pk=casino_a.pk).update(options={"mapping": {"odds": "sportradar-uof-markets"}})
     for partition in range(3):
         send(ODDS, [(1, UOF["alive"])], partition=partition)
