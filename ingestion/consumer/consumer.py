@@ -297,23 +297,25 @@ class TopicConsumer:
         if self._is_closing:  # closing revokes them immediately, and the client can't read offsets any more
             return
         numbers = {each.partition for each in partitions}
-        self._seek(client, partitions)
-        client.resume(partitions)  # librdkafka keeps a partition paused that is revoked and assigned again
+        starts = self._find_starts(client, partitions)
         self._require_partitions(numbers)
         self._parking.assign(numbers)
+        # last: once it fetches, each other request waits behind a fetch that waits for messages
+        (client.incremental_assign if _is_incremental() else client.assign)(starts)
+        client.resume(partitions)  # librdkafka keeps a partition paused that is revoked and assigned again
         self._assigned = (self._assigned or set()) | numbers
         logger.info("%s: assigned partitions %s, now %s", self._topic.name, _listed(numbers), _listed(self._assigned))
 
-    def _seek(self, client: Consumer, partitions: list[TopicPartition]) -> None:
-        """Start at the committed offsets; at the beginning where there is none, or one of another topic of the same
-        name: a recreated one."""
+    def _find_starts(self, client: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """The committed offsets; the beginning where there is none, or one of another topic of the same name: a
+        recreated one."""
         if self._identity is not None and self._identity.read() and self._assigned:
             self._must_join_again = True  # the partitions assigned earlier are read at offsets of the deleted topic
             self._to_retry = []  # committed with the new topic's id, those offsets would be taken for its own
         committed = client.committed(partitions, timeout=_CONNECT_SECONDS)
         starts = [self._start(each) for each in committed]
         self._positions |= {each.partition: each.offset for each in starts}
-        (client.incremental_assign if _is_incremental() else client.assign)(starts)
+        return starts
 
     def _start(self, committed: TopicPartition) -> TopicPartition:
         if committed.error is not None:
