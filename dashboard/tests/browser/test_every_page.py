@@ -40,7 +40,7 @@ NO_PAGES = {
     "experiments/<slug:name>/report",
     "api/schema/", "sales", "recommend", "recommend/session", "recommend/<path:user_id>/next",
     "events/<path:event_id>/similar", "users/<path:user_id>",
-    "users/<path:user_id>/export", "odds", "events",
+    "users/<path:user_id>/export", "odds", "impressions", "events",
     "events/<path:event_id>", "users", "coupons", "coupons/<path:coupon_id>", "api/schemas/<str:topic>.json",
     "purchase/<path:user_id>", "admin/r/<path:content_type_id>/<path:object_id>/",
     "admin/ingestion/deadletter/<path:object_id>/download/",
