@@ -2,9 +2,11 @@
 
 import signal
 import threading
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from ingestion.producers.sender import DUMMIES
 from ingestion.storing import rejection_limit
@@ -13,7 +15,7 @@ from ingestion.tests.manage_processes import IN_PROCESSES, database_environment,
 from ingestion.tests.sample_messages import coupon, user
 from ingestion.tests.stored_letters import stored_letters
 from ingestion.topics import COUPONS, TOPICS, USERS
-from recommendations.models import PurchasedCoupon, User, UserProfile
+from recommendations.models import PurchasedCoupon, ServedSlip, User, UserProfile
 from recommendations.tests.factories import EventFactory, UserFactory
 from tenants.routing.context import use_casino
 from tenants.tests.waiting import wait_until
@@ -139,8 +141,11 @@ def test_consumer_waiting_for_a_broker_can_be_stopped(casino_a, settings):
 def test_producer_sends_its_rounds_to_every_casino(broker, casino_a, casino_b, topic):
     for casino in (casino_a, casino_b):
         with use_casino(casino.current):
-            UserFactory()
-            EventFactory()
+            user_id, event_id = UserFactory.create().pk, EventFactory.create().pk
+            ServedSlip.objects.create(
+                recommendation_id=uuid4(), user_id=user_id, timestamp=timezone.now(), recommender="static",
+                asked_for="static", stake=10, currency="EUR", events=[{"event_id": event_id, "odd": 2, "score": 1}],
+            )  # fmt: skip
     status, out, error = run(f"produce_{topic.name}", "--count", "6", "--interval", "0", LOG_LEVEL="ERROR")
     assert (status, out, error) == (0, f"{topic.name}: 6 messages sent\n", "")
     headers = [dict(message.headers())["casino_id"] for message in read_all(topic, 6)]

@@ -49,6 +49,7 @@ STORED = {
     "users_profile": 3,
     "user_tallies": 3,
     "purchased_coupons": 3,
+    "due_attributions": 1,
     "waiting_coupons": 2,
     "waiting_changes": 1,
     "removed_rows": 2,
