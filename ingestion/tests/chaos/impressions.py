@@ -26,7 +26,7 @@ def store_viewers(rng: random.Random) -> list[UserRow]:
     """Store the users who see recommendations in the current casino."""
     rows = [dummy_user(rng, now=timezone.now() - timedelta(days=1)) for _ in _VIEWERS]
     for own_id, row in zip(_VIEWERS, rows, strict=True):
-        row.id, row.natural_key = own_id, None
+        row.id, row.natural_key, row.personalisation = own_id, None, True
     store_users(rows)
     return rows
 
