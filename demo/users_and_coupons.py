@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 
 from recommendations.validation.rows import CouponRow, EventRow, UserRow
 
@@ -60,7 +61,9 @@ class DemoFixtures:
         soon = (event for event in (*preferred, *others) if moment < event.begin_timestamp < moment + BET_AHEAD)
         if found := list({event.id: event for event in soon}.values()):
             return found
-        return [min((event for event in self.events if event.begin_timestamp > moment), key=_begin)]
+        return [
+            min((event for event in self.events if event.begin_timestamp > moment), key=attrgetter("begin_timestamp"))
+        ]
 
 
 def make_users(
@@ -83,10 +86,6 @@ def make_coupons(
         candidates = fixtures.candidates(rng, preference, bought)
         coupons.append(_make_coupon(rng, len(coupons) + 1, user, preference, candidates, bought=bought))
     return coupons
-
-
-def _begin(event: EventRow) -> datetime:
-    return event.begin_timestamp
 
 
 def _make_user(
