@@ -177,7 +177,7 @@ class ImpressionsView(MessagesView):
     """
 
     topic = IMPRESSIONS
-    scope = Scope.RECOMMEND  # whoever shows recommendations may say that they were seen
+    scope = Scope.RECOMMEND  # a back end that shows recommendations may say that they were seen
     staff_permissions: ClassVar[Mapping[str, str]] = {"POST": "recommendations.add_impression"}
     parser_classes = (JSONMessagesParser, NDJSONMessagesParser)
     max_messages: ClassVar[int] = 500

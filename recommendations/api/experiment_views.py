@@ -109,7 +109,7 @@ class StopExperimentView(_ExperimentView):
 
 
 class GrowExperimentView(_ExperimentView):
-    """Lets more users take part; whoever takes part already keeps the variant."""
+    """Lets more users take part; users who take part already keep their variant."""
 
     @experiment_docs.of_change("grow_experiment", **docs.with_body(experiment_docs.GROWN))
     def post(self, request: Request, name: str) -> Response:

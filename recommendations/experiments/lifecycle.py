@@ -78,7 +78,7 @@ def start_experiment(*, casino: Casino, name: str, by: str, now: datetime) -> Ex
 
 
 def grow_experiment(*, casino: Casino, name: str, traffic: float, by: str, now: datetime) -> Experiment:
-    """Let more users take part; whoever takes part already keeps the variant. Raises ExperimentNotFound,
+    """Let more users take part; users who take part keep their variant. Raises ExperimentNotFound,
     ExperimentConflict, InvalidExperiment."""
     with _locked(casino) as locked:
         live = (ExperimentState.SCHEDULED, ExperimentState.RUNNING)

@@ -1,4 +1,4 @@
-"""POST /impressions: what users saw and clicked, from whoever shows recommendations."""
+"""POST /impressions: what users saw and clicked, from the back end that shows recommendations."""
 
 from uuid import UUID
 

@@ -99,7 +99,7 @@ class StartExperiment(NamedVerb):
 
 class GrowExperiment(NamedVerb):
     name = "grow"
-    help = "Let more users take part; whoever takes part already keeps the variant."
+    help = "Let more users take part; users who take part already keep their variant."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -1,4 +1,4 @@
-"""Experiments in the admin: they can be read, by whoever may see their casino."""
+"""Experiments in the admin: staff who may see their casino can read them."""
 
 from datetime import timedelta
 
