@@ -312,6 +312,8 @@ def _served(
                 line=event.line or UNSET,
                 outcome=event.outcome or UNSET,
                 team=event.team or UNSET,
+                propensity=UNSET if event.propensity is None else event.propensity,
+                candidates=event.candidates or UNSET,
             )
             for event in recommendation.recommended_events
         ),

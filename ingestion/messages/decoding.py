@@ -272,6 +272,7 @@ def _served_event(message: ServedEventMessage) -> ServedEventRow:
     row = ServedEventRow(event_id=message.event_id, odd=fields.amount("odd", bytes(message.odd)), score=message.score)
     row.market, row.line, row.outcome = named_outcome(message.market, message.line, message.outcome)
     row.team, row.propensity = message.team, message.propensity
+    row.candidates = message.candidates if isinstance(message.candidates, UnsetType) else tuple(message.candidates)
     return row
 
 

@@ -139,6 +139,7 @@ FIELD_TEXTS: dict[str, dict[str, FieldText]] = {
         "score": FieldText("The score.", 0.73),
         "team": FieldText("Whose event it is; absent where both recommenders ranked it first.", "A"),
         "propensity": FieldText("The probability of the event.", 0.2),
+        "candidates": FieldText("The ids from which it was drawn.", [7, 9]),
     }
     | _TEXTS_OF_OUTCOME,
 }

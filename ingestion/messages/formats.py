@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from recommendations.models import ImpressionKind
-from recommendations.models.served import MAX_NAME
+from recommendations.models.served import MAX_CANDIDATES, MAX_NAME
 from recommendations.validation import odds
 from recommendations.validation.fields import MAX_ODD, MAX_PARTICIPANTS, MAX_STAKE, MAX_TEXT
 from recommendations.validation.markets import MAX_MARKETS, MAX_OUTCOMES
@@ -311,6 +311,10 @@ class ServedEventMessage(msgspec.Struct):
     outcome: OutcomeName | None = None
     team: Annotated[Literal["A", "B"], Meta(description="Of a drafted slip: whose event it is.")] | UnsetType = UNSET
     propensity: Probability | UnsetType = UNSET
+    candidates: (
+        Annotated[list[StoredId], Meta(max_length=MAX_CANDIDATES, description="What it was drawn from, best first.")]
+        | UnsetType
+    ) = UNSET
 
 
 class ServedMessage(msgspec.Struct):

@@ -24,6 +24,7 @@ from recommendations.validation.placements import PLACEMENT_PATTERN
 MAX_VARIANTS = 5
 MAX_COMPARED = 3  # variants whose slips are all computed for each answer
 MAX_BYTES = 16_384
+MAX_EXPLORED = 0.2  # of a slip's last events
 
 Name = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,39}$")]
 Placement = Annotated[str, Meta(pattern=PLACEMENT_PATTERN)]
@@ -72,6 +73,15 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     planned_days: Annotated[int, Meta(ge=7, le=56, description="After which a result is expected.")] = 28
     starts_at: Annotated[Time | None, Meta(description="Absent: when it is started.")] = None
     stops_at: Annotated[Time | None, Meta(description="Absent: when it is stopped.")] = None
+    explore: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=MAX_EXPLORED,
+            description="The probability that the last event of a slip is drawn evenly from the 5 best that may stand "
+            "there, so that other policies can be estimated; not in an interleaving.",
+        ),
+    ] = 0.0
     guards: Annotated[tuple[Guard, ...], Meta(description="What must not get worse.")] = tuple(Guard)
     auto_stop: Annotated[bool, Meta(description="Stop the experiment when a guard is broken.")] = True
 
@@ -118,6 +128,8 @@ def _require_fit(definition: Definition) -> None:
             raise ValueError("an interleaving has two variants, of two recommenders, without options")
         if variants[0].share != variants[1].share:
             raise ValueError("the variants of an interleaving have a share of 0.5 each")
+        if definition.explore:
+            raise ValueError("explore: an interleaving draws no events; leave it out")
     elif definition.metric is Metric.INFLUENCE and len(variants) > MAX_COMPARED:
         raise ValueError(f"variants: by the metric influence, at most {MAX_COMPARED} are compared; use bet_days")
 

@@ -152,4 +152,5 @@ def _as_stored(experiment: Experiment) -> StoredExperiment:
         stops_at=experiment.stops_at,
         placement=definition.placement,
         metric=definition.metric,
+        explore=definition.explore,
     )

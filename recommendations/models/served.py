@@ -8,12 +8,14 @@ from .amount import AmountField
 from .own_id import HasOwnUserId
 
 MAX_NAME = 40  # of a placement, an experiment, a variant
+MAX_CANDIDATES = 20  # from which an event was drawn; this release draws from 5
 
 
 class ServedSlip(HasOwnUserId, CasinoModel):
     """A served recommendation, for comparing it with the user's bets.
 
-    `events` is a list of objects with `event_id`, `odd` and `score`, best first. `asked_for` is the configured
+    `events` is a list of objects with `event_id`, `odd` and `score`, best first; the last one, where it was drawn, with
+    its `propensity` and the ids of its `candidates`. `asked_for` is the configured
     recommender, `recommender` the one that was used; `fallback` names the step of the fallback chain between them.
     `took_ms`: milliseconds from the request to the result, without HTTP; null if served by an older release.
 

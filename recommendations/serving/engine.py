@@ -28,6 +28,7 @@ from recommendations.tallies.trends import NO_TRENDS, Trends
 from recommendations.validation.identity import Match
 from recommendations.validation.own_ids import OwnId
 
+from .exploration import explore, first_look
 from .guard_rails import GuardedUser, Refusal, currency_of, refuse, round_down, suggest_stake
 from .interleaving import draft, first_applicable
 from .legs import Search
@@ -43,6 +44,7 @@ from .team_draft import Team
 EMPTY_SLIP_EXPIRES = timedelta(minutes=5)
 _COUPONS_OF_HALF_CONFIDENCE = 10
 _STREAM_OF_COINS = 2  # of a user's random numbers; 0 and 1 are those of favourite pairs and of scores
+_STREAM_OF_DRAWS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class RecommendationRequest:
     `hour`: the start of the hour, Unix seconds; scores depend on that time, so that they are the same for an hour.
     `limit`: the most events of one recommendation; `selections`: those of the slip to which the events are added.
     `chain`: the recommender, then its fallbacks; `needs`: the parts of profiles that any of them needs. With a `rival`,
-    slips are drafted from both recommenders' events.
+    slips are drafted from both recommenders' events. `explore`: the probability that the last event is drawn.
     """
 
     casino_id: int
@@ -63,6 +65,7 @@ class RecommendationRequest:
     needs_reasons: bool = False
     selections: tuple[SlipSelection, ...] = ()
     rival: Recommender | None = None
+    explore: float = 0.0
     limit: int = field(init=False)
     hour: float = field(init=False)
     chain: tuple[Recommender, ...] = field(init=False)
@@ -133,6 +136,8 @@ def build_recommendation(
     Its confidence is n / (n + 10) for a user of n coupons, halved at each fallback.
     """
     ranking = _rank(request, user_context, casino_context)
+    if request.explore and casino_context.prices is not None and isinstance(ranking, Ranking):
+        casino_context.prices.of(first_look(ranking.search))
     return _build(request, user_context, casino_context, _fill_slip(ranking), recommendation_id)
 
 
@@ -145,7 +150,8 @@ def build_recommendations(
     """The recommendations of several users, whose prices are read together: those that each looks at first."""
     rankings = [_rank(request, each, casino_context) for each in user_contexts]
     if casino_context.prices is not None:
-        looks = [each.search.first_look() for each in rankings if isinstance(each, Ranking)]
+        look = first_look if request.explore else Search.first_look
+        looks = [look(each.search) for each in rankings if isinstance(each, Ranking)]
         casino_context.prices.of(list({event_id for look in looks for event_id in look}))
     return [
         _build(request, each, casino_context, _fill_slip(ranking), new_id())
@@ -290,7 +296,10 @@ def _fill_slip(ranking: Ranking | Refusal) -> _Slip:
     if isinstance(ranking, Refusal):
         return _Slip(refusal=ranking.value)
     offer, now, margin = ranking.context.offer, ranking.context.now, ranking.request.options.begin_margin_seconds
-    chosen = ranking.search.run()
+    chosen, draw = ranking.search.run(), None
+    if ranking.request.explore:
+        rng = np.random.default_rng(ranking.request.seed(ranking.context.user_id, _STREAM_OF_DRAWS))
+        chosen, draw = explore(ranking.search, chosen, ranking.request.explore, rng)
     events, closes = [], []
     for place in chosen.places:
         begin, end, leg = float(offer.begins[place]), float(offer.ends[place]), chosen.legs.get(place)
@@ -298,6 +307,9 @@ def _fill_slip(ranking: Ranking | Refusal) -> _Slip:
         if leg is not None:
             closes.append(leg.valid_until)
         events.append(_recommended_event(ranking, place, leg))
+    if draw is not None:
+        candidates = tuple(int(offer.ids[place]) for place in draw.candidates)
+        events[-1] = replace(events[-1], candidates=candidates, propensity=draw.propensity)
     expires_at = datetime.fromtimestamp(min(closes), UTC) if closes else None
     passed_over = tuple(PassedOver(_own_id(offer, place), why.code) for place, why in chosen.passed_over.items())
     return _Slip(ranking.step, tuple(events), expires_at, passed_over)

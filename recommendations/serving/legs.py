@@ -1,6 +1,6 @@
 """Stage two of a recommendation: events that the slip would take, each with the best outcome that may be bet on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from recommendations.offer import OWN_ODD, Offer
@@ -33,6 +33,7 @@ class Search:
     It looks at as many events as are needed, then, while some are missing, at five times as many: of nearly all events
     that the offer shows as open, a price may be served. Once a query has told the feeds, it looks at no event of which
     only closed ones have prices; with `names_closed_feeds`, those that the slip would take are passed over by name.
+    `pick` is `slip.choose`, or `slip.alternatives` for events of which each alone may join what is in the slip.
     """
 
     offer: Offer
@@ -40,23 +41,24 @@ class Search:
     rules: slip.Rules
     chooser: OutcomeChooser | None
     names_closed_feeds: bool = False
+    pick: Callable[[Offer, Floats, slip.Rules], list[int]] = slip.choose
     passed_over: dict[int, Refusal] = field(default_factory=dict)
-    _first_look: list[int] | None = None
+    first_places: list[int] | None = None
 
     def first_look(self) -> list[int]:
         """The ids of the events whose prices `run` asks for at first, so that they can be read before."""
         if self.chooser is None or self.offer.offered_by is None:
             return []
-        self._first_look = self._candidates(self.chooser, self.rules.limit)
-        return [int(self.offer.ids[place]) for place in self._first_look if self._has_markets(place)]
+        self.first_places = self._candidates(self.chooser, self.rules.limit)
+        return [int(self.offer.ids[place]) for place in self.first_places if self._has_markets(place)]
 
     def run(self) -> Selections:
         """Raises ValueError for scores of another shape than the offer's."""
         chooser = self.chooser
         if chooser is None or self.offer.offered_by is None:
-            return Selections(slip.choose(self.offer, self.scores, self.rules))
+            return Selections(self.pick(self.offer, self.scores, self.rules))
         looked_at = self.rules.limit
-        places = self._first_look or self._candidates(chooser, looked_at)
+        places = self.first_places or self._candidates(chooser, looked_at)
         while True:
             known = len(self.passed_over)
             chooser.look_at([self._candidate(place) for place in places if self._has_markets(place)])
@@ -74,7 +76,7 @@ class Search:
         rules, alive = self.rules, chooser.alive
         if self.passed_over or (rules.limit, rules.alive) != (at_most, alive):
             rules = replace(rules, limit=at_most, alive=alive, passed_over=self.passed_over.keys())
-        return slip.choose(self.offer, self.scores, rules)
+        return self.pick(self.offer, self.scores, rules)
 
     def _take(self, chooser: OutcomeChooser, places: Sequence[int]) -> Selections:
         """The first of these events that have an outcome; one without is passed over."""
@@ -90,7 +92,8 @@ class Search:
                     self.passed_over[place] = leg
                     continue
                 found.legs[place] = leg
-                markets.append(leg.outcome.market)
+                if self.pick is slip.choose:
+                    markets.append(leg.outcome.market)
             found.places.append(place)
         return found
 

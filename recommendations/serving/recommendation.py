@@ -23,7 +23,8 @@ class RecommendedEvent:
     market without lines) that `producer` sent at `priced_at`, and `outcome_score` that outcome's. They are empty in an
     event with an odd of its own.
 
-    `team` is A or B where two recommenders drafted the slip and only one of them ranked the event among its first."""
+    `team` is A or B where two recommenders drafted the slip and only one of them ranked the event among its first.
+    `candidates` are the `event_id`s from which it was drawn with the probability `propensity`, where it was."""
 
     country: str
     league: str
@@ -45,6 +46,8 @@ class RecommendedEvent:
     priced_at: datetime | None = None
     outcome_score: float | None = None
     team: str = ""
+    propensity: float | None = None
+    candidates: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
@@ -130,8 +133,8 @@ recommendation_served = Signal()
 
 class ServedEvent(msgspec.Struct, frozen=True):
     """A recommended event with its odd at that time; `score` is None where the recommender gave none. `market`, `line`
-    and `outcome` of one that was chosen by its markets; else they are not sent. Neither are `team` and `propensity`
-    outside of an experiment that drafts or draws events."""
+    and `outcome` of one that was chosen by its markets; else they are not sent. Neither are `team`, `propensity` and
+    `candidates` (the ids from which it was drawn, best first) outside of an experiment that drafts or draws events."""
 
     event_id: int
     odd: Decimal | float
@@ -141,6 +144,7 @@ class ServedEvent(msgspec.Struct, frozen=True):
     outcome: str | UnsetType = UNSET
     team: str | UnsetType = UNSET
     propensity: float | UnsetType = UNSET
+    candidates: tuple[int, ...] | UnsetType = UNSET
 
 
 class ServedRecommendation(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from math import inf
 
 import numpy as np
@@ -160,6 +161,17 @@ def choose(offer: Offer, scores: Floats, rules: Rules) -> list[int]:
     return slip.places
 
 
+def alternatives(offer: Offer, scores: Floats, rules: Rules) -> list[int]:
+    """The places of the best-scored events, best first and at most `rules.limit`, of which each alone may join the
+    events that are in the slip. `scores` as in `choose`; none is preferred for being pinned."""
+    slip, mask = _Slip(offer, rules), eligible(offer, rules)
+    slip.hold(rules.in_slip)
+    if slip.closed is not None:
+        mask &= ~slip.closed
+    ranked = best_first(np.nan_to_num(scores, nan=-np.inf), np.flatnonzero(mask))
+    return list(islice(filter(slip.allows, ranked), rules.limit))
+
+
 def may_join(offer: Offer, rules: Rules, places: Iterable[int], place: int) -> bool:
     """Whether the rules allow the event at `place` in a slip that has those at `places`; all are eligible."""
     slip = _Slip(offer, rules)
@@ -220,6 +232,23 @@ class _Slip:
                 has_closed = self._add_if_allowed(place)
                 if has_closed or len(self.places) >= self._rules.limit:
                     break
+
+    @property
+    def closed(self) -> Mask | None:
+        """The mask of the events of full leagues and sports; None if none is full."""
+        return self._is_closed
+
+    def allows(self, place: int) -> bool:
+        """Whether the rules allow the event, which is not added."""
+        trial = replace(
+            self,
+            places=[*self.places],
+            _teams={*self._teams},
+            _leagues=self._leagues.copy(),
+            _competitions={*self._competitions},
+            _sports=self._sports.copy(),
+        )
+        return trial.take(place)
 
     def take(self, place: int) -> bool:
         """Add the event. Returns whether the rules allowed it."""

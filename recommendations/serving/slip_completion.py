@@ -59,7 +59,7 @@ def _found(offer: Offer, number: int, selection: SlipSelection) -> tuple[SlipEve
     ids = frozenset(own for each in _stored_ids(offer, selection) for own in offer.all_ids(each))
     place = place_in(offer, selection)
     if place is not None:
-        return _offered(offer, place), ids
+        return offered(offer, place), ids
     if selection.fields is None:
         raise InvalidParameter(
             f"selections[{number}] has the event_id {selection.event_id}, which can't be bet on now: leave it out, or "
@@ -72,7 +72,8 @@ def _stored_ids(offer: Offer, selection: SlipSelection) -> Iterator[int]:
     return iter(() if selection.event_id is None else offer.texts.stored_ids([selection.event_id]))
 
 
-def _offered(offer: Offer, place: int) -> SlipEvent:
+def offered(offer: Offer, place: int) -> SlipEvent:
+    """The event at this place, as one that is in the slip."""
     league, match = offer.league[place], (offer.home_team[place], offer.away_team[place])
     return _event(offer.sport[place], frozenset({league}), league, match, offer.participants_of(place))
 

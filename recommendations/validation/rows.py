@@ -5,6 +5,7 @@ stable code: `missing`, `wrong_type`, `too_long`, `bad_text`, `unknown_value`, `
 without an id of the casino gets a `natural_key` computed from its content; a given one is overwritten.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -14,7 +15,7 @@ from msgspec import UNSET, UnsetType
 
 from recommendations.errors import InvalidRow
 from recommendations.models import Event, UserStatus
-from recommendations.models.served import MAX_NAME
+from recommendations.models.served import MAX_CANDIDATES, MAX_NAME
 from tenants.ids import MAX_ID
 
 from . import fields, status_words
@@ -284,7 +285,7 @@ def require_selections(number: int) -> None:
 class ServedEventRow(msgspec.Struct, kw_only=True):
     """An event of a served recommendation, with the odd shown: that of the outcome, where it was chosen by markets.
     `team` is A or B where two recommenders drafted the slip and only one of them ranked the event among its first;
-    `propensity` is the probability of the event in its place, where it was drawn."""
+    `propensity` is the probability of the event in its place, where it was drawn from the `candidates`, best first."""
 
     event_id: int
     odd: Decimal
@@ -294,6 +295,7 @@ class ServedEventRow(msgspec.Struct, kw_only=True):
     outcome: str | UnsetType = UNSET
     team: str | UnsetType = UNSET
     propensity: float | UnsetType = UNSET
+    candidates: tuple[int, ...] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         if self.market is not UNSET or self.line is not UNSET or self.outcome is not UNSET:
@@ -303,6 +305,16 @@ class ServedEventRow(msgspec.Struct, kw_only=True):
         fields.finite("score", self.score)
         if self.propensity is not UNSET:
             fields.finite("propensity", self.propensity)
+        if self.candidates is not UNSET:
+            self._check_candidates(self.candidates)
+
+    def _check_candidates(self, candidates: Sequence[int]) -> None:
+        if len(candidates) > MAX_CANDIDATES:
+            raise InvalidRow(
+                "out_of_range", "candidates", f"lists {len(candidates)} events; must list at most {MAX_CANDIDATES}"
+            )
+        for each in candidates:
+            fields.identity("candidates", each, MAX_ID)
 
 
 class ServedRow(msgspec.Struct, kw_only=True):

@@ -114,6 +114,12 @@ def test_served_message_becomes_a_row():
     )
 
 
+def test_what_an_event_was_drawn_from_is_read_with_it():
+    drawn = SERVED | {"propensity": 0.04, "candidates": [7, 5]}
+    [event] = accepted(decode_served, served(events=[drawn])).events
+    assert (event.propensity, event.candidates) == (0.04, (7, 5))
+
+
 def test_served_message_without_events_becomes_a_row():
     assert accepted(decode_served, served(events=[])).events == ()
 
@@ -293,6 +299,8 @@ def test_rejected_odd_is_shown():
         (decode_served, served(events=[SERVED, SERVED | {"odd": 1}]), "out_of_range", "events[1].odd"),
         (decode_served, served(events=[SERVED | {"event_id": -1}]), "out_of_range", "events[0].event_id"),
         (decode_served, served(events=[SERVED | {"score": "high"}]), "wrong_type", "events[0].score"),
+        (decode_served, served(events=[SERVED | {"candidates": [0]}]), "out_of_range", "events[0].candidates[0]"),
+        (decode_served, served(events=[SERVED | {"candidates": [5] * 21}]), "too_long", "events[0].candidates"),
         (decode_served, served(events=[SERVED] * 51), "out_of_range", "events"),
         (decode_served, served(took_ms="long"), "wrong_type", "took_ms"),
         (decode_served, served(took_ms=-1), "out_of_range", "took_ms"),

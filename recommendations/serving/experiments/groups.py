@@ -97,6 +97,8 @@ def _group(
     if experiment.is_interleaved and not is_forced:
         both = replace(_with(request, variant), rival=experiment.variants[1].recommender)
         return Group(user_ids, both, choice)
+    if not is_forced and not request.selections:  # of additions to a slip, what they were drawn for is not recorded
+        request = replace(request, explore=experiment.explore)
     others = experiment.variants if experiment.compares_slips and not is_forced else ()
     compared = [_with(request, each) for each in others if not each.answers_like(variant)]
     return Group(user_ids, _with(request, variant), choice, is_forced, tuple(compared))

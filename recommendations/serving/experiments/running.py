@@ -59,6 +59,7 @@ class StoredExperiment(msgspec.Struct, frozen=True, omit_defaults=True):
     stops_at: datetime | None = None
     placement: str | None = None
     metric: str = Metric.INFLUENCE
+    explore: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +85,7 @@ class Variant:
 class RunningExperiment:
     """An experiment with its casino's configuration. `placement` is that of its requests, None for all; with
     `compares_slips`, the slips of the other variants are computed too. Where `is_interleaved`, each user gets one slip
-    of the recommenders of both variants."""
+    of the recommenders of both variants. `explore` is the probability that the last event of a slip is drawn."""
 
     name: str
     salt: str
@@ -96,6 +97,7 @@ class RunningExperiment:
     placement: str | None
     compares_slips: bool
     is_interleaved: bool
+    explore: float = 0.0
 
     def is_running(self, now: datetime, placement: str) -> bool:
         """Whether it is for requests of this placement at `now`."""
@@ -163,6 +165,7 @@ def _load(
         placement=stored.placement,
         compares_slips=kind is Kind.AB and stored.metric == Metric.INFLUENCE,
         is_interleaved=kind is Kind.INTERLEAVE,
+        explore=stored.explore,
     )
 
 

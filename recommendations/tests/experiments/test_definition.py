@@ -50,6 +50,8 @@ REFUSED = {
     "an interleaving of one recommender": (
         interleaving(variants=[variant("one", recommender_type="static"), OTHER]), "two variants, of two recommenders"
     ),
+    "exploring too much": (ab(explore=0.3), "Expected `float` <= 0.2"),
+    "an interleaving that explores": (interleaving(explore=0.1), "an interleaving draws no events"),
     "an interleaving with options": (
         interleaving(
             variants=[

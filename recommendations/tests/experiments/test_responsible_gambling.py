@@ -77,7 +77,8 @@ def random_experiment(rng: random.Random, options: Options, events: int) -> Any:
         StoredVariant("other", PARTS, rng.choice([None, *RECOMMENDERS]), {name: other[name] for name in names}),
     )
     kind = rng.choice([Kind.AB, Kind.HOLDOUT])
-    return store_running([StoredExperiment("any", kind, "salt", ((0, PARTS),), variants, NOW)])
+    explore = rng.choice([0.0, 0.2])
+    return store_running([StoredExperiment("any", kind, "salt", ((0, PARTS),), variants, NOW, explore=explore)])
 
 
 def fixed(options: Options) -> dict[str, Any]:

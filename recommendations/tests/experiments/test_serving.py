@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from msgspec import UNSET
 
-from recommendations.models import User
+from recommendations.models import Event, User
 from recommendations.serving.recommendation import recommendation_served
 from recommendations.tests.factories import EventFactory, UserFactory
 from tenants.models import Experiment, Scope
@@ -155,6 +155,34 @@ def test_the_other_variants_slips_are_computed_for_the_metric_influence(caller, 
         assert {shown.asked_for, other.asked_for} == {"static", "soonest"}
         assert (str(shown.recommendation_id), other.shown) == (answer["recommendation_id"], False)
         assert other.recommendation_id != shown.recommendation_id
+
+
+@pytest.mark.parametrize(
+    "definition", [ab(metric="influence", explore=0.2), holdout(explore=0.2)], ids=["ab", "holdout"]
+)
+def test_each_slip_of_an_experiment_that_explores_tells_what_its_last_event_was_drawn_from(caller, sent, definition):
+    start(caller, definition)
+    first = ask_all(caller)
+    slips = [served.events for _, served in sent]
+    assert {(len(events), len(events[-1].candidates)) for events in slips} == {(3, 5)}
+    assert all(events[-1].event_id in events[-1].candidates for events in slips)
+    assert all(events[0].candidates is UNSET and events[0].propensity is UNSET for events in slips)
+    assert {events[-1].propensity for events in slips} <= {0.84, 0.04}
+    again = len(sent)
+    assert [each["count"] for each in ask_all(caller)] == [each["count"] for each in first]
+    assert [served.events for _, served in sent[again:]] == slips
+
+
+def test_nothing_is_drawn_for_a_test_a_flagged_user_or_an_addition_to_a_slip(caller, casino_a, sent):
+    start(caller, ab(explore=0.2))
+    with use_casino(casino_a.current):
+        event = Event.objects.earliest("id").pk
+    caller.get("/recommend/7?variant=soon")
+    caller.post("/recommend/7/next", {"selections": [{"event_id": event}]})
+    change(casino_a, 8, stake_limit=Decimal(1_000))
+    caller.get("/recommend/8")
+    assert len(sent) == 2  # a test's is not sent
+    assert all(event.candidates is UNSET for _, served in sent for event in served.events)
 
 
 def test_variants_that_answer_alike_are_computed_once(caller, sent):
