@@ -16,6 +16,7 @@ from recommendations.validation.own_ids import OwnId
 from tenants.routing.connections import query
 
 MOST_LISTED = 100
+COMPARED_USERS = 2_000  # whose stakes are compared, of more that are drawn by a hash: enough for a share to 1 or 2 %
 
 # A restriction counts from the time that its message names, while the user still has it. Of an age, what is known now
 # counts: nobody was older before.
@@ -47,43 +48,65 @@ FROM served_recommendations AS s JOIN users AS u ON u.id = s.user_id {_AGE}
 CROSS JOIN LATERAL (SELECT CASE WHEN s.events <> '[]' THEN {_FLAG} END AS flag) AS found
 WHERE s.timestamp >= %(since)s AND s.timestamp < %(until)s AND s.shown
 """
+# OFFSET 0: else whole rows are sorted, with their events.
 _BY_DAY = f"""
-SELECT answered.day, s.refusal, found.flag, count(*), count(*) FILTER (WHERE s.events <> '[]')
-{_ANSWERS} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
-"""
+SELECT day, refusal, flag, count(*), count(*) FILTER (WHERE has_events) FROM (
+    SELECT answered.day, s.refusal, found.flag, s.events <> '[]' AS has_events {_ANSWERS} OFFSET 0
+) AS answers GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""  # noqa: S608 (constants of this module)
 _FLAGGED = f"""
 SELECT s.user_id, s.recommendation_id, s.timestamp, found.flag {_ANSWERS} AND found.flag IS NOT NULL
 ORDER BY s.timestamp DESC, s.id DESC LIMIT %(most)s
 """
-# As the stake is suggested: of the latest 50 stakes without free bets, since the user has this currency. Those of a
-# user and day are read once, by coupon_user_time. Nothing is computed about users who do not allow personalisation.
+# As the stake is suggested: of the latest 50 stakes without free bets, since the user has this currency. A user's
+# coupons are read once, by coupon_user_time: those before the period and those in it. Nothing is computed about users
+# who do not allow personalisation.
 _STAKES = """
-WITH suggested AS MATERIALIZED (
-    SELECT user_id, (timestamp AT TIME ZONE 'UTC')::date AS day, stake, currency FROM served_recommendations
+WITH asked AS MATERIALIZED (
+    SELECT user_id FROM served_recommendations
     WHERE timestamp >= %(since)s AND timestamp < %(until)s AND shown AND stake > 0
+    GROUP BY user_id ORDER BY hashint8(user_id), user_id LIMIT %(users)s
+), suggested AS MATERIALIZED (
+    SELECT user_id, (timestamp AT TIME ZONE 'UTC')::date AS day, currency, array_agg(stake::float8) AS stakes
+    FROM served_recommendations JOIN asked USING (user_id)
+    WHERE timestamp >= %(since)s AND timestamp < %(until)s AND shown AND stake > 0
+    GROUP BY 1, 2, 3
 ), own AS MATERIALIZED (
-    SELECT asked.user_id, asked.day, u.currency, usual.median
-    FROM (SELECT DISTINCT user_id, day FROM suggested) AS asked JOIN users AS u ON u.id = asked.user_id
-    CROSS JOIN LATERAL (
-        SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY latest.stake) AS median FROM (
-            SELECT stake FROM purchased_coupons AS coupon
-            WHERE coupon.user_id = asked.user_id AND stake > 0
-                AND coupon.timestamp < asked.day::timestamp AT TIME ZONE 'UTC'
-                AND (u.currency_since IS NULL OR coupon.timestamp >= u.currency_since)
-            ORDER BY coupon.timestamp DESC, coupon.id DESC LIMIT 50
+    SELECT u.id AS user_id, u.currency, latest.stakes, latest.times
+    FROM asked JOIN users AS u ON u.id = asked.user_id CROSS JOIN LATERAL (
+        SELECT array_agg(stake) AS stakes, array_agg(timestamp) AS times FROM (
+            (
+                SELECT stake::float8, coupon.timestamp FROM purchased_coupons AS coupon
+                WHERE coupon.user_id = u.id AND stake > 0 AND coupon.timestamp < %(until)s
+                    AND coupon.timestamp >= greatest(%(since)s, u.currency_since)
+                ORDER BY coupon.timestamp DESC, coupon.id DESC
+            ) UNION ALL (
+                SELECT stake::float8, coupon.timestamp FROM purchased_coupons AS coupon
+                WHERE coupon.user_id = u.id AND stake > 0 AND coupon.timestamp < %(since)s
+                    AND coupon.timestamp >= coalesce(u.currency_since, '-infinity')
+                ORDER BY coupon.timestamp DESC, coupon.id DESC LIMIT 50
+            )
+        ) AS coupon
+    ) AS latest
+    WHERE u.personalisation AND latest.stakes IS NOT NULL
+), usual AS MATERIALIZED (
+    SELECT day, suggested.stakes, (
+        SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY stake) FROM (
+            SELECT stake FROM unnest(own.stakes, own.times) AS bet (stake, time)
+            WHERE time < day::timestamp AT TIME ZONE 'UTC' LIMIT 50
         ) AS latest
-    ) AS usual
-    WHERE u.personalisation AND usual.median IS NOT NULL
+    ) AS median
+    FROM suggested JOIN own USING (user_id, currency)
 )
 SELECT day, count(*), count(*) FILTER (WHERE stake > median),
     percentile_cont(0.5) WITHIN GROUP (ORDER BY stake / median)
-FROM suggested JOIN own USING (user_id, day, currency) GROUP BY day
+FROM usual, unnest(stakes) AS stake WHERE median IS NOT NULL GROUP BY day
 """
 
 
 class Stakes(msgspec.Struct, frozen=True):
-    """Suggested stakes of users with a median of their own before that day: how many were `compared`, how many were
-    `above` it, and the median of suggested stake / own median, None without any."""
+    """Suggested stakes of users with a median of their own before that day, at most `COMPARED_USERS` of the period: how
+    many were `compared`, how many were `above` it, and the median of suggested stake / own median, None without any."""
 
     compared: int = 0
     above: int = 0
@@ -142,13 +165,15 @@ def report_exposure(*, casino_id: int, options: Options, now: datetime, days: in
         "allow_unknown_age": options.allow_unknown_age,
         "personal": [each.name for each in RECOMMENDERS.values() if each.is_personal],
         "most": MOST_LISTED,
+        "users": COMPARED_USERS,
     }
+    by_day = tuple(_days(parameters))
     return Exposure(
         casino_id=casino_id,
         since=since,
         until=now,
-        days=tuple(_days(parameters)),
-        flagged=tuple(_flagged(parameters)),
+        days=by_day,
+        flagged=tuple(_flagged(parameters)) if any(each.flagged for each in by_day) else (),
     )
 
 

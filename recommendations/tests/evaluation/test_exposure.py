@@ -4,6 +4,7 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
+from statistics import median
 from uuid import uuid4
 
 import msgspec
@@ -155,6 +156,19 @@ def test_stakes_are_compared_with_the_users_own_median_before_that_day():
     serve(1, currency="USD")
     [day] = exposure().days
     assert (day.stakes.compared, day.stakes.above, day.stakes.median_ratio) == (3, 1, 1)
+
+
+def test_a_median_is_of_the_latest_fifty_stakes_before_each_day():
+    a_user()
+    stakes = {NOW - timedelta(hours=2 * number): 1 + number * 7 % 90 for number in range(90)}  # the earliest before
+    for bought, stake in stakes.items():
+        CouponFactory.create(user_id=1, stake=stake, timestamp=bought)
+    days = [AGO.replace(hour=0) - timedelta(days=number) for number in (4, 2, 0)]
+    for midnight in days:
+        serve(1, timestamp=midnight + timedelta(hours=1), stake=40)
+    found = [each.stakes.median_ratio for each in exposure(days=5).days]
+    latest = [[stake for bought, stake in stakes.items() if bought < midnight][:50] for midnight in days]
+    assert found == pytest.approx([40 / median(each) for each in latest])
 
 
 def test_the_report_asks_three_queries_and_one_for_texts():
