@@ -5,6 +5,7 @@ from .coupon import PurchasedCoupon, WaitingCoupon
 from .erasure import ErasedUser
 from .evaluation import Evaluation
 from .event import Event, EventStatus, EventTeam, OfferChange, OfferVersion, Team
+from .experiment_look import ExperimentLook
 from .fitted import FittedModel
 from .impression import WHOLE_SLIP, Impression, ImpressionKind
 from .learnt import LearntValue
@@ -40,6 +41,7 @@ __all__ = [
     "Event",
     "EventStatus",
     "EventTeam",
+    "ExperimentLook",
     "Feed",
     "FittedModel",
     "How",
