@@ -71,6 +71,14 @@ EXPERIMENTS: docs.Schema = {
 }
 _COUNTS: docs.Schema = {"type": "object", "additionalProperties": {"type": "integer"}}
 _NUMBER: docs.Schema = {"type": ["number", "null"]}
+_LOOK: docs.Schema = {
+    "type": "object",
+    "required": ["day", "estimate", "low", "high", "z", "boundary"],
+    "properties": {
+        "day": {"type": "string", "format": "date"},
+        **{key: {"type": "number"} for key in ("estimate", "low", "high", "z", "boundary")},
+    },
+}
 REPORT: docs.Schema = {
     "type": "object",
     "required": ["name", "state", "metric", "days", "users", "credits", "variants"],
@@ -86,7 +94,7 @@ REPORT: docs.Schema = {
             "description": "Each variant against the first.",
             "items": {
                 "type": "object",
-                "required": ["variant", "verdict", "sentence", "estimate", "low", "high", "progress"],
+                "required": ["variant", "verdict", "sentence", "estimate", "low", "high", "progress", "looks"],
                 "properties": {
                     "variant": _NAME,
                     "verdict": {"type": "string", "enum": list(VerdictCode)},
@@ -95,6 +103,12 @@ REPORT: docs.Schema = {
                     "low": {**_NUMBER, "description": "Of the 95 % confidence interval, which holds at every look."},
                     "high": _NUMBER,
                     "progress": {**_NUMBER, "description": "1: as much is known as was planned for the end."},
+                    "looks": {
+                        "type": "array",
+                        "description": "What was known at the end of each day, once enough had bet. The difference of "
+                        "z standard errors is significant from boundary on, above or below 0.",
+                        "items": _LOOK,
+                    },
                 },
             },
         },

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from math import isinf
 
 import msgspec
@@ -36,11 +36,25 @@ from tenants.models import Experiment, ExperimentState
 from .comparison import Period
 from .definition import Definition, load_definition
 
+KNOWS_NOTHING = (-1.0, 1.0)  # the interval of a preference without a look that counts
+
+
+class Look(msgspec.Struct, frozen=True):
+    """What was known at the end of a day, of the estimate and interval of `VariantReport`. `z`: the difference in
+    standard errors; significant from `boundary` on, above or below 0."""
+
+    day: date
+    estimate: float
+    low: float
+    high: float
+    z: float
+    boundary: float
+
 
 class VariantReport(msgspec.Struct, frozen=True):
     """A variant against the control. `estimate`, `low` and `high`: the uplift and its 95 % confidence interval (.1 is
     10 % more), in an interleaving the preference; null while too few have bet. `progress`: the clock, 1 at the planned
-    end."""
+    end. `looks`: one a day, without days on which too few had bet."""
 
     variant: str
     verdict: str
@@ -49,6 +63,7 @@ class VariantReport(msgspec.Struct, frozen=True):
     low: float | None = None
     high: float | None = None
     progress: float | None = None
+    looks: tuple[Look, ...] = ()
 
 
 class ExperimentReport(msgspec.Struct, frozen=True):
@@ -154,7 +169,19 @@ def _reported(run: _Run, number: int, judged: Callable[[int], tuple[Verdict, Loo
     estimate, low, high, tau = (float(each[-1]) for each in (looks.estimate, looks.low, looks.high, looks.tau))
     if verdict.code is VerdictCode.MISMATCH or isinf(high):
         return VariantReport(run.names[number], verdict.code.value, verdict.sentence)
-    return VariantReport(run.names[number], verdict.code.value, verdict.sentence, estimate, low, high, tau)
+    by_day = _looks_by_day(run, looks)
+    return VariantReport(run.names[number], verdict.code.value, verdict.sentence, estimate, low, high, tau, by_day)
+
+
+def _looks_by_day(run: _Run, looks: Looks) -> tuple[Look, ...]:
+    """The looks are those of the last days: an interleaving's begin later than the experiment."""
+    columns = (looks.estimate, looks.low, looks.high, looks.z, looks.bound)
+    first = run.until - timedelta(days=len(looks.z) - 1)
+    return tuple(
+        Look(first + timedelta(days=number), *map(float, values))
+        for number, values in enumerate(zip(*columns, strict=True))
+        if np.isfinite(values).all() and tuple(values[1:3]) != KNOWS_NOTHING
+    )
 
 
 def _days_left(run: _Run, found: Contrast, planned: float, alpha: float) -> float | None:

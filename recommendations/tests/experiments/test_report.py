@@ -1,6 +1,7 @@
 """The report of an experiment: users, verdicts, and where it can't say anything."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -67,6 +68,17 @@ def test_a_variant_that_sells_more_is_better(casino):
     assert soon.progress > 0
 
 
+def test_a_report_has_a_look_of_each_day_on_which_enough_had_bet(casino):
+    (soon,) = report(casino, started(casino, ab()), users_who_bet((0.1, 0.2))).variants
+    days = [each.day for each in soon.looks]
+    assert days == [START.date() + timedelta(days=DAYS - len(days) + number) for number in range(len(days))]
+    assert 5 < len(days) <= DAYS
+    last = soon.looks[-1]
+    assert (last.estimate, last.low, last.high) == (soon.estimate, soon.low, soon.high)
+    assert last.z > last.boundary > 0
+    assert all(before.low <= after.low for before, after in pairwise(soon.looks))
+
+
 def test_variants_that_sell_alike_differ_by_nothing_significant(casino):
     (soon,) = report(casino, started(casino, ab()), users_who_bet((0.1, 0.1))).variants
     assert soon.verdict == "undecided"
@@ -117,6 +129,8 @@ def test_an_interleaving_names_the_list_that_users_want(casino):
     assert (found.users, found.credits, found.metric) == ({}, {"one": 60, "other": 240}, "credits")
     (other,) = found.variants
     assert (other.variant, other.verdict) == ("other", "better")
+    assert other.looks[-1].day == (START + timedelta(days=DAYS - 1)).date()
+    assert other.looks[-1].low == other.low
     assert other.sentence.startswith("Users want the events of `other` more than those of `one`: it has 80 %")
 
 
