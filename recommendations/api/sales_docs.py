@@ -19,6 +19,8 @@ _LINE: Schema = {
     **dict.fromkeys(("answers", "empty", "refused", "withheld", "seen", "clicked", "reached", "converted"), _COUNT),
     **_BETS,
     "conversion": _SHARE | {"description": "Of the user-days reached, those with an attributed bet."},
+    "conversion_low": _SHARE | {"description": "The lower end of its 95 % confidence interval (Wilson)."},
+    "conversion_high": _SHARE | {"description": "The upper end."},
 }
 _TOTAL: Schema = {
     **_LINE,

@@ -5,20 +5,17 @@ They are sums of days. So a user who was reached on two days counts as two: `rea
 """
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from recommendations.errors import InvalidParameter
 from recommendations.models import Breakdown
 from tenants.routing.connections import query
 
 from .notes import count_due
-
-MAX_DAYS = 366
-DEFAULT_DAYS = 7
+from .shares import ShareInterval, share_interval
 
 _COUNTS = (
     "answers", "empty", "refused", "withheld", "seen", "clicked", "active", "reached", "bettors", "converted", "bets",
@@ -46,7 +43,7 @@ class Figures(msgspec.Struct):
 
     `answers` were sent, of which `empty` had no events and `refused` a refusal; `seen` and `clicked` are those that the
     casino reported. `turnover` are the stakes of the `bets` that are attributed, and `matched_turnover` their shares by
-    matched selections.
+    matched selections. `reached_on`: the days on which users were reached.
     """
 
     name: str
@@ -62,11 +59,17 @@ class Figures(msgspec.Struct):
     bets: int = 0
     turnover: Amounts = msgspec.field(default_factory=dict)
     matched_turnover: Amounts = msgspec.field(default_factory=dict)
+    reached_on: set[date] = msgspec.field(default_factory=set)
 
     @property
     def conversion(self) -> float | None:
         """The share of those reached on a day who bet on it; None if nobody was."""
         return self.converted / self.reached if self.reached else None
+
+    @property
+    def conversion_interval(self) -> ShareInterval | None:
+        """The 95 % confidence interval of `conversion`; None if nobody was reached."""
+        return share_interval(self.converted, self.reached, len(self.reached_on))
 
 
 class Total(Figures):
@@ -112,16 +115,6 @@ class Sales(msgspec.Struct):
     due: int
 
 
-def parse_period(first: str | None, last: str | None, now: datetime) -> tuple[date, date]:
-    """The days from `first` to `last`, as YYYY-MM-DD; by default the seven up to `last`, which is today (UTC) by
-    default. Raises InvalidParameter."""
-    to = _day("to", last) if last else now.astimezone(UTC).date()
-    since = _day("from", first) if first else to - timedelta(days=min(DEFAULT_DAYS - 1, (to - date.min).days))
-    if not 0 <= (to - since).days < MAX_DAYS:
-        raise InvalidParameter(f"from is {since} and to is {to}: send 1 to {MAX_DAYS} days, the first one as from")
-    return since, to
-
-
 def read_sales(first: date, last: date) -> Sales:
     """The current casino's figures of these days."""
     days = {day: Total(f"{day:%Y-%m-%d}") for day in _days(first, last)}
@@ -133,7 +126,7 @@ def read_sales(first: date, last: date) -> Sales:
             name, of = (recommender, recommenders) if breakdown == Breakdown.RECOMMENDER else (placement, placements)
             lines = (of.setdefault(name, Figures(name)),)
         for line in lines:
-            _add(line, currency, dict(zip((*_COUNTS, *_AMOUNTS), sums, strict=True)))
+            _add(line, day, currency, dict(zip((*_COUNTS, *_AMOUNTS), sums, strict=True)))
     return Sales(
         first=first,
         last=last,
@@ -144,6 +137,16 @@ def read_sales(first: date, last: date) -> Sales:
         markets=_markets(first, last),
         due=count_due()[0],
     )
+
+
+def read_totals(first: date, middle: date, last: date) -> tuple[Total, Total]:
+    """The totals of the current casino from `first` to the day before `middle`, and from then to `last`."""
+    before, since = Total("before"), Total("since")
+    for breakdown, day, _, _, currency, *sums in query(_SUMS, [first, last]):
+        if breakdown == Breakdown.TOTAL:
+            line = since if day >= middle else before
+            _add(line, day, currency, dict(zip((*_COUNTS, *_AMOUNTS), sums, strict=True)))
+    return before, since
 
 
 def sales_as_json(sales: Sales) -> dict[str, Any]:
@@ -163,16 +166,22 @@ def sales_as_json(sales: Sales) -> dict[str, Any]:
 def _as_json(line: Figures | MarketFigures) -> dict[str, Any]:
     found: dict[str, Any] = msgspec.json.decode(_ENCODER.encode(line))
     if isinstance(line, Figures):
+        interval = line.conversion_interval
         found["conversion"] = line.conversion
+        found["conversion_low"] = interval and interval.low
+        found["conversion_high"] = interval and interval.high
+        del found["reached_on"]
     if isinstance(line, Total):
         found |= {"reach": line.reach, "coverage": line.coverage}
     return found
 
 
-def _add(line: Figures, currency: str, sums: dict[str, Any]) -> None:
+def _add(line: Figures, day: date, currency: str, sums: dict[str, Any]) -> None:
     for name in _COUNTS:
         if hasattr(line, name):
             setattr(line, name, getattr(line, name) + int(sums[name]))
+    if sums["reached"]:
+        line.reached_on.add(day)
     _add_amount(line.turnover, currency, sums["stake"])
     _add_amount(line.matched_turnover, currency, sums["matched_stake"])
     if isinstance(line, Total):
@@ -201,10 +210,3 @@ def _most_bets_first(lines: Iterable[Figures]) -> list[Figures]:
 
 def _days(first: date, last: date) -> Iterable[date]:
     return (first + timedelta(days=number) for number in range((last - first).days + 1))
-
-
-def _day(name: str, text: str) -> date:
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
-    except ValueError as error:
-        raise InvalidParameter(f"{name} is {text[:40]!r}: send a day as YYYY-MM-DD") from error

@@ -11,10 +11,10 @@ from recommendations.attribution.figures import (
     Figures,
     MarketFigures,
     Sales,
-    parse_period,
     read_sales,
     sales_as_json,
 )
+from recommendations.attribution.periods import parse_period
 from recommendations.errors import InvalidParameter
 from tenants.management.cli.arguments import ready_casino
 from tenants.management.cli.verbs import columns

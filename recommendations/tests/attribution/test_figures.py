@@ -8,7 +8,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from recommendations.attribution.figures import parse_period, read_sales
+from recommendations.attribution.figures import read_sales
+from recommendations.attribution.periods import parse_period
 from recommendations.errors import InvalidParameter
 from recommendations.tests.factories import UserFactory
 from recommendations.validation.rows import ServedEventRow
