@@ -38,14 +38,19 @@ _MATCH = ("sport", "country", "category", "home_team", "away_team")
 _Selection = tuple[float, int, float | None]  # timestamp, place, odd
 
 
-def casino_history(*, casino_id: int, until: datetime, since: datetime | None = None) -> History:
-    """The latest `MAX_COUPONS` coupons from `since` until before `until`, with their events.
+def casino_history(
+    *, casino_id: int, until: datetime, since: datetime | None = None, events_since: datetime | None = None
+) -> History:
+    """The latest `MAX_COUPONS` coupons from `since` until before `until`, and the events that end after the first of
+    them, or after `events_since` if that is earlier.
 
     An event's opening time is that of its storing or of its first bet, whichever is earlier; a week before its begin
     for an event stored after its begin. The odds come from the selections: each is valid from its coupon on.
     """
     rows = list(reversed(_query(_COUPONS, [since or datetime.min.replace(tzinfo=until.tzinfo), until, MAX_COUPONS])))
-    earliest = rows[0][1] if rows else until.timestamp()
+    earliest = (events_since or until).timestamp()
+    if rows:
+        earliest = min(earliest, rows[0][1])
     events = _query(_EVENTS, [datetime.fromtimestamp(earliest, until.tzinfo)])
     places = _Places(events)
     coupons, selected, told, left_out = [], list[_Selection](), list[ToldOutcome](), 0

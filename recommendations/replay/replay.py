@@ -25,8 +25,8 @@ from .serving_inputs import ServingInput, ServingInputs
 from .slip_quality import SlipStatistics, count_rule_violations, intra_list_diversity
 
 DAY = 86_400.0
-_TRAINING_COUPONS = 8_000  # right before the tested ones
-_MIN_COUPONS_TO_FIT = 20
+TRAINING_COUPONS = 8_000  # right before the tested ones
+MIN_COUPONS_TO_FIT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class _Replay:
         has_outcomes = any(coupon.bets for coupon in history.coupons)
         self.outcomes = OutcomeReplay(history, self.state) if has_outcomes else None
         self._first_tested = int(len(history.coupons) * (1 - plan.test_fraction))
-        self._first_training = max(self._first_tested - _TRAINING_COUPONS, 0)
+        self._first_training = max(self._first_tested - TRAINING_COUPONS, 0)
         training = history.coupons[self._first_training : self._first_tested]
         # every n-th coupon, so that the training cases before the test just reach MAX_CASES
         self._stride = max(round(sum(len(coupon.places) for coupon in training) / MAX_CASES), 1)
@@ -125,7 +125,7 @@ class _Replay:
 
     def _fit_if_due(self, number: int) -> None:
         is_first_test = number == self._first_tested
-        has_enough = number >= self._first_training and self.state.coupons >= _MIN_COUPONS_TO_FIT
+        has_enough = number >= self._first_training and self.state.coupons >= MIN_COUPONS_TO_FIT
         is_due = has_enough and self.learner.is_due()
         if is_due or is_first_test:
             self.learner.fit(with_hybrid=number >= self._first_tested)
@@ -157,7 +157,7 @@ class _Replay:
         candidates = serving_input.is_candidate
         ranks = np.empty((len(targets), len(self._plan.recommenders)))
         for column, recommender in enumerate(self._plan.recommenders):
-            scores = _served_scores(recommender, serving_input, self._plan.options)
+            scores = served_scores(recommender, serving_input, self._plan.options)
             ranks[:, column] = [rank_of(scores, candidates, place) for _, place in targets]
             self._add_slip(self.found.slips[column], scores, serving_input)
         self.found.open_events.update(serving_input.open.places[candidates].tolist())
@@ -180,7 +180,7 @@ class _Replay:
         statistics.add(events, invalid, intra_list_diversity(serving_input.offer, places))
 
 
-def _served_scores(recommender: Recommender, serving_input: ServingInput, options: Options) -> Scores:
+def served_scores(recommender: Recommender, serving_input: ServingInput, options: Options) -> Scores:
     """The scores of the recommender, or of its first fallback that applies."""
     context = serving_input.context
     if recommender.applies(context):

@@ -51,6 +51,10 @@ class LoggedAnswers:
     predicted: Floats | None = None
     predicted_target: Floats | None = None
 
+    @property
+    def weights(self) -> Floats:
+        return self.target / self.propensities
+
 
 def estimate_policy(logged: LoggedAnswers) -> OffPolicyEstimates:
     """The other policy's mean reward per answer. Variances are by users, since a user's answers are alike.
@@ -59,8 +63,7 @@ def estimate_policy(logged: LoggedAnswers) -> OffPolicyEstimates:
     """
     if not ((logged.propensities > 0) & (logged.propensities <= 1)).all():
         raise ValueError("Logged propensities must be above 0 and at most 1: leave out answers without one.")
-    weights = logged.target / logged.propensities
-    effective = _effective(weights)
+    weights, effective = logged.weights, effective_answers(logged)
     if effective < FEWEST_EFFECTIVE:
         raise TooFewAnswers(
             f"The logged answers are worth {effective:,.0f} answers of the other policy; {FEWEST_EFFECTIVE:,} are "
@@ -80,7 +83,9 @@ def estimate_policy(logged: LoggedAnswers) -> OffPolicyEstimates:
     )
 
 
-def _effective(weights: Floats) -> float:
+def effective_answers(logged: LoggedAnswers) -> float:
+    """How many answers of the other policy itself would say as much."""
+    weights = logged.weights
     squares = float((weights**2).sum())
     return float(weights.sum()) ** 2 / squares if squares else 0.0
 

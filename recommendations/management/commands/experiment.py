@@ -18,6 +18,7 @@ from recommendations.experiments.lifecycle import (
     start_experiment,
     stop_experiment,
 )
+from recommendations.experiments.policy_report import Policy, PolicyReport, parse_policy, report_on_policy
 from recommendations.experiments.report import report_on
 from recommendations.validation import strict_json
 from tenants.management.cli.arguments import operator_name, ready_casino
@@ -27,6 +28,7 @@ from tenants.models import Casino, Experiment
 from tenants.numbers import as_decimal, as_id
 from tenants.routing.context import use_casino
 
+_ESTIMATES = ("ESTIMATOR", "BETS", "FROM", "TO")
 _HEAD = ("NAME", "KIND", "STATE", "USERS", "STARTS", "STOPS", "CREATED BY")
 
 
@@ -64,11 +66,7 @@ class CreateExperiment(ExperimentVerb):
         super().add_arguments(parser)
 
     def run_for(self, casino: Casino, now: datetime, *args: Any, file: Path, **options: Any) -> VerbResult:
-        try:
-            definition = strict_json.loads(file.read_text(encoding="utf-8"))
-        except (ValueError, RecursionError) as error:
-            raise CommandError(f"{file} is no JSON: {error}") from error
-        created = create_experiment(casino=casino, definition=definition, by=operator_name(), now=now)
+        created = create_experiment(casino=casino, definition=_read_json(file), by=operator_name(), now=now)
         return _shown(created, now, f"Start it with: manage.py experiment start {created.name} --casino {casino.pk}")
 
 
@@ -122,15 +120,60 @@ class StopExperiment(NamedVerb):
 
 class ReportExperiment(NamedVerb):
     name = "report"
-    help = "Show what an experiment has shown so far: users, and a verdict that holds however often you look."
+    help = (
+        "Show what an experiment has shown so far: users, and a verdict that holds however often you look. With "
+        "--policy, what another recommender would have brought, from the answers of an experiment that explores."
+    )
 
-    def run_for(self, casino: Casino, now: datetime, *args: Any, name: str, **options: Any) -> VerbResult:
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--policy", metavar="RECOMMENDER|FILE", help="a recommender, or a file with a variant as JSON"
+        )
+
+    def run_for(
+        self, casino: Casino, now: datetime, *args: Any, name: str, policy: str | None, **options: Any
+    ) -> VerbResult:
+        experiment = find_experiment(casino, name)
         with use_casino(casino.current):
-            found = report_on(find_experiment(casino, name), now)
+            if policy is not None:
+                told = report_on_policy(experiment, _parse(policy, casino), now)
+                return VerbResult(text_of_policy(told), told)
+            found = report_on(experiment, now)
         numbers = ", ".join(f"{each} {number:,}" for each, number in (found.users or found.credits).items())
         counted = "Users" if found.users else "Bets credited"
         lines = [f"{found.name}, {found.state}, day {found.days}, by {found.metric}. {counted}: {numbers}."]
         return VerbResult("\n".join([*lines, *(each.sentence for each in found.variants)]), found)
+
+
+def _parse(policy: str, casino: Casino) -> Policy:
+    return parse_policy(_read_json(Path(policy)) if policy.endswith(".json") else policy, casino)
+
+
+def _read_json(file: Path) -> object:
+    try:
+        return strict_json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise CommandError(f"{file} is no JSON: {error}") from error
+    except OSError as error:
+        raise CommandError(f"{file} can't be read: {error.strerror}") from error
+
+
+def text_of_policy(found: PolicyReport) -> str:
+    """The report of a policy for people."""
+    left_out = f", {found.left_out:,} left out" if found.left_out else ""
+    lines = [f"{found.name}: {found.answers:,} answers with a logged draw{left_out}.", found.sentence]
+    of_estimators = {
+        "inverse propensity": found.ips,
+        "self-normalised": found.self_normalised,
+        "doubly robust": found.doubly_robust,
+    }
+    rows = [
+        (name, *(f"{100 * number:.2f} %" for number in (each.value, each.low, each.high)))
+        for name, each in of_estimators.items()
+        if each is not None
+    ]
+    return "\n".join([*lines, *([columns([_ESTIMATES, *rows])] if rows else [])])
 
 
 def _shown(experiment: Experiment, now: datetime, hint: str = "") -> VerbResult:

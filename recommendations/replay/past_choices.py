@@ -1,0 +1,105 @@
+"""What a recommender would have chosen at moments of the past, by what was known at each of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.conf import settings
+
+from recommendations.recommenders.base import Recommender
+from recommendations.serving.engine import RecommendationRequest
+from recommendations.serving.options import Options
+
+from .history import History, PastCoupon
+from .learner import Learner
+from .outcome_cases import OutcomeReplay
+from .replay import MIN_COUPONS_TO_FIT, TRAINING_COUPONS, served_scores
+from .replayed_state import ReplayedState
+from .serving_inputs import ServingInputs
+
+_REFIT = 7 * 86_400.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A user at a time (Unix seconds), and the ids of the events among which to choose."""
+
+    user_id: int
+    timestamp: float
+    candidates: tuple[int, ...]
+
+
+def past_choices(
+    history: History, moments: Sequence[Moment], recommender: Recommender, options: Options
+) -> list[int | None]:
+    """The number of the candidate that the recommender, or its first fallback that applies, scores highest at each
+    moment; of equal ones the first in the order of ids. None where the history does not show a candidate as open.
+
+    `moments` are in chronological order. Coupons of a moment or later are not known at it; models are fitted weekly, to
+    the coupons before.
+    """
+    walk = _Walk(history, recommender, options, moments[0].timestamp if moments else 0.0)
+    return [walk.choose(moment) for moment in moments]
+
+
+class _Walk:
+    """The state at the time of the latest moment."""
+
+    def __init__(self, history: History, recommender: Recommender, options: Options, begins: float) -> None:
+        self._history, self._recommender, self._options = history, recommender, options
+        self._state = ReplayedState(history)
+        self._inputs = ServingInputs(self._state, settings.INFERENCE_REFRESH_PURCHASES)
+        self._learner = Learner(self._state, _REFIT)
+        self._outcomes = OutcomeReplay(history, self._state)
+        chain = RecommendationRequest(history.casino_id, recommender, _time(begins), options).chain
+        self._models = frozenset(name for each in chain for name in each.model_types)
+        before = sum(each.timestamp < begins for each in history.coupons)
+        self._first_training = max(before - TRAINING_COUPONS, 0)
+        self._added = 0
+
+    def choose(self, moment: Moment) -> int | None:
+        self._add_coupons(until=moment.timestamp)
+        self._state.move_to(moment.timestamp)
+        if self._models and self._state.coupons >= MIN_COUPONS_TO_FIT and self._learner.is_due():
+            self._learner.fit(with_hybrid="hybrid" in self._models)
+        request = RecommendationRequest(
+            self._history.casino_id, self._recommender, _time(moment.timestamp), self._options
+        )
+        given = self._inputs.of(moment.user_id, request, self._learner.models, request.needs)
+        places = [given.offer.place_of(each) for each in moment.candidates]
+        if None in places:
+            return None
+        scores = served_scores(self._recommender, given, self._options)
+        ranked = [(-float(scores[place]), place) for place in places if place is not None]
+        return ranked.index(min(ranked))
+
+    def _add_coupons(self, *, until: float) -> None:
+        coupons = self._history.coupons
+        while self._added < len(coupons) and coupons[self._added].timestamp < until:
+            self._add(coupons[self._added])
+            self._added += 1
+
+    def _add(self, coupon: PastCoupon) -> None:
+        self._state.move_to(coupon.timestamp)
+        if "hybrid" in self._models and self._added >= self._first_training:
+            self._learn(coupon)
+        if coupon.bets:
+            self._outcomes.use(coupon, is_tested=False)
+        self._state.add(coupon, self._outcomes.odd_of if coupon.bets else None)
+        self._learner.add_coupon(coupon)
+
+    def _learn(self, coupon: PastCoupon) -> None:
+        """Use the events of a known user's coupon as training cases."""
+        if not self._state.coupon_counts[coupon.user_id]:
+            return
+        request = RecommendationRequest(
+            self._history.casino_id, self._recommender, _time(coupon.timestamp), self._options
+        )
+        given = self._inputs.of(coupon.user_id, request, self._learner.models, frozenset())
+        for event in coupon.places:
+            if (place := given.place_of(event)) is not None:
+                self._learner.add_case(given, place)
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,49 @@
+"""What a recommender would have chosen, by what was known then."""
+
+from dataclasses import replace
+
+import pytest
+
+from recommendations.recommenders.registry import RECOMMENDERS
+from recommendations.replay.past_choices import Moment, past_choices
+from recommendations.serving.options import Options
+from recommendations.simulation.simulate import simulate
+
+from .test_replay import HOUR, SMALL, history_of, in_order
+
+pytestmark = pytest.mark.slow
+
+
+def chosen(coupons, hours, candidates=(1, 2, 3), name="trending"):
+    history = history_of([10, 20, 30], coupons, opens_at=[0, 0, 5])
+    return past_choices(history, [Moment(9, each * HOUR, candidates) for each in hours], RECOMMENDERS[name], Options())
+
+
+def test_a_bet_counts_from_its_time_on():
+    assert chosen([(1, 6, [2]), (2, 7, [1]), (3, 7.5, [1])], [5.5, 6, 6.5, 8]) == [0, 0, 2, 1]
+
+
+def test_events_that_were_not_open_make_a_choice_unknown():
+    assert chosen([], [1, 6, 11], name="soonest") == [None, 0, None]
+    assert chosen([], [6], candidates=(2, 3), name="soonest") == [0]
+
+
+@pytest.mark.parametrize("name", [pytest.param("hybrid", marks=pytest.mark.exhaustive), "neighbours", "inference"])
+def test_what_follows_has_no_effect_on_a_choice(name):
+    history = simulate(SMALL)
+    coupons = history.coupons
+    at = [coupons[number].timestamp + 1 for number in range(300, 600, 20)]
+    moments = [Moment(coupons[number].user_id, time, _open(history, time)) for number, time in enumerate(at)]
+    later = in_order([*coupons[:460], *(replace(each, places=each.places[:1], user_id=3) for each in coupons[460:])])
+    before, after = (
+        past_choices(replace(history, coupons=each), moments, RECOMMENDERS[name], Options())
+        for each in (coupons, later)
+    )
+    assert before[:8] == after[:8]
+    assert len(set(before)) > 1
+    assert None not in before
+
+
+def _open(history, time):
+    is_open = (history.opens_at <= time) & (history.events.begins > time)
+    return tuple(map(int, history.events.ids[is_open][:5]))
