@@ -13,16 +13,19 @@ from .fixtures import Fixture, real_fixtures, reschedule
 from .generated_fixtures import generated_fixtures
 from .markets import fixture_odds
 from .odds import home_odd
-from .users_and_coupons import DemoFixtures, make_coupons, make_users
+from .users_and_coupons import BettingPreference, DemoFixtures, make_coupons, make_users
 
 USERS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class CasinoMessages:
+    """`preferences`: those of each user, in the same order."""
+
     events: list[EventRow]
     users: list[UserRow]
     coupons: list[CouponRow]
+    preferences: list[BettingPreference]
 
 
 def scheduled_fixtures(now: datetime) -> list[Fixture]:
@@ -36,7 +39,7 @@ def casino_messages(casino: DemoCasino, fixtures: list[Fixture], now: datetime) 
     offer = DemoFixtures(events)
     users = make_users(rng, offer, count=USERS, currency=casino.currency)
     coupons = make_coupons(random.Random(f"coupons of {casino.name}"), users, offer, now)
-    return CasinoMessages(events, [user for user, _ in users], coupons)
+    return CasinoMessages(events, [user for user, _ in users], coupons, [preference for _, preference in users])
 
 
 def _event(fixture: Fixture, casino: DemoCasino, now: datetime) -> EventRow:

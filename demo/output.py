@@ -12,6 +12,7 @@ from recommendations.models.event_names import event_name
 from tenants.models import Casino
 
 from .casino_messages import CasinoMessages
+from .interleaving import NAME as EXPERIMENT
 from .web_server import CheckedResponse
 
 CONFIGURATION = (
@@ -81,6 +82,7 @@ def next_steps(
         f"  curl -H 'Casino-ID: {other.pk}' {base_url}/recommend/{user_id}",
         "[b]Get bets by name[/], of a casino with markets; ask again, and prices have moved:",
         f"  curl -H 'Casino-ID: {with_markets.pk}' {base_url}/recommend/{user_id}",
+        f"[b]See which recommender users prefer[/]:  {manage} experiment report {EXPERIMENT} --casino {casino}",
         "[b]Change a casino's configuration[/]:",
         f"  curl -H 'Casino-ID: {casino}' -H 'Content-Type: application/json' {base_url}/config -d '{CONFIGURATION}'",
         f"[b]Create three dummy coupons[/]:  curl -X POST -H 'Casino-ID: {casino}' {base_url}/purchase/{user_id}",

@@ -11,7 +11,7 @@ from ingestion.status.lag import measure_lag
 from ingestion.topics import COUPONS, EVENTS, TOPICS, USERS, Topic, create_topics
 from recommendations.models import ServedSlip
 from recommendations.services import configure
-from recommendations.validation.rows import Row
+from recommendations.validation.rows import CouponRow, Row
 from tenants.databases.catalogue import ensure_catalogue
 from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino
@@ -88,13 +88,19 @@ def send_everything(messages: dict[int, CasinoMessages]) -> int:
     return sender.sent
 
 
-def wait_until_stored(processes: Processes, progress: Progress) -> None:
+def send_coupons(casino: Casino, coupons: Iterable[CouponRow]) -> None:
+    with Sender() as sender:
+        _send(sender, COUPONS, casino.pk, coupons)
+
+
+def wait_until_stored(processes: Processes, progress: Progress | None = None) -> None:
     """Waits until the consumers have processed every message; calls `progress(processed, total)`."""
     patience = Patience()
     while True:
         lags = [measure_lag(topic) for topic in TOPICS.values()]
         done = sum(lag.done for lag in lags)
-        progress(done, sum(lag.messages for lag in lags))
+        if progress is not None:
+            progress(done, sum(lag.messages for lag in lags))
         if all(lag.is_none for lag in lags):
             return
         check_alive(processes)

@@ -84,8 +84,31 @@ def make_coupons(
     for bought, place in purchases:
         user, preference = users[place]
         candidates = fixtures.candidates(rng, preference, bought)
-        coupons.append(_make_coupon(rng, len(coupons) + 1, user, preference, candidates, bought=bought))
+        coupons.append(make_coupon(rng, len(coupons) + 1, user, preference, candidates, bought=bought))
     return coupons
+
+
+def make_coupon(
+    rng: random.Random,
+    coupon_id: int,
+    user: UserRow,
+    preference: BettingPreference,
+    candidates: list[EventRow],
+    *,
+    bought: datetime,
+) -> CouponRow:
+    """A coupon of one to four of the candidates, by the user's preference."""
+    weights = [preference.weight(event) for event in candidates]
+    chosen = rng.choices(candidates, weights, k=rng.randint(1, 4))
+    return CouponRow(
+        id=coupon_id,
+        user_id=user.id or 0,
+        stake=Decimal(f"{preference.stake * rng.uniform(0.6, 1.5):.2f}"),
+        timestamp=bought,
+        recommended_events=tuple(
+            select(rng, event, preference.bet) for event in {event.id: event for event in chosen}.values()
+        ),
+    )
 
 
 def _make_user(
@@ -109,25 +132,3 @@ def _make_user(
         favourite.sport, favourite.league, teams, odd=odd, stake=stake, bet=liked_bet(user_id)
     )
     return user, preference
-
-
-def _make_coupon(
-    rng: random.Random,
-    coupon_id: int,
-    user: UserRow,
-    preference: BettingPreference,
-    candidates: list[EventRow],
-    *,
-    bought: datetime,
-) -> CouponRow:
-    weights = [preference.weight(event) for event in candidates]
-    chosen = rng.choices(candidates, weights, k=rng.randint(1, 4))
-    return CouponRow(
-        id=coupon_id,
-        user_id=user.id or 0,
-        stake=Decimal(f"{preference.stake * rng.uniform(0.6, 1.5):.2f}"),
-        timestamp=bought,
-        recommended_events=tuple(
-            select(rng, event, preference.bet) for event in {event.id: event for event in chosen}.values()
-        ),
-    )

@@ -75,6 +75,7 @@ def assert_table_is_shown(process):
         "all valid",
         " @ ",
         "prices of Cascade Sportsbook move",
+        "Users want the events of `personal` more than those of `popular`",
     ):
         assert word in out
 

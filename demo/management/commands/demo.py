@@ -16,10 +16,12 @@ from demo import output, steps
 from demo.casino_messages import CasinoMessages, casino_messages, scheduled_fixtures
 from demo.casinos import DEMO_CASINOS
 from demo.errors import DemoFailed
+from demo.interleaving import NAME, check_verdict, run_interleaving
 from demo.processes import Processes
 from demo.sent_prices import SentPrices, sent_messages, wait_until_prices_move
 from demo.web_server import CheckedResponse, recommend, start_server, wait_for_prices
 from ingestion.topics import TOPICS
+from recommendations.experiments.report import VariantReport
 from tenants.databases.catalogue import ensure_catalogue
 from tenants.models import Casino
 from tenants.numbers import as_count
@@ -70,6 +72,7 @@ class Command(BaseCommand):
     def _run(self, console: Console, processes: Processes, *, check: bool, port: int) -> None:
         started = time.monotonic()
         casinos, messages = self._ingest(console, processes)
+        verdict = _compare_recommenders(console, processes, casinos[0], messages)
         with_markets = _with_markets(casinos)
         base_url, requested_at = self._serve_prices(console, processes, with_markets, port=port), timezone.now()
         responses = [recommend(base_url, casino, user_id) for casino in casinos for user_id in EXAMPLE_USERS]
@@ -81,6 +84,7 @@ class Command(BaseCommand):
         console.print(f"[green]✓[/] {len(responses)} recommendations served and stored")
         console.print(output.slips_table([each for each in responses if each.user_id == EXAMPLE_USERS[0]]))
         if check:
+            check_verdict(verdict)
             with console.status("Waiting for prices to move"):
                 _check_prices(
                     wait_until_prices_move(named, lambda each: recommend(base_url, each.casino, each.user_id))
@@ -130,6 +134,15 @@ class Command(BaseCommand):
             steps.wait_until_stored(processes, lambda done, total: progress.update(task, completed=done, total=total))
         console.print("[green]✓[/] all messages stored")
         return casinos, messages
+
+
+def _compare_recommenders(
+    console: Console, processes: Processes, casino: Casino, messages: dict[int, CasinoMessages]
+) -> VariantReport:
+    with console.status("Running an experiment on the last week"):
+        verdict = run_interleaving(processes, casino, messages[casino.pk], timezone.now())
+    console.print(f"[green]✓[/] experiment {NAME}: {verdict.sentence}", soft_wrap=True)
+    return verdict
 
 
 def _with_markets(casinos: list[Casino]) -> Casino:
