@@ -260,9 +260,9 @@ def _interleaved(ranking: Ranking) -> Ranking:
     """The ranking with the events of its request's rival drafted in."""
     context, search, request = ranking.context, ranking.search, ranking.request
     rival = first_applicable(request.rivals, context)
-    rng = np.random.default_rng(request.seed(context.user_id, _STREAM_OF_COINS))
+    seed = request.seed(context.user_id, _STREAM_OF_COINS)
     # each event that a believed producer offers counts as having a price until the search asks for it
-    drafted = draft(context.offer, (search.scores, rival.score(context)), search.rules, lambda: rng.random() < 0.5)
+    drafted = draft(context.offer, (search.scores, rival.score(context)), search.rules, seed)
     drafted_search = replace(search, scores=drafted.scores)
     return replace(ranking, search=drafted_search, teams=drafted.teams, rival=rival)
 

@@ -15,6 +15,7 @@ from recommendations.recommenders.base import Recommender, ScoringContext
 from . import slip
 from .team_draft import Team, team_draft
 
+_HIGHEST = 1e9  # in place of infinite scores
 _LISTED = 3  # as many events of each list as the slip has, times this: some can't join the other list's
 
 
@@ -31,24 +32,32 @@ def first_applicable(chain: Sequence[Recommender], context: ScoringContext) -> R
     return next(each for each in chain if each.applies(context))
 
 
-def draft(offer: Offer, scores: tuple[Floats, Floats], rules: slip.Rules, coin: Callable[[], bool]) -> Draft:
-    """The slip of both recommenders' scores. `rules` hold for all of it; what has no price is found out later."""
-    listed = replace(rules, limit=rules.limit * _LISTED)
-    first, second = (slip.choose(offer, each, listed) for each in scores)
-
-    def accepts(places: Sequence[int], place: int) -> bool:
-        return slip.may_join(offer, rules, places, place)
-
-    picks = team_draft(first, second, rules.limit, coin, accepts)
+def draft(offer: Offer, scores: tuple[Floats, Floats], rules: slip.Rules, seed: tuple[int, ...]) -> Draft:
+    """The slip of both recommenders' scores, by coins of this seed. `rules` hold for all of it; what has no price is
+    found out later."""
+    own = _own_slips(offer, scores, rules)
+    joining = slip.Joining(offer, rules)
+    picks = team_draft(*own, rules.limit, _coins(seed), joining.accepts)
+    if joining.has_rejected:  # what comes after the own slips may fill in; it can't matter before
+        listed = replace(rules, limit=rules.limit * _LISTED)
+        joining = slip.Joining(offer, rules)
+        picks = team_draft(*_own_slips(offer, scores, listed), rules.limit, _coins(seed), joining.accepts)
     drafted = [pick.event for pick in picks]
-    ordered = _below_zero(scores[0])
-    ordered[drafted] = np.arange(len(drafted), 0, -1)
-    return Draft(ordered, {pick.event: pick.team for pick in picks if pick.team is not None})
+    return Draft(_ranked_first(drafted, scores[0]), {pick.event: pick.team for pick in picks if pick.team is not None})
 
 
-def _below_zero(scores: Floats) -> Floats:
-    """The ranks of scores as numbers below 0, in the same order; NaN is the lowest."""
-    order = np.argsort(np.nan_to_num(scores, nan=-np.inf), kind="stable")
-    ranks = np.empty(len(scores))
-    ranks[order] = np.arange(-len(scores), 0)
-    return ranks
+def _own_slips(offer: Offer, scores: tuple[Floats, Floats], rules: slip.Rules) -> tuple[list[int], list[int]]:
+    return slip.choose(offer, scores[0], rules), slip.choose(offer, scores[1], rules)
+
+
+def _coins(seed: tuple[int, ...]) -> Callable[[], bool]:
+    """True for the first recommender; of one seed always the same."""
+    rng = np.random.default_rng(seed)
+    return lambda: rng.random() < 0.5
+
+
+def _ranked_first(places: Sequence[int], scores: Floats) -> Floats:
+    """The scores with these places above all others, in their order; NaN counts as the lowest."""
+    ordered = np.nan_to_num(scores, nan=-np.inf, posinf=_HIGHEST, neginf=-np.inf)
+    ordered[places] = max(float(ordered.max(initial=0.0)), 0.0) + np.arange(len(places), 0, -1)
+    return ordered

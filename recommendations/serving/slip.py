@@ -1,7 +1,7 @@
 """Fills a slip with the best-scored events that may be shown to the user."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from math import inf
@@ -172,12 +172,25 @@ def alternatives(offer: Offer, scores: Floats, rules: Rules) -> list[int]:
     return list(islice(filter(slip.allows, ranked), rules.limit))
 
 
-def may_join(offer: Offer, rules: Rules, places: Iterable[int], place: int) -> bool:
-    """Whether the rules allow the event at `place` in a slip that has those at `places`; all are eligible."""
-    slip = _Slip(offer, rules)
-    if rules.in_slip:
-        slip.hold(rules.in_slip)
-    return all(slip.take(each) for each in (*places, place))
+class Joining:
+    """Which eligible events may join a slip that grows; `has_rejected`: whether any might not."""
+
+    def __init__(self, offer: Offer, rules: Rules) -> None:
+        self._slip = _Slip(offer, rules)
+        self._slip.hold(rules.in_slip)
+        self._known: dict[tuple[int, int], bool] = {}
+        self.has_rejected = False
+
+    def accepts(self, places: Sequence[int], place: int) -> bool:
+        """Whether the rules allow the event at `place` beside those at `places`, which start with those of earlier
+        calls."""
+        for each in places[len(self._slip.places) :]:
+            self._slip.take(each)
+        key = len(places), place
+        if key not in self._known:
+            self._known[key] = self._slip.allows(place)
+            self.has_rejected |= not self._known[key]
+        return self._known[key]
 
 
 def best_first(scores: Floats, places: Places) -> Iterator[int]:
