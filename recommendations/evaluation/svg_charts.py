@@ -35,8 +35,8 @@ def time_chart(title: str, description: str, columns: Sequence[tuple[float, str]
         for place, (value, label) in enumerate(columns)
         if value
     ]
-    axis = _line("chart-axis", 0, TIME_HEIGHT, TIME_WIDTH, TIME_HEIGHT)
-    return _svg(title, description, [axis, *bars], TIME_WIDTH, TIME_HEIGHT, is_stretched=True)
+    axis = as_line("chart-axis", 0, TIME_HEIGHT, TIME_WIDTH, TIME_HEIGHT)
+    return as_svg(title, description, [axis, *bars], TIME_WIDTH, TIME_HEIGHT, is_stretched=True)
 
 
 def interval_chart(title: str, rows: Sequence[IntervalBar]) -> SafeString:
@@ -48,11 +48,11 @@ def interval_chart(title: str, rows: Sequence[IntervalBar]) -> SafeString:
         parts += [
             _text("label", _LABELS - 6, top + 12, row.label),
             _rect(_LABELS, top, mean - _LABELS, 16, _colour(number)),
-            _line("chart-interval", low, top + 8, high, top + 8),
+            as_line("chart-interval", low, top + 8, high, top + 8),
             _text("number", high + 5, top + 12, f"{row.mean:.3f}"),
         ]
     described = "; ".join(f"{row.label} {row.mean:.3f} ({row.low:.3f} to {row.high:.3f})" for row in rows)
-    return _svg(title, described, parts, _WIDTH, _ROW * len(rows) + 30)
+    return as_svg(title, described, parts, _WIDTH, _ROW * len(rows) + 30)
 
 
 def line_chart(title: str, labels: Sequence[str], series: Mapping[str, Sequence[float]]) -> SafeString:
@@ -67,7 +67,7 @@ def line_chart(title: str, labels: Sequence[str], series: Mapping[str, Sequence[
         line = format_html('<polyline points="{}" fill="none" stroke="{}" stroke-width="2"/>', points, _colour(number))
         parts += [line, *_legend(number, name, bottom + 36)]
     described = "; ".join(f"{name}: {', '.join(f'{each:.3f}' for each in values)}" for name, values in series.items())
-    return _svg(title, described, parts, _WIDTH, bottom + 30 + 16 * ((len(series) + 3) // 4))
+    return as_svg(title, described, parts, _WIDTH, bottom + 30 + 16 * ((len(series) + 3) // 4))
 
 
 def _grid(bottom: float) -> list[SafeString]:
@@ -75,7 +75,7 @@ def _grid(bottom: float) -> list[SafeString]:
     for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
         down = _down(tick, bottom)
         parts += [
-            _line("chart-grid", _LABELS, down, _WIDTH - 40, down),
+            as_line("chart-grid", _LABELS, down, _WIDTH - 40, down),
             _text("label", _LABELS - 6, down + 4, f"{tick:g}"),
         ]
     return parts
@@ -109,7 +109,7 @@ def _rect(x: float, y: float, width: float, height: float, colour: str) -> SafeS
     return format_html('<rect x="{}" y="{}" width="{}" height="{}" fill="{}"/>', *size, colour)
 
 
-def _line(kind: str, x1: float, y1: float, x2: float, y2: float) -> SafeString:
+def as_line(kind: str, x1: float, y1: float, x2: float, y2: float) -> SafeString:
     ends = f"{x1:.1f}", f"{y1:.1f}", f"{x2:.1f}", f"{y2:.1f}"
     return format_html('<line class="{}" x1="{}" y1="{}" x2="{}" y2="{}"/>', kind, *ends)
 
@@ -118,7 +118,7 @@ def _text(kind: str, x: float, y: float, text: str) -> SafeString:
     return format_html('<text x="{}" y="{}" class="{}">{}</text>', f"{x:.1f}", f"{y:.1f}", kind, text)
 
 
-def _svg(
+def as_svg(
     title: str, description: str, parts: Sequence[SafeString], width: int, height: int, *, is_stretched: bool = False
 ) -> SafeString:
     """Ids come from the title, which must be unique within the page."""
