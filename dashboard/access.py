@@ -7,6 +7,9 @@ from tenants.http.request_state import may_choose_casino
 from tenants.models import Casino
 from tenants.models.casino import CatalogueQuerySet
 
+SALES = "recommendations.view_purchasedcoupon"
+EXPERIMENTS = "tenants.view_experiment"
+
 
 def visible_casinos(request: HttpRequest) -> CatalogueQuerySet:
     """The casinos that the caller may see, without deleted ones."""
@@ -24,3 +27,12 @@ def may_see_events(request: HttpRequest) -> bool:
 
 def may_configure(request: HttpRequest) -> bool:
     return request.user.has_perm("tenants.change_casino")
+
+
+def may_see_sales(request: HttpRequest) -> bool:
+    """Turnover is that of coupons: the same permission as in the admin."""
+    return request.user.has_perm(SALES)
+
+
+def may_see_experiments(request: HttpRequest) -> bool:
+    return request.user.has_perm(EXPERIMENTS)

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from tenants.http.request_state import request_state
 
-from .access import may_configure, may_see_events, may_see_users
+from .access import may_configure, may_see_events, may_see_experiments, may_see_sales, may_see_users
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,10 @@ def _casino_group(request: HttpRequest) -> list[tuple[str, list[dict[str, Any]]]
     if casino is None:
         return []
     items = [_item(request, "Overview", "monitoring", reverse("casino", args=[casino.pk]), exactly=True)]
+    if may_see_sales(request):
+        items.append(_item(request, "Sales", "payments", reverse("sales_page", args=[casino.pk])))
+    if may_see_experiments(request):
+        items.append(_item(request, "Experiments", "labs", reverse("experiments_page", args=[casino.pk])))
     if may_see_users(request):
         items.append(_item(request, "Try a user", "science", reverse("try", args=[casino.pk])))
         items.append(_item(request, "Exposure", "health_and_safety", reverse("exposure", args=[casino.pk])))

@@ -7,7 +7,14 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 
-from dashboard.access import may_configure, may_see_events, may_see_users, visible_casinos
+from dashboard.access import (
+    may_configure,
+    may_see_events,
+    may_see_experiments,
+    may_see_sales,
+    may_see_users,
+    visible_casinos,
+)
 from tenants.http.middleware import CHOSEN_CASINO
 from tenants.http.request_state import request_state
 from tenants.models import Casino, CasinoState
@@ -45,6 +52,8 @@ def render_page(request: HttpRequest, template: str, title: str, context: dict[s
         "title": title,
         "may_see_users": may_see_users(request),
         "may_see_events": may_see_events(request),
+        "may_see_sales": may_see_sales(request),
+        "may_see_experiments": may_see_experiments(request),
         "may_configure": may_configure(request),
         **context,
     }

@@ -6,6 +6,8 @@ from typing import Any
 
 from django import template
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from recommendations.models import event_names
 from recommendations.validation.currencies import shown_amount
@@ -79,3 +81,25 @@ def score(number: float) -> str:
 def words(name: str) -> str:
     """A field's name as a label."""
     return name.replace("_", " ").capitalize()
+
+
+@register.filter
+def amounts(by_currency: dict[str, Decimal]) -> str:
+    """Amounts of money in several currencies, the largest first."""
+    ordered = sorted(by_currency.items(), key=lambda each: (-each[1], each[0]))
+    return ", ".join(amount(number, currency).strip() for currency, number in ordered) or "0"
+
+
+@register.filter
+def signed_percent(share: float) -> str:
+    """A difference as a percentage with its sign."""
+    return f"{share * 100:+.1f} %".replace("-", "\N{MINUS SIGN}")
+
+
+@register.filter
+def verdict(sentence: str) -> SafeString:
+    """A verdict's sentence, with the names that it has in backquotes as code."""
+    parts = enumerate(sentence.split("`"))
+    return format_html_join(
+        "", "{}", ((format_html("<code>{}</code>", part) if at % 2 else part,) for at, part in parts)
+    )

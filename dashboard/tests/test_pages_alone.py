@@ -14,6 +14,7 @@ from .conftest import staff_client, text_of
 PAGES = (
     "/", "/casinos/1/", "/casinos/1/try/", "/casinos/1/try/?user=1", "/casinos/1/configuration/", "/casinos/1/prices/",
     "/casinos/1/feeds/", "/casinos/1/exposure/", "/casino/",
+    "/casinos/1/sales/", "/casinos/1/experiments/",
     "/admin/login/",
 )  # fmt: skip
 ADMIN_PAGES = (

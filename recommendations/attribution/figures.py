@@ -114,6 +114,11 @@ class Sales(msgspec.Struct):
     markets: list[MarketFigures]
     due: int
 
+    @property
+    def has_impressions(self) -> bool:
+        """Whether the casino reported what users saw or clicked in this period."""
+        return bool(self.total.seen or self.total.clicked)
+
 
 def read_sales(first: date, last: date) -> Sales:
     """The current casino's figures of these days."""

@@ -77,6 +77,15 @@ class ExperimentReport(msgspec.Struct, frozen=True):
     credits: dict[str, int]
     variants: tuple[VariantReport, ...]
 
+    @property
+    def entered(self) -> int:
+        """How many users have entered."""
+        return sum(self.users.values())
+
+    @property
+    def is_mismatched(self) -> bool:
+        return any(each.verdict == VerdictCode.MISMATCH for each in self.variants)
+
 
 @dataclass(frozen=True, slots=True)
 class _Run:

@@ -76,6 +76,9 @@ PUBLIC = {"admin/login/"}
 PAGES = ("casino/", "casinos/", "admin/")
 OF_A_CASINO = {
     "casinos/<int:casino_id>/",
+    "casinos/<int:casino_id>/sales/",
+    "casinos/<int:casino_id>/experiments/",
+    "casinos/<int:casino_id>/experiments/<slug:name>/",
     "casinos/<int:casino_id>/try/",
     "casinos/<int:casino_id>/exposure/",
     "casinos/<int:casino_id>/prices/",
@@ -277,7 +280,10 @@ def test_pages_show_staff_of_another_casino_nothing_of_it(staff_of_b, django_use
 @pytest.mark.parametrize("route", sorted(OF_A_CASINO))
 def test_pages_of_another_casino_look_to_staff_like_those_of_a_missing_one(staff_of_b, route):
     answers = {
-        _revealed(getattr(staff_of_b, method)("/" + route.replace("<int:casino_id>", casino)), casino)
+        _revealed(
+            getattr(staff_of_b, method)(f"/{route}".replace("<int:casino_id>", casino).replace("<slug:name>", "trees")),
+            casino,
+        )
         for casino in (CASINO, NO_CASINO)
         for method in ("get", "post")
     }

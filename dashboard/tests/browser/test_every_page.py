@@ -19,7 +19,7 @@ from ingestion.tests.kafka_client import consume, send
 from ingestion.topics import USERS
 from recommendations.experiments.lifecycle import create_experiment
 from recommendations.models import Event, ServedSlip, Team
-from recommendations.tests.experiments.definitions import interleaving
+from recommendations.tests.experiments.definitions import ab, interleaving
 from recommendations.tests.prices.market_rows import PREMATCH, heard, market
 from tenants.access.api_keys import issue_key
 from tenants.models import CasinoMigration, MigrationRun, PrivacyRecord, StaffBinding
@@ -99,6 +99,7 @@ def everything(casinos, now, broker):
     PrivacyRecord.objects.create(casino_id=1, user_id=1, action="erased", asked_by="staff", done_at=now)
     Group.objects.create(name="support")
     create_experiment(casino=alpha, definition=interleaving("trees-or-trending-in-the-summer"), by="login ada", now=now)
+    create_experiment(casino=alpha, definition=ab("1"), by="login ada", now=now)  # of the path /experiments/1/
     with use_casino(alpha.current):
         Team.objects.create(name="ALPHA ROVERS", sport="FOOTBALL")
         events = [{"event_id": 1, "odd": 2.5, "score": 1.0}]

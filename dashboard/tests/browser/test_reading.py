@@ -13,6 +13,7 @@ from .conftest import log_in
 PAGES = (
     "/", "/casinos/1/", "/casinos/1/try/", "/casinos/1/try/?user=1", "/casinos/1/prices/", "/casinos/1/feeds/",
     "/casinos/1/configuration/", "/casinos/1/exposure/", "/casino/",
+    "/casinos/1/sales/", "/casinos/1/experiments/",
 )  # fmt: skip
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
 LONG = "<img src=x onerror=alert(1)> " + "Wide" * 15
