@@ -9,10 +9,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from dashboard.access import may_see_sales
 from dashboard.casino_reader import Unavailable, read
 from dashboard.charts import HourlyChart, count_chart, latency_chart
 from ingestion.models import MessageCount
 from ingestion.status import statistics as messages
+from recommendations.attribution.trend import Trend, read_trend
 from recommendations.evaluation.bootstrap import Interval
 from recommendations.evaluation.report import OutcomeSlice, Report
 from recommendations.evaluation.store import last_report
@@ -53,13 +55,15 @@ class CasinoStatistics:
     rejections: list[MessageCount]
     waiting: int
     evaluation: LastEvaluation | None
+    trend: Trend | None
 
 
 @require_safe
 def casino_page(request: HttpRequest, casino_id: int) -> TemplateResponse:
     casino = open_casino(request, casino_id)
     now = timezone.now()
-    result = read(casino, lambda: _casino_statistics(now))
+    has_trend = may_see_sales(request)
+    result = read(casino, lambda: _casino_statistics(now, has_trend=has_trend))
     is_unavailable = isinstance(result, Unavailable)
     context = {
         "casino": casino,
@@ -78,7 +82,7 @@ def chosen_casino(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("start") if chosen is None else reverse("casino", args=[chosen]))
 
 
-def _casino_statistics(now: datetime) -> CasinoStatistics:
+def _casino_statistics(now: datetime, *, has_trend: bool) -> CasinoStatistics:
     hours = messages.by_hour(now, _HOURS)
     return CasinoStatistics(
         totals=statistics.totals(now),
@@ -93,6 +97,7 @@ def _casino_statistics(now: datetime) -> CasinoStatistics:
         rejections=messages.latest_rejections(now, days=_DAYS, limit=_LIMIT),
         waiting=messages.waiting_coupons(),
         evaluation=_last_evaluation(),
+        trend=read_trend(now) if has_trend else None,
     )
 
 
