@@ -124,7 +124,7 @@ def test_a_casino_without_answers_says_what_to_do(staff, casino_a):
 def test_what_is_not_counted_yet_is_told(staff, casino_a, now):
     with use_casino(casino_a.current):
         _buy(9, now, 7, 5)
-    assert "1 coupon and answers are stored and not counted yet" in text_of(staff, URL)
+    assert "Coupons and answers that are stored and not counted yet: 1." in text_of(staff, URL)
 
 
 @pytest.mark.parametrize(
