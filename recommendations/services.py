@@ -4,7 +4,7 @@ All but those of a configuration work on the current casino's data.
 """
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from decimal import Decimal
@@ -29,8 +29,9 @@ from .serving.batch_turns import USERS_OF_TURN, batch_turns
 from .serving.configuration import charged_configuration
 from .serving.configuration_patch import patch_options, patch_schema
 from .serving.engine import RecommendationRequest, build_recommendation, build_recommendations
-from .serving.experiments.groups import group_by_variant
+from .serving.experiments.groups import Group, group_by_variant
 from .serving.experiments.running import RunningExperiment
+from .serving.experiments.shared_contexts import SharedContexts
 from .serving.explanation import explanation_of
 from .serving.id_types import check_id_types
 from .serving.load import Found, build_user_context, find
@@ -215,11 +216,20 @@ def _recommend_by_variant(
     found = find(user_ids, request.now, request.hour)
     answers: dict[OwnId, Recommendation] = {}
     for group in group_by_variant(found.users.values(), request, experiments, forced):
-        slips = recommend(group.request, group.user_ids, found)
-        compared = [recommend(each, group.user_ids, found) for each in group.compared]
-        for slip, *others in zip(slips, *compared, strict=True):
+        for slip, *others in _slips_of(group, found):
             answers[slip.own_id] = group.answer(slip, others)
     return [answers[user_id] for user_id in dict.fromkeys(user_ids) if user_id in answers]
+
+
+def _slips_of(group: Group, found: Found) -> Iterator[tuple[Recommendation, ...]]:
+    """Of each user the slip of the group's request, and those that are compared with it."""
+    if not group.compared:
+        yield from zip(recommend(group.request, group.user_ids, found), strict=True)
+        return
+    requests = (group.request, *group.compared)
+    for begin in range(0, len(group.user_ids), USERS_OF_TURN):  # the contexts of a whole batch would take much memory
+        users, contexts = group.user_ids[begin : begin + USERS_OF_TURN], SharedContexts(requests)
+        yield from zip(*(recommend(each, users, found, contexts) for each in requests), strict=True)
 
 
 def _send_of_experiment(answer: Recommendation, mine: UsersVariant, took_ms: float, placement: str) -> None:
@@ -233,26 +243,30 @@ def _send_of_experiment(answer: Recommendation, mine: UsersVariant, took_ms: flo
 
 
 def recommend(
-    request: RecommendationRequest, user_ids: Sequence[OwnId], found: Found | None = None
+    request: RecommendationRequest,
+    user_ids: Sequence[OwnId],
+    found: Found | None = None,
+    contexts: SharedContexts | None = None,
 ) -> list[Recommendation]:
     """The recommendations of the current casino's users that are known, in the given order, each once. `found` are
-    these users and others, if they are loaded already."""
+    these users and others, if they are loaded already; `contexts` are shared with other requests for them."""
     if found is None:
         found = find(user_ids, request.now, request.hour)
     users = [found.users[user_id] for user_id in dict.fromkeys(user_ids) if user_id in found.users]
 
     context = found.casino_context
+    context_of = build_user_context if contexts is None else contexts.of
     with closing(batch_turns.each(users)) as each_user:
         if context.prices is None or len(users) == 1:
             recommendations = [
-                build_recommendation(request, build_user_context(user, request, context), context, uuid4())
+                build_recommendation(request, context_of(user, request, context), context, uuid4())
                 for user in each_user
             ]
         else:
-            contexts = (build_user_context(user, request, context) for user in each_user)
+            user_contexts = (context_of(user, request, context) for user in each_user)
             recommendations = [
                 recommendation
-                for of_turn in iter(lambda: list(islice(contexts, USERS_OF_TURN)), [])
+                for of_turn in iter(lambda: list(islice(user_contexts, USERS_OF_TURN)), [])
                 for recommendation in build_recommendations(request, of_turn, context, uuid4)
             ]
     if context.prices is not None:

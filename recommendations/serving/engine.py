@@ -53,8 +53,9 @@ class RecommendationRequest:
 
     `hour`: the start of the hour, Unix seconds; scores depend on that time, so that they are the same for an hour.
     `limit`: the most events of one recommendation; `selections`: those of the slip to which the events are added.
-    `chain`: the recommender, then its fallbacks; `needs`: the parts of profiles that any of them needs. With a `rival`,
-    slips are drafted from both recommenders' events. `explore`: the probability that the last event is drawn.
+    `chain`: the recommender, then its fallbacks; `needs`: the parts of profiles that any of them needs, with
+    `also_needs`. With a `rival`, slips are drafted from both recommenders' events. `explore`: the probability that the
+    last event is drawn.
     """
 
     casino_id: int
@@ -66,6 +67,7 @@ class RecommendationRequest:
     selections: tuple[SlipSelection, ...] = ()
     rival: Recommender | None = None
     explore: float = 0.0
+    also_needs: frozenset[ProfilePart] = frozenset()
     limit: int = field(init=False)
     hour: float = field(init=False)
     chain: tuple[Recommender, ...] = field(init=False)
@@ -81,7 +83,7 @@ class RecommendationRequest:
         rivals = () if self.rival is None else _chain_of(self.rival, self.options.fallbacks)
         object.__setattr__(self, "chain", chain)
         object.__setattr__(self, "rivals", rivals)
-        object.__setattr__(self, "needs", _needs_of((*chain, *rivals)))
+        object.__setattr__(self, "needs", _needs_of((*chain, *rivals)) | self.also_needs)
 
     def seed(self, user_id: int, stream: int) -> tuple[int, ...]:
         """The random seed of this casino, user, hour and stream."""
