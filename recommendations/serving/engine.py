@@ -265,7 +265,7 @@ def _interleaved(ranking: Ranking) -> Ranking:
     seed = request.seed(context.user_id, _STREAM_OF_COINS)
     # each event that a believed producer offers counts as having a price until the search asks for it
     drafted = draft(context.offer, (search.scores, rival.score(context)), search.rules, seed)
-    drafted_search = replace(search, scores=drafted.scores)
+    drafted_search = replace(search, scores=drafted.scores, first_places=drafted.places)
     return replace(ranking, search=drafted_search, teams=drafted.teams, rival=rival)
 
 

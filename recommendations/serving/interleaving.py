@@ -13,6 +13,7 @@ from recommendations.offer.arrays import Floats
 from recommendations.recommenders.base import Recommender, ScoringContext
 
 from . import slip
+from .options import NO_SELECTORS
 from .team_draft import Team, team_draft
 
 _HIGHEST = 1e9  # in place of infinite scores
@@ -22,9 +23,11 @@ _LISTED = 3  # as many events of each list as the slip has, times this: some can
 @dataclass(frozen=True, slots=True)
 class Draft:
     """`scores`, shape (n,): the higher, the earlier an event was drafted; below them, the first recommender's order.
-    `teams`: the place of an event -> the recommender that is credited with it; none where both ranked it first."""
+    `teams`: the place of an event -> the recommender that is credited with it; none where both ranked it first.
+    `places` is the slip where it is full and no event is pinned: then only a missing price changes it."""
 
     scores: Floats
+    places: list[int] | None
     teams: Mapping[int, Team]
 
 
@@ -43,7 +46,12 @@ def draft(offer: Offer, scores: tuple[Floats, Floats], rules: slip.Rules, seed: 
         joining = slip.Joining(offer, rules)
         picks = team_draft(*_own_slips(offer, scores, listed), rules.limit, _coins(seed), joining.accepts)
     drafted = [pick.event for pick in picks]
-    return Draft(_ranked_first(drafted, scores[0]), {pick.event: pick.team for pick in picks if pick.team is not None})
+    is_final = len(drafted) == rules.limit and rules.options.pinned == NO_SELECTORS
+    return Draft(
+        scores=_ranked_first(drafted, scores[0]),
+        places=drafted if is_final else None,
+        teams={pick.event: pick.team for pick in picks if pick.team is not None},
+    )
 
 
 def _own_slips(offer: Offer, scores: tuple[Floats, Floats], rules: slip.Rules) -> tuple[list[int], list[int]]:

@@ -33,7 +33,8 @@ class Search:
     It looks at as many events as are needed, then, while some are missing, at five times as many: of nearly all events
     that the offer shows as open, a price may be served. Once a query has told the feeds, it looks at no event of which
     only closed ones have prices; with `names_closed_feeds`, those that the slip would take are passed over by name.
-    `pick` is `slip.choose`, or `slip.alternatives` for events of which each alone may join what is in the slip.
+    `first_places`: what is looked at first, if it is known. `pick` is `slip.choose`, or `slip.alternatives` for events
+    of which each alone may join what is in the slip.
     """
 
     offer: Offer
@@ -56,7 +57,7 @@ class Search:
         """Raises ValueError for scores of another shape than the offer's."""
         chooser = self.chooser
         if chooser is None or self.offer.offered_by is None:
-            return Selections(self.pick(self.offer, self.scores, self.rules))
+            return Selections(self.first_places or self.pick(self.offer, self.scores, self.rules))
         looked_at = self.rules.limit
         places = self.first_places or self._candidates(chooser, looked_at)
         while True:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Generic, Literal, TypeVar
 
 Team = Literal["a", "b"]
@@ -78,7 +79,7 @@ class _Draft(Generic[EventT]):
     def next_of(self, team: Team) -> list[EventT]:
         """The list's best event that may join, as a list of one, or an empty one."""
         found = (each for each in self._lists[team] if each not in self._slip and self._accepts(self._slip, each))
-        return [event for event, _ in zip(found, range(1), strict=False)]
+        return list(islice(found, 1))
 
     def pick(self, team: Team, *, is_credited: bool = True) -> None:
         for event in self.next_of(team):
