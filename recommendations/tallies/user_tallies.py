@@ -21,7 +21,7 @@ from recommendations.offer import ATTRIBUTES
 from recommendations.validation.fields import SEPARATOR
 from recommendations.validation.identity import Match, keys_of_bet, league_key, match_of
 
-from .outcome_bets import NO_BAND, OutcomeBet, Texts, names_outcome, numbers_of_bets, texts_of_bets, with_bets
+from .outcome_bets import NO_BAND, OutcomeBet, names_outcome, numbers_of_bets, texts_of_bets, with_bets
 from .outcome_bets import WIDTH as BET_WIDTH
 from .selections import BAND_BOUNDS, RecentSelection, TallyCoupon, TallySelection, weight_at
 
@@ -294,25 +294,38 @@ class Tallies:
         return self._by_name(sums)
 
     def bets_at(self, now: float) -> list[OutcomeBet]:
-        """The recent selections that name an outcome of a market, weighted like `weights_at`."""
+        """The recent selections that name an outcome of a market, weighted like `weights_at`. Raises LookupError or
+        ValueError for numbers that contradict each other."""
         if not self._packed.bets and not self._unpacked_bets:
             return []
-        decay, bets = 1.0 / weight_at(now), list[OutcomeBet]()
-        for coupon in self._packed.coupons:
-            if texts := self._texts_of_bets(coupon):
-                weight, bands = decay * weight_at(coupon.timestamp), _columns(coupon.selections)[-1]
-                bets += [(weight, each, band) for each, band in zip(texts, bands, strict=True) if each]
-        return bets
+        decay = 1.0 / weight_at(now)
+        return [*self._packed_bets_at(decay), *self._unpacked_bets_at(decay)]
 
-    def _texts_of_bets(self, coupon: _RecentCoupon) -> list[Texts | None]:
-        """Of each recent selection of the coupon; empty if it names no outcome."""
-        if selections := self._unpacked_bets.get(coupon.key):
-            return [
-                (each.sport, each.market, each.line, each.outcome) if each.market and each.outcome else None
-                for each in selections
-            ]
-        numbers = self._packed.bets.get(coupon.key)
-        return texts_of_bets(numbers, coupon.selections[1::_WIDTH], self._packed.words) if numbers else []
+    # Both make lists of all coupons' selections: of each coupon's few, the lists would take longer than their content.
+
+    def _packed_bets_at(self, decay: float) -> Iterator[OutcomeBet]:
+        packed, weights, numbers, selections = self._packed, list[float](), list[int](), list[int]()
+        for coupon in packed.coupons if packed.bets else ():
+            if (own := packed.bets.get(coupon.key)) and coupon.key not in self._unpacked_bets:
+                weights += [decay * weight_at(coupon.timestamp)] * _count_of_bets(own, coupon.selections)
+                numbers += own
+                selections += coupon.selections
+        texts = texts_of_bets(numbers, selections[1::_WIDTH], packed.words) if numbers else []
+        bets = zip(weights, texts, _bands(selections), strict=True)
+        return ((weight, named, band) for weight, named, band in bets if named)
+
+    def _unpacked_bets_at(self, decay: float) -> Iterator[OutcomeBet]:
+        weights, bets, selections = list[float](), list[TallySelection](), list[int]()
+        for coupon in self._packed.coupons if self._unpacked_bets else ():
+            if own := self._unpacked_bets.get(coupon.key):
+                weights += [decay * weight_at(coupon.timestamp)] * len(own)
+                bets += own
+                selections += coupon.selections
+        return (
+            (weight, (bet.sport, bet.market, bet.line, bet.outcome), band)
+            for weight, bet, band in zip(weights, bets, _bands(selections), strict=True)
+            if bet.market and bet.outcome
+        )
 
     @property
     def recent(self) -> list[RecentSelection]:
@@ -452,8 +465,18 @@ def _numbers_of(selections: Iterable[TallySelection], places: dict[str, int]) ->
 
 def _columns(numbers: list[int]) -> list[list[int]]:
     """The selections' keys by attribute: indices into the list of words, and odds bands, or `NO_BAND`."""
-    bands = [bisect_right(BAND_BOUNDS, odd / 1000) if odd else NO_BAND for odd in numbers[_WIDTH - 1 :: _WIDTH]]
-    return [*(numbers[place::_WIDTH] for place in range(1, _WIDTH - 1)), bands]
+    return [*(numbers[place::_WIDTH] for place in range(1, _WIDTH - 1)), _bands(numbers)]
+
+
+def _bands(numbers: list[int]) -> list[int]:
+    return [bisect_right(BAND_BOUNDS, odd / 1000) if odd else NO_BAND for odd in numbers[_WIDTH - 1 :: _WIDTH]]
+
+
+def _count_of_bets(numbers: list[int], selections: list[int]) -> int:
+    count = len(numbers) // BET_WIDTH
+    if count * BET_WIDTH != len(numbers) or count * _WIDTH != len(selections):
+        raise ValueError(f"{len(numbers)} numbers of bets stand beside {len(selections)} of selections")
+    return count
 
 
 def _by_selection(numbers: list[int]) -> Iterator[tuple[int, ...]]:
