@@ -47,8 +47,7 @@ class OutcomeScorer(Protocol):
     def reasons(self, sport: str, outcome: Outcome, odd: float, /) -> tuple[str, ...]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+class Leg(NamedTuple):
     """The chosen outcome of an event, `score` among the event's, and its price. `valid_until`, like `priced_at`: Unix
     seconds, infinite for a price that may have any age."""
 

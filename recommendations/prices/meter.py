@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,13 +42,14 @@ class PriceMeter:
             self._second_queries += 1
 
     def note(
-        self, casino_id: int, feeds: Feeds, silence_seconds: float, offered_by: Codes, passed_over: Iterable[str]
+        self, casino_id: int, feeds: Feeds, silence_seconds: float, offered_by: Codes, passed_over: Sequence[str]
     ) -> None:
         """Of one request: the producers with an open price of each event, as the offer has them, and the reasons why
         events were passed over."""
         now = time.monotonic()
         with self._lock:
-            self._passed_over.update(passed_over)
+            if passed_over:  # adding nothing takes longer than all else
+                self._passed_over.update(passed_over)
             seen = self._seen.get(casino_id)
             if seen is not None and now - seen.seen_at < _SECONDS:
                 return

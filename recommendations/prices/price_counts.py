@@ -1,10 +1,11 @@
 """How many market lines of a casino's next events the gate leaves open, and why it closes the others."""
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from recommendations.models import EventStatus
@@ -65,7 +66,7 @@ class PriceCounts:
 
 def count_prices(feeds: Feeds, rules: PriceRules, *, max_events: int = MAX_EVENTS) -> PriceCounts:
     """The counts of the current casino, whichever markets the rules allow."""
-    gate = Gate(replace(rules, only_markets=frozenset(), blocked_markets=frozenset()), feeds)
+    gate = Gate(msgspec.structs.replace(rules, only_markets=frozenset(), blocked_markets=frozenset()), feeds)
     counts: dict[int, ProducerCounts] = {code: ProducerCounts() for code in feeds.producers}
     for code, status, is_live, has_odd, is_valid, lines, events in _classes(gate, max_events):
         refusal = _refusal(gate, code, status, is_live=is_live, has_odd=has_odd, is_valid=is_valid)

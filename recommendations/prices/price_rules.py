@@ -1,13 +1,13 @@
 """The rules of one request for prices: bounds, ages and markets."""
 
-from dataclasses import dataclass
 from math import ceil, floor, inf
+
+import msgspec
 
 _SCALE = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class PriceRules:
+class PriceRules(msgspec.Struct, frozen=True):
     """`now`: Unix seconds. `max_age_seconds`, `max_live_age_seconds`: of a price, before and after its event's begin;
     infinite without a limit. Only markets of both `only_markets` and `requested_markets` are allowed, all if empty.
     With `trust_after_silence`, prices from before a silence of their feed are valid after it."""

@@ -1,13 +1,13 @@
 """The gate: an outcome is open only if everything says so."""
 
 import sys
-from dataclasses import replace
 from math import inf
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from recommendations.prices.event_prices import packed_prices, together, unpack
 from recommendations.prices.feeds import Feeds, Producer
