@@ -104,6 +104,8 @@ bench: .venv/dev  ## speed, as ratios taken in one run: a thousand casinos, two 
 	$(BIN)/python -m benchmarks.fairness
 	$(BIN)/python -m benchmarks.bystander
 	$(BIN)/python -m benchmarks.announce
+	$(BIN)/python -m benchmarks.attribution --part lag
+	$(BIN)/python -m benchmarks.attribution --part cost
 	$(BIN)/python -m benchmarks.fleet
 	$(BIN)/python -m benchmarks.connections
 	$(BIN)/python -m benchmarks.leaks
