@@ -153,6 +153,7 @@ def _path(route, number=EXISTING):
 @pytest.fixture(autouse=True)
 def closed_installation(settings, casino_a, casino_b):
     settings.RECSYS_OPEN_API, settings.RECSYS_TEST_ENDPOINTS = False, True
+    settings.CATALOGUE_LEASE_SECONDS = 3_600  # as in operation, most requests find the key and the casino in a cache
     with use_casino(casino_a.current):
         UserFactory.create(id=EXISTING, surname="Secretive")
     create_experiment(casino=casino_a, definition=ab(str(EXISTING)), by="tests", now=timezone.now())
@@ -214,8 +215,9 @@ def _answers(client, method, route, headers):
 def test_api_refuses_unauthorised_callers_without_revealing_anything(unauthorised, route):
     endpoint = API[route]
     for who, headers in unauthorised(endpoint.scope).items():
+        client = Client()
         for method in ("get", "post", "put", "patch", "delete"):
-            answers = set(_answers(Client(), method, route, headers))
+            answers = set(_answers(client, method, route, headers))
             assert len(answers) == 1, (who, method)
             [(status, text, _)] = answers
             assert status in (401, 403), (who, method, status)
