@@ -311,7 +311,7 @@ class Tallies:
                 numbers += own
                 selections += coupon.selections
         texts = texts_of_bets(numbers, selections[1::_WIDTH], packed.words) if numbers else []
-        bets = zip(weights, texts, _bands(selections), strict=True)
+        bets = zip(weights, texts, _columns(selections)[-1], strict=True)
         return ((weight, named, band) for weight, named, band in bets if named)
 
     def _unpacked_bets_at(self, decay: float) -> Iterator[OutcomeBet]:
@@ -323,7 +323,7 @@ class Tallies:
                 selections += coupon.selections
         return (
             (weight, (bet.sport, bet.market, bet.line, bet.outcome), band)
-            for weight, bet, band in zip(weights, bets, _bands(selections), strict=True)
+            for weight, bet, band in zip(weights, bets, _columns(selections)[-1], strict=True)
             if bet.market and bet.outcome
         )
 
@@ -465,11 +465,8 @@ def _numbers_of(selections: Iterable[TallySelection], places: dict[str, int]) ->
 
 def _columns(numbers: list[int]) -> list[list[int]]:
     """The selections' keys by attribute: indices into the list of words, and odds bands, or `NO_BAND`."""
-    return [*(numbers[place::_WIDTH] for place in range(1, _WIDTH - 1)), _bands(numbers)]
-
-
-def _bands(numbers: list[int]) -> list[int]:
-    return [bisect_right(BAND_BOUNDS, odd / 1000) if odd else NO_BAND for odd in numbers[_WIDTH - 1 :: _WIDTH]]
+    bands = [bisect_right(BAND_BOUNDS, odd / 1000) if odd else NO_BAND for odd in numbers[_WIDTH - 1 :: _WIDTH]]
+    return [*(numbers[place::_WIDTH] for place in range(1, _WIDTH - 1)), bands]
 
 
 def _count_of_bets(numbers: list[int], selections: list[int]) -> int:
