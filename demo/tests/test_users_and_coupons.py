@@ -93,6 +93,7 @@ def test_other_casinos_have_an_odd_alone(messages):
     assert all(each.market is UNSET for coupon in messages.coupons for each in coupon.recommended_events)
 
 
+@pytest.mark.no_cover
 def test_casinos_share_user_ids_and_have_different_offers():
     fixtures = scheduled_fixtures(NOW)
     each = [casino_messages(casino, fixtures, NOW) for casino in DEMO_CASINOS]

@@ -69,6 +69,7 @@ def _keeps_the_rest(request, user_context, casino_context):
     return drawn[-1].event_id != plain[-1].event_id
 
 
+@pytest.mark.no_cover
 def test_events_are_drawn_as_often_as_their_propensity_says():
     users, shown, told = 4_000, Counter[int](), {}
     for user_id in range(1, users + 1):
