@@ -40,6 +40,10 @@ ATTRIBUTION_DUE = Gauge(
     "recsys_attribution_due", "Coupons and answers that the attribution job has yet to process, by casino.", ["casino"]
 )
 
+EXPERIMENTS_STOPPED = Counter(
+    "recsys_experiments_stopped", "Experiments that were stopped without a person, by reason: guard.", ["reason"]
+)
+
 PUBLISHED = Counter("recsys_recommendations_published", "Served recommendations delivered to the broker.")
 DROPPED = Counter(
     "recsys_recommendations_dropped",

@@ -15,6 +15,7 @@ from tenants.models import Casino
 
 from .attribution import Attribution
 from .base import MaintenanceTask
+from .experiments import ExperimentLooks
 from .expiry import CouponExpiry
 from .pruning import (
     DeadLetterPruning,
@@ -41,7 +42,7 @@ def tasks_of_consumer(topic: Topic, store: CasinoStore) -> list[MaintenanceTask]
     if topic is IMPRESSIONS:
         return [ImpressionPruning(store)]
     if topic is RECOMMENDATIONS:
-        return [ServedPruning(store), SalesPruning(store), Attribution(store)]
+        return [ServedPruning(store), SalesPruning(store), Attribution(store), ExperimentLooks(store)]
     return [DeadLetterPruning(store)]
 
 
@@ -58,6 +59,7 @@ def run_round(stop: threading.Event, casinos: Iterable[Casino] | None = None) ->
                 TallyPruning,
                 UploadPruning,
                 Attribution,
+                ExperimentLooks,
                 ServedPruning,
                 ImpressionPruning,
                 SalesPruning,

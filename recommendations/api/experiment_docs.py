@@ -6,6 +6,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiParameter
 
 from recommendations.experiments.definition import Guard
+from recommendations.experiments.guard_report import STATES
 from recommendations.experiments.statistics.verdict import VerdictCode
 from recommendations.serving.experiments.running import Kind, Metric
 from tenants.models import ExperimentState
@@ -40,6 +41,8 @@ DEFINITION: docs.Schema = {
         "traffic": _PART,
         "placement": {"type": ["string", "null"]},
         "metric": {"type": "string", "enum": list(Metric)},
+        "second_metric": {"type": ["string", "null"], "enum": [*Metric, None]},
+        "margin": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 0.5},
         "planned_days": {"type": "integer", "minimum": 7, "maximum": 56},
         "starts_at": _TIME,
         "stops_at": _TIME,
@@ -81,7 +84,7 @@ _LOOK: docs.Schema = {
 }
 REPORT: docs.Schema = {
     "type": "object",
-    "required": ["name", "state", "metric", "days", "users", "credits", "variants"],
+    "required": ["name", "state", "metric", "days", "users", "credits", "variants", "looked_at", "second", "guards"],
     "properties": {
         "name": {"type": "string"},
         "state": {"type": "string", "enum": list(ExperimentState.values)},
@@ -113,6 +116,35 @@ REPORT: docs.Schema = {
             },
         },
     },
+}
+_SECOND: docs.Schema = {
+    "type": "object",
+    "required": ["variant", "metric", "estimate", "low", "high"],
+    "properties": {
+        "variant": _NAME,
+        "metric": {"type": "string", "enum": list(Metric)},
+        "estimate": _NUMBER,
+        "low": _NUMBER,
+        "high": _NUMBER,
+    },
+}
+_GUARD: docs.Schema = {
+    "type": "object",
+    "required": ["variant", "guard", "state", "limit", "sentence", "estimate", "broken_at"],
+    "properties": {
+        "variant": _NAME,
+        "guard": {"type": "string", "enum": list(Guard)},
+        "state": {"type": "string", "enum": list(STATES), "description": "unknown: too little is known yet."},
+        "limit": {"type": "number"},
+        "sentence": {"type": "string", "description": "What it means that this guard is broken."},
+        "estimate": _NUMBER,
+        "broken_at": _TIME,
+    },
+}
+REPORT["properties"] |= {
+    "looked_at": {"type": "string", "format": "date-time", "description": "What the report knows is of this time."},
+    "second": {"type": "array", "description": "Of the second metric, once looked at.", "items": _SECOND},
+    "guards": {"type": "array", "items": _GUARD},
 }
 GROWN: docs.Schema = {
     "type": "object",

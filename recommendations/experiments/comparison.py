@@ -1,8 +1,9 @@
 """What the users of an experiment did until the end of each day, read from the casino's `user_days`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -10,24 +11,38 @@ import numpy as np
 from recommendations.experiments.statistics.clock import PRE_PERIOD_DAYS, PrePeriod
 from recommendations.experiments.statistics.interleaving import Credits
 from recommendations.experiments.statistics.moments import KNOWN, NEWCOMERS, Ints, Moments
-from recommendations.experiments.statistics.running import Entries, Outcomes, running_credits, running_moments
+from recommendations.experiments.statistics.running import STRATA, Entries, Outcomes, running_credits, running_moments
 from recommendations.serving.experiments.running import Metric
 from tenants.routing.connections import query
 
 CAP_QUANTILE = 0.99  # of stakes, fixed by the pre-period: a few users stake most of the money
 
+
+class Watched(StrEnum):
+    """What guards watch beside the metrics: a user's days with such an answer."""
+
+    ANSWERED = "answered_days"
+    EMPTY = "empty_days"
+    REFUSED = "refused_days"
+
+
+Measure = Metric | Watched
+
 # The metric of a user's day. Before the start there are no slips of the experiment: any attributed bet counts.
-_OF_ATTRIBUTED = "SELECT DISTINCT user_id, day, 1.0::float8 AS value FROM user_days WHERE recommender <> ''"
-_VALUES = {
+_OF_ANSWERS = "SELECT DISTINCT user_id, day, 1.0::float8 AS value FROM user_days WHERE recommender <> ''"
+_VALUES: dict[Measure, str] = {
     Metric.BET_DAYS: "SELECT user_id, day, 1.0::float8 AS value FROM user_days WHERE recommender = '' AND bets > 0",
     Metric.TURNOVER: (
         "SELECT user_id, day, least(stake::float8, %(cap)s::float8) AS value FROM user_days"
         " WHERE recommender = '' AND bets > 0"
     ),
-    Metric.ATTRIBUTED_DAYS: f"{_OF_ATTRIBUTED} AND bets > 0 AND (experiment = %(experiment)s OR day < %(starts)s)",
+    Metric.ATTRIBUTED_DAYS: f"{_OF_ANSWERS} AND bets > 0 AND (experiment = %(experiment)s OR day < %(starts)s)",
     Metric.INFLUENCE: (
-        f"{_OF_ATTRIBUTED} AND bets + withheld_bets > 0 AND (experiment = %(experiment)s OR day < %(starts)s)"
+        f"{_OF_ANSWERS} AND bets + withheld_bets > 0 AND (experiment = %(experiment)s OR day < %(starts)s)"
     ),
+    Watched.ANSWERED: f"{_OF_ANSWERS} AND answers > 0",
+    Watched.EMPTY: f"{_OF_ANSWERS} AND empty > 0 AND (experiment = %(experiment)s OR day < %(starts)s)",
+    Watched.REFUSED: f"{_OF_ANSWERS} AND refused > 0",  # a refused answer belongs to no experiment
 }
 
 _CAP = """
@@ -43,8 +58,8 @@ FROM user_days WHERE experiment = %(experiment)s AND day BETWEEN %(starts)s AND 
 GROUP BY user_id
 """
 _ENTRIES = """
-SELECT entered.user_id, array_position(%(variants)s::text[], variant::text) - 1, entered.entered,
-    seen.user_id IS NOT NULL, coalesce(x, 0)
+SELECT entered.user_id, array_position(%(variants)s::text[], variant::text) - 1 AS arm, entered.entered,
+    seen.user_id IS NOT NULL AS is_known, coalesce(x, 0) AS x
 FROM ({entered}) AS entered
 LEFT JOIN (SELECT DISTINCT user_id FROM user_days WHERE day >= %(begins)s AND day < %(starts)s) AS seen USING (user_id)
 LEFT JOIN (
@@ -54,6 +69,17 @@ LEFT JOIN (
 WHERE variant = ANY(%(variants)s) ORDER BY entered.user_id
 """
 _OUTCOMES = "SELECT user_id, day, value FROM ({values}) AS since WHERE day BETWEEN %(starts)s AND %(until)s"
+_NOW = """
+WITH entries AS MATERIALIZED ({entries}), sums AS (
+    SELECT user_id, sum(value) AS y FROM entries JOIN ({outcomes}) AS outcomes USING (user_id)
+    WHERE day >= entered GROUP BY user_id
+)
+SELECT arm, is_known, count(*), count(*) FILTER (WHERE y <> 0), sum(y), sum(y * y), sum(x), sum(x * x), sum(x * y)
+FROM (
+    SELECT arm, is_known, x::float8 AS x, coalesce(y, 0)::float8 AS y FROM entries LEFT JOIN sums USING (user_id)
+) AS users
+GROUP BY arm, is_known
+"""
 _CREDITS = """
 SELECT user_id, day, sum(credit_a), sum(credit_b) FROM user_days
 WHERE experiment = %(experiment)s AND day BETWEEN %(starts)s AND %(until)s AND credit_a + credit_b > 0
@@ -79,7 +105,7 @@ class Period:
 
     experiment: str
     variants: Sequence[str]
-    metric: Metric
+    metric: Measure
     starts: date
 
     @property
@@ -111,6 +137,16 @@ class Period:
         )
         since_entry = self._since_entry(ids, of_users, outcomes)
         return running_moments(of_users, since_entry, looks=(until - self.starts).days + 1, arms=len(self.variants))
+
+    def read_latest(self, until: date) -> Moments:
+        """The sums at the end of `until` alone, of shape (1, variants, 2), computed by the database."""
+        values = _VALUES[self.metric]
+        entries, outcomes = _ENTRIES.format(entered=_ENTERED, values=values), _OUTCOMES.format(values=values)
+        parameters = {**self._parameters, "cap": self._cap(), "until": until}
+        sums = np.zeros((len(fields(Moments)), 1, len(self.variants), STRATA))
+        for arm, is_known, *of_users in query(_NOW.format(entries=entries, outcomes=outcomes), parameters):
+            sums[:, 0, arm, KNOWN if is_known else NEWCOMERS] = of_users
+        return Moments(*sums)
 
     def read_credits(self, until: date) -> Credits:
         """The credits of an interleaving at the end of each day up to `until`."""

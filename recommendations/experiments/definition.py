@@ -24,6 +24,7 @@ from recommendations.validation.placements import PLACEMENT_PATTERN
 MAX_VARIANTS = 5
 MAX_COMPARED = 3  # variants whose slips are all computed for each answer
 MAX_BYTES = 16_384
+MAX_MARGIN = 0.5
 MAX_EXPLORED = 0.2  # of a slip's last events
 
 Name = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,39}$")]
@@ -70,6 +71,13 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
         Placement | None, Meta(description="Only requests with this placement; absent: all requests.")
     ] = None
     metric: Annotated[Metric, Meta(description="By which the variants are compared.")] = Metric.INFLUENCE
+    second_metric: Annotated[
+        Metric | None, Meta(description="Reported beside the metric, and never judged; not in an interleaving.")
+    ] = None
+    margin: Annotated[
+        Annotated[float, Meta(gt=0, le=MAX_MARGIN)] | None,
+        Meta(description="The loss that is to be ruled out, so that a variant is no worse: 0.05 is 5 %."),
+    ] = None
     planned_days: Annotated[int, Meta(ge=7, le=56, description="After which a result is expected.")] = 28
     starts_at: Annotated[Time | None, Meta(description="Absent: when it is started.")] = None
     stops_at: Annotated[Time | None, Meta(description="Absent: when it is stopped.")] = None
@@ -97,6 +105,8 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
             raise ValueError(f"variants: the shares sum to {total / PARTS}, not to 1")
         if self.starts_at is not None and self.stops_at is not None and self.stops_at <= self.starts_at:
             raise ValueError("stops_at must be after starts_at")
+        if self.second_metric is self.metric:
+            raise ValueError(f"second_metric is {self.metric} like metric: name another one, or leave it out")
         _require_fit(self)
 
     def stored_variants(self) -> tuple[StoredVariant, ...]:
@@ -128,6 +138,8 @@ def _require_fit(definition: Definition) -> None:
             raise ValueError("an interleaving has two variants, of two recommenders, without options")
         if variants[0].share != variants[1].share:
             raise ValueError("the variants of an interleaving have a share of 0.5 each")
+        if definition.second_metric is not None or definition.margin is not None:
+            raise ValueError("an interleaving counts credits: leave out second_metric and margin")
         if definition.explore:
             raise ValueError("explore: an interleaving draws no events; leave it out")
     elif definition.metric is Metric.INFLUENCE and len(variants) > MAX_COMPARED:

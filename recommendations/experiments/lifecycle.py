@@ -22,6 +22,7 @@ from .ranges import allocate, size_of
 
 logger = logging.getLogger(__name__)
 
+GUARD = "guard"  # who stopped an experiment whose guard was broken
 MAX_EXPERIMENTS = 1_000  # of a casino, with stopped ones
 MAX_LIVE = 20  # each request reads them with its casino's row
 
@@ -100,6 +101,8 @@ def stop_experiment(*, casino: Casino, name: str, by: str, now: datetime) -> Exp
     with _locked(casino) as locked:
         live = (ExperimentState.SCHEDULED, ExperimentState.RUNNING)
         experiment = _require(find_experiment(locked, name), now, *live, problem="is not running")
+        if experiment.stopped_by:  # by another process, at a time that was later than this `now`
+            raise ExperimentConflict(f"{experiment} is not running: {experiment.stopped_by} has just stopped it")
         if experiment.starts_at is not None:  # of one that has not begun, both times are now
             experiment.starts_at = min(experiment.starts_at, now)
         experiment.stops_at = now

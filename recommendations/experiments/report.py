@@ -1,42 +1,26 @@
 """What an experiment has shown so far: users of each variant, and a verdict on each but the control."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from math import isinf
 
 import msgspec
 import numpy as np
 
-from recommendations.errors import ExperimentConflict
-from recommendations.experiments.statistics.boundary import Floats, alpha_of_each
-from recommendations.experiments.statistics.clock import (
-    CREDIT_DAYS,
-    FEWEST_CREDITS_TO_PLAN,
-    planned_credit_variance,
-    planned_variance,
-)
-from recommendations.experiments.statistics.contrast import Contrast, contrast
-from recommendations.experiments.statistics.duration import days_until
-from recommendations.experiments.statistics.errors import TooLittleHistory
-from recommendations.experiments.statistics.interleaving import Credits, follow_credits
-from recommendations.experiments.statistics.looks import Looks, follow
-from recommendations.experiments.statistics.mismatch import is_mismatch
-from recommendations.experiments.statistics.verdict import (
-    WORDS_OF_METRIC,
-    Case,
-    Verdict,
-    VerdictCode,
-    judge,
-    judge_preference,
-)
 from recommendations.serving.experiments.running import Kind
 from tenants.models import Experiment, ExperimentState
 
-from .comparison import Period
-from .definition import Definition, load_definition
+from .course import Course
+from .guard_report import GuardReport, broken_guards, guards_of
+from .lifecycle import GUARD
+from .measuring import Measured, measure
+from .run import CREDITS, Run, run_of
+from .statistics.duration import forecast
+from .statistics.mismatch import is_mismatch
+from .statistics.verdict import WORDS_OF_METRIC, Case, Verdict, VerdictCode, judge, judge_preference
+from .stored_looks import looks_of
 
 KNOWS_NOTHING = (-1.0, 1.0)  # the interval of a preference without a look that counts
+_MOMENT = timedelta(microseconds=1)
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -66,8 +50,19 @@ class VariantReport(msgspec.Struct, frozen=True):
     looks: tuple[Look, ...] = ()
 
 
+class SecondReport(msgspec.Struct, frozen=True):
+    """A variant against the control by the second metric, which gives no verdict; null while too few have bet."""
+
+    variant: str
+    metric: str
+    estimate: float | None
+    low: float | None
+    high: float | None
+
+
 class ExperimentReport(msgspec.Struct, frozen=True):
-    """`users`: how many have entered each variant; an interleaving has bets credited to each in `credits` instead."""
+    """`users`: how many have entered each variant; an interleaving has bets credited to each in `credits` instead.
+    `looked_at`: when the latest look was made, which the numbers are of."""
 
     name: str
     state: str
@@ -76,6 +71,9 @@ class ExperimentReport(msgspec.Struct, frozen=True):
     users: dict[str, int]
     credits: dict[str, int]
     variants: tuple[VariantReport, ...]
+    looked_at: datetime
+    second: tuple[SecondReport, ...] = ()
+    guards: tuple[GuardReport, ...] = ()
 
     @property
     def entered(self) -> int:
@@ -87,122 +85,98 @@ class ExperimentReport(msgspec.Struct, frozen=True):
         return any(each.verdict == VerdictCode.MISMATCH for each in self.variants)
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
-    definition: Definition
-    is_running: bool
-    starts: date
-    until: date
-
-    @property
-    def names(self) -> list[str]:
-        return [each.name for each in self.definition.variants]
-
-    @property
-    def period(self) -> Period:
-        return Period(self.definition.name, self.names, self.definition.metric, self.starts)
-
-    @property
-    def days(self) -> int:
-        return (self.until - self.starts).days + 1
-
-    def case(self, number: int) -> Case:
-        words = WORDS_OF_METRIC[self.definition.metric]
-        return Case(variant=self.names[number], control=self.names[0], metric=words)
-
-
 def report_on(experiment: Experiment, now: datetime) -> ExperimentReport:
-    """The report of the current casino's experiment at `now`. Raises ExperimentConflict before it has begun."""
-    state = experiment.state_at(now)
-    if experiment.starts_at is None or state is ExperimentState.SCHEDULED:
-        raise ExperimentConflict(f"{experiment} is {state}: there is a report once it has begun")
-    ends = now if experiment.stops_at is None else min(now, experiment.stops_at)
-    run = _Run(
-        load_definition(experiment.definition),
-        state is ExperimentState.RUNNING,
-        _day(experiment.starts_at),
-        _day(ends),
+    """The report of the current casino's experiment: of its latest stored look, or, where there is none yet or none
+    since its end, computed at `now`. Raises ExperimentConflict before it has begun."""
+    run = run_of(experiment, now)
+    stored = looks_of(experiment)
+    is_over = run.state is ExperimentState.STOPPED
+    own = [each for each in stored if each.metric == run.metric and (each.times[-1] >= run.at or not is_over)]
+    measured = Measured(_users(run, own), tuple(own)) if own else measure(run)
+    guards = guards_of(run, experiment)
+    broken = broken_guards(guards) if is_over and experiment.stopped_by == GUARD else {}
+    is_interleaving = run.definition.kind is Kind.INTERLEAVE
+    return ExperimentReport(
+        name=experiment.name,
+        state=run.state.value,
+        metric=run.metric,
+        days=run.days,
+        users={} if is_interleaving else measured.users,
+        credits=measured.users if is_interleaving else {},
+        variants=_variants(run, measured, broken),
+        looked_at=measured.courses[0].times[-1] if measured.courses else run.at,
+        second=tuple(_second(each) for each in stored if each.metric == run.definition.second_metric),
+        guards=guards,
     )
-    of_kind = _interleaving if run.definition.kind is Kind.INTERLEAVE else _comparison
-    users, of_lists, variants = of_kind(run)
-    metric = "credits" if run.definition.kind is Kind.INTERLEAVE else run.definition.metric.value
-    return ExperimentReport(experiment.name, state.value, metric, run.days, users, of_lists, variants)
 
 
-_Found = tuple[dict[str, int], dict[str, int], tuple[VariantReport, ...]]
+def _users(run: Run, courses: list[Course]) -> dict[str, int]:
+    of_variants = {each.variant: int(each.users[-1]) for each in courses}
+    return {name: of_variants.get(name, int(courses[0].control_users[-1])) for name in run.names} if courses else {}
 
 
-def _comparison(run: _Run) -> _Found:
-    moments = run.period.read_moments(run.until)
-    users = moments.users.sum(axis=2)
-    shares = np.array([each.share for each in run.definition.variants])
-    has_mismatch = is_mismatch(users, shares / shares.sum())
-    pre, traffic = run.period.read_pre_period(), run.definition.traffic
-
-    def judged(number: int) -> tuple[Verdict, Looks]:
-        planned = planned_variance(
-            pre,
-            control_share=shares[0] * traffic,
-            variant_share=shares[number] * traffic,
-            planned_days=run.definition.planned_days,
-        )
-        found, alpha = contrast(moments, number), alpha_of_each(len(shares))
-        looks = follow(found, planned, alpha)
-        left = _days_left(run, found, planned, alpha)
-        return judge(looks, replace(run.case(number), is_mismatch=has_mismatch, days_left=left)), looks
-
-    entered = dict(zip(run.names, map(int, users[-1]), strict=True))
-    return entered, {}, tuple(_reported(run, each, judged) for each in range(1, len(shares)))
+def _variants(run: Run, measured: Measured, broken: dict[str, str]) -> tuple[VariantReport, ...]:
+    if not measured.courses:
+        undecided = VerdictCode.UNDECIDED.value
+        return tuple(VariantReport(name, undecided, measured.problem) for name in run.names[1:])
+    has_mismatch = _is_mismatch(run, measured.courses)
+    order = sorted(measured.courses, key=lambda course: run.names.index(course.variant))
+    return tuple(_variant(run, each, has_mismatch, broken.get(each.variant, "")) for each in order)
 
 
-def _interleaving(run: _Run) -> _Found:
-    found = run.period.read_credits(run.until)
-    number = found.a + found.b
-
-    def judged(variant: int) -> tuple[Verdict, Looks]:
-        days = max(int(np.searchsorted(number, FEWEST_CREDITS_TO_PLAN)) + 1, CREDIT_DAYS)
-        planned = planned_credit_variance(_at(number, days), days, run.definition.planned_days)
-        since = Credits(*(each[days - 1 :] for each in (found.a, found.b, found.aa, found.bb, found.ab)))
-        looks = follow_credits(since, planned)
-        return judge_preference(looks, run.case(variant)), looks
-
-    of_lists = dict(zip(run.names, (int(found.a[-1]), int(found.b[-1])), strict=True))
-    return {}, of_lists, (_reported(run, 1, judged),)
+def _is_mismatch(run: Run, courses: tuple[Course, ...]) -> bool:
+    if run.definition.kind is Kind.INTERLEAVE:
+        return False
+    of_variants = {each.variant: each.users for each in courses}
+    users = np.stack([courses[0].control_users, *(of_variants[name] for name in run.names[1:])], axis=1)
+    return is_mismatch(users, run.shares)
 
 
-def _reported(run: _Run, number: int, judged: Callable[[int], tuple[Verdict, Looks]]) -> VariantReport:
-    try:
-        verdict, looks = judged(number)
-    except TooLittleHistory as error:
-        return VariantReport(run.names[number], VerdictCode.UNDECIDED.value, str(error))
+def _variant(run: Run, course: Course, has_mismatch: bool, broken_guard: str) -> VariantReport:
+    verdict = _verdict(run, course, has_mismatch, broken_guard)
+    looks, found = course.looks, (course.variant, verdict.code.value, verdict.sentence)
+    if verdict.code is VerdictCode.MISMATCH or isinf(looks.high[-1]):
+        return VariantReport(*found)
     estimate, low, high, tau = (float(each[-1]) for each in (looks.estimate, looks.low, looks.high, looks.tau))
-    if verdict.code is VerdictCode.MISMATCH or isinf(high):
-        return VariantReport(run.names[number], verdict.code.value, verdict.sentence)
-    by_day = _looks_by_day(run, looks)
-    return VariantReport(run.names[number], verdict.code.value, verdict.sentence, estimate, low, high, tau, by_day)
+    return VariantReport(*found, estimate, low, high, tau, _looks_by_day(course))
 
 
-def _looks_by_day(run: _Run, looks: Looks) -> tuple[Look, ...]:
-    """The looks are those of the last days: an interleaving's begin later than the experiment."""
-    columns = (looks.estimate, looks.low, looks.high, looks.z, looks.bound)
-    first = run.until - timedelta(days=len(looks.z) - 1)
-    return tuple(
-        Look(first + timedelta(days=number), *map(float, values))
-        for number, values in enumerate(zip(*columns, strict=True))
-        if np.isfinite(values).all() and tuple(values[1:3]) != KNOWS_NOTHING
+def _verdict(run: Run, course: Course, has_mismatch: bool, broken_guard: str) -> Verdict:
+    case = Case(
+        variant=course.variant,
+        control=run.names[0],
+        metric=WORDS_OF_METRIC[run.definition.metric],
+        is_mismatch=has_mismatch,
+        broken_guard=broken_guard,
+        margin=run.definition.margin,
+        days_left=_days_left(run, course),
     )
+    return judge_preference(course.looks, case) if course.metric == CREDITS else judge(course.looks, case)
 
 
-def _days_left(run: _Run, found: Contrast, planned: float, alpha: float) -> float | None:
-    if not run.is_running:
+def _days_left(run: Run, course: Course) -> float | None:
+    if run.state is not ExperimentState.RUNNING:
         return None
-    day = days_until(np.arange(1, run.days + 1.0), found, planned, alpha=alpha)
-    return None if day is None else max(day - run.days, 0.0)
+    ages = course.days_since(run.starts_at)
+    day = forecast(ages, course.signals, course.looks.tau, alpha=run.alpha)
+    return None if day is None else max(day - float(ages[-1]), 0.0)
 
 
-def _at(number: Floats, days: int) -> float:
-    return float(number[days - 1]) if days <= len(number) else 0.0
+def _looks_by_day(course: Course) -> tuple[Look, ...]:
+    """The latest look of each day; one at midnight is of the day that ends."""
+    looks = course.looks
+    columns = (looks.estimate, looks.low, looks.high, looks.z, looks.bound)
+    by_day = {
+        (at - _MOMENT).date(): Look((at - _MOMENT).date(), *map(float, values))
+        for at, *values in zip(course.times, *columns, strict=True)
+        if np.isfinite(values).all() and (values[1], values[2]) != KNOWS_NOTHING
+    }
+    return tuple(by_day.values())
 
 
-def _day(time: datetime) -> date:
-    return time.astimezone(UTC).date()
+def _second(course: Course) -> SecondReport:
+    looks = course.looks
+    if isinf(looks.high[-1]):
+        return SecondReport(course.variant, course.metric, None, None, None)
+    values = (float(each[-1]) for each in (looks.estimate, looks.low, looks.high))
+    return SecondReport(course.variant, course.metric, *values)

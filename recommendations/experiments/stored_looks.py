@@ -1,7 +1,6 @@
-"""The stored looks at an experiment: its course over time, and the first look that was significant."""
+"""The looks at an experiment that are stored in the casino's database."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
@@ -9,29 +8,27 @@ import numpy as np
 
 from recommendations.models import ExperimentLook
 from tenants.models import Experiment
+from tenants.routing.connections import query
 
+from .course import Course
 from .statistics.boundary import Floats
 from .statistics.looks import Looks
 from .statistics.looks import looks_of as intersected
 
+# Where another process looks at the same experiment, there is nothing left to do.
+_TRY_LOCK = "SELECT pg_try_advisory_xact_lock('experiment_looks'::regclass::oid::integer, hashtext(%s))"
+_OF_LOOKS = ("tau", "z", "bound", "estimate", "low", "high")
 
-@dataclass(frozen=True, slots=True)
-class Course:
-    """A variant against the control in one metric over all stored looks, in order of time; arrays have the shape
-    (looks,). `users` of the variant and of the control, in an interleaving the bets credited to each list."""
 
-    variant: str
-    metric: str
-    times: tuple[datetime, ...]
-    users: Floats
-    control_users: Floats
-    signals: Floats
-    looks: Looks
+def try_lock_looks(experiment: Experiment) -> bool:
+    """Whether no other transaction looks at this experiment."""
+    [(is_locked,)] = query(_TRY_LOCK, [experiment.name])
+    return bool(is_locked)
 
-    @property
-    def first_significant_at(self) -> datetime | None:
-        first = self.looks.first_significant
-        return None if first is None else self.times[first]
+
+def last_looked_at(experiment: Experiment) -> datetime | None:
+    latest = ExperimentLook.objects.filter(experiment=experiment.name).order_by("-looked_at", "-id").first()
+    return None if latest is None else latest.looked_at
 
 
 def looks_of(experiment: Experiment) -> tuple[Course, ...]:
@@ -45,17 +42,26 @@ def looks_of(experiment: Experiment) -> tuple[Course, ...]:
     )
 
 
+def look_row(experiment: str, course: Course, number: int = -1) -> ExperimentLook:
+    """The row of one look of an experiment's course, not stored yet; the latest one unless told."""
+    values = {name: float(getattr(course.looks, name)[number]) for name in _OF_LOOKS}
+    return ExperimentLook(
+        experiment=experiment,
+        variant=course.variant,
+        metric=course.metric,
+        looked_at=course.times[number],
+        users=int(course.users[number]),
+        control_users=int(course.control_users[number]),
+        signal=float(course.signals[number]),
+        **values,
+    )
+
+
 def _course(variant: str, metric: str, rows: Sequence[ExperimentLook]) -> Course:
     def values(name: str) -> Floats:
         return np.array([getattr(row, name) for row in rows], dtype=np.float64)
 
-    looks = intersected(
-        values("tau"),
-        values("z"),
-        values("bound"),
-        estimate=values("estimate"),
-        low=values("low"),
-        high=values("high"),
-    )
+    tau, z, bound, estimate, low, high = map(values, _OF_LOOKS)
+    looks: Looks = intersected(tau, z, bound, estimate=estimate, low=low, high=high)
     times = tuple(row.looked_at for row in rows)
     return Course(variant, metric, times, values("users"), values("control_users"), values("signal"), looks)

@@ -43,6 +43,14 @@ class Contrast:
         return z
 
     @property
+    def signal(self) -> Floats:
+        """The control's mean in standard errors of the difference; 0 where no look counts."""
+        is_known = self.counts & (self.means[:, 0] > 0) & (self.variance > 0)
+        errors = np.sqrt(np.where(is_known, self.variance, 1.0))
+        signal: Floats = np.where(is_known, self.means[:, 0] / errors, 0.0)
+        return signal
+
+    @property
     def information(self) -> Floats:
         """The variance of effective_users x difference, which grows with every bet: the clock before it is scaled."""
         information: Floats = self.effective_users**2 * self.variance

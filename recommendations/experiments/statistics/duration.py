@@ -36,22 +36,27 @@ def days_until(
     standard error) and the clock are carried on as powers of time from the looks at half the age and now. Infinite if
     it takes more than a year; None while it is too early to say.
     """
-    ages = np.flatnonzero(contrast.counts & (contrast.means[:, 0] > 0) & (contrast.variance > 0))
+    return forecast(days, contrast.signal, contrast.information / planned, uplift=uplift, alpha=alpha)
+
+
+def forecast(
+    days: Floats, signals: Floats, clocks: Floats, *, uplift: float = UPLIFT, alpha: float = ALPHA
+) -> float | None:
+    """The same from each look's `signals`, the control's mean in standard errors, and `clocks`, tau; a look with the
+    signal 0 does not count."""
+    ages = np.flatnonzero(signals > 0)
     if not len(ages) or days[ages[-1]] < _FEWEST_DAYS:
         return None
     now = int(ages[-1])
     half = int(ages[np.abs(days[ages] - days[now] / 2).argmin()])
     if half == now:
         return None
-    looks = [half, now]
-    signals = uplift * contrast.means[looks, 0] / np.sqrt(contrast.variance[looks])
-    clocks = contrast.information[looks] / planned
     stretch = log(days[now] / days[half])
-    signal_power = min(max(log(signals[1] / signals[0]) / stretch, 0.0), _FASTEST)
-    clock_power = max(log(clocks[1] / clocks[0]) / stretch, 0.0)
+    signal_power = min(max(log(signals[now] / signals[half]) / stretch, 0.0), _FASTEST)
+    clock_power = max(log(clocks[now] / clocks[half]) / stretch, 0.0)
     for day in range(max(int(days[now]), 1), LONGEST_DAYS + 1):
         pace = day / float(days[now])
-        if power(signals[1] * pace**signal_power, clocks[1] * pace**clock_power, alpha) >= POWER:
+        if power(uplift * signals[now] * pace**signal_power, clocks[now] * pace**clock_power, alpha) >= POWER:
             return float(day)
     return inf
 

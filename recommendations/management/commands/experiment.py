@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from recommendations.errors import RecommendationError
 from recommendations.experiments.description import describe_experiment
+from recommendations.experiments.guard_report import GuardReport
 from recommendations.experiments.lifecycle import (
     create_experiment,
     find_experiment,
@@ -18,8 +19,10 @@ from recommendations.experiments.lifecycle import (
     start_experiment,
     stop_experiment,
 )
+from recommendations.experiments.looking import find_broken, stop_by_guard, take_look
 from recommendations.experiments.policy_report import Policy, PolicyReport, parse_policy, report_on_policy
-from recommendations.experiments.report import report_on
+from recommendations.experiments.report import SecondReport, report_on
+from recommendations.experiments.statistics.verdict import WORDS_OF_METRIC
 from recommendations.validation import strict_json
 from tenants.management.cli.arguments import operator_name, ready_casino
 from tenants.management.cli.terminal import Terminal
@@ -143,7 +146,38 @@ class ReportExperiment(NamedVerb):
         numbers = ", ".join(f"{each} {number:,}" for each, number in (found.users or found.credits).items())
         counted = "Users" if found.users else "Bets credited"
         lines = [f"{found.name}, {found.state}, day {found.days}, by {found.metric}. {counted}: {numbers}."]
-        return VerbResult("\n".join([*lines, *(each.sentence for each in found.variants)]), found)
+        more = [*map(_of_second, found.second), *map(_of_guard, found.guards)]
+        return VerbResult("\n".join([*lines, *(each.sentence for each in found.variants), *more]), found)
+
+
+class LookAtExperiment(NamedVerb):
+    name = "look"
+    help = "Store what a running experiment shows now, as the hourly task does, and stop it if a guard is broken."
+
+    def run_for(self, casino: Casino, now: datetime, *args: Any, name: str, **options: Any) -> VerbResult:
+        experiment = find_experiment(casino, name)
+        with use_casino(casino.current):
+            is_taken = take_look(experiment, now)
+            broken = find_broken(experiment, now)
+        if broken and stop_by_guard(experiment, broken, now):
+            return VerbResult(f"Looked at {experiment}, which was stopped by a guard: {broken}.", {"stopped": broken})
+        text = (
+            f"Looked at {experiment}." if is_taken else f"{experiment}: another process has just looked, or it is over."
+        )
+        return VerbResult(text, {"stopped": ""})
+
+
+def _of_second(found: SecondReport) -> str:
+    words = f"Second metric, {WORDS_OF_METRIC[found.metric]}, of `{found.variant}`"
+    if found.estimate is None or found.low is None or found.high is None:
+        return f"{words}: too few bets yet."
+    interval = f"95 % confidence interval: {found.low:+.1%} to {found.high:+.1%}"
+    return f"{words}: {found.estimate:+.1%} ({interval}). It is not judged."
+
+
+def _of_guard(found: GuardReport) -> str:
+    since = f" since {found.broken_at:%Y-%m-%d %H:%M}" if found.broken_at else ""
+    return f"Guard {found.guard} of `{found.variant}`: {found.state}{since}."
 
 
 def _parse(policy: str, casino: Casino) -> Policy:
@@ -200,5 +234,6 @@ class Command(VerbCommand):
             GrowExperiment(),
             StopExperiment(),
             ReportExperiment(),
+            LookAtExperiment(),
         ]
     )

@@ -1,13 +1,14 @@
 """What an experiment's users did, from `user_days`."""
 
 from collections import defaultdict
+from dataclasses import fields
 from datetime import date, timedelta
 from decimal import Decimal
 
 import numpy as np
 import pytest
 
-from recommendations.experiments.comparison import Period
+from recommendations.experiments.comparison import Period, Watched
 from recommendations.experiments.statistics.clock import PrePeriod
 from recommendations.experiments.statistics.interleaving import Credits
 from recommendations.experiments.statistics.moments import KNOWN, NEWCOMERS, Moments
@@ -170,3 +171,21 @@ def test_it_equals_a_recount_of_random_rows(in_casino, metric):
     assert [*map(float, (pre.users, pre.x1, pre.x2, pre.x1x1, pre.x2x2, pre.x1x2))] == pytest.approx(
         [getattr(PrePeriod.of_users(*halves), each) for each in ("users", "x1", "x2", "x1x1", "x2x2", "x1x2")]
     )
+
+
+@pytest.mark.parametrize("metric", [*Metric, Watched.EMPTY, Watched.REFUSED])
+def test_the_database_computes_the_latest_sums_as_those_of_each_day_are_computed(in_casino, metric):
+    rng, rows = np.random.default_rng(5), []
+    for user_id in range(60):
+        variant = VARIANTS[user_id % 2]
+        for number in np.flatnonzero(rng.random(31) < 0.4) - 28:
+            more = {"bets": int(rng.integers(3)), "empty": int(rng.integers(2)), "refused": int(rng.integers(2))}
+            of = ("trees", variant) if number >= 0 else ("", "")
+            rows.append(answered(user_id, int(number), of[1], experiment=of[0], **more))
+            rows.append(bought(user_id, int(number), stake=str(rng.integers(1, 500))))
+    rows.append(answered(99, 1, "late"))
+    of_days = moments(rows, metric)
+    latest = Period("trees", VARIANTS, metric, START).read_latest(day(2))
+    for each in fields(Moments):
+        np.testing.assert_allclose(getattr(latest, each.name), getattr(of_days, each.name)[-1:])
+    assert latest.y.sum() > 0

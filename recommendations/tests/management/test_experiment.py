@@ -77,6 +77,16 @@ def test_a_report_says_what_it_can_and_what_it_cant(casino, tmp_path):
     assert [(each["variant"], each["verdict"]) for each in found["variants"]] == [("soon", "undecided")]
 
 
+def test_a_look_is_stored_and_the_report_tells_of_the_guards(casino, tmp_path):
+    draft(tmp_path, casino, ab(second_metric="turnover"))
+    run("start", "trees", "--casino", casino.pk)
+    assert "Looked at trees (casino 1)." in run("look", "trees", "--casino", casino.pk)
+    told = run("report", "trees", "--casino", casino.pk)
+    assert "Guard stakes of `soon`: unknown." in told
+    found = json.loads(run("report", "trees", "--casino", casino.pk, "--json"))
+    assert [each["guard"] for each in found["guards"]] == ["stakes", "bet_days", "empty", "refused", "latency"]
+
+
 def test_a_draft_has_no_report(casino, tmp_path):
     draft(tmp_path, casino, ab())
     with pytest.raises(CommandError, match="there is a report once it has begun"):

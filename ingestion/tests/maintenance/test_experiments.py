@@ -1,0 +1,95 @@
+"""Hourly looks at running experiments. Rows are really committed."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from ingestion.errors import AllDatabasesUnavailable
+from ingestion.maintenance.experiments import ExperimentLooks
+from ingestion.metrics import EXPERIMENTS_STOPPED
+from ingestion.storing.casino_store import CasinoStore
+from ingestion.tests.database_outages import catalogue
+from ingestion.tests.manage_processes import IN_PROCESSES
+from ingestion.topics import RECOMMENDATIONS
+from recommendations.experiments.lifecycle import create_experiment
+from recommendations.models import ExperimentLook
+from recommendations.tests.experiments.definitions import ab
+from tenants.models import Experiment
+from tenants.routing.context import use_casino
+
+pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+
+
+def task():
+    return ExperimentLooks(CasinoStore(RECOMMENDATIONS, lambda _: None))
+
+
+@pytest.fixture
+def trees(casino_a, casino_b):
+    """An experiment of the first casino that has run for two days, without a user."""
+    now = timezone.now()
+    created = create_experiment(casino=casino_a, definition=ab(), by="a test", now=now)
+    Experiment.objects.filter(pk=created.pk).update(starts_at=now - timedelta(days=2), ranges=[[0, 10_000]])
+    return created
+
+
+def break_guard(casino):
+    with use_casino(casino.current):
+        ExperimentLook.objects.create(
+            experiment="trees", variant="soon", metric="empty_days", guard="empty", looked_at=timezone.now(),
+            users=200, control_users=200, tau=0.1, z=9, bound=4, estimate=0.2, low=0.1, high=0.3, is_broken=True,
+        )  # fmt: skip
+
+
+def stops():
+    return EXPERIMENTS_STOPPED.labels("guard")._value.get()
+
+
+def test_only_casinos_with_a_running_experiment_are_looked_at_and_once_an_hour(trees, casino_a, casino_b):
+    running, now = task(), timezone.now()
+    assert running.casinos() == [casino_a]
+    running.step(now)
+    running.step(now + timedelta(minutes=50))
+    running.step(now + timedelta(minutes=56))
+    with use_casino(casino_a.current):
+        assert ExperimentLook.objects.values("looked_at").distinct().count() == 2
+    with use_casino(casino_b.current):
+        assert not ExperimentLook.objects.exists()
+    trees.refresh_from_db()
+    assert (trees.stops_at, trees.stopped_by) == (None, "")
+
+
+def test_of_two_processes_one_stops_an_experiment_whose_guard_is_broken(trees, casino_a):
+    break_guard(casino_a)
+    before = stops()
+
+    def step_in_a_thread(_):
+        try:
+            task().step(timezone.now())
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(step_in_a_thread, range(2)))
+    trees.refresh_from_db()
+    assert (trees.stopped_by, stops() - before) == ("guard", 1)
+    casino_a.refresh_from_db()
+    assert not casino_a.running_experiments
+
+
+def test_without_the_catalogue_an_experiment_is_stopped_later(trees, casino_a):
+    break_guard(casino_a)
+    running = task()
+    running.due = [casino_a]
+    with catalogue() as away:
+        away.stop()
+        connections["default"].close()
+        with pytest.raises(AllDatabasesUnavailable):
+            running.step(timezone.now())
+        assert running.due == [casino_a]
+        away.restore()
+        running.step(timezone.now())
+    assert Experiment.objects.get().stopped_by == "guard"

@@ -1,0 +1,166 @@
+"""The guards of an experiment: what must not get worse in a variant, evaluated at each look."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from math import inf
+
+from recommendations.models import ExperimentLook
+from recommendations.serving.experiments.running import Kind, Metric
+from tenants.routing.connections import query
+
+from .comparison import Measure, Watched
+from .course import Course
+from .definition import Guard
+from .run import Run
+from .statistics.clock import PrePeriod
+from .statistics.contrast import Contrast, contrast
+from .statistics.errors import TooLittleHistory
+from .statistics.guards import (
+    breaks_difference_limit,
+    breaks_uplift_limit,
+    count_rare,
+    follow_difference,
+    follow_uplift,
+    planned_rare_variance,
+)
+from .statistics.looks import Looks
+from .statistics.moments import Moments
+from .stored_looks import look_row
+
+LATENCY_LIMIT = 0.5  # the 99th percentile is half as much again as the control's
+LATENCY_LOOKS = 3  # in a row
+_FEWEST_ANSWERS = 100  # of each variant since the look before
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What a guard watches, its limit, and what is said when it is broken."""
+
+    measure: Measure
+    limit: float
+    words: str
+
+
+LIMITS: Mapping[Guard, Limit] = {
+    Guard.STAKES: Limit(Metric.TURNOVER, 0.05, "capped stakes rose by more than 5 %"),
+    Guard.BET_DAYS: Limit(Metric.BET_DAYS, -0.05, "days with a bet fell by more than 5 %"),
+    Guard.EMPTY: Limit(Watched.EMPTY, 0.01, "the share of days with an empty answer rose by more than 1 point"),
+    Guard.REFUSED: Limit(Watched.REFUSED, 0.01, "the share of days with a refusal rose by more than 1 point"),
+}
+WORDS_OF_LATENCY = "at three looks in a row, 1 of 100 answers took more than 1.5 times as long as of the control's"
+# A holdout's control has no answers that were sent, and an interleaving's users all see both lists.
+_GUARDS_OF_KIND: Mapping[Kind, frozenset[Guard]] = {
+    Kind.AB: frozenset(Guard),
+    Kind.HOLDOUT: frozenset({Guard.STAKES, Guard.BET_DAYS}),
+    Kind.INTERLEAVE: frozenset(),
+}
+
+_LATENCIES = """
+SELECT variant, percentile_cont(0.99) WITHIN GROUP (ORDER BY took_ms) FROM served_recommendations
+WHERE timestamp > %(since)s AND timestamp <= %(at)s AND experiment = %(experiment)s AND shown AND took_ms IS NOT NULL
+GROUP BY variant HAVING count(*) >= %(fewest)s
+"""
+
+
+def evaluate_guards(run: Run) -> Iterator[ExperimentLook]:
+    """The rows of this look at each guard of the experiment, not stored yet; none where too little is known."""
+    wanted = wanted_guards(run)
+    for guard in (each for each in LIMITS if each in wanted):
+        with suppress(TooLittleHistory):
+            yield from _evaluate(run, guard)
+    if Guard.LATENCY in wanted:
+        yield from _latencies(run)
+
+
+def wanted_guards(run: Run) -> frozenset[Guard]:
+    """Those that the definition names and the kind of experiment has."""
+    return _GUARDS_OF_KIND[run.definition.kind] & frozenset(run.definition.guards)
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """A look at what a guard watches. `answered`: the days on which a user of the control was answered, on average."""
+
+    run: Run
+    guard: Guard
+    moments: Moments
+    pre: PrePeriod
+    answered: float = 0.0
+
+    def uplift(self, number: int) -> ExperimentLook:
+        """Raises TooLittleHistory."""
+        found, planned = contrast(self.moments, number), self.run.planned(self.pre, number)
+        row = self._row(number, found, follow_uplift(found, planned))
+        row.is_broken = breaks_uplift_limit(found, planned, LIMITS[self.guard].limit)
+        return row
+
+    def points(self, number: int) -> ExperimentLook:
+        """Of the days on which the control's users were answered. Raises TooLittleHistory."""
+        pair, days = self.moments.pair(number), self.run.definition.planned_days
+        found = count_rare(contrast(self.moments, number), pair.users.sum(axis=2), pair.bettors.sum(axis=2))
+        planned = planned_rare_variance(self.pre.users, **self.run.shares_of(number), planned_days=days)
+        row = self._row(number, found, follow_difference(found, planned))
+        row.is_broken = breaks_difference_limit(found, planned, LIMITS[self.guard].limit * self.answered)
+        row.estimate, row.low, row.high = (each / self.answered for each in (row.estimate, row.low, row.high))
+        return row
+
+    def _row(self, number: int, found: Contrast, looks: Looks) -> ExperimentLook:
+        users = self.moments.users.sum(axis=2)
+        course = Course(
+            variant=self.run.names[number],
+            metric=LIMITS[self.guard].measure.value,
+            times=(self.run.at,),
+            users=users[:, number],
+            control_users=users[:, 0],
+            signals=found.signal,
+            looks=looks,
+        )
+        row = look_row(self.run.definition.name, course)
+        row.guard = self.guard.value
+        return row
+
+
+def _evaluate(run: Run, guard: Guard) -> Iterator[ExperimentLook]:
+    """Raises TooLittleHistory."""
+    measure, numbers = LIMITS[guard].measure, range(1, len(run.names))
+    period = run.period(measure)
+    moments, pre = period.read_latest(run.until), period.read_pre_period()
+    if not isinstance(measure, Watched):
+        yield from map(_Watch(run, guard, moments, pre).uplift, numbers)
+        return
+    days = run.period(Watched.ANSWERED).read_latest(run.until)
+    answered = float(days.y[0, 0].sum() / max(days.users[0, 0].sum(), 1.0))
+    if answered:
+        yield from map(_Watch(run, guard, moments, pre, answered).points, numbers)
+
+
+def _latencies(run: Run) -> Iterator[ExperimentLook]:
+    """A plain rule: no limit on a percentile holds at every look."""
+    parameters = {"since": run.at - _HOUR, "at": run.at, "experiment": run.definition.name, "fewest": _FEWEST_ANSWERS}
+    found = dict(query(_LATENCIES, parameters))
+    control = found.get(run.names[0])
+    for name in run.names[1:]:
+        is_known = name in found and bool(control)
+        slower = found[name] / control - 1 if is_known else 0.0
+        before = ExperimentLook.objects.filter(experiment=run.definition.name, variant=name, guard=Guard.LATENCY.value)
+        earlier = before.order_by("-looked_at", "-id").values_list("estimate", flat=True)[: LATENCY_LOOKS - 1]
+        last = [slower, *earlier]
+        yield ExperimentLook(
+            experiment=run.definition.name,
+            variant=name,
+            metric="took_ms",
+            guard=Guard.LATENCY.value,
+            looked_at=run.at,
+            users=0,
+            control_users=0,
+            tau=0.0,
+            z=0.0,
+            bound=0.0,
+            estimate=slower,
+            low=slower if is_known else -inf,
+            high=slower if is_known else inf,
+            is_broken=len(last) == LATENCY_LOOKS and min(last) > LATENCY_LIMIT,
+        )

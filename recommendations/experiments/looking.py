@@ -1,0 +1,91 @@
+"""Looks at experiments: stores what is known by now, and stops an experiment whose guard is broken."""
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.db.models import QuerySet
+
+from recommendations.errors import ExperimentConflict
+from recommendations.models import ExperimentLook
+from recommendations.serving.experiments.running import Kind
+from tenants.models import Experiment, ExperimentState
+from tenants.routing.connections import casino_atomic
+
+from .guard_report import broken_guards, guards_of
+from .guarding import evaluate_guards
+from .lifecycle import GUARD, stop_experiment
+from .measuring import measure, measure_by
+from .run import Run, run_of
+from .stored_looks import last_looked_at, look_row, try_lock_looks
+
+logger = logging.getLogger(__name__)
+
+EVERY = timedelta(hours=1)
+_EARLY = timedelta(minutes=5)  # rounds of several processes begin at different times
+_FINAL = timedelta(days=1)  # after its end, an experiment is still looked at once
+
+
+def experiments_to_look_at(now: datetime) -> QuerySet[Experiment]:
+    """Those of all casinos that run, or ended within a day."""
+    return Experiment.objects.live(now - _FINAL).filter(starts_at__lte=now).order_by("pk")
+
+
+def is_due(experiment: Experiment, now: datetime) -> bool:
+    """Whether the latest look at the current casino's experiment is an hour old, or was before the experiment's end."""
+    last = last_looked_at(experiment)
+    if last is None:
+        return True
+    if experiment.stops_at is not None and experiment.stops_at <= now:
+        return last < experiment.stops_at
+    return last < now - EVERY + _EARLY
+
+
+def take_look(experiment: Experiment, now: datetime) -> bool:
+    """Look at the current casino's experiment, in one transaction. False if another process is at it, or has looked
+    later. Raises ExperimentConflict before it has begun."""
+    run = run_of(experiment, now)
+    with casino_atomic():
+        if not try_lock_looks(experiment):
+            return False
+        last = last_looked_at(experiment)
+        if last is not None and last >= run.at:
+            return False
+        ExperimentLook.objects.bulk_create(list(_rows(run, is_first=last is None)))
+    return True
+
+
+def find_broken(experiment: Experiment, now: datetime) -> str:
+    """What is said of the current casino's experiment that is to be stopped, as a guard is broken by its stored looks;
+    empty: it goes on."""
+    run = run_of(experiment, now)
+    if run.state is not ExperimentState.RUNNING or run.definition.kind is not Kind.AB:
+        return ""
+    broken = broken_guards(guards_of(run, experiment))
+    words = "; ".join(f"{variant}: {sentence}" for variant, sentence in broken.items())
+    if words and not run.definition.auto_stop:
+        logger.warning("%s broke a guard and goes on, as its auto_stop is off: %s", experiment, words)
+        return ""
+    return words
+
+
+def stop_by_guard(experiment: Experiment, words: str, now: datetime) -> bool:
+    """Stop an experiment, in the catalogue. False if somebody else has stopped it."""
+    try:
+        stop_experiment(casino=experiment.casino, name=experiment.name, by=GUARD, now=now)
+    except ExperimentConflict:
+        return False
+    logger.warning("%s was stopped by a guard: %s", experiment, words)
+    return True
+
+
+def _rows(run: Run, *, is_first: bool) -> Iterator[ExperimentLook]:
+    """The first look at an experiment that has run for days tells of the end of each."""
+    second = run.definition.second_metric
+    measured = [measure(run, is_latest=not is_first)]
+    if second is not None:
+        measured.append(measure_by(run, second, is_latest=not is_first))
+    for course in (each for found in measured for each in found.courses):
+        first = 0 if is_first else len(course.times) - 1
+        yield from (look_row(run.definition.name, course, number) for number in range(first, len(course.times)))
+    yield from evaluate_guards(run)

@@ -1,0 +1,179 @@
+"""Looks at running experiments: what is stored, what guards find, and what stops an experiment."""
+
+from datetime import timedelta
+
+import pytest
+
+from recommendations.experiments.lifecycle import find_experiment, stop_experiment
+from recommendations.experiments.looking import find_broken, is_due, stop_by_guard, take_look
+from recommendations.experiments.report import report_on
+from recommendations.experiments.stored_looks import looks_of
+from recommendations.models import ExperimentLook, UserDay
+from recommendations.storing import store_recommendations
+from recommendations.tests.factories import UserFactory, served_row
+from tenants.routing.context import use_casino
+
+from .definitions import ab, holdout, interleaving
+from .test_report import DAYS, START, answered, bought, started, users_who_bet
+
+HOUR = timedelta(hours=1)
+END = START + timedelta(days=DAYS - 1)
+
+
+@pytest.fixture
+def casino(caller_a, casino_a, casino_b):
+    caller_a.configure("static")
+    casino_a.refresh_from_db()
+    return casino_a
+
+
+def look(casino, experiment, rows, *times):
+    with use_casino(casino.current):
+        UserDay.objects.bulk_create(rows)
+        return [take_look(experiment, each) for each in times or (END,)]
+
+
+def broken(casino, experiment):
+    with use_casino(casino.current):
+        return find_broken(experiment, END)
+
+
+def report(casino, experiment, now=END):
+    with use_casino(casino.current):
+        return report_on(experiment, now)
+
+
+def states(casino, experiment):
+    return {each.guard: each.state for each in report(casino, experiment).guards}
+
+
+def test_a_report_of_stored_looks_says_what_a_computed_one_says(casino):
+    experiment = started(casino, ab(second_metric="turnover", guards=[]))
+    rows = users_who_bet((0.1, 0.2))
+    with use_casino(casino.current):
+        UserDay.objects.bulk_create(rows)
+    computed = report(casino, experiment)
+    look(casino, experiment, [])
+    stored = report(casino, experiment, END + 3 * HOUR)
+    assert (stored.users, stored.looked_at) == (computed.users, computed.looked_at)
+    assert stored.variants == computed.variants
+    assert (computed.second, len(stored.second)) == ((), 1)
+    assert stored.second[0].metric == "turnover"
+    assert stored.second[0].low > 0
+    assert [each.day for each in stored.variants[0].looks][-1] == END.date()
+
+
+def test_later_looks_add_one_row_each_and_none_changes_what_was_stored(casino):
+    experiment = started(casino, ab(guards=[]))
+    assert look(casino, experiment, users_who_bet((0.1, 0.2)), END, END + HOUR, END) == [True, True, False]
+    with use_casino(casino.current):
+        (course,) = looks_of(experiment)
+        assert ExperimentLook.objects.count() == len(course.times) == DAYS + 1
+        assert course.times[-2:] == (END, END + HOUR)
+        assert course.looks.z[-1] == pytest.approx(course.looks.z[-2])
+        assert course.first_significant_at is not None
+        assert not is_due(experiment, END + HOUR)
+        assert is_due(experiment, END + 2 * HOUR)
+
+
+def test_one_that_ended_is_looked_at_once_more(casino):
+    experiment = started(casino, ab(guards=[]))
+    look(casino, experiment, users_who_bet((0.1, 0.1)), END)
+    stopped = stop_experiment(casino=casino, name="trees", by="a test", now=END + HOUR)
+    with use_casino(casino.current):
+        assert is_due(stopped, END + 9 * HOUR)
+        assert take_look(stopped, END + 9 * HOUR)
+        assert not is_due(stopped, END + 10 * HOUR)
+        assert looks_of(stopped)[0].times[-1] == END + HOUR
+
+
+@pytest.mark.parametrize(
+    ("rates", "stake", "words"),
+    [
+        ((0.1, 0.2), 10, "soon: capped stakes rose by more than 5 %"),
+        ((0.2, 0.1), 10, "soon: days with a bet fell by more than 5 %"),
+        ((0.1, 0.1), 10, ""),
+    ],
+)
+def test_a_guard_finds_what_gets_much_worse(casino, casino_b, rates, stake, words):
+    experiment = started(casino, ab())
+    look(casino, experiment, users_who_bet(rates))
+    assert broken(casino, experiment) == words
+    with use_casino(casino_b.current):
+        assert find_broken(experiment, END) == ""
+
+
+@pytest.mark.parametrize(("name", "guard"), [("empty", "empty"), ("refused", "refused")])
+def test_answers_without_events_break_a_guard_though_the_control_has_none(casino, name, guard):
+    experiment = started(casino, ab())
+    rows = [bought(each, day) for each in range(400) for day in (-20, -3 - each % 5)]
+    for each in range(400):
+        of_variant = ("control", "soon")[each % 2]
+        more = {name: 1} if each % 10 == 1 else {}
+        rows += [answered(each, number, of_variant, **more) for number in range(5)]
+    rows += [answered(each, -1 - each % 3, "", "") for each in range(300)]
+    look(casino, experiment, rows)
+    found = states(casino, experiment)
+    assert (found[guard], sorted(found.values()).count("broken")) == ("broken", 1)
+    (row,) = [each for each in report(casino, experiment).guards if each.guard == guard]
+    assert (row.estimate, row.broken_at) == (pytest.approx(0.2, abs=0.02), END)
+
+
+def test_answers_that_are_slow_at_three_looks_break_a_guard(casino):
+    experiment, times = started(casino, ab(guards=["latency"])), [END + number * HOUR for number in range(4)]
+    rows = [
+        served_row(
+            1 + at * 1_000 + each, timestamp=times[at] - HOUR / 2, experiment="trees",
+            variant=("control", "soon")[each % 2], took_ms=10.0 * (1 + each % 2 * (at > 0)),
+        )
+        for at in range(4) for each in range(220)
+    ]  # fmt: skip
+    with use_casino(casino.current):
+        UserFactory.create(id=7)
+        store_recommendations(rows)
+    look(casino, experiment, [], times[0] - HOUR)
+    assert states(casino, experiment) == {"latency": "unknown"}
+    look(casino, experiment, [], *times[:3])
+    assert states(casino, experiment) == {"latency": "holds"}
+    look(casino, experiment, [], times[3])
+    assert states(casino, experiment) == {"latency": "broken"}
+
+
+def test_of_two_processes_one_stops_the_experiment_and_the_verdict_names_the_guard(casino):
+    experiment = started(casino, ab())
+    look(casino, experiment, users_who_bet((0.2, 0.1)))
+    words = broken(casino, experiment)
+    assert [stop_by_guard(experiment, words, END), stop_by_guard(experiment, words, END)] == [True, False]
+    stopped = find_experiment(casino, "trees")
+    assert (stopped.stopped_by, stopped.stops_at) == ("guard", END)
+    (soon,) = report(casino, stopped).variants
+    assert (soon.verdict, soon.sentence) == (
+        "stopped_by_guard",
+        "`soon` was stopped by the guard: days with a bet fell by more than 5 %.",
+    )
+
+
+def test_with_auto_stop_off_a_broken_guard_is_told_and_stops_nothing(casino, caplog):
+    experiment = started(casino, ab(auto_stop=False))
+    look(casino, experiment, users_who_bet((0.2, 0.1)))
+    assert broken(casino, experiment) == ""
+    assert "broke a guard and goes on" in caplog.text
+    assert states(casino, experiment)["bet_days"] == "broken"
+
+
+def test_a_margin_that_is_ruled_out_is_no_worse(casino):
+    experiment = started(casino, ab(margin=0.5, guards=[]))
+    look(casino, experiment, users_who_bet((0.1, 0.1)))
+    (soon,) = report(casino, experiment).variants
+    assert (soon.verdict, "A loss of 50 % or more is ruled out." in soon.sentence) == ("no_worse", True)
+
+
+def test_a_holdout_is_never_stopped_and_an_interleaving_has_no_guards(casino):
+    nothing = started(casino, holdout(traffic=0.5))
+    assert [each.guard for each in report(casino, nothing).guards] == ["stakes", "bet_days"]
+    mixed = started(casino, interleaving(traffic=0.5))
+    rows = [answered(each, each % DAYS, "interleaved", "mixed", credit_b=1) for each in range(100)]
+    look(casino, mixed, rows)
+    assert report(casino, mixed).guards == ()
+    assert report(casino, mixed).credits == {"one": 0, "other": 100}
+    assert broken(casino, mixed) == broken(casino, nothing) == ""
