@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from recommendations.experiments.lifecycle import create_experiment, start_experiment, stop_experiment
+from recommendations.experiments.looking import take_look
 from recommendations.models import UserDay
 from recommendations.tests.experiments.definitions import ab, interleaving
 from recommendations.tests.experiments.test_report import DAYS, START, answered, users_who_bet
@@ -60,6 +61,16 @@ def test_a_mismatch_is_told_and_nothing_compared(staff, filled, casino_a):
     answer = staff.get(f"{URL}trees/")
     assert "Users came in by other shares than planned" in answer.content.decode()
     assert answer.context["charts"] == []
+
+
+def test_a_guard_that_is_broken_shows_since_when(staff, filled, casino_a):
+    ran(casino_a, ab(guards=["bet_days", "latency"]), users_who_bet((0.3, 0.1)))
+    with use_casino(casino_a.current):
+        take_look(Experiment.objects.get(), START + timedelta(days=DAYS))
+    page = text_of(staff, f"{URL}trees/")
+    assert "days with a bet fell by more than 5 %" in page
+    assert ">since " in page
+    assert "not known yet" in page
 
 
 def test_an_interleaving_shows_its_credits(staff, filled, casino_a):
