@@ -5,7 +5,7 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter
 
-from recommendations.experiments.definition import Guard
+from recommendations.experiments.definition import MAX_EXPLORED, Guard
 from recommendations.experiments.guard_report import STATES
 from recommendations.experiments.statistics.verdict import VerdictCode
 from recommendations.serving.experiments.running import Kind, Metric
@@ -46,6 +46,7 @@ DEFINITION: docs.Schema = {
         "planned_days": {"type": "integer", "minimum": 7, "maximum": 56},
         "starts_at": _TIME,
         "stops_at": _TIME,
+        "explore": {"type": "number", "minimum": 0, "maximum": MAX_EXPLORED},
         "guards": {"type": "array", "items": {"type": "string", "enum": list(Guard)}},
         "auto_stop": {"type": "boolean"},
     },

@@ -4,5 +4,6 @@
 - `ranges`: the part of a casino's users that takes part in each
 - `lifecycle`: creating, starting, growing and stopping them
 - `description`: one for people and programs
+- `checking/`: what is known before the start, by the casino's past days
 - `statistics/`: how variants are compared
 """

@@ -30,7 +30,7 @@ Measure = Metric | Watched
 
 # The metric of a user's day. Before the start there are no slips of the experiment: any attributed bet counts.
 _OF_ANSWERS = "SELECT DISTINCT user_id, day, 1.0::float8 AS value FROM user_days WHERE recommender <> ''"
-_VALUES: dict[Measure, str] = {
+VALUES: dict[Measure, str] = {
     Metric.BET_DAYS: "SELECT user_id, day, 1.0::float8 AS value FROM user_days WHERE recommender = '' AND bets > 0",
     Metric.TURNOVER: (
         "SELECT user_id, day, least(stake::float8, %(cap)s::float8) AS value FROM user_days"
@@ -125,9 +125,9 @@ class Period:
         A user counts from the first day with an answer of the experiment. Read from one snapshot if called in a
         transaction of that isolation; else a user who enters in between is left out.
         """
-        parameters = {**self._parameters, "cap": self._cap(), "until": until}
-        entries = query(_ENTRIES.format(entered=_ENTERED, values=_VALUES[self.metric]), parameters)
-        outcomes = query(_OUTCOMES.format(values=_VALUES[self.metric]), parameters)
+        parameters = {**self._parameters, "cap": self.read_cap(), "until": until}
+        entries = query(_ENTRIES.format(entered=_ENTERED, values=VALUES[self.metric]), parameters)
+        outcomes = query(_OUTCOMES.format(values=VALUES[self.metric]), parameters)
         ids = np.array([row[0] for row in entries], dtype=np.int64)
         of_users = Entries(
             arms=np.array([row[1] for row in entries], dtype=np.int64),
@@ -140,9 +140,9 @@ class Period:
 
     def read_latest(self, until: date) -> Moments:
         """The sums at the end of `until` alone, of shape (1, variants, 2), computed by the database."""
-        values = _VALUES[self.metric]
+        values = VALUES[self.metric]
         entries, outcomes = _ENTRIES.format(entered=_ENTERED, values=values), _OUTCOMES.format(values=values)
-        parameters = {**self._parameters, "cap": self._cap(), "until": until}
+        parameters = {**self._parameters, "cap": self.read_cap(), "until": until}
         sums = np.zeros((len(fields(Moments)), 1, len(self.variants), STRATA))
         for arm, is_known, *of_users in query(_NOW.format(entries=entries, outcomes=outcomes), parameters):
             sums[:, 0, arm, KNOWN if is_known else NEWCOMERS] = of_users
@@ -161,11 +161,12 @@ class Period:
 
     def read_pre_period(self) -> PrePeriod:
         """The sums of the pre-period's halves, over the users with an answer or a coupon in it."""
-        parameters = {**self._parameters, "cap": self._cap()}
-        row = query(_PRE_PERIOD.format(values=_VALUES[self.metric]), parameters)[0]
+        parameters = {**self._parameters, "cap": self.read_cap()}
+        row = query(_PRE_PERIOD.format(values=VALUES[self.metric]), parameters)[0]
         return PrePeriod(*(float(each or 0) for each in row))
 
-    def _cap(self) -> float:
+    def read_cap(self) -> float:
+        """The highest stake of a day that counts, 0 for a metric without stakes."""
         return (
             float(query(_CAP, {**self._parameters, "quantile": CAP_QUANTILE})[0][0])
             if self.metric is Metric.TURNOVER

@@ -9,6 +9,8 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from recommendations.errors import RecommendationError
+from recommendations.experiments.checking.check import check_experiment
+from recommendations.experiments.checking.sentences import sentences_of
 from recommendations.experiments.description import describe_experiment
 from recommendations.experiments.guard_report import GuardReport
 from recommendations.experiments.lifecycle import (
@@ -71,6 +73,25 @@ class CreateExperiment(ExperimentVerb):
     def run_for(self, casino: Casino, now: datetime, *args: Any, file: Path, **options: Any) -> VerbResult:
         created = create_experiment(casino=casino, definition=_read_json(file), by=operator_name(), now=now)
         return _shown(created, now, f"Start it with: manage.py experiment start {created.name} --casino {casino.pk}")
+
+
+class CheckExperiment(ExperimentVerb):
+    name = "check"
+    help = (
+        "Check an experiment before its start, by the casino's users and past days: who may take part, which "
+        "difference can be found, and how often one is found where there is none. No traffic is needed."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("target", metavar="NAME|FILE.json", help="a stored experiment, or a file with a definition")
+        super().add_arguments(parser)
+
+    def run_for(self, casino: Casino, now: datetime, *args: Any, target: str, **options: Any) -> VerbResult:
+        is_file = target.endswith(".json")
+        definition = _read_json(Path(target)) if is_file else find_experiment(casino, target).definition
+        with use_casino(casino.current):
+            found = check_experiment(casino, definition, now)
+        return VerbResult("\n".join(sentences_of(found)), found)
 
 
 class ListExperiments(ExperimentVerb):
@@ -224,10 +245,13 @@ def _row(found: dict[str, Any]) -> tuple[object, ...]:
 
 
 class Command(VerbCommand):
-    help = "Create, start, grow, stop and report experiments. `manage.py experiment VERB --help` describes a verb."
+    help = (
+        "Create, check, start, grow, stop and report experiments. `manage.py experiment VERB --help` describes a verb."
+    )
     verbs = registry(
         [
             CreateExperiment(),
+            CheckExperiment(),
             ListExperiments(),
             ShowExperiment(),
             StartExperiment(),

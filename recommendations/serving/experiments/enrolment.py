@@ -6,14 +6,32 @@ experiment could protect them (ADR 35).
 """
 
 from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Protocol
 
 from recommendations.models import UserStatus
-from recommendations.serving.load import FoundUser
 
 CALM = timedelta(days=90)
 
 
-def may_enrol(user: FoundUser, now: datetime) -> bool:
+class EnrolledUser(Protocol):
+    """The fields of a user that decide."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def is_withheld(self) -> bool: ...
+    @property
+    def stake_limit(self) -> Decimal | None: ...
+    @property
+    def limit_left(self) -> Decimal | None: ...
+    @property
+    def restricted_until(self) -> datetime | None: ...
+    @property
+    def personalisation(self) -> bool: ...
+
+
+def may_enrol(user: EnrolledUser, now: datetime) -> bool:
     """Whether the user allows personalisation, has no limit, is not withheld, and had no status but ACTIVE in the last
     90 days."""
     if not user.personalisation:

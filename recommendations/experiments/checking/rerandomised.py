@@ -1,0 +1,74 @@
+"""Past days as experiments without a difference (A/A): users get variants at random that nobody was shown."""
+
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+
+from recommendations.attribution.shares import share_interval
+from recommendations.experiments.definition import Definition
+from recommendations.experiments.statistics.boundary import ALPHA, Floats, alpha_of_each
+from recommendations.experiments.statistics.clock import PRE_PERIOD_DAYS, planned_variance
+from recommendations.experiments.statistics.contrast import contrast
+from recommendations.experiments.statistics.looks import follow
+from recommendations.experiments.statistics.moments import Moments
+from recommendations.experiments.statistics.running import running_moments
+
+from .past_days import PastDays
+
+EXPERIMENTS = 200
+_SEED = 19
+
+
+class FalseAlarms(msgspec.Struct, frozen=True):
+    """So many of the `experiments` found a difference: their `share` with its 95 % confidence interval. At most
+    `limit` of them should."""
+
+    experiments: int
+    found: int
+    share: float
+    low: float
+    high: float
+    limit: float = ALPHA
+
+    @property
+    def are_too_many(self) -> bool:
+        """By more than chance."""
+        return self.low > self.limit
+
+
+def find_false_alarms(past: PastDays, definition: Definition, experiments: int = EXPERIMENTS) -> FalseAlarms:
+    """Looked at at the end of each day, as reports do. The same days give the same result. Raises TooLittleHistory."""
+    rng, arms = np.random.default_rng(_SEED), len(definition.variants) + 1  # the last takes no part
+    ends, planned = np.cumsum(shares_of_all(definition)), _planned(past, definition)
+    entries, outcomes = past.entries(), past.outcomes()
+    found = 0
+    for _ in range(experiments):
+        drawn = np.searchsorted(ends, rng.random(past.users), side="right")
+        moments = running_moments(replace(entries, arms=drawn), outcomes, looks=past.days, arms=arms)
+        found += _is_alarm(moments, planned)
+    share = share_interval(found, experiments, days=1)
+    if share is None:
+        raise ValueError(f"experiments must be above 0; got {experiments}.")
+    return FalseAlarms(experiments, found, share.share, share.low, share.high)
+
+
+def shares_of_all(definition: Definition) -> Floats:
+    """Of all users who may take part, each variant's share."""
+    return np.array([each.share * definition.traffic for each in definition.variants], dtype=np.float64)
+
+
+def _planned(past: PastDays, definition: Definition) -> list[float]:
+    """Of each variant but the control, for an experiment that is as long as the half before it. Raises
+    TooLittleHistory."""
+    pre, shares = past.first_half(), shares_of_all(definition)
+    return [
+        planned_variance(pre, control_share=shares[0], variant_share=each, planned_days=PRE_PERIOD_DAYS)
+        for each in shares[1:]
+    ]
+
+
+def _is_alarm(moments: Moments, planned: list[float]) -> bool:
+    alpha = alpha_of_each(len(planned) + 1)
+    looks = (follow(contrast(moments, number), each, alpha) for number, each in enumerate(planned, start=1))
+    return any(each.first_significant is not None for each in looks)

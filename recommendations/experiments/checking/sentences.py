@@ -1,0 +1,57 @@
+"""A check for people."""
+
+from collections.abc import Iterator
+
+from recommendations.experiments.statistics.verdict import WORDS_OF_METRIC
+from recommendations.serving.experiments.running import Kind, Metric
+
+from .check import ExperimentCheck
+from .rerandomised import FalseAlarms
+
+_OF_SHOWN = (Metric.INFLUENCE, Metric.ATTRIBUTED_DAYS)
+
+
+def sentences_of(check: ExperimentCheck) -> Iterator[str]:
+    yield f"{check.name} is valid: {check.kind}, {check.planned_days} days."
+    yield (
+        f"{check.eligible:,} of {check.users:,} users may take part; with a traffic of {check.traffic:.4g}, some "
+        f"{check.eligible * check.traffic:,.0f} do."
+    )
+    if check.kind == Kind.INTERLEAVE:
+        yield (
+            "Past days have no slips of both lists, so they don't tell what an interleaving can find: it takes a "
+            "quarter of the users of an A/B test, or fewer."
+        )
+        return
+    if check.metric in _OF_SHOWN:
+        yield (
+            "Past days know bets on events that were shown, and none on events that only another variant would show: "
+            f"of {check.metric}, the experiment will count more."
+        )
+    if check.problem:
+        yield check.problem
+    for each in check.detectable:
+        size = "no difference" if each.uplift is None else f"a difference of {_percent(each.uplift)} or more"
+        yield (
+            f"`{each.variant}`: by day {check.planned_days}, {size} in {WORDS_OF_METRIC[check.metric]} is found in "
+            "four of five experiments."
+        )
+    if check.false_alarms is not None:
+        yield from _of_false_alarms(check.false_alarms, check.past_days)
+
+
+def _of_false_alarms(found: FalseAlarms, days: int) -> Iterator[str]:
+    yield (
+        f"Of {found.experiments} experiments without a difference on the last {days} days, {found.found} found one: "
+        f"{_percent(found.share)} (95 % confidence interval: {_percent(found.low)} to {_percent(found.high)}). It "
+        f"should be at most {_percent(found.limit)}."
+    )
+    if found.are_too_many:
+        yield (
+            "That is more than chance: don't start it. Few users may have most of the metric: try bet_days, or more "
+            "traffic."
+        )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
