@@ -63,6 +63,18 @@ def test_a_mismatch_is_told_and_nothing_compared(staff, filled, casino_a):
     assert answer.context["charts"] == []
 
 
+def test_a_running_experiment_that_was_not_looked_at_lately_says_so_with_the_command(staff, filled, casino_a):
+    casino_a.refresh_from_db()
+    create_experiment(casino=casino_a, definition=ab(guards=[]), by="a test", now=START)
+    experiment = start_experiment(casino=casino_a, name="trees", by="a test", now=START)
+    with use_casino(casino_a.current):
+        UserDay.objects.bulk_create(users_who_bet((0.1, 0.1)))
+        take_look(experiment, START + timedelta(days=DAYS - 1))
+    page = text_of(staff, f"{URL}trees/")
+    assert "more than 3 hours ago" in page
+    assert "manage.py experiment look trees --casino 1" in page
+
+
 def test_a_guard_that_is_broken_shows_since_when(staff, filled, casino_a):
     ran(casino_a, ab(guards=["bet_days", "latency"]), users_who_bet((0.3, 0.1)))
     with use_casino(casino_a.current):

@@ -1,12 +1,15 @@
 """Looks at casinos' running experiments, between the batches of `consume_recommendations`."""
 
+import logging
 from datetime import datetime
 
+from django.db import Error
 from django.utils import timezone
 
 from ingestion import metrics
 from ingestion.catalogue import catalogue_required
 from ingestion.errors import AllDatabasesUnavailable
+from ingestion.storing.database_errors import is_out_of_time
 from recommendations.experiments.looking import (
     EVERY,
     experiments_to_look_at,
@@ -18,6 +21,8 @@ from recommendations.experiments.looking import (
 from tenants.models import Casino, Experiment
 
 from .base import MaintenanceTask
+
+logger = logging.getLogger(__name__)
 
 
 class ExperimentLooks(MaintenanceTask):
@@ -36,7 +41,7 @@ class ExperimentLooks(MaintenanceTask):
             with catalogue_required():
                 experiments = list(experiments_to_look_at(now).filter(casino=self.casino).select_related("casino"))
             due = [each for each in experiments if is_due(each, now)]
-            if due and not take_look(due[0], now):
+            if due and not _look(due[0], now):
                 return True  # another process is at it
             for each in experiments:
                 _stop_if_broken(each, now)
@@ -44,6 +49,19 @@ class ExperimentLooks(MaintenanceTask):
             self.due.append(self.casino)  # a guard must not wait for the next round
             raise
         return len(due) <= 1
+
+
+def _look(experiment: Experiment, now: datetime) -> bool:
+    try:
+        return take_look(experiment, now)
+    except Error as error:
+        if is_out_of_time(error):
+            logger.warning(
+                "A look at %s is postponed, and no guard of it evaluated, as it takes longer than "
+                "INGESTION_TRANSACTION_SECONDS: have cron run this each hour: manage.py experiment look %s --casino %s",
+                *(experiment, experiment.name, experiment.casino_id),
+            )
+        raise
 
 
 def _stop_if_broken(experiment: Experiment, now: datetime) -> None:

@@ -5,7 +5,7 @@ from enum import Enum
 from django.db import DataError, Error, InterfaceError, OperationalError
 from django.db.transaction import TransactionManagementError
 
-from tenants.errors import CasinoOutage
+from tenants.errors import CasinoOutage, NoAnswer, ServerSilent
 
 
 class DatabaseErrorKind(Enum):
@@ -41,6 +41,7 @@ _KINDS = {
 
 
 _MAX_LINE = 300
+_QUERY_CANCELED = "57014"  # statement_timeout
 
 
 def sqlstate_of(error: BaseException) -> str:
@@ -53,6 +54,12 @@ def first_line(error: BaseException) -> str:
     every parked message carries it."""
     line = str(error).strip().partition("\n")[0]
     return line if len(line) <= _MAX_LINE else f"{line[:_MAX_LINE]}.."
+
+
+def is_out_of_time(error: BaseException) -> bool:
+    """Whether a statement was ended because it took too long, by its server or by the client of one that answers."""
+    is_given_up = isinstance(error, NoAnswer) and not isinstance(error, ServerSilent)
+    return is_given_up or sqlstate_of(error) == _QUERY_CANCELED
 
 
 def classify(error: Error) -> DatabaseErrorKind:

@@ -85,7 +85,10 @@ _LOOK: docs.Schema = {
 }
 REPORT: docs.Schema = {
     "type": "object",
-    "required": ["name", "state", "metric", "days", "users", "credits", "variants", "looked_at", "second", "guards"],
+    "required": [
+        *("name", "state", "metric", "days", "users", "credits", "variants", "looked_at", "is_outdated", "second"),
+        "guards",
+    ],
     "properties": {
         "name": {"type": "string"},
         "state": {"type": "string", "enum": list(ExperimentState.values)},
@@ -144,6 +147,7 @@ _GUARD: docs.Schema = {
 }
 REPORT["properties"] |= {
     "looked_at": {"type": "string", "format": "date-time", "description": "What the report knows is of this time."},
+    "is_outdated": {"type": "boolean", "description": "looked_at is more than 3 hours ago, though it runs."},
     "second": {"type": "array", "description": "Of the second metric, once looked at.", "items": _SECOND},
     "guards": {"type": "array", "items": _GUARD},
 }

@@ -20,6 +20,7 @@ from .statistics.verdict import WORDS_OF_METRIC, Case, Verdict, VerdictCode, jud
 from .stored_looks import looks_of
 
 KNOWS_NOTHING = (-1.0, 1.0)  # the interval of a preference without a look that counts
+OLD = timedelta(hours=3)  # a look is made each hour
 _MOMENT = timedelta(microseconds=1)
 
 
@@ -62,7 +63,8 @@ class SecondReport(msgspec.Struct, frozen=True):
 
 class ExperimentReport(msgspec.Struct, frozen=True):
     """`users`: how many have entered each variant; an interleaving has bets credited to each in `credits` instead.
-    `looked_at`: when the latest look was made, which the numbers are of."""
+    `looked_at`: when the latest look was made, which the numbers are of; `is_outdated` where that is more than 3 hours
+    ago, though the experiment runs."""
 
     name: str
     state: str
@@ -72,6 +74,7 @@ class ExperimentReport(msgspec.Struct, frozen=True):
     credits: dict[str, int]
     variants: tuple[VariantReport, ...]
     looked_at: datetime
+    is_outdated: bool = False
     second: tuple[SecondReport, ...] = ()
     guards: tuple[GuardReport, ...] = ()
 
@@ -96,6 +99,7 @@ def report_on(experiment: Experiment, now: datetime) -> ExperimentReport:
     guards = guards_of(run, experiment)
     broken = broken_guards(guards) if is_over and experiment.stopped_by == GUARD else {}
     is_interleaving = run.definition.kind is Kind.INTERLEAVE
+    looked_at = measured.courses[0].times[-1] if measured.courses else run.at
     return ExperimentReport(
         name=experiment.name,
         state=run.state.value,
@@ -104,7 +108,8 @@ def report_on(experiment: Experiment, now: datetime) -> ExperimentReport:
         users={} if is_interleaving else measured.users,
         credits=measured.users if is_interleaving else {},
         variants=_variants(run, measured, broken),
-        looked_at=measured.courses[0].times[-1] if measured.courses else run.at,
+        looked_at=looked_at,
+        is_outdated=not is_over and looked_at < now - OLD,
         second=tuple(_second(each) for each in stored if each.metric == run.definition.second_metric),
         guards=guards,
     )

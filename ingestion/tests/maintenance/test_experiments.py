@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Event
 
 import pytest
 from django.db import connections
@@ -18,6 +19,8 @@ from recommendations.experiments.lifecycle import create_experiment
 from recommendations.models import ExperimentLook
 from recommendations.tests.experiments.definitions import ab
 from tenants.models import Experiment
+from tenants.postgresql.wait_budget import consumer_budget, waiting_within
+from tenants.routing.connections import casino_atomic, execute
 from tenants.routing.context import use_casino
 
 pytestmark = pytest.mark.django_db(**IN_PROCESSES)
@@ -78,6 +81,27 @@ def test_of_two_processes_one_stops_an_experiment_whose_guard_is_broken(trees, c
     assert (trees.stopped_by, stops() - before) == ("guard", 1)
     casino_a.refresh_from_db()
     assert not casino_a.running_experiments
+
+
+def test_a_look_that_takes_too_long_is_postponed_with_a_warning_that_says_what_to_do(trees, casino_a, settings, caplog):
+    settings.INGESTION_TRANSACTION_SECONDS = 0.5
+    running = task()
+    with use_casino(casino_a.current), casino_atomic():
+        execute("LOCK TABLE user_days IN ACCESS EXCLUSIVE MODE")
+        with ThreadPoolExecutor(1) as threads:
+            threads.submit(step_as_a_consumer, running).result()
+    (warning,) = [each.getMessage() for each in caplog.records if each.levelname == "WARNING" and "look" in each.msg]
+    assert warning.startswith("A look at trees (casino 1) is postponed, and no guard of it evaluated")
+    assert warning.endswith("manage.py experiment look trees --casino 1")
+    assert len(running.failures) == 1
+
+
+def step_as_a_consumer(running):
+    try:
+        with waiting_within(consumer_budget(Event())):
+            running.step(timezone.now())
+    finally:
+        connections.close_all()
 
 
 def test_without_the_catalogue_an_experiment_is_stopped_later(trees, casino_a):

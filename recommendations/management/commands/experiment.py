@@ -23,7 +23,7 @@ from recommendations.experiments.lifecycle import (
 )
 from recommendations.experiments.looking import find_broken, stop_by_guard, take_look
 from recommendations.experiments.policy_report import Policy, PolicyReport, parse_policy, report_on_policy
-from recommendations.experiments.report import SecondReport, report_on
+from recommendations.experiments.report import ExperimentReport, SecondReport, report_on
 from recommendations.experiments.statistics.verdict import WORDS_OF_METRIC
 from recommendations.validation import strict_json
 from tenants.management.cli.arguments import operator_name, ready_casino
@@ -167,6 +167,7 @@ class ReportExperiment(NamedVerb):
         numbers = ", ".join(f"{each} {number:,}" for each, number in (found.users or found.credits).items())
         counted = "Users" if found.users else "Bets credited"
         lines = [f"{found.name}, {found.state}, day {found.days}, by {found.metric}. {counted}: {numbers}."]
+        lines += _of_look(found, casino)
         more = [*map(_of_second, found.second), *map(_of_guard, found.guards)]
         return VerbResult("\n".join([*lines, *(each.sentence for each in found.variants), *more]), found)
 
@@ -186,6 +187,15 @@ class LookAtExperiment(NamedVerb):
             f"Looked at {experiment}." if is_taken else f"{experiment}: another process has just looked, or it is over."
         )
         return VerbResult(text, {"stopped": ""})
+
+
+def _of_look(found: ExperimentReport, casino: Casino) -> list[str]:
+    if not found.is_outdated:
+        return []
+    look = f"manage.py experiment look {found.name} --casino {casino.pk}"
+    return [
+        f"The latest look is of {found.looked_at:%Y-%m-%d %H:%M}, more than 3 hours ago. Look now, or each hour: {look}"
+    ]
 
 
 def _of_second(found: SecondReport) -> str:
