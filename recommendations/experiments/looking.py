@@ -12,6 +12,7 @@ from recommendations.serving.experiments.running import Kind
 from tenants.models import Experiment, ExperimentState
 from tenants.routing.connections import casino_atomic
 
+from .coins import count_coins
 from .guard_report import broken_guards, guards_of
 from .guarding import evaluate_guards
 from .lifecycle import GUARD, stop_experiment
@@ -89,3 +90,5 @@ def _rows(run: Run, *, is_first: bool) -> Iterator[ExperimentLook]:
         first = 0 if is_first else len(course.times) - 1
         yield from (look_row(run.definition.name, course, number) for number in range(first, len(course.times)))
     yield from evaluate_guards(run)
+    if run.definition.kind is Kind.INTERLEAVE:
+        yield from count_coins(run)

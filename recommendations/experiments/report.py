@@ -9,6 +9,7 @@ import numpy as np
 from recommendations.serving.experiments.running import Kind
 from tenants.models import Experiment, ExperimentState
 
+from .coins import are_coins_unfair
 from .course import Course
 from .guard_report import GuardReport, broken_guards, guards_of
 from .lifecycle import GUARD
@@ -131,7 +132,7 @@ def _variants(run: Run, measured: Measured, broken: dict[str, str]) -> tuple[Var
 
 def _is_mismatch(run: Run, courses: tuple[Course, ...]) -> bool:
     if run.definition.kind is Kind.INTERLEAVE:
-        return False
+        return are_coins_unfair(run.definition.name)
     of_variants = {each.variant: each.users for each in courses}
     users = np.stack([courses[0].control_users, *(of_variants[name] for name in run.names[1:])], axis=1)
     return is_mismatch(users, run.shares)

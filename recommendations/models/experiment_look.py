@@ -14,7 +14,8 @@ class ExperimentLook(CasinoModel):
     each list. `estimate`, `low` and `high` are this look's own, in the units of `statistics.looks.Looks`: the interval
     that holds at every look is the intersection of all up to it (`stored_looks.looks_of`). Infinite: not bounded. `z`
     is significant beyond `bound`. `signal` is the control's mean in standard errors, from which forecasts are made.
-    `is_broken`: the guard's limit was exceeded at this look.
+    `is_broken`: the guard's limit was exceeded at this look. Of the guard `coins`, `users` and `control_users` are the
+    hours of users that each list of an interleaving began, and `z` the log of the evidence that its coins are unfair.
     """
 
     experiment = models.CharField(max_length=MAX_NAME)

@@ -75,7 +75,7 @@ def judge(looks: Looks, case: Case) -> Verdict:
 
 def judge_preference(looks: Looks, case: Case) -> Verdict:
     """The verdict on an interleaving, whose list b is `case.variant`."""
-    if (withheld := _withheld(case)) is not None:
+    if (withheld := _withheld(case, "one list began more of the slips than the planned half")) is not None:
         return withheld
     if (looks.low[-1], looks.high[-1]) == (-1.0, 1.0):
         return Verdict(VerdictCode.UNDECIDED, "Too few bets on events that only one list had.")
@@ -94,11 +94,11 @@ def judge_preference(looks: Looks, case: Case) -> Verdict:
     return Verdict(code, f"{sentence} {CREDITS_ARE_NO_LIFT}")
 
 
-def _withheld(case: Case) -> Verdict | None:
+def _withheld(case: Case, mismatch: str = "users came in by other shares than planned") -> Verdict | None:
     if case.is_mismatch:
         return Verdict(
             VerdictCode.MISMATCH,
-            "The variants can't be compared: users came in by other shares than planned (sample ratio mismatch). "
+            f"The variants can't be compared: {mismatch} (sample ratio mismatch). "
             "Find out whose answers are lost, then start a new experiment.",
         )
     if case.broken_guard:

@@ -1,14 +1,17 @@
 """Looks at running experiments: what is stored, what guards find, and what stops an experiment."""
 
 from datetime import timedelta
+from io import StringIO
+from uuid import uuid4
 
 import pytest
+from django.core.management import call_command
 
 from recommendations.experiments.lifecycle import find_experiment, stop_experiment
 from recommendations.experiments.looking import find_broken, is_due, stop_by_guard, take_look
 from recommendations.experiments.report import report_on
 from recommendations.experiments.stored_looks import looks_of
-from recommendations.models import ExperimentLook, UserDay
+from recommendations.models import ExperimentLook, ServedSlip, UserDay
 from recommendations.storing import store_recommendations
 from recommendations.tests.factories import UserFactory, served_row
 from tenants.routing.context import use_casino
@@ -177,3 +180,53 @@ def test_a_holdout_is_never_stopped_and_an_interleaving_has_no_guards(casino):
     assert report(casino, mixed).guards == ()
     assert report(casino, mixed).credits == {"one": 0, "other": 100}
     assert broken(casino, mixed) == broken(casino, nothing) == ""
+
+
+def slips(casino, first, *teams, at=START):
+    """A slip of each of these users, from the number `first` on, begun by its list; none began the last user's."""
+    with use_casino(casino.current):
+        ServedSlip.objects.bulk_create(
+            ServedSlip(
+                recommendation_id=uuid4(), user_id=first + number, timestamp=at,
+                recommender="one+other", asked_for="one+other", stake=1, currency="EUR", experiment="mixed",
+                variant="interleaved", events=[{"event_id": 5}, *({"event_id": 6 + place, "team": each}
+                for place, each in enumerate(team))],
+            )
+            for number, team in enumerate((*teams, ""))
+        )  # fmt: skip
+
+
+def coins(casino):
+    with use_casino(casino.current):
+        found = ExperimentLook.objects.filter(guard="coins").order_by("looked_at")
+        return list(found.values_list("control_users", "users", "is_broken"))
+
+
+def test_an_interleaving_one_of_whose_lists_begins_too_often_is_a_mismatch(casino, casino_b):
+    experiment = started(casino, interleaving())
+    slips(casino, 1, *["AB", "BA"] * 60)
+    slips(casino, 1, *["AB", "BA"] * 60, at=START + HOUR / 2)  # of the same coins
+    slips(casino_b, 1, *["A"] * 900)
+    rows = [answered(each, each % 14, "interleaved", "mixed", credit_b=each % 2) for each in range(300)]
+    look(casino, experiment, rows, END)
+    assert coins(casino) == [(60, 60, False)]
+    assert report(casino, experiment, END).variants[0].verdict == "better"
+    slips(casino, 500, *["A"] * 300, at=END + 2 * HOUR)
+    look(casino, experiment, [], END + 2 * HOUR, END + 3 * HOUR, END + 3.5 * HOUR)
+    assert coins(casino) == [(60, 60, False), (60, 60, False), (360, 60, True)]
+    (other,) = report(casino, experiment, END + 4 * HOUR).variants
+    assert (other.verdict, other.estimate) == ("mismatch", None)
+    assert "one list began more of the slips than the planned half" in other.sentence
+
+
+def test_a_report_is_outdated_when_a_running_experiment_was_not_looked_at_for_three_hours(casino):
+    experiment = started(casino, ab(guards=[]))
+    look(casino, experiment, users_who_bet((0.1, 0.1)), END)
+    assert not report(casino, experiment, END + 3 * HOUR).is_outdated
+    late = report(casino, experiment, END + 3.1 * HOUR)
+    assert (late.is_outdated, late.looked_at) == (True, END)
+    told = StringIO()
+    call_command("experiment", "report", "trees", "--casino", str(casino.pk), stdout=told)
+    assert "3 hours ago. Look now, or each hour: manage.py experiment look trees --casino 1" in told.getvalue()
+    stopped = stop_experiment(casino=casino, name="trees", by="a test", now=END + 4 * HOUR)
+    assert not report(casino, stopped, END + 9 * HOUR).is_outdated

@@ -1,0 +1,68 @@
+"""The coins of an interleaving: whether each list began half of the slips that were sent, as planned."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from math import inf, log
+
+import numpy as np
+
+from recommendations.models import ExperimentLook
+from tenants.routing.connections import query
+
+from .run import Run
+from .statistics.mismatch import ALPHA, log_evidence
+
+COINS = "coins"  # stands for the guard in looks
+_FAIR = np.array([0.5, 0.5])
+
+# A user's slips of an hour are of the same coins. The list that began has the first event with a team.
+_BEGAN = """
+SELECT count(*) FILTER (WHERE team = 'A'), count(*) FILTER (WHERE team = 'B') FROM (
+    SELECT DISTINCT ON (user_id, hour) team FROM (
+        SELECT id, user_id, timestamp, date_trunc('hour', timestamp, 'UTC') AS hour, (
+            SELECT event->>'team' FROM jsonb_array_elements(events) WITH ORDINALITY AS listed (event, place)
+            WHERE event->>'team' <> '' ORDER BY place LIMIT 1
+        ) AS team
+        FROM served_recommendations
+        WHERE timestamp >= %(since)s AND timestamp < %(until)s AND experiment = %(experiment)s AND shown
+    ) AS slips
+    WHERE team IS NOT NULL ORDER BY user_id, hour, timestamp, id
+) AS coins
+"""
+
+
+def count_coins(run: Run) -> Iterator[ExperimentLook]:
+    """The row of this look at the current casino's interleaving, not stored yet: of how many users' hours each list
+    began, with those of the looks before. None within the hour of the look before."""
+    last = ExperimentLook.objects.filter(experiment=run.definition.name, guard=COINS).order_by("-looked_at").first()
+    since, until = run.starts_at if last is None else _hour_of(last.looked_at), _hour_of(run.at)
+    if until <= since:
+        return
+    [(a, b)] = query(_BEGAN, {"since": since, "until": until, "experiment": run.definition.name})
+    a, b = (a, b) if last is None else (a + last.control_users, b + last.users)
+    evidence, bound = float(log_evidence(np.array([float(a), float(b)]), _FAIR)), -log(ALPHA)
+    yield ExperimentLook(
+        experiment=run.definition.name,
+        variant=run.names[1],
+        metric=COINS,
+        guard=COINS,
+        looked_at=run.at,
+        users=b,
+        control_users=a,
+        tau=0.0,
+        z=evidence,
+        bound=bound,
+        estimate=(b - a) / max(a + b, 1),
+        low=-inf,
+        high=inf,
+        is_broken=evidence > bound,
+    )
+
+
+def are_coins_unfair(experiment: str) -> bool:
+    """Whether at any stored look one list of the current casino's interleaving had begun too often to be chance."""
+    return ExperimentLook.objects.filter(experiment=experiment, guard=COINS, is_broken=True).exists()
+
+
+def _hour_of(time: datetime) -> datetime:
+    return time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
