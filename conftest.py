@@ -12,8 +12,8 @@ nothing. Servers that the environment names exist once: then all tests run one a
 import copy
 import gc
 import os
-from collections.abc import Generator, Iterator
-from contextlib import nullcontext
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,14 +32,12 @@ from tenants.models import Casino, CasinoDatabase, CasinoState
 from tenants.postgresql.identity import write_identity
 from tenants.process_state import reset_process_state
 from tenants.schema.version import code_version
-from tenants.tests import coverage_pauses, fast_postgresql
+from tenants.tests import fast_postgresql
 from tenants.tests.database_creation import TestDatabaseCreation
 from tenants.tests.emptying import empty_databases
 from tenants.tests.exhaustive import IS_EXHAUSTIVE
 
 CASINO_ALIASES = ["casino_1", "casino_2"]
-# Almost each test has these, and other tests run what they run.
-UNTRACED_FIXTURES = {"_django_db_helper", "casino_a", "casino_b", "now"}
 SLOW_FIXTURES = {"real_databases", "second_postgres", "broker", "live_server"}
 
 hypothesis_settings.register_profile("sample", deadline=None, max_examples=10)
@@ -97,44 +95,26 @@ def _move_local_dir(folder: Path) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Exclude imported and collected objects, which stay until the end, from garbage collections. All workers import
-    the same modules: coverage sees the first one's imports."""
+    """Exclude imported and collected objects, which stay until the end, from garbage collections."""
     gc.disable()
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
-    with nullcontext() if worker == "gw0" else coverage_pauses.pause():
-        admin.autodiscover()  # as the URLs do, which a test that asks the admin may not have imported
-        try:
-            return (yield)
-        finally:
-            gc.freeze()
-            collect_rarely()
-            gc.enable()
+    admin.autodiscover()  # as the URLs do, which a test that asks the admin may not have imported
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        collect_rarely()
+        gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pycollect_makeitem() -> Iterator[None]:
-    """A module's items are made without running any of our code."""
-    with coverage_pauses.pause():
+    """Pause coverage while a module's items are made, which runs none of our code and takes twice the time under it."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    try:
         return (yield)
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol() -> Iterator[None]:
-    """Between fixtures and tests runs pytest's code alone."""
-    with coverage_pauses.pause():
-        return (yield)
-
-
-@pytest.hookimpl(wrapper=True, trylast=True)
-def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
-    is_traced = fixturedef.argname not in UNTRACED_FIXTURES
-    if is_traced:
-        fixturedef.addfinalizer(coverage_pauses.end_tracing)  # the last finalizer to run, since it is the first here
-    with coverage_pauses.tracing() if is_traced else nullcontext():
-        value = yield
-    if is_traced:
-        fixturedef.addfinalizer(coverage_pauses.begin_tracing)
-    return value
+    finally:
+        sys.settrace(tracer)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -147,15 +127,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.django_db(databases=["default", *CASINO_ALIASES]))
 
 
-@pytest.hookimpl(wrapper=True, trylast=True)
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """`no_cover` is for tests that go over the same lines thousands of times, which to measure takes twice the time. It
     holds for the processes that such a test starts, too."""
-    if item.get_closest_marker("no_cover") is None:
-        with coverage_pauses.tracing():
-            return (yield)
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        if item.get_closest_marker("no_cover"):
+            patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
         return (yield)
 
 
