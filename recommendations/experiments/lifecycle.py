@@ -18,7 +18,7 @@ from tenants.models import Casino, Experiment, ExperimentState
 from tenants.ttl_cache import answer_once_caches_expire
 
 from .definition import Definition, definition_as_json, load_definition, parse_definition, parts_of
-from .ranges import allocate, size_of
+from .ranges import Ranges, allocate, size_of
 
 logger = logging.getLogger(__name__)
 
@@ -69,9 +69,7 @@ def start_experiment(*, casino: Casino, name: str, by: str, now: datetime) -> Ex
         definition = parse_definition(experiment.definition, locked.options)  # they may have changed since
         if definition.stops_at is not None and definition.stops_at <= now:
             raise InvalidExperiment(f"experiment: stops_at is {definition.stops_at.isoformat()}, which is over")
-        experiment.ranges = allocate(
-            parts_of(definition.traffic), _taken(locked, now), from_the_top=definition.kind is Kind.HOLDOUT
-        )
+        experiment.ranges = find_room(locked, definition, now)
         experiment.starts_at = max(now, definition.starts_at or now)
         experiment.stops_at = definition.stops_at
         experiment.started_by = by
@@ -110,6 +108,13 @@ def stop_experiment(*, casino: Casino, name: str, by: str, now: datetime) -> Exp
         return _saved(locked, experiment, now, by, "stopped")
 
 
+def find_room(casino: Casino, definition: Definition, now: datetime) -> Ranges:
+    """The users that the experiment would get if it were started at `now`. Raises ExperimentConflict where others have
+    too many of them."""
+    taken = _taken(casino, now, but_of=definition.name)
+    return allocate(parts_of(definition.traffic), taken, from_the_top=definition.kind is Kind.HOLDOUT)
+
+
 @contextmanager
 def _locked(casino: Casino) -> Iterator[Casino]:
     """The casino's row, locked: of two changes at once, each sees the other's result."""
@@ -124,8 +129,9 @@ def _require(experiment: Experiment, now: datetime, *states: ExperimentState, pr
     return experiment
 
 
-def _taken(casino: Casino, now: datetime) -> list[tuple[int, int]]:
-    return [(begin, end) for each in Experiment.objects.filter(casino=casino).live(now) for begin, end in each.ranges]
+def _taken(casino: Casino, now: datetime, *, but_of: str = "") -> list[tuple[int, int]]:
+    others = Experiment.objects.filter(casino=casino).exclude(name=but_of).live(now)
+    return [(begin, end) for each in others for begin, end in each.ranges]
 
 
 def _saved(casino: Casino, experiment: Experiment, now: datetime, by: str, change: str) -> Experiment:

@@ -5,8 +5,9 @@ from math import isinf
 
 import msgspec
 
-from recommendations.errors import CasinoNotConfigured
+from recommendations.errors import CasinoNotConfigured, ExperimentConflict
 from recommendations.experiments.definition import Definition, parse_definition
+from recommendations.experiments.lifecycle import find_room
 from recommendations.experiments.statistics.boundary import alpha_of_each
 from recommendations.experiments.statistics.clock import PRE_PERIOD_DAYS
 from recommendations.experiments.statistics.duration import detectable_uplift
@@ -44,6 +45,7 @@ class ExperimentCheck(msgspec.Struct, frozen=True):
     detectable: tuple[Detectable, ...] = ()
     false_alarms: FalseAlarms | None = None
     problem: str = ""
+    conflict: str = ""
 
 
 def check_experiment(casino: Casino, definition: object, now: datetime) -> ExperimentCheck:
@@ -61,8 +63,17 @@ def check_experiment(casino: Casino, definition: object, now: datetime) -> Exper
         traffic=parsed.traffic,
         users=eligible.users,
         eligible=len(eligible.ids),
+        conflict=_conflict(casino, parsed, now),
     )
     return check if parsed.kind is Kind.INTERLEAVE else _with_past_days(check, parsed, eligible.ids, now)
+
+
+def _conflict(casino: Casino, parsed: Definition, now: datetime) -> str:
+    try:
+        find_room(casino, parsed, now)
+    except ExperimentConflict as error:
+        return str(error)
+    return ""
 
 
 def _with_past_days(check: ExperimentCheck, parsed: Definition, ids: Ints, now: datetime) -> ExperimentCheck:

@@ -17,6 +17,8 @@ def sentences_of(check: ExperimentCheck) -> Iterator[str]:
         f"{check.eligible:,} of {check.users:,} users may take part; with a traffic of {check.traffic:.4g}, some "
         f"{check.eligible * check.traffic:,.0f} do."
     )
+    if check.conflict:
+        yield f"It can't be started now: {check.conflict}."
     if check.kind == Kind.INTERLEAVE:
         yield (
             "Past days have no slips of both lists, so they don't tell what an interleaving can find: it takes a "

@@ -157,6 +157,11 @@ def test_the_command_checks_a_file_or_a_stored_draft_and_stores_nothing(casino, 
         run("check", file, "--casino", casino_b.pk)
     with pytest.raises(CasinoNotConfigured):
         check(casino_b, ab())
+    run("start", "trees", "--casino", casino.pk)
+    assert "can't be started" not in run("check", "trees", "--casino", casino.pk)
+    file.write_text(json.dumps(ab("more", traffic=0.75)))
+    told = run("check", file, "--casino", casino.pk)
+    assert "It can't be started now: 75.00% of the users are needed, and only 50.00% take part in no other" in told
     file.write_text(json.dumps(ab(traffic=2)))
     with pytest.raises(CommandError, match="traffic"):
         run("check", file, "--casino", casino.pk)
