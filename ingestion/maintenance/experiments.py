@@ -9,7 +9,8 @@ from django.utils import timezone
 from ingestion import metrics
 from ingestion.catalogue import catalogue_required
 from ingestion.errors import AllDatabasesUnavailable
-from ingestion.storing.database_errors import is_out_of_time
+from ingestion.storing.casino_store import CasinoStore
+from ingestion.storing.database_errors import first_line, is_out_of_time
 from recommendations.experiments.looking import (
     EVERY,
     experiments_to_look_at,
@@ -24,6 +25,11 @@ from .base import MaintenanceTask
 
 logger = logging.getLogger(__name__)
 
+_TOO_SLOW = (
+    "A look at %s is postponed, and no guard of it evaluated, as it takes longer than INGESTION_TRANSACTION_SECONDS: "
+    "have cron run this each hour: manage.py experiment look %s --casino %s"
+)
+
 
 class ExperimentLooks(MaintenanceTask):
     """Makes a look an hour at each running experiment, and stops one whose guard is broken."""
@@ -31,8 +37,13 @@ class ExperimentLooks(MaintenanceTask):
     interval_seconds = EVERY.total_seconds()
     casinos_per_step = 1  # a look at a large casino takes seconds
 
+    def __init__(self, store: CasinoStore) -> None:
+        super().__init__(store)
+        self._too_slow: set[int] = set()  # ids of experiments that took too long in this round
+
     def casinos(self) -> list[Casino]:
         """Those with experiments: the others' databases are not even connected to."""
+        self._too_slow.clear()
         wanted = experiments_to_look_at(timezone.now()).values("casino")
         return list(Casino.objects.ready().filter(pk__in=wanted).order_by("-pk"))
 
@@ -40,9 +51,9 @@ class ExperimentLooks(MaintenanceTask):
         try:
             with catalogue_required():
                 experiments = list(experiments_to_look_at(now).filter(casino=self.casino).select_related("casino"))
-            due = [each for each in experiments if is_due(each, now)]
-            if due and not _look(due[0], now):
-                return True  # another process is at it
+            due = [each for each in experiments if each.pk not in self._too_slow and is_due(each, now)]
+            if due and not self._look(due[0], now):
+                return due[0].pk not in self._too_slow  # else another process is at it
             for each in experiments:
                 _stop_if_broken(each, now)
         except AllDatabasesUnavailable:
@@ -50,18 +61,17 @@ class ExperimentLooks(MaintenanceTask):
             raise
         return len(due) <= 1
 
-
-def _look(experiment: Experiment, now: datetime) -> bool:
-    try:
-        return take_look(experiment, now)
-    except Error as error:
-        if is_out_of_time(error):
-            logger.warning(
-                "A look at %s is postponed, and no guard of it evaluated, as it takes longer than "
-                "INGESTION_TRANSACTION_SECONDS: have cron run this each hour: manage.py experiment look %s --casino %s",
-                *(experiment, experiment.name, experiment.casino_id),
-            )
-        raise
+    def _look(self, experiment: Experiment, now: datetime) -> bool:
+        """False if it was not looked at. One that takes too long leaves the casino's others their own time."""
+        try:
+            return take_look(experiment, now)
+        except Error as error:
+            if not is_out_of_time(error):
+                raise
+            self._too_slow.add(experiment.pk)
+            self.failures.append(f"{experiment}: {first_line(error)}")
+            logger.warning(_TOO_SLOW, experiment, experiment.name, experiment.casino_id)
+            return False
 
 
 def _stop_if_broken(experiment: Experiment, now: datetime) -> None:

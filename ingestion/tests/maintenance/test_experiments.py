@@ -83,7 +83,10 @@ def test_of_two_processes_one_stops_an_experiment_whose_guard_is_broken(trees, c
     assert not casino_a.running_experiments
 
 
-def test_a_look_that_takes_too_long_is_postponed_with_a_warning_that_says_what_to_do(trees, casino_a, settings, caplog):
+def test_a_look_that_takes_too_long_is_told_and_leaves_others_their_time(trees, casino_a, settings, caplog):
+    create_experiment(casino=casino_a, definition=ab("more"), by="a test", now=timezone.now())
+    begun = timezone.now() - timedelta(days=2)
+    Experiment.objects.filter(name="more").update(starts_at=begun, ranges=[[0, 10_000]])
     settings.INGESTION_TRANSACTION_SECONDS = 0.5
     running = task()
     with use_casino(casino_a.current), casino_atomic():
@@ -93,7 +96,11 @@ def test_a_look_that_takes_too_long_is_postponed_with_a_warning_that_says_what_t
     (warning,) = [each.getMessage() for each in caplog.records if each.levelname == "WARNING" and "look" in each.msg]
     assert warning.startswith("A look at trees (casino 1) is postponed, and no guard of it evaluated")
     assert warning.endswith("manage.py experiment look trees --casino 1")
-    assert len(running.failures) == 1
+    assert (len(running.failures), running.due) == (1, [casino_a])
+    running.step(timezone.now())
+    with use_casino(casino_a.current):
+        assert set(ExperimentLook.objects.values_list("experiment", flat=True)) == {"more"}
+    assert running.due == []
 
 
 def step_as_a_consumer(running):
