@@ -7,7 +7,7 @@ import numpy as np
 
 from recommendations.attribution.shares import share_interval
 from recommendations.experiments.definition import Definition
-from recommendations.experiments.statistics.boundary import ALPHA, Floats, alpha_of_each
+from recommendations.experiments.statistics.boundary import ALPHA, alpha_of_each
 from recommendations.experiments.statistics.clock import PRE_PERIOD_DAYS, planned_variance
 from recommendations.experiments.statistics.contrast import contrast
 from recommendations.experiments.statistics.looks import follow
@@ -53,9 +53,9 @@ def find_false_alarms(past: PastDays, definition: Definition, experiments: int =
     return FalseAlarms(experiments, found, share.share, share.low, share.high)
 
 
-def shares_of_all(definition: Definition) -> Floats:
+def shares_of_all(definition: Definition) -> list[float]:
     """Of all users who may take part, each variant's share."""
-    return np.array([each.share * definition.traffic for each in definition.variants], dtype=np.float64)
+    return [each.share * definition.traffic for each in definition.variants]
 
 
 def _planned(past: PastDays, definition: Definition) -> list[float]:
