@@ -39,11 +39,11 @@ class ExperimentLooks(MaintenanceTask):
 
     def __init__(self, store: CasinoStore) -> None:
         super().__init__(store)
-        self._too_slow: set[int] = set()  # ids of experiments that took too long in this round
+        self._tried: set[int] = set()  # ids of this round's experiments: a look may store nothing, or take too long
 
     def casinos(self) -> list[Casino]:
         """Those with experiments: the others' databases are not even connected to."""
-        self._too_slow.clear()
+        self._tried.clear()
         wanted = experiments_to_look_at(timezone.now()).values("casino")
         return list(Casino.objects.ready().filter(pk__in=wanted).order_by("-pk"))
 
@@ -51,9 +51,9 @@ class ExperimentLooks(MaintenanceTask):
         try:
             with catalogue_required():
                 experiments = list(experiments_to_look_at(now).filter(casino=self.casino).select_related("casino"))
-            due = [each for each in experiments if each.pk not in self._too_slow and is_due(each, now)]
+            due = [each for each in experiments if each.pk not in self._tried and is_due(each, now)]
             if due and not self._look(due[0], now):
-                return due[0].pk not in self._too_slow  # else another process is at it
+                return due[0].pk not in self._tried  # else another process is at it
             for each in experiments:
                 _stop_if_broken(each, now)
         except AllDatabasesUnavailable:
@@ -64,14 +64,17 @@ class ExperimentLooks(MaintenanceTask):
     def _look(self, experiment: Experiment, now: datetime) -> bool:
         """False if it was not looked at. One that takes too long leaves the casino's others their own time."""
         try:
-            return take_look(experiment, now)
+            is_taken = take_look(experiment, now)
         except Error as error:
             if not is_out_of_time(error):
                 raise
-            self._too_slow.add(experiment.pk)
+            self._tried.add(experiment.pk)
             self.failures.append(f"{experiment}: {first_line(error)}")
             logger.warning(_TOO_SLOW, experiment, experiment.name, experiment.casino_id)
             return False
+        if is_taken:
+            self._tried.add(experiment.pk)
+        return is_taken
 
 
 def _stop_if_broken(experiment: Experiment, now: datetime) -> None:

@@ -17,7 +17,7 @@ from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.topics import RECOMMENDATIONS
 from recommendations.experiments.lifecycle import create_experiment
 from recommendations.models import ExperimentLook
-from recommendations.tests.experiments.definitions import ab
+from recommendations.tests.experiments.definitions import ab, holdout
 from tenants.models import Experiment
 from tenants.postgresql.wait_budget import consumer_budget, waiting_within
 from tenants.routing.connections import casino_atomic, execute
@@ -100,6 +100,19 @@ def test_a_look_that_takes_too_long_is_told_and_leaves_others_their_time(trees, 
     running.step(timezone.now())
     with use_casino(casino_a.current):
         assert set(ExperimentLook.objects.values_list("experiment", flat=True)) == {"more"}
+    assert running.due == []
+
+
+def test_a_look_that_stores_nothing_leaves_the_casinos_others_theirs(casino_a):
+    now = timezone.now()
+    for definition in (holdout(), ab()):  # the first one has no history to look at
+        create_experiment(casino=casino_a, definition=definition, by="a test", now=now)
+    Experiment.objects.update(starts_at=now - timedelta(days=2), ranges=[[0, 10_000]])
+    running = task()
+    running.step(now)
+    running.step(now)
+    with use_casino(casino_a.current):
+        assert set(ExperimentLook.objects.values_list("experiment", flat=True)) == {"trees"}
     assert running.due == []
 
 
