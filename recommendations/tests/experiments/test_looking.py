@@ -11,13 +11,13 @@ from recommendations.experiments.lifecycle import find_experiment, stop_experime
 from recommendations.experiments.looking import find_broken, is_due, stop_by_guard, take_look
 from recommendations.experiments.report import report_on
 from recommendations.experiments.stored_looks import looks_of
-from recommendations.models import ExperimentLook, ServedSlip, UserDay
+from recommendations.models import ExperimentLook, ServedSlip
 from recommendations.storing import store_recommendations
 from recommendations.tests.factories import UserFactory, served_row
 from tenants.routing.context import use_casino
 
 from .definitions import ab, holdout, interleaving
-from .test_report import DAYS, START, answered, bought, started, users_who_bet
+from .test_report import DAYS, START, answered, bought, started, store_days, users_who_bet
 
 HOUR = timedelta(hours=1)
 END = START + timedelta(days=DAYS - 1)
@@ -32,7 +32,7 @@ def casino(caller_a, casino_a, casino_b):
 
 def look(casino, experiment, rows, *times):
     with use_casino(casino.current):
-        UserDay.objects.bulk_create(rows)
+        store_days(rows)
         return [take_look(experiment, each) for each in times or (END,)]
 
 
@@ -54,7 +54,7 @@ def test_a_report_of_stored_looks_says_what_a_computed_one_says(casino):
     experiment = started(casino, ab(second_metric="turnover", guards=[]))
     rows = users_who_bet((0.1, 0.2))
     with use_casino(casino.current):
-        UserDay.objects.bulk_create(rows)
+        store_days(rows)
     computed = report(casino, experiment)
     look(casino, experiment, [])
     stored = report(casino, experiment, END + 3 * HOUR)
