@@ -1,7 +1,7 @@
 """A begun experiment at one time: its definition, its days, and what is compared in it."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from .statistics.boundary import Floats, alpha_of_each
 from .statistics.clock import PrePeriod, planned_variance
 
 CREDITS = "credits"  # the metric of an interleaving
+_MOMENT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ class Run:
 
     @property
     def until(self) -> date:
-        return self.at.astimezone(UTC).date()
+        """At midnight, the day that ends."""
+        return max((self.at - _MOMENT).astimezone(UTC).date(), self.starts)
 
     @property
     def days(self) -> int:

@@ -90,6 +90,16 @@ def test_one_that_ended_is_looked_at_once_more(casino):
         assert looks_of(stopped)[0].times[-1] == END + HOUR
 
 
+def test_one_that_stopped_at_midnight_ends_with_the_day_before(casino):
+    started(casino, ab(guards=[]))
+    midnight = END.replace(hour=0)
+    stopped = stop_experiment(casino=casino, name="trees", by="a test", now=midnight)
+    assert look(casino, stopped, users_who_bet((0.1, 0.2)), END) == [True]
+    with use_casino(casino.current):
+        assert looks_of(stopped)[0].times[-2:] == (midnight - 24 * HOUR, midnight)
+    assert report(casino, stopped).days == DAYS - 1
+
+
 @pytest.mark.parametrize(
     ("rates", "stake", "words"),
     [
