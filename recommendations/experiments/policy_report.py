@@ -99,7 +99,9 @@ def report_on_policy(experiment: Experiment, policy: Policy, now: datetime) -> P
     moments = [Moment(each.user_id, each.timestamp, each.candidates) for each in draws]
     choices = past_choices(history, moments, policy.recommender, policy.options)
     known = [(draw, choice) for draw, choice in zip(draws, choices, strict=True) if choice is not None]
-    return _report(experiment, policy, known, left_out=len(draws) - len(known), days=(until - starts) / _DAY)
+    is_over = experiment.stops_at is not None and experiment.stops_at <= now
+    days = None if is_over else (until - starts) / _DAY
+    return _report(experiment, policy, known, left_out=len(draws) - len(known), days=days)
 
 
 def _ripe_until(experiment: Experiment, now: datetime) -> datetime:
@@ -108,13 +110,16 @@ def _ripe_until(experiment: Experiment, now: datetime) -> datetime:
     return ripe if experiment.stops_at is None else min(ripe, experiment.stops_at)
 
 
-def _report(experiment: Experiment, policy: Policy, known: _Known, *, left_out: int, days: float) -> PolicyReport:
+def _report(
+    experiment: Experiment, policy: Policy, known: _Known, *, left_out: int, days: float | None
+) -> PolicyReport:
+    """`days`: those that the answers are of; None once there will be no more."""
     logged = _logged(known)
     effective = effective_answers(logged)
     report = PolicyReport(experiment.name, policy.name, len(known), left_out, round(effective, 1), sentence="")
     found, as_ranked = _estimate(logged), _estimate(_logged([(draw, 0) for draw, _ in known]))
     if found is None:
-        left = days * (FEWEST_EFFECTIVE / effective - 1) if effective else None
+        left = days * (FEWEST_EFFECTIVE / effective - 1) if effective and days is not None else None
         return msgspec.structs.replace(report, days_left=left, sentence=_too_few(report, left))
     return msgspec.structs.replace(
         report,

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from recommendations.errors import ExperimentConflict, InvalidExperiment
-from recommendations.experiments.lifecycle import create_experiment, start_experiment
+from recommendations.experiments.lifecycle import create_experiment, start_experiment, stop_experiment
 from recommendations.experiments.policy_report import PolicyReport, parse_policy, report_on_policy
 from recommendations.experiments.statistics.off_policy import Estimate
 from recommendations.management.commands.experiment import text_of_policy
@@ -154,6 +154,10 @@ def test_below_a_thousand_effective_answers_nothing_is_estimated(casino):
         f"which takes some {found.days_left:,.0f} more days."
     )
     assert found.days_left == pytest.approx(2 * (1_000 / found.effective_answers - 1), rel=0.01)
+    stopped = stop_experiment(casino=casino, name="trees", by="a test", now=START + timedelta(days=2))
+    with use_casino(casino.current):
+        found = report_on_policy(stopped, parse_policy("soonest", casino), START + timedelta(days=3))
+    assert (found.answers, found.days_left, found.sentence[-19:]) == (81, None, ": 1,000 are needed.")
 
 
 def test_an_experiment_that_does_not_explore_or_has_not_begun_tells_nothing_about_policies(casino):
