@@ -16,6 +16,7 @@ from dashboard.casino_reader import STATEMENT_SECONDS, Unavailable, read
 from dashboard.day_charts import DayChart, difference_by_day, evidence_by_day
 from recommendations.errors import ExperimentNotFound
 from recommendations.experiments.definition import Definition, Guard, load_definition
+from recommendations.experiments.guarding import wanted_guards
 from recommendations.experiments.lifecycle import find_experiment, list_experiments
 from recommendations.experiments.report import ExperimentReport, VariantReport, report_on
 from recommendations.experiments.statistics.verdict import WORDS_OF_METRIC
@@ -82,7 +83,7 @@ def experiment_page(request: HttpRequest, casino_id: int, name: str) -> Template
         "definition": definition,
         "state": state,
         "metric": WORDS_OF_METRIC[definition.metric],
-        "guards": [_GUARDS[each] for each in definition.guards],
+        "guards": [words for guard, words in _GUARDS.items() if guard in wanted_guards(definition)],
         "planned_end": experiment.starts_at and experiment.starts_at + timedelta(days=definition.planned_days),
         "unavailable": found if isinstance(found, Unavailable) else None,
         "report": report,

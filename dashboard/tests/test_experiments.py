@@ -91,6 +91,7 @@ def test_an_interleaving_shows_its_credits(staff, filled, casino_a):
     page = text_of(staff, f"{URL}mixed/")
     assert "Bets credited: <code>one</code> 0, <code>other</code> 300" in page
     assert "Preference: other against one" in page
+    assert "<dt>Guards</dt><dd>none</dd>" in page
 
 
 @pytest.mark.parametrize(("days", "told"), [(None, "A draft: nobody takes part"), (2, "It begins on")])

@@ -40,7 +40,7 @@ class GuardReport(msgspec.Struct, frozen=True):
 
 def guards_of(run: Run, experiment: Experiment) -> tuple[GuardReport, ...]:
     """The state of each guard of the current casino's experiment, by its stored looks."""
-    wanted = wanted_guards(run)
+    wanted = wanted_guards(run.definition)
     stored = {row[:2]: row[2:] for row in query(_STATES, [experiment.name])} if wanted else {}
     return tuple(
         _state(name, guard, stored.get((name, guard.value)))

@@ -12,7 +12,7 @@ from tenants.routing.connections import query
 
 from .comparison import Measure, Watched
 from .course import Course
-from .definition import Guard
+from .definition import Definition, Guard
 from .run import Run
 from .statistics.clock import PrePeriod
 from .statistics.contrast import Contrast, contrast
@@ -67,7 +67,7 @@ GROUP BY variant HAVING count(*) >= %(fewest)s
 
 def evaluate_guards(run: Run) -> Iterator[ExperimentLook]:
     """The rows of this look at each guard of the experiment, not stored yet; none where too little is known."""
-    wanted = wanted_guards(run)
+    wanted = wanted_guards(run.definition)
     for guard in (each for each in LIMITS if each in wanted):
         with suppress(TooLittleHistory):
             yield from _evaluate(run, guard)
@@ -75,9 +75,9 @@ def evaluate_guards(run: Run) -> Iterator[ExperimentLook]:
         yield from _latencies(run)
 
 
-def wanted_guards(run: Run) -> frozenset[Guard]:
+def wanted_guards(definition: Definition) -> frozenset[Guard]:
     """Those that the definition names and the kind of experiment has."""
-    return _GUARDS_OF_KIND[run.definition.kind] & frozenset(run.definition.guards)
+    return _GUARDS_OF_KIND[definition.kind] & frozenset(definition.guards)
 
 
 @dataclass(frozen=True, slots=True)
