@@ -60,7 +60,7 @@ def counts_by_day(key: str, title: str, points: Sequence[tuple[date, int]]) -> D
     """Counts by day, the oldest first."""
     days = [_Day(day, (f"{number:,}",), 0.0, float(number)) if number else _Day(day) for day, number in points]
     total, highest = sum(number for _, number in points), max((number for _, number in points), default=0)
-    texts = _Texts(key, title, ("Count",), lambda value: f"{value:,.0f}", f"{total:,}")
+    texts = _Texts(key, title, ("Count",), lambda value: f"{value:,.10g}", f"{total:,}")
     return _chart(texts, days, Scale(0.0, max(rounded_up(highest), 2.0)))
 
 

@@ -25,6 +25,8 @@ def test_a_day_without_any_has_no_column_and_no_row_of_the_table():
     assert (chart.rows, chart.days, chart.summary) == (((SECOND, ("30",)),), (FIRST, SECOND), "30")
     assert chart.ticks == ("50", "25", "0")
     assert chart.svg.count("<rect") == 1
+    assert counts_by_day("bets", "Bets", [(FIRST, 12_300)]).ticks == ("20,000", "10,000", "0")
+    assert counts_by_day("bets", "Bets", [(FIRST, 4)]).ticks == ("5", "2.5", "0")
 
 
 def test_amounts_have_the_currencys_decimals():
