@@ -11,6 +11,7 @@ PRE_PERIOD_DAYS = 28
 CREDIT_DAYS = 3  # of an interleaving, at least, before it is planned
 FEWEST_CREDITS_TO_PLAN = 20
 _FEWEST_USERS = 20
+_LEAST_UNEXPLAINED = 0.01  # of the variance: a plan of 0 would make the clock infinite
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,8 @@ class PrePeriod:
 
 
 def planned_variance(pre: PrePeriod, *, control_share: float, variant_share: float, planned_days: int) -> float:
-    """The planned `Contrast.information` at the end: users x c t / (c + t) x var(x) x days / 28 x (1 - r^2).
+    """The planned `Contrast.information` at the end: users x c t / (c + t) x var(x) x days / 28 x (1 - r^2), of
+    which at least a hundredth is left.
 
     `control_share` and `variant_share` are of all users. A plan that is wrong by a factor of two either way costs
     power, and no false alarms. Raises TooLittleHistory where fewer than 20 users, or none that differ, were seen.
@@ -68,7 +70,7 @@ def planned_variance(pre: PrePeriod, *, control_share: float, variant_share: flo
             f"differ. Start it once the casino has some weeks of coupons."
         )
     shares = control_share * variant_share / (control_share + variant_share)
-    of_user = pre.variance * planned_days / PRE_PERIOD_DAYS * (1 - pre.reliability**2)
+    of_user = pre.variance * planned_days / PRE_PERIOD_DAYS * max(1 - pre.reliability**2, _LEAST_UNEXPLAINED)
     return pre.users * shares * of_user
 
 

@@ -112,6 +112,12 @@ def test_the_planned_variance_is_that_of_the_end():
     assert found.information[0] / planned == pytest.approx(1.0, abs=0.02)
 
 
+def test_users_who_did_the_same_in_both_halves_leave_something_to_plan():
+    half = np.arange(400) % 2 * 14.0
+    planned = planned_variance(PrePeriod.of_users(half, half), control_share=0.5, variant_share=0.5, planned_days=28)
+    assert planned == pytest.approx(400 * 0.25 * 14.0**2 * 0.01)
+
+
 def test_without_a_history_there_is_no_plan():
     for users in (5, 500):
         with pytest.raises(TooLittleHistory, match=f"Only {users} users"):
