@@ -326,6 +326,7 @@ def _served(
                 line=event.line or UNSET,
                 outcome=event.outcome or UNSET,
                 team=event.team or UNSET,
+                first_team=event.first_team or UNSET,
                 propensity=UNSET if event.propensity is None else event.propensity,
                 candidates=event.candidates or UNSET,
             )

@@ -271,7 +271,7 @@ def _convert_each(field: str, items: Iterable[T], convert: Callable[[T], R]) -> 
 def _served_event(message: ServedEventMessage) -> ServedEventRow:
     row = ServedEventRow(event_id=message.event_id, odd=fields.amount("odd", bytes(message.odd)), score=message.score)
     row.market, row.line, row.outcome = named_outcome(message.market, message.line, message.outcome)
-    row.team, row.propensity = message.team, message.propensity
+    row.team, row.first_team, row.propensity = message.team, message.first_team, message.propensity
     row.candidates = message.candidates if isinstance(message.candidates, UnsetType) else tuple(message.candidates)
     return row
 

@@ -138,6 +138,7 @@ FIELD_TEXTS: dict[str, dict[str, FieldText]] = {
         "odd": FieldText("The odd when it was recommended, decimal.", 2.69),
         "score": FieldText("The score.", 0.73),
         "team": FieldText("Whose event it is; absent where both recommenders ranked it first.", "A"),
+        "first_team": FieldText("Who picked first in the slip.", "B"),
         "propensity": FieldText("The probability of the event.", 0.2),
         "candidates": FieldText("The ids from which it was drawn.", [7, 9]),
     }

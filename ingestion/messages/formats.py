@@ -310,6 +310,10 @@ class ServedEventMessage(msgspec.Struct):
     line: Line | None = None
     outcome: OutcomeName | None = None
     team: Annotated[Literal["A", "B"], Meta(description="Of a drafted slip: whose event it is.")] | UnsetType = UNSET
+    first_team: (
+        Annotated[Literal["A", "B"], Meta(description="Of a drafted slip's first event: who had the first turn.")]
+        | UnsetType
+    ) = UNSET
     propensity: Probability | UnsetType = UNSET
     candidates: (
         Annotated[list[StoredId], Meta(max_length=MAX_CANDIDATES, description="What it was drawn from, best first.")]

@@ -15,18 +15,13 @@ from .statistics.mismatch import ALPHA, log_evidence
 COINS = "coins"  # stands for the guard in looks
 _FAIR = np.array([0.5, 0.5])
 
-# A user's slips of an hour are of the same coins. The list that began has the first event with a team.
+# A user's slips of an hour are of the same coins. What the coin said is announced with the slip: its events do not
+# tell, as those without a price are left out after the draft.
 _BEGAN = """
-SELECT count(*) FILTER (WHERE team = 'A'), count(*) FILTER (WHERE team = 'B') FROM (
-    SELECT DISTINCT ON (user_id, hour) team FROM (
-        SELECT id, user_id, timestamp, date_trunc('hour', timestamp, 'UTC') AS hour, (
-            SELECT event->>'team' FROM jsonb_array_elements(events) WITH ORDINALITY AS listed (event, place)
-            WHERE event->>'team' <> '' ORDER BY place LIMIT 1
-        ) AS team
-        FROM served_recommendations
-        WHERE timestamp >= %(since)s AND timestamp < %(until)s AND experiment = %(experiment)s AND shown
-    ) AS slips
-    WHERE team IS NOT NULL ORDER BY user_id, hour, timestamp, id
+SELECT count(*) FILTER (WHERE first_team = 'A'), count(*) FILTER (WHERE first_team = 'B') FROM (
+    SELECT DISTINCT user_id, date_trunc('hour', timestamp, 'UTC'), events->0->>'first_team' AS first_team
+    FROM served_recommendations
+    WHERE timestamp >= %(since)s AND timestamp < %(until)s AND experiment = %(experiment)s AND shown
 ) AS coins
 """
 

@@ -207,13 +207,15 @@ class _Slip:
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """The scored events of one user's request, by the recommender at `step` of the chain; of events that were drafted
-    from two recommenders, `teams` has the one that is credited, by place, and `rival` is the second."""
+    from two recommenders, `teams` has the one that is credited, by place, `first_team` the one that had the first turn,
+    and `rival` is the second."""
 
     request: RecommendationRequest
     context: ScoringContext
     step: int
     search: Search
     teams: Mapping[int, Team] = field(default_factory=dict)
+    first_team: Team | None = None
     rival: Recommender | None = None
 
     def recommender_of(self, place: int) -> Recommender:
@@ -266,7 +268,7 @@ def _interleaved(ranking: Ranking) -> Ranking:
     # each event that a believed producer offers counts as having a price until the search asks for it
     drafted = draft(context.offer, (search.scores, rival.score(context)), search.rules, seed)
     drafted_search = replace(search, scores=drafted.scores, first_places=drafted.places)
-    return replace(ranking, search=drafted_search, teams=drafted.teams, rival=rival)
+    return replace(ranking, search=drafted_search, teams=drafted.teams, first_team=drafted.first_team, rival=rival)
 
 
 def _chooser(
@@ -312,6 +314,8 @@ def _fill_slip(ranking: Ranking | Refusal) -> _Slip:
     if draw is not None:
         candidates = tuple(int(offer.ids[place]) for place in draw.candidates)
         events[-1] = replace(events[-1], candidates=candidates, propensity=draw.propensity)
+    if events and ranking.first_team is not None:
+        events[0] = replace(events[0], first_team=ranking.first_team.upper())
     expires_at = datetime.fromtimestamp(min(closes), UTC) if closes else None
     passed_over = tuple(PassedOver(_own_id(offer, place), why.code) for place, why in chosen.passed_over.items())
     return _Slip(ranking.step, tuple(events), expires_at, passed_over)

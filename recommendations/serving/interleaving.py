@@ -24,11 +24,13 @@ _LISTED = 3  # as many events of each list as the slip has, times this: some can
 class Draft:
     """`scores`, shape (n,): the higher, the earlier an event was drafted; below them, the first recommender's order.
     `teams`: the place of an event -> the recommender that is credited with it; none where both ranked it first.
-    `places` is the slip where it is full and no event is pinned: then only a missing price changes it."""
+    `first_team` had the first turn by the coin; None where neither had an event of its own left. `places` is the slip
+    where it is full and no event is pinned: then only a missing price changes it."""
 
     scores: Floats
     places: list[int] | None
     teams: Mapping[int, Team]
+    first_team: Team | None
 
 
 def first_applicable(chain: Sequence[Recommender], context: ScoringContext) -> Recommender:
@@ -51,6 +53,7 @@ def draft(offer: Offer, scores: tuple[Floats, Floats], rules: slip.Rules, seed: 
         scores=_ranked_first(drafted, scores[0]),
         places=drafted if is_final else None,
         teams={pick.event: pick.team for pick in picks if pick.team is not None},
+        first_team=next((pick.team for pick in picks if pick.team is not None), None),
     )
 
 

@@ -23,7 +23,9 @@ class RecommendedEvent:
     market without lines) that `producer` sent at `priced_at`, and `outcome_score` that outcome's. They are empty in an
     event with an odd of its own.
 
-    `team` is A or B where two recommenders drafted the slip and only one of them ranked the event among its first.
+    `team` is A or B where two recommenders drafted the slip and only one of them ranked the event among its first;
+    `first_team`, of the first event alone, is the one that had the first turn by the coin, whatever is left of the
+    draft.
     `candidates` are the `event_id`s from which it was drawn with the probability `propensity`, where it was."""
 
     country: str
@@ -46,6 +48,7 @@ class RecommendedEvent:
     priced_at: datetime | None = None
     outcome_score: float | None = None
     team: str = ""
+    first_team: str = ""
     propensity: float | None = None
     candidates: tuple[int, ...] = ()
 
@@ -133,8 +136,9 @@ recommendation_served = Signal()
 
 class ServedEvent(msgspec.Struct, frozen=True):
     """A recommended event with its odd at that time; `score` is None where the recommender gave none. `market`, `line`
-    and `outcome` of one that was chosen by its markets; else they are not sent. Neither are `team`, `propensity` and
-    `candidates` (the ids from which it was drawn, best first) outside of an experiment that drafts or draws events."""
+    and `outcome` of one that was chosen by its markets; else they are not sent. Neither are `team`, `first_team`,
+    `propensity` and `candidates` (the ids from which it was drawn, best first) outside of an experiment that drafts or
+    draws events."""
 
     event_id: int
     odd: Decimal | float
@@ -143,6 +147,7 @@ class ServedEvent(msgspec.Struct, frozen=True):
     line: str | UnsetType = UNSET
     outcome: str | UnsetType = UNSET
     team: str | UnsetType = UNSET
+    first_team: str | UnsetType = UNSET
     propensity: float | UnsetType = UNSET
     candidates: tuple[int, ...] | UnsetType = UNSET
 

@@ -285,6 +285,7 @@ def require_selections(number: int) -> None:
 class ServedEventRow(msgspec.Struct, kw_only=True):
     """An event of a served recommendation, with the odd shown: that of the outcome, where it was chosen by markets.
     `team` is A or B where two recommenders drafted the slip and only one of them ranked the event among its first;
+    `first_team`, of the first event alone, is the one that had the first turn;
     `propensity` is the probability of the event in its place, where it was drawn from the `candidates`, best first."""
 
     event_id: int
@@ -294,6 +295,7 @@ class ServedEventRow(msgspec.Struct, kw_only=True):
     line: str | UnsetType = UNSET
     outcome: str | UnsetType = UNSET
     team: str | UnsetType = UNSET
+    first_team: str | UnsetType = UNSET
     propensity: float | UnsetType = UNSET
     candidates: tuple[int, ...] | UnsetType = UNSET
 

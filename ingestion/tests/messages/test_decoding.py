@@ -120,6 +120,11 @@ def test_what_an_event_was_drawn_from_is_read_with_it():
     assert (event.propensity, event.candidates) == (0.04, (7, 5))
 
 
+def test_who_had_the_first_turn_in_a_drafted_slip_is_read_with_its_first_event():
+    [event] = accepted(decode_served, served(events=[SERVED | {"team": "A", "first_team": "B"}])).events
+    assert (event.team, event.first_team) == ("A", "B")
+
+
 def test_served_message_without_events_becomes_a_row():
     assert accepted(decode_served, served(events=[])).events == ()
 

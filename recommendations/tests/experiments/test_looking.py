@@ -192,17 +192,18 @@ def test_a_holdout_is_never_stopped_and_an_interleaving_has_no_guards(casino):
     assert broken(casino, mixed) == broken(casino, nothing) == ""
 
 
-def slips(casino, first, *teams, at=START):
-    """A slip of each of these users, from the number `first` on, begun by its list; none began the last user's."""
+def slips(casino, first, *began, at=START, left=""):
+    """A slip of each of these users, from the number `first` on, begun by its list; none began the last user's. Of the
+    draft's own events, those of the teams in `left` are left."""
     with use_casino(casino.current):
         ServedSlip.objects.bulk_create(
             ServedSlip(
                 recommendation_id=uuid4(), user_id=first + number, timestamp=at,
                 recommender="one+other", asked_for="one+other", stake=1, currency="EUR", experiment="mixed",
-                variant="interleaved", events=[{"event_id": 5}, *({"event_id": 6 + place, "team": each}
-                for place, each in enumerate(team))],
+                variant="interleaved", events=[{"event_id": 5} | ({"first_team": team} if team else {}),
+                *({"event_id": 6 + place, "team": each} for place, each in enumerate(left))],
             )
-            for number, team in enumerate((*teams, ""))
+            for number, team in enumerate((*began, ""))
         )  # fmt: skip
 
 
@@ -214,19 +215,26 @@ def coins(casino):
 
 def test_an_interleaving_one_of_whose_lists_begins_too_often_is_a_mismatch(casino, casino_b):
     experiment = started(casino, interleaving())
-    slips(casino, 1, *["AB", "BA"] * 60)
-    slips(casino, 1, *["AB", "BA"] * 60, at=START + HOUR / 2)  # of the same coins
-    slips(casino_b, 1, *["A"] * 900)
+    slips(casino, 1, *"AB" * 60)
+    slips(casino, 1, *"AB" * 60, at=START + HOUR / 2)  # of the same coins
+    slips(casino_b, 1, *"A" * 900)
     rows = [answered(each, each % 14, "interleaved", "mixed", credit_b=each % 2) for each in range(300)]
     look(casino, experiment, rows, END)
     assert coins(casino) == [(60, 60, False)]
     assert report(casino, experiment, END).variants[0].verdict == "better"
-    slips(casino, 500, *["A"] * 300, at=END + 2 * HOUR)
+    slips(casino, 500, *"A" * 300, at=END + 2 * HOUR)
     look(casino, experiment, [], END + 2 * HOUR, END + 3 * HOUR, END + 3.5 * HOUR)
     assert coins(casino) == [(60, 60, False), (60, 60, False), (360, 60, True)]
     (other,) = report(casino, experiment, END + 4 * HOUR).variants
     assert (other.verdict, other.estimate) == ("mismatch", None)
     assert "one list began more of the slips than the planned half" in other.sentence
+
+
+def test_a_list_whose_events_have_no_price_more_often_is_no_mismatch(casino):
+    experiment = started(casino, interleaving())
+    slips(casino, 1, *"AB" * 300, left="B")
+    look(casino, experiment, [], END)
+    assert coins(casino) == [(300, 300, False)]
 
 
 def test_a_report_is_outdated_when_a_running_experiment_was_not_looked_at_for_three_hours(casino):

@@ -14,6 +14,7 @@ from msgspec import UNSET
 from recommendations.models import Event, User
 from recommendations.serving.recommendation import recommendation_served
 from recommendations.tests.factories import EventFactory, UserFactory
+from recommendations.tests.prices.market_rows import market
 from tenants.models import Experiment, Scope
 from tenants.routing.context import use_casino
 from tenants.tests.api_clients import bearing, make_key
@@ -265,6 +266,22 @@ def test_an_interleaved_slip_has_events_of_both_recommenders_and_tells_whose_the
     ask_all(caller)
     events = [[event.event_id for event in served.events] for _, served in sent]
     assert events[: len(USERS)] == events[len(USERS) :]
+
+
+def test_who_had_the_first_turn_is_told_by_the_coin_though_that_lists_events_have_no_price(caller, casino_a, sent):
+    start(caller, interleaving())
+    ask_all(caller)
+    drawn = [served.events[0].first_team for _, served in sent]
+    assert drawn == [served.events[0].team for _, served in sent]
+    assert set(drawn) == {"A", "B"}
+    assert {event.first_team for _, served in sent for event in served.events[1:]} == {UNSET}
+    with use_casino(casino_a.current):
+        for event in Event.objects.order_by("id")[:3]:
+            market(event.pk, status="suspended")
+    ask_all(caller)
+    again = [served.events[0] for _, served in sent[len(USERS) :]]
+    assert {event.team for event in again} == {"B"}
+    assert [event.first_team for event in again] == drawn
 
 
 def test_each_list_of_an_interleaving_can_be_asked_for_alone(caller, sent):

@@ -47,5 +47,5 @@ def test_a_rival_of_the_same_order_changes_no_slip_and_is_credited_with_nothing(
         )
         for rival in (None, static)
     )
-    assert {each.team for each in both.recommended_events} == {""}
+    assert {(each.team, each.first_team) for each in both.recommended_events} == {("", "")}
     assert [each.event_id for each in both.recommended_events] == [each.event_id for each in alone.recommended_events]

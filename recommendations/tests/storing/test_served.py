@@ -35,11 +35,11 @@ NAMED = {"placement": "home", "experiment": "trees", "variant": "b", "propensity
 
 
 def test_placement_and_experiment_are_stored():
-    drafted = ServedEventRow(event_id=5, odd=Decimal(2), team="A", propensity=0.5, candidates=(5, 7))
+    drafted = ServedEventRow(event_id=5, odd=Decimal(2), team="A", first_team="B", propensity=0.5, candidates=(5, 7))
     store_recommendations([served_row(3, events=(drafted,), **NAMED)])
     stored = ServedSlip.objects.get()
     assert {name: getattr(stored, name) for name in NAMED} == NAMED
-    assert (stored.events[0]["team"], stored.events[0]["propensity"]) == ("A", 0.5)
+    assert [stored.events[0][name] for name in ("team", "first_team", "propensity")] == ["A", "B", 0.5]
     assert stored.events[0]["candidates"] == [5, 7]
 
 
