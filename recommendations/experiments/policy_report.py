@@ -48,7 +48,8 @@ class Policy:
 class PolicyReport(msgspec.Struct, frozen=True):
     """The share of answers whose last event is bet on: `as_ranked` where the best candidate always stays, and of the
     policy by three estimators; null below 1,000 effective answers. `left_out`: answers whose candidates the casino's
-    history does not show as open. `days_left`: until there are enough, at the pace so far; null if unknown or over."""
+    history does not show as open, or from before the coupons that are read. `days_left`: until there are enough, at the
+    pace so far; null if unknown or over."""
 
     name: str
     policy: str

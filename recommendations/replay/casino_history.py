@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -65,7 +66,8 @@ def casino_history(
         coupons.append(PastCoupon(user_id, timestamp, tuple(dict.fromkeys(p for p, *_ in known)), float(stake), bets))
     if told:
         told += _served(places, datetime.fromtimestamp(earliest - _OPEN_FOR, until.tzinfo), until)
-    return _history(events, coupons, selected, price_changes(told), casino_id=casino_id, left_out=left_out)
+    history = _history(events, coupons, selected, price_changes(told), casino_id=casino_id, left_out=left_out)
+    return replace(history, known_since=rows[0][1]) if len(rows) == MAX_COUPONS else history
 
 
 def _served(places: "_Places", since: datetime, until: datetime) -> Iterator[ToldOutcome]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import NamedTuple
 
 from recommendations.offer import Offer
@@ -61,7 +62,8 @@ UNKNOWN_USER = PastUser()
 @dataclass(frozen=True, slots=True)
 class History:
     """All `events` with their opening odds; `opens_at` (Unix seconds) has shape (n,). `coupons`, `odds_changes` and
-    `price_changes` are in chronological order. `left_out` is the number of selections of unknown events."""
+    `price_changes` are in chronological order. `left_out` is the number of selections of unknown events. Of
+    coupons before `known_since` (Unix seconds), some are missing."""
 
     events: Offer
     opens_at: Floats
@@ -71,6 +73,7 @@ class History:
     price_changes: Sequence[PriceChange] = ()
     left_out: int = 0
     casino_id: int = 0
+    known_since: float = -inf
 
     def user(self, user_id: int) -> PastUser:
         return self.users.get(user_id, UNKNOWN_USER)

@@ -33,7 +33,8 @@ def past_choices(
     history: History, moments: Sequence[Moment], recommender: Recommender, options: Options
 ) -> list[int | None]:
     """The number of the candidate that the recommender, or its first fallback that applies, scores highest at each
-    moment; of equal ones the first in the order of ids. None where the history does not show a candidate as open.
+    moment; of equal ones the first in the order of ids. None where the history does not show a candidate as open, and
+    where none of the coupons before is known, though there are some.
 
     `moments` are in chronological order. Coupons of a moment or later are not known at it; models are fitted weekly, to
     the coupons before.
@@ -58,6 +59,8 @@ class _Walk:
         self._added = 0
 
     def choose(self, moment: Moment) -> int | None:
+        if moment.timestamp <= self._history.known_since:
+            return None
         self._add_coupons(until=moment.timestamp)
         self._state.move_to(moment.timestamp)
         if self._models and self._state.coupons >= MIN_COUPONS_TO_FIT and self._learner.is_due():

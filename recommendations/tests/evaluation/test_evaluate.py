@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from math import inf
 
 import numpy as np
 import pytest
@@ -66,6 +67,15 @@ class TestHistory:
         times = [coupon.timestamp for coupon in history.coupons]
         assert times
         assert now.timestamp() - 3 * 86_400 <= min(times) <= max(times) < now.timestamp() - 86_400
+
+    def test_a_history_of_too_many_coupons_says_since_when_it_is_whole(self, casino_a, simulated, now, monkeypatch):
+        fill(casino_a, now, simulated)
+        with use_casino(casino_a.current):
+            whole = casino_history(casino_id=1, until=now)
+            monkeypatch.setattr("recommendations.replay.casino_history.MAX_COUPONS", 100)
+            cut = casino_history(casino_id=1, until=now)
+        assert (whole.known_since, len(cut.coupons)) == (-inf, 100)
+        assert cut.known_since == cut.coupons[0].timestamp == whole.coupons[-100].timestamp
 
     def test_odds_of_selections_are_valid_from_their_coupon_on(self, casino_a, now):
         with use_casino(casino_a.current):

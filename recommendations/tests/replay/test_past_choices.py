@@ -28,6 +28,12 @@ def test_events_that_were_not_open_make_a_choice_unknown():
     assert chosen([], [6], candidates=(2, 3), name="soonest") == [0]
 
 
+def test_before_the_first_coupon_of_a_history_that_is_cut_nothing_is_known():
+    history = replace(history_of([10, 20], [(1, 6, [1])]), known_since=6 * HOUR)
+    moments = [Moment(9, each * HOUR, (1, 2)) for each in (5, 6, 6.5)]
+    assert past_choices(history, moments, RECOMMENDERS["trending"], Options()) == [None, None, 1]
+
+
 @pytest.mark.parametrize("name", [pytest.param("hybrid", marks=pytest.mark.exhaustive), "neighbours", "inference"])
 def test_what_follows_has_no_effect_on_a_choice(name):
     history = simulate(SMALL)
