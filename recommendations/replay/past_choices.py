@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 
+import numpy as np
 from django.conf import settings
 
 from recommendations.recommenders.base import Recommender
@@ -33,8 +35,8 @@ def past_choices(
     history: History, moments: Sequence[Moment], recommender: Recommender, options: Options
 ) -> list[int | None]:
     """The number of the candidate that the recommender, or its first fallback that applies, scores highest at each
-    moment; of equal ones the first in the order of ids. None where the history does not show a candidate as open, and
-    where none of the coupons before is known, though there are some.
+    moment; of equal ones the first in the order of ids. NaN counts as the lowest. None where the history does not show
+    a candidate as open, and where none of the coupons before is known, though there are some.
 
     `moments` are in chronological order. Coupons of a moment or later are not known at it; models are fitted weekly, to
     the coupons before.
@@ -72,7 +74,9 @@ class _Walk:
         places = [given.offer.place_of(each) for each in moment.candidates]
         if None in places:
             return None
-        scores = served_scores(self._recommender, given, self._options)
+        scores = np.nan_to_num(
+            served_scores(self._recommender, given, self._options), nan=-inf, posinf=inf, neginf=-inf
+        )
         ranked = [(-float(scores[place]), place) for place in places if place is not None]
         return ranked.index(min(ranked))
 

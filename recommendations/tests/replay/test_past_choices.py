@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from recommendations.recommenders.base import Recommender
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.replay.past_choices import Moment, past_choices
 from recommendations.serving.options import Options
@@ -26,6 +28,20 @@ def test_a_bet_counts_from_its_time_on():
 def test_events_that_were_not_open_make_a_choice_unknown():
     assert chosen([], [1, 6, 11], name="soonest") == [None, 0, None]
     assert chosen([], [6], candidates=(2, 3), name="soonest") == [0]
+
+
+class OfUnknownScores(Recommender):
+    name = "of unknown scores"
+    is_personal = False
+
+    def score(self, context):
+        return np.where(context.offer.ids == 1, np.nan, -context.offer.ids.astype(np.float64))
+
+
+@pytest.mark.parametrize(("candidates", "best"), [((1, 2, 3), 1), ((3, 1), 0), ((1,), 0)])
+def test_no_score_is_lower_than_nan(candidates, best):
+    history = history_of([10, 20, 30], [])
+    assert past_choices(history, [Moment(9, HOUR, candidates)], OfUnknownScores(), Options()) == [best]
 
 
 def test_before_the_first_coupon_of_a_history_that_is_cut_nothing_is_known():
