@@ -59,7 +59,8 @@ SELECT s.user_id, s.recommendation_id, s.timestamp, found.flag {_ANSWERS} AND fo
 ORDER BY s.timestamp DESC, s.id DESC LIMIT %(most)s
 """
 # As the stake is suggested: of the latest 50 stakes without free bets, since the user has this currency. A user's
-# coupons are read once, by coupon_user_time: those before the period and those in it. Nothing is computed about users
+# coupons are read once, by coupon_user_time: those before the period and those in it. `unnest` keeps an array's order,
+# so that the first 50 before a day are the latest. Nothing is computed about users
 # who do not allow personalisation.
 _STAKES = """
 WITH asked AS MATERIALIZED (
@@ -74,14 +75,15 @@ WITH asked AS MATERIALIZED (
 ), own AS MATERIALIZED (
     SELECT u.id AS user_id, u.currency, latest.stakes, latest.times
     FROM asked JOIN users AS u ON u.id = asked.user_id CROSS JOIN LATERAL (
-        SELECT array_agg(stake) AS stakes, array_agg(timestamp) AS times FROM (
+        SELECT array_agg(stake ORDER BY timestamp DESC, id DESC) AS stakes,
+            array_agg(timestamp ORDER BY timestamp DESC, id DESC) AS times
+        FROM (
             (
-                SELECT stake::float8, coupon.timestamp FROM purchased_coupons AS coupon
+                SELECT stake::float8, coupon.timestamp, coupon.id FROM purchased_coupons AS coupon
                 WHERE coupon.user_id = u.id AND stake > 0 AND coupon.timestamp < %(until)s
                     AND coupon.timestamp >= greatest(%(since)s, u.currency_since)
-                ORDER BY coupon.timestamp DESC, coupon.id DESC
             ) UNION ALL (
-                SELECT stake::float8, coupon.timestamp FROM purchased_coupons AS coupon
+                SELECT stake::float8, coupon.timestamp, coupon.id FROM purchased_coupons AS coupon
                 WHERE coupon.user_id = u.id AND stake > 0 AND coupon.timestamp < %(since)s
                     AND coupon.timestamp >= coalesce(u.currency_since, '-infinity')
                 ORDER BY coupon.timestamp DESC, coupon.id DESC LIMIT 50
