@@ -23,7 +23,7 @@ from recommendations.experiments.statistics.off_policy import (
 from recommendations.recommenders.base import Recommender
 from recommendations.recommenders.registry import get_recommender
 from recommendations.replay.casino_history import casino_history
-from recommendations.replay.past_choices import Moment, past_choices
+from recommendations.replay.past_choices import PastAnswer, past_choices
 from recommendations.serving.experiments.running import options_of_variant
 from recommendations.serving.options import Options, load_options
 from tenants.models import Casino, Experiment
@@ -97,8 +97,8 @@ def report_on_policy(experiment: Experiment, policy: Policy, now: datetime) -> P
     until = _ripe_until(experiment, now)
     draws = read_draws(experiment.name, starts, until)
     history = casino_history(casino_id=experiment.casino_id, until=until, events_since=starts)
-    moments = [Moment(each.user_id, each.timestamp, each.candidates) for each in draws]
-    choices = past_choices(history, moments, policy.recommender, policy.options)
+    answers = [PastAnswer(each.user_id, each.timestamp, each.candidates) for each in draws]
+    choices = past_choices(history, answers, policy.recommender, policy.options)
     known = [(draw, choice) for draw, choice in zip(draws, choices, strict=True) if choice is not None]
     is_over = experiment.stops_at is not None and experiment.stops_at <= now
     days = None if is_over else (until - starts) / _DAY

@@ -1,4 +1,4 @@
-"""What a recommender would have chosen at moments of the past, by what was known at each of them."""
+"""What a recommender would have chosen for answers of the past, by what was known at the time of each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ _REFIT = 7 * 86_400.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """A user at a time (Unix seconds), and the ids of the events among which to choose."""
+class PastAnswer:
+    """The user of an answer, its time (Unix seconds), and the ids of the events among which to choose."""
 
     user_id: int
     timestamp: float
@@ -32,21 +32,21 @@ class Moment:
 
 
 def past_choices(
-    history: History, moments: Sequence[Moment], recommender: Recommender, options: Options
+    history: History, answers: Sequence[PastAnswer], recommender: Recommender, options: Options
 ) -> list[int | None]:
-    """The number of the candidate that the recommender, or its first fallback that applies, scores highest at each
-    moment; of equal ones the first in the order of ids. NaN counts as the lowest. None where the history does not show
+    """The number of the candidate that the recommender, or its first fallback that applies, scores highest for each
+    answer; of equal ones the first in the order of ids. NaN counts as the lowest. None where the history does not show
     a candidate as open, and where none of the coupons before is known, though there are some.
 
-    `moments` are in chronological order. Coupons of a moment or later are not known at it; models are fitted weekly, to
-    the coupons before.
+    `answers` are in chronological order. Coupons of an answer's time or later are not known to it; models are fitted
+    weekly, to the coupons before.
     """
-    walk = _Walk(history, recommender, options, moments[0].timestamp if moments else 0.0)
-    return [walk.choose(moment) for moment in moments]
+    walk = _Walk(history, recommender, options, answers[0].timestamp if answers else 0.0)
+    return [walk.choose(answer) for answer in answers]
 
 
 class _Walk:
-    """The state at the time of the latest moment."""
+    """The state at the time of the latest answer."""
 
     def __init__(self, history: History, recommender: Recommender, options: Options, begins: float) -> None:
         self._history, self._recommender, self._options = history, recommender, options
@@ -60,18 +60,18 @@ class _Walk:
         self._first_training = max(before - TRAINING_COUPONS, 0)
         self._added = 0
 
-    def choose(self, moment: Moment) -> int | None:
-        if moment.timestamp <= self._history.known_since:
+    def choose(self, answer: PastAnswer) -> int | None:
+        if answer.timestamp <= self._history.known_since:
             return None
-        self._add_coupons(until=moment.timestamp)
-        self._state.move_to(moment.timestamp)
+        self._add_coupons(until=answer.timestamp)
+        self._state.move_to(answer.timestamp)
         if self._models and self._state.coupons >= MIN_COUPONS_TO_FIT and self._learner.is_due():
             self._learner.fit(with_hybrid="hybrid" in self._models)
         request = RecommendationRequest(
-            self._history.casino_id, self._recommender, _time(moment.timestamp), self._options
+            self._history.casino_id, self._recommender, _time(answer.timestamp), self._options
         )
-        given = self._inputs.of(moment.user_id, request, self._learner.models, request.needs)
-        places = [given.offer.place_of(each) for each in moment.candidates]
+        given = self._inputs.of(answer.user_id, request, self._learner.models, request.needs)
+        places = [given.offer.place_of(each) for each in answer.candidates]
         if None in places:
             return None
         scores = np.nan_to_num(

@@ -7,7 +7,7 @@ import pytest
 
 from recommendations.recommenders.base import Recommender
 from recommendations.recommenders.registry import RECOMMENDERS
-from recommendations.replay.past_choices import Moment, past_choices
+from recommendations.replay.past_choices import PastAnswer, past_choices
 from recommendations.serving.options import Options
 from recommendations.simulation.simulate import simulate
 
@@ -18,7 +18,9 @@ pytestmark = pytest.mark.slow
 
 def chosen(coupons, hours, candidates=(1, 2, 3), name="trending"):
     history = history_of([10, 20, 30], coupons, opens_at=[0, 0, 5])
-    return past_choices(history, [Moment(9, each * HOUR, candidates) for each in hours], RECOMMENDERS[name], Options())
+    return past_choices(
+        history, [PastAnswer(9, each * HOUR, candidates) for each in hours], RECOMMENDERS[name], Options()
+    )
 
 
 def test_a_bet_counts_from_its_time_on():
@@ -41,13 +43,13 @@ class OfUnknownScores(Recommender):
 @pytest.mark.parametrize(("candidates", "best"), [((1, 2, 3), 1), ((3, 1), 0), ((1,), 0)])
 def test_no_score_is_lower_than_nan(candidates, best):
     history = history_of([10, 20, 30], [])
-    assert past_choices(history, [Moment(9, HOUR, candidates)], OfUnknownScores(), Options()) == [best]
+    assert past_choices(history, [PastAnswer(9, HOUR, candidates)], OfUnknownScores(), Options()) == [best]
 
 
 def test_before_the_first_coupon_of_a_history_that_is_cut_nothing_is_known():
     history = replace(history_of([10, 20], [(1, 6, [1])]), known_since=6 * HOUR)
-    moments = [Moment(9, each * HOUR, (1, 2)) for each in (5, 6, 6.5)]
-    assert past_choices(history, moments, RECOMMENDERS["trending"], Options()) == [None, None, 1]
+    answers = [PastAnswer(9, each * HOUR, (1, 2)) for each in (5, 6, 6.5)]
+    assert past_choices(history, answers, RECOMMENDERS["trending"], Options()) == [None, None, 1]
 
 
 @pytest.mark.parametrize("name", [pytest.param("hybrid", marks=pytest.mark.exhaustive), "neighbours", "inference"])
@@ -55,10 +57,10 @@ def test_what_follows_has_no_effect_on_a_choice(name):
     history = simulate(SMALL)
     coupons = history.coupons
     at = [coupons[number].timestamp + 1 for number in range(300, 600, 20)]
-    moments = [Moment(coupons[number].user_id, time, _open(history, time)) for number, time in enumerate(at)]
+    answers = [PastAnswer(coupons[number].user_id, time, _open(history, time)) for number, time in enumerate(at)]
     later = in_order([*coupons[:460], *(replace(each, places=each.places[:1], user_id=3) for each in coupons[460:])])
     before, after = (
-        past_choices(replace(history, coupons=each), moments, RECOMMENDERS[name], Options())
+        past_choices(replace(history, coupons=each), answers, RECOMMENDERS[name], Options())
         for each in (coupons, later)
     )
     assert before[:8] == after[:8]
