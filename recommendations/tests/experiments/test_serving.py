@@ -175,10 +175,13 @@ def test_each_slip_of_an_experiment_that_explores_tells_what_its_last_event_was_
 
 
 def test_nothing_is_drawn_for_a_test_a_flagged_user_or_an_addition_to_a_slip(caller, casino_a, sent):
+    caller.patch("/config", {"recommendation_schema": SCHEMA | {"recommended_events": "list"}})
     start(caller, ab(explore=0.2))
     with use_casino(casino_a.current):
         event = Event.objects.earliest("id").pk
-    caller.get("/recommend/7?variant=soon")
+    first, *others = (each["recommended_events"] for each in ask_all(caller, variant="soon"))
+    assert len(first) == 3
+    assert all(each == first for each in others)
     caller.post("/recommend/7/next", {"selections": [{"event_id": event}]})
     change(casino_a, 8, stake_limit=Decimal(1_000))
     caller.get("/recommend/8")
