@@ -34,15 +34,18 @@ _GUARDS = {
     Guard.REFUSED: "refused answers",
     Guard.LATENCY: "time to answer",
 }
+_POINTS = (Guard.EMPTY, Guard.REFUSED)  # differences of shares
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An experiment in the list. `report` is None before it has begun, and where the page's time was over."""
+    """An experiment in the list. `report` is None before it has begun, where the page's time was over, and where the
+    casino's database can't be read at all: then `problem` says why."""
 
     experiment: Experiment
     state: ExperimentState
     report: ExperimentReport | None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ def experiment_page(request: HttpRequest, casino_id: int, name: str) -> Template
         "planned_end": experiment.starts_at and experiment.starts_at + timedelta(days=definition.planned_days),
         "unavailable": found if isinstance(found, Unavailable) else None,
         "report": report,
+        "points": _POINTS,
         "arms": _arms(definition, report),
         "charts": _charts(definition, report) if report else [],
     }
@@ -95,17 +99,24 @@ def experiment_page(request: HttpRequest, casino_id: int, name: str) -> Template
 
 def _rows(casino: Casino, experiments: list[Experiment], now: datetime) -> list[Row]:
     """With reports as long as the page's time lasts, the latest experiments first."""
-    ends, rows = monotonic() + STATEMENT_SECONDS, []
+    ends, rows, problem = monotonic() + STATEMENT_SECONDS, [], ""
     for each in experiments:
-        state = each.state_at(now)
-        found = _report(casino, each, now) if state in _BEGUN and monotonic() < ends else None
-        rows.append(Row(each, state, found))
+        state, found = each.state_at(now), None
+        if state in _BEGUN and not problem and monotonic() < ends:
+            found = _report(casino, each, now)
+        if isinstance(found, Unavailable):
+            problem, found = _lasting_problem(found), None
+        rows.append(Row(each, state, found, problem))
     return rows
 
 
-def _report(casino: Casino, experiment: Experiment, now: datetime) -> ExperimentReport | None:
-    found = read(casino, lambda: report_on(experiment, now))
-    return None if isinstance(found, Unavailable) else found
+def _report(casino: Casino, experiment: Experiment, now: datetime) -> ExperimentReport | Unavailable:
+    return read(casino, lambda: report_on(experiment, now))
+
+
+def _lasting_problem(found: Unavailable) -> str:
+    """Why no experiment can be read; empty where the statement timeout ended the query."""
+    return "" if found.is_outage and not found.is_unreachable else found.reason
 
 
 def _arms(definition: Definition, report: ExperimentReport | None) -> list[Arm]:

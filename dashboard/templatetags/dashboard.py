@@ -97,6 +97,12 @@ def signed_percent(share: float) -> str:
 
 
 @register.filter
+def signed_points(difference: float) -> str:
+    """A difference of two shares in percentage points, with its sign."""
+    return f"{difference * 100:+.1f} points".replace("-", "\N{MINUS SIGN}")
+
+
+@register.filter
 def verdict(sentence: str) -> SafeString:
     """A verdict's sentence, with the names that it has in backquotes as code."""
     parts = enumerate(sentence.split("`"))

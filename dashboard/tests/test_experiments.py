@@ -85,6 +85,19 @@ def test_a_guard_that_is_broken_shows_since_when(staff, filled, casino_a):
     assert "not known yet" in page
 
 
+def test_a_guard_of_a_share_shows_points_and_another_a_percentage(staff, filled, casino_a):
+    rows = users_who_bet((0.3, 0.1))
+    for each in rows:
+        each.empty = int(each.variant == "soon" and each.user_id % 10 == 1)
+    ran(casino_a, ab(guards=["bet_days", "empty"]), rows)
+    with use_casino(casino_a.current):
+        take_look(Experiment.objects.get(), START + timedelta(days=DAYS))
+    answer = staff.get(f"{URL}trees/")
+    estimates = {each.guard: each.estimate for each in answer.context["report"].guards}
+    assert f"{estimates['empty'] * 100:+.1f} points<" in answer.content.decode()
+    assert f"{estimates['bet_days'] * 100:+.1f} %<".replace("-", "\N{MINUS SIGN}") in answer.content.decode()
+
+
 def test_an_interleaving_shows_its_credits(staff, filled, casino_a):
     rows = [answered(each, each % DAYS, "interleaved", "mixed", credit_b=1) for each in range(300)]
     ran(casino_a, interleaving(), rows)
@@ -108,7 +121,10 @@ def test_before_it_has_begun_an_experiment_says_so(staff, filled, casino_a, now,
 def test_an_unavailable_casino_shows_the_reason_and_the_command(staff, filled, casino_a):
     ran(casino_a, ab(), [])
     Casino.objects.filter(pk=casino_a.pk).update(state=CasinoState.CREATING)
+    page = text_of(staff, URL)
     assert "This casino has no database to read" in text_of(staff, f"{URL}trees/")
+    assert "This casino has no database to read" in page
+    assert "take longer than this page may" not in page
     assert Experiment.objects.count() == 1
 
 
