@@ -31,6 +31,8 @@ from .stored_looks import look_row
 
 LATENCY_LIMIT = 0.5  # the 99th percentile is half as much again as the control's
 LATENCY_LOOKS = 3  # in a row
+_APART = timedelta(minutes=50)  # of looks that are closer, which see the same hour, one counts
+_IN_A_ROW = timedelta(days=1)  # the first of them is no older
 _FEWEST_ANSWERS = 100  # of each variant since the look before
 _HOUR = timedelta(hours=1)
 
@@ -145,9 +147,6 @@ def _latencies(run: Run) -> Iterator[ExperimentLook]:
     for name in run.names[1:]:
         is_known = name in found and bool(control)
         slower = found[name] / control - 1 if is_known else 0.0
-        before = ExperimentLook.objects.filter(experiment=run.definition.name, variant=name, guard=Guard.LATENCY.value)
-        earlier = before.order_by("-looked_at", "-id").values_list("estimate", flat=True)[: LATENCY_LOOKS - 1]
-        last = [slower, *earlier]
         yield ExperimentLook(
             experiment=run.definition.name,
             variant=name,
@@ -162,5 +161,18 @@ def _latencies(run: Run) -> Iterator[ExperimentLook]:
             estimate=slower,
             low=slower if is_known else -inf,
             high=slower if is_known else inf,
-            is_broken=len(last) == LATENCY_LOOKS and min(last) > LATENCY_LIMIT,
+            is_broken=slower > LATENCY_LIMIT and _slow_before(run, name) >= LATENCY_LOOKS - 1,
         )
+
+
+def _slow_before(run: Run, variant: str) -> int:
+    """At how many looks in a row the variant was slow before this one. Anybody may look at any time."""
+    of_guard = ExperimentLook.objects.filter(experiment=run.definition.name, variant=variant, guard=Guard.LATENCY.value)
+    earlier = of_guard.filter(looked_at__gte=run.at - _IN_A_ROW).order_by("-looked_at", "-id")
+    number, counted = 0, run.at
+    for looked_at, estimate in earlier.values_list("looked_at", "estimate"):
+        if estimate <= LATENCY_LIMIT:
+            break
+        if looked_at <= counted - _APART:
+            number, counted = number + 1, looked_at
+    return number

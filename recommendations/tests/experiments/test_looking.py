@@ -152,6 +152,26 @@ def test_answers_that_are_slow_at_three_looks_break_a_guard(casino):
     assert states(casino, experiment) == {"latency": "broken"}
 
 
+def test_three_looks_within_minutes_after_a_slow_hour_are_one(casino):
+    experiment, minute = started(casino, ab(guards=["latency"])), HOUR / 60
+    rows = [
+        served_row(
+            1 + each, timestamp=END - (each % 170) * minute, experiment="trees",
+            variant=("control", "soon")[each // 170 % 2], took_ms=10.0 * (1 + each // 170 % 2),
+        )
+        for each in range(170 * 8)
+    ]  # fmt: skip
+    with use_casino(casino.current):
+        UserFactory.create(id=7)
+        store_recommendations(rows)
+    look(casino, experiment, [], *(END - 100 * minute + number * minute for number in (0, 1, 2, 50)))
+    assert states(casino, experiment) == {"latency": "holds"}
+    look(casino, experiment, [], END - minute)
+    assert states(casino, experiment) == {"latency": "holds"}
+    look(casino, experiment, [], END)
+    assert states(casino, experiment) == {"latency": "broken"}
+
+
 def test_of_two_processes_one_stops_the_experiment_and_the_verdict_names_the_guard(casino):
     experiment = started(casino, ab())
     look(casino, experiment, users_who_bet((0.2, 0.1)))
