@@ -16,9 +16,8 @@ from .coins import count_coins
 from .guard_report import broken_guards, guards_of
 from .guarding import evaluate_guards
 from .lifecycle import GUARD, stop_experiment
-from .measuring import measure, measure_by
 from .run import Run, run_of
-from .stored_looks import last_looked_at, look_row, try_lock_looks
+from .stored_looks import last_looked_at, measured_rows, try_lock_looks
 
 logger = logging.getLogger(__name__)
 
@@ -81,14 +80,7 @@ def stop_by_guard(experiment: Experiment, words: str, now: datetime) -> bool:
 
 
 def _rows(run: Run, *, is_first: bool) -> Iterator[ExperimentLook]:
-    """The first look at an experiment that has run for days tells of the end of each."""
-    second = run.definition.second_metric
-    measured = [measure(run, is_latest=not is_first)]
-    if second is not None:
-        measured.append(measure_by(run, second, is_latest=not is_first))
-    for course in (each for found in measured for each in found.courses):
-        first = 0 if is_first else len(course.times) - 1
-        yield from (look_row(run.definition.name, course, number) for number in range(first, len(course.times)))
+    yield from measured_rows(run, is_first=is_first)
     yield from evaluate_guards(run)
     if run.definition.kind is Kind.INTERLEAVE:
         yield from count_coins(run)

@@ -18,7 +18,7 @@ from .run import CREDITS, Run, run_of
 from .statistics.duration import forecast
 from .statistics.mismatch import is_mismatch
 from .statistics.verdict import WORDS_OF_METRIC, Case, Verdict, VerdictCode, judge, judge_preference
-from .stored_looks import looks_of
+from .stored_looks import looks_of, measured_rows
 
 KNOWS_NOTHING = (-1.0, 1.0)  # the interval of a preference without a look that counts
 OLD = timedelta(hours=3)  # a look is made each hour
@@ -90,12 +90,15 @@ class ExperimentReport(msgspec.Struct, frozen=True):
 
 
 def report_on(experiment: Experiment, now: datetime) -> ExperimentReport:
-    """The report of the current casino's experiment: of its latest stored look, or, where there is none yet or none
-    since its end, computed at `now`. Raises ExperimentConflict before it has begun."""
+    """The report of the current casino's experiment: of its latest stored look, or, where there is none yet, computed
+    at `now`. Of one that ended without a look since, the last one is computed. Raises ExperimentConflict before it has
+    begun."""
     run = run_of(experiment, now)
     stored = looks_of(experiment)
     is_over = run.state is ExperimentState.STOPPED
-    own = [each for each in stored if each.metric == run.metric and (each.times[-1] >= run.at or not is_over)]
+    if is_over and stored and max(each.times[-1] for each in stored) < run.at:
+        stored = looks_of(experiment, measured_rows(run, is_first=False))
+    own = [each for each in stored if each.metric == run.metric]
     measured = Measured(_users(run, own), tuple(own)) if own else measure(run)
     guards = guards_of(run, experiment)
     broken = broken_guards(guards) if is_over and experiment.stopped_by == GUARD else {}

@@ -1,6 +1,6 @@
 """The looks at an experiment that are stored in the casino's database."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 
@@ -11,6 +11,8 @@ from tenants.models import Experiment
 from tenants.routing.connections import query
 
 from .course import Course
+from .measuring import measure, measure_by
+from .run import Run
 from .statistics.boundary import Floats
 from .statistics.looks import Looks
 from .statistics.looks import looks_of as intersected
@@ -31,11 +33,11 @@ def last_looked_at(experiment: Experiment) -> datetime | None:
     return None if latest is None else latest.looked_at
 
 
-def looks_of(experiment: Experiment) -> tuple[Course, ...]:
+def looks_of(experiment: Experiment, later: Iterable[ExperimentLook] = ()) -> tuple[Course, ...]:
     """The stored looks of an experiment of the current casino: a course for each variant but the control, and metric.
-    Empty where it has not been looked at yet."""
-    rows = ExperimentLook.objects.filter(experiment=experiment.name, guard="")
-    ordered = rows.order_by("variant", "metric", "looked_at", "id")
+    `later` ones, which are not stored, follow. Empty where it has not been looked at yet."""
+    rows = ExperimentLook.objects.filter(experiment=experiment.name, guard="").order_by("looked_at", "id")
+    ordered = sorted([*rows, *later], key=lambda row: (row.variant, row.metric))
     return tuple(
         _course(variant, metric, list(group))
         for (variant, metric), group in groupby(ordered, lambda row: (row.variant, row.metric))
@@ -55,6 +57,18 @@ def look_row(experiment: str, course: Course, number: int = -1) -> ExperimentLoo
         signal=float(course.signals[number]),
         **values,
     )
+
+
+def measured_rows(run: Run, *, is_first: bool) -> Iterator[ExperimentLook]:
+    """The rows of a look by each metric, not stored yet. The first look at an experiment that has run for days tells of
+    the end of each."""
+    second = run.definition.second_metric
+    measured = [measure(run, is_latest=not is_first)]
+    if second is not None:
+        measured.append(measure_by(run, second, is_latest=not is_first))
+    for course in (each for found in measured for each in found.courses):
+        first = 0 if is_first else len(course.times) - 1
+        yield from (look_row(run.definition.name, course, number) for number in range(first, len(course.times)))
 
 
 def _course(variant: str, metric: str, rows: Sequence[ExperimentLook]) -> Course:

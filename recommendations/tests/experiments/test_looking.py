@@ -90,6 +90,25 @@ def test_one_that_ended_is_looked_at_once_more(casino):
         assert looks_of(stopped)[0].times[-1] == END + HOUR
 
 
+def test_without_a_last_look_a_report_keeps_what_was_found_and_computes_the_rest(casino):
+    experiment = started(casino, ab(second_metric="turnover", guards=[]))
+    rows = users_who_bet((0.1, 0.2))
+    for each in rows:
+        each.stake = 10 if each.bets else 0
+    late = [each for each in rows if each.day > END.date() - timedelta(days=3)]
+    look(casino, experiment, [each for each in rows if each not in late], END - 72 * HOUR)
+    stopped = stop_experiment(casino=casino, name="trees", by="a test", now=END)
+    with use_casino(casino.current):
+        ExperimentLook.objects.filter(metric="bet_days").update(low=0.9, high=3)  # as an hourly look had found
+        store_days(late)
+    found = report(casino, stopped, END + 72 * HOUR)
+    assert (found.looked_at, found.variants[0].low, found.variants[0].looks[-1].day) == (END, 0.9, END.date())
+    (second,) = found.second
+    look(casino, stopped, [], END + 72 * HOUR)
+    final = report(casino, stopped, END + 72 * HOUR)
+    assert (final.variants, final.second) == (found.variants, (second,))
+
+
 def test_one_that_stopped_at_midnight_ends_with_the_day_before(casino):
     started(casino, ab(guards=[]))
     midnight = END.replace(hour=0)
