@@ -6,10 +6,12 @@ request is answered, or a command's call returns, every process uses it.
 
 import logging
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
+import msgspec
 from django.db import transaction
 
 from recommendations.errors import CasinoNotConfigured, ExperimentConflict, ExperimentNotFound, InvalidExperiment
@@ -139,11 +141,23 @@ def _saved(casino: Casino, experiment: Experiment, now: datetime, by: str, chang
     live = list(Experiment.objects.filter(casino=casino).live(now).order_by("name"))
     if len(live) > MAX_LIVE:
         raise ExperimentConflict(f"{casino} has {MAX_LIVE} running and scheduled experiments: stop one first")
-    casino.running_experiments = store_running(map(_as_stored, live))
+    before = {str(each["name"]): each for each in casino.running_experiments or ()}
+    casino.running_experiments = store_running(_as_stored_or_kept(each, before) for each in live)
     casino.save(update_fields=["running_experiments"])
     answer_once_caches_expire()
     logger.info("%s %s by %s", experiment, change, by)
     return experiment
+
+
+def _as_stored_or_kept(experiment: Experiment, before: Mapping[str, Any]) -> Any:
+    """One that this release can't load stays as it was stored, so that the casino's others can still be stopped."""
+    try:
+        return _as_stored(experiment)
+    except msgspec.ValidationError:
+        if experiment.name not in before:
+            raise
+        logger.warning("%s can't be loaded, and stays as it was stored", experiment)
+        return before[experiment.name]
 
 
 def _as_stored(experiment: Experiment) -> StoredExperiment:

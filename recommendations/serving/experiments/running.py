@@ -114,8 +114,8 @@ def options_of_variant(casino: Mapping[str, Any] | None, variant: Mapping[str, A
     return load_options({**(casino or {}), **variant})
 
 
-def store_running(experiments: Iterable[StoredExperiment]) -> list[Any] | None:
-    """As the catalogue stores them; None without any."""
+def store_running(experiments: Iterable[Any]) -> list[Any] | None:
+    """Each StoredExperiment as the catalogue stores it, or what it stores already; None without any."""
     stored: list[Any] = msgspec.to_builtins(list(experiments))
     return stored or None
 
