@@ -1,6 +1,8 @@
 """Looks at casinos' running experiments, between the batches of `consume_recommendations`."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from django.db import Error
@@ -10,7 +12,7 @@ from ingestion import metrics
 from ingestion.catalogue import catalogue_required
 from ingestion.errors import AllDatabasesUnavailable
 from ingestion.storing.casino_store import CasinoStore
-from ingestion.storing.database_errors import first_line, is_out_of_time
+from ingestion.storing.database_errors import DatabaseErrorKind, classify, first_line, is_out_of_time
 from recommendations.experiments.looking import (
     EVERY,
     experiments_to_look_at,
@@ -19,6 +21,7 @@ from recommendations.experiments.looking import (
     stop_by_guard,
     take_look,
 )
+from tenants.errors import TenancyError
 from tenants.models import Casino, Experiment
 
 from .base import MaintenanceTask
@@ -53,28 +56,49 @@ class ExperimentLooks(MaintenanceTask):
                 experiments = list(experiments_to_look_at(now).filter(casino=self.casino).select_related("casino"))
             due = [each for each in experiments if each.pk not in self._tried and is_due(each, now)]
             if due and not self._look(due[0], now):
-                return due[0].pk not in self._tried  # else another process is at it
+                return False  # the casino's others are next
             for each in experiments:
-                _stop_if_broken(each, now)
+                with self._alone(each):
+                    _stop_if_broken(each, now)
         except AllDatabasesUnavailable:
             self.due.append(self.casino)  # a guard must not wait for the next round
             raise
         return len(due) <= 1
 
     def _look(self, experiment: Experiment, now: datetime) -> bool:
-        """False if it was not looked at. One that takes too long leaves the casino's others their own time."""
+        """False if it was not looked at: it takes too long, fails, or another process is at it. The casino's others
+        have their own time."""
+        is_taken = False
         try:
-            is_taken = take_look(experiment, now)
+            with self._alone(experiment):
+                is_taken = take_look(experiment, now)
         except Error as error:
             if not is_out_of_time(error):
                 raise
-            self._tried.add(experiment.pk)
             self.failures.append(f"{experiment}: {first_line(error)}")
             logger.warning(_TOO_SLOW, experiment, experiment.name, experiment.casino_id)
-            return False
-        if is_taken:
-            self._tried.add(experiment.pk)
+        self._tried.add(experiment.pk)
         return is_taken
+
+    @contextmanager
+    def _alone(self, experiment: Experiment) -> Iterator[None]:
+        """An error of the block is of this experiment, such as a definition that this release can't load, and the
+        casino's others go on. An outage, or the end of the casino's time, is raised."""
+        try:
+            yield
+        except Exception as error:
+            if _is_outage(error):
+                raise
+            failure = f"{experiment}: {type(error).__name__}: {first_line(error)}"
+            if failure not in self.failures:  # told once a round
+                self.failures.append(failure)
+                logger.exception("The look at %s, or at its guards, failed; the casino's others go on", experiment)
+
+
+def _is_outage(error: Exception) -> bool:
+    if isinstance(error, Error):
+        return classify(error) is DatabaseErrorKind.OUTAGE
+    return isinstance(error, AllDatabasesUnavailable | TenancyError)
 
 
 def _stop_if_broken(experiment: Experiment, now: datetime) -> None:

@@ -16,6 +16,7 @@ from ingestion.tests.database_outages import catalogue
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.topics import RECOMMENDATIONS
 from recommendations.experiments.lifecycle import create_experiment
+from recommendations.experiments.stored_looks import try_lock_looks
 from recommendations.models import ExperimentLook
 from recommendations.tests.experiments.definitions import ab, holdout
 from tenants.models import Experiment
@@ -114,6 +115,50 @@ def test_a_look_that_stores_nothing_leaves_the_casinos_others_theirs(casino_a):
     with use_casino(casino_a.current):
         assert set(ExperimentLook.objects.values_list("experiment", flat=True)) == {"trees"}
     assert running.due == []
+
+
+def begun(casino, *definitions):
+    """Experiments that have run for two days, in this order."""
+    now = timezone.now()
+    for definition in definitions:
+        create_experiment(casino=casino, definition=definition, by="a test", now=now)
+    Experiment.objects.update(starts_at=now - timedelta(days=2), ranges=[[0, 10_000]])
+
+
+def test_an_experiment_that_this_release_cannot_load_leaves_the_casinos_others_theirs(casino_a, casino_b, caplog):
+    begun(casino_a, ab("later"), ab())
+    Experiment.objects.filter(name="later").update(definition={"kind": "of a later release"})
+    casino_a.running_experiments = [{"name": "later", "kind": "of a later release"}]
+    casino_a.save()
+    running = task()
+    running.step(timezone.now())
+    running.step(timezone.now())
+    with use_casino(casino_a.current):
+        assert set(ExperimentLook.objects.values_list("experiment", flat=True)) == {"trees"}
+    assert running.due == []
+    break_guard(casino_a)
+    running.due = [casino_a]
+    running.step(timezone.now())
+    assert dict(Experiment.objects.values_list("name", "stopped_by")) == {"later": "", "trees": "guard"}
+    casino_a.refresh_from_db()
+    assert casino_a.running_experiments == [{"name": "later", "kind": "of a later release"}]
+    (failure,) = running.failures
+    assert failure.startswith("later (casino 1): ")
+    (told,) = [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
+    assert told.startswith("The look at later (casino 1), or at its guards, failed")
+
+
+def test_while_another_process_looks_at_one_experiment_the_casinos_others_are_looked_at(casino_a, casino_b):
+    begun(casino_a, ab("busy"), ab())
+    running = task()
+    with use_casino(casino_a.current), casino_atomic():
+        assert try_lock_looks(Experiment.objects.get(name="busy"))
+        with ThreadPoolExecutor(1) as threads:
+            for _ in range(2):
+                threads.submit(step_as_a_consumer, running).result()
+    with use_casino(casino_a.current):
+        assert set(ExperimentLook.objects.values_list("experiment", flat=True)) == {"trees"}
+    assert (running.due, running.failures) == ([], [])
 
 
 def step_as_a_consumer(running):
