@@ -8,7 +8,7 @@ from recommendations.experiments.lifecycle import create_experiment, start_exper
 from recommendations.experiments.looking import take_look
 from recommendations.models import UserDay
 from recommendations.tests.experiments.definitions import ab, interleaving
-from recommendations.tests.experiments.test_report import DAYS, START, answered, users_who_bet
+from recommendations.tests.experiments.test_report import DAYS, START, answered, store_days, users_who_bet
 from tenants.models import Casino, CasinoState, Experiment
 from tenants.routing.context import use_casino
 
@@ -67,11 +67,15 @@ def test_a_running_experiment_that_was_not_looked_at_lately_says_so_with_the_com
     casino_a.refresh_from_db()
     create_experiment(casino=casino_a, definition=ab(guards=[]), by="a test", now=START)
     experiment = start_experiment(casino=casino_a, name="trees", by="a test", now=START)
+    never = text_of(staff, f"{URL}trees/")
     with use_casino(casino_a.current):
-        UserDay.objects.bulk_create(users_who_bet((0.1, 0.1)))
+        store_days(users_who_bet((0.1, 0.1)))
+        assert "Never since 1 Jun 2026 09:00 UTC" not in never  # no history: a look would store nothing
+        assert "Never since 1 Jun 2026 09:00 UTC, so no guard was evaluated" in text_of(staff, f"{URL}trees/")
         take_look(experiment, START + timedelta(days=DAYS - 1))
     page = text_of(staff, f"{URL}trees/")
     assert "more than 3 hours ago" in page
+    assert "Never since" not in page
     assert "manage.py experiment look trees --casino 1" in page
 
 

@@ -86,8 +86,8 @@ _LOOK: docs.Schema = {
 REPORT: docs.Schema = {
     "type": "object",
     "required": [
-        *("name", "state", "metric", "days", "users", "credits", "variants", "looked_at", "is_outdated", "second"),
-        "guards",
+        *("name", "state", "metric", "days", "users", "credits", "variants", "looked_at", "is_outdated"),
+        *("unlooked_since", "second", "guards"),
     ],
     "properties": {
         "name": {"type": "string"},
@@ -147,7 +147,8 @@ _GUARD: docs.Schema = {
 }
 REPORT["properties"] |= {
     "looked_at": {"type": "string", "format": "date-time", "description": "What the report knows is of this time."},
-    "is_outdated": {"type": "boolean", "description": "looked_at is more than 3 hours ago, though it runs."},
+    "is_outdated": {"type": "boolean", "description": "It runs, and no look is stored of the last 3 hours."},
+    "unlooked_since": _TIME | {"description": "Null unless it is outdated: the latest look, or the start."},
     "second": {"type": "array", "description": "Of the second metric, once looked at.", "items": _SECOND},
     "guards": {"type": "array", "items": _GUARD},
 }

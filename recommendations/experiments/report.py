@@ -11,6 +11,7 @@ from tenants.models import Experiment, ExperimentState
 
 from .coins import are_coins_unfair
 from .course import Course
+from .freshness import unlooked_since_of
 from .guard_report import GuardReport, broken_guards, guards_of
 from .lifecycle import GUARD
 from .measuring import Measured, measure
@@ -21,7 +22,6 @@ from .statistics.verdict import WORDS_OF_METRIC, Case, Verdict, VerdictCode, jud
 from .stored_looks import looks_of, measured_rows
 
 KNOWS_NOTHING = (-1.0, 1.0)  # the interval of a preference without a look that counts
-OLD = timedelta(hours=3)  # a look is made each hour
 _MOMENT = timedelta(microseconds=1)
 
 
@@ -64,8 +64,9 @@ class SecondReport(msgspec.Struct, frozen=True):
 
 class ExperimentReport(msgspec.Struct, frozen=True):
     """`users`: how many have entered each variant; an interleaving has bets credited to each in `credits` instead.
-    `looked_at`: when the latest look was made, which the numbers are of; `is_outdated` where that is more than 3 hours
-    ago, though the experiment runs."""
+    `looked_at`: when the latest look was made, which the numbers are of, or, before the first one, when they were
+    computed. `is_outdated`: it runs, and no look is stored of the last 3 hours. `unlooked_since`: null unless it is
+    outdated; when the latest look was made, or the experiment's start."""
 
     name: str
     state: str
@@ -76,6 +77,7 @@ class ExperimentReport(msgspec.Struct, frozen=True):
     variants: tuple[VariantReport, ...]
     looked_at: datetime
     is_outdated: bool = False
+    unlooked_since: datetime | None = None
     second: tuple[SecondReport, ...] = ()
     guards: tuple[GuardReport, ...] = ()
 
@@ -104,6 +106,7 @@ def report_on(experiment: Experiment, now: datetime) -> ExperimentReport:
     broken = broken_guards(guards) if is_over and experiment.stopped_by == GUARD else {}
     is_interleaving = run.definition.kind is Kind.INTERLEAVE
     looked_at = measured.courses[0].times[-1] if measured.courses else run.at
+    unlooked_since = None if is_over else unlooked_since_of(run, experiment, measured, is_stored=bool(own))
     return ExperimentReport(
         name=experiment.name,
         state=run.state.value,
@@ -113,7 +116,8 @@ def report_on(experiment: Experiment, now: datetime) -> ExperimentReport:
         credits=measured.users if is_interleaving else {},
         variants=_variants(run, measured, broken),
         looked_at=looked_at,
-        is_outdated=not is_over and looked_at < now - OLD,
+        is_outdated=unlooked_since is not None,
+        unlooked_since=unlooked_since,
         second=tuple(_second(each) for each in stored if each.metric == run.definition.second_metric),
         guards=guards,
     )

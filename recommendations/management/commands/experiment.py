@@ -190,12 +190,15 @@ class LookAtExperiment(NamedVerb):
 
 
 def _of_look(found: ExperimentReport, casino: Casino) -> list[str]:
-    if not found.is_outdated:
+    if found.unlooked_since is None:
         return []
-    look = f"manage.py experiment look {found.name} --casino {casino.pk}"
-    return [
-        f"The latest look is of {found.looked_at:%Y-%m-%d %H:%M}, more than 3 hours ago. Look now, or each hour: {look}"
-    ]
+    since, look = (
+        f"{found.unlooked_since:%Y-%m-%d %H:%M}",
+        f"manage.py experiment look {found.name} --casino {casino.pk}",
+    )
+    if found.unlooked_since == found.looked_at:
+        return [f"The latest look is of {since}, more than 3 hours ago. Look now, or each hour: {look}"]
+    return [f"Never looked at since {since}, so no guard was evaluated. Look now, or each hour: {look}"]
 
 
 def _of_second(found: SecondReport) -> str:

@@ -287,3 +287,24 @@ def test_a_report_is_outdated_when_a_running_experiment_was_not_looked_at_for_th
     assert "3 hours ago. Look now, or each hour: manage.py experiment look trees --casino 1" in told.getvalue()
     stopped = stop_experiment(casino=casino, name="trees", by="a test", now=END + 4 * HOUR)
     assert not report(casino, stopped, END + 9 * HOUR).is_outdated
+
+
+def test_a_report_without_a_look_by_the_metric_is_outdated_though_its_numbers_are_computed_now(casino):
+    experiment = started(casino, ab(guards=["latency"]))
+    with use_casino(casino.current):
+        store_days(users_who_bet((0.1, 0.1)))
+    early, late = report(casino, experiment, START + 3 * HOUR), report(casino, experiment)
+    assert (early.is_outdated, early.unlooked_since) == (False, None)
+    assert (late.is_outdated, late.unlooked_since, late.looked_at) == (True, START, END)
+    told = StringIO()
+    call_command("experiment", "report", "trees", "--casino", str(casino.pk), stdout=told)
+    assert "Never looked at since 2026-06-01 09:00, so no guard was evaluated. Look now" in told.getvalue()
+    look(casino, experiment, [], END)
+    with use_casino(casino.current):
+        ExperimentLook.objects.exclude(guard="latency").delete()
+    assert not report(casino, experiment, END + 3 * HOUR).is_outdated
+    assert report(casino, experiment, END + 4 * HOUR).unlooked_since == END
+
+
+def test_without_a_history_a_look_stores_nothing_and_none_is_missed(casino):
+    assert not report(casino, started(casino, holdout())).is_outdated
