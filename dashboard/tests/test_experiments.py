@@ -6,7 +6,6 @@ import pytest
 
 from recommendations.experiments.lifecycle import create_experiment, start_experiment, stop_experiment
 from recommendations.experiments.looking import take_look
-from recommendations.models import UserDay
 from recommendations.tests.experiments.definitions import ab, interleaving
 from recommendations.tests.experiments.test_report import DAYS, START, answered, store_days, users_who_bet
 from tenants.models import Casino, CasinoState, Experiment
@@ -24,7 +23,7 @@ def ran(casino, definition, rows):
     start_experiment(casino=casino, name=definition["name"], by="a test", now=START)
     stop_experiment(casino=casino, name=definition["name"], by="a test", now=START + timedelta(days=DAYS - 1))
     with use_casino(casino.current):
-        UserDay.objects.bulk_create(rows)
+        store_days(rows)
 
 
 def test_a_casino_without_experiments_says_how_to_create_one(staff, filled):
