@@ -13,7 +13,7 @@ from recommendations.experiments.statistics.interleaving import Credits
 from recommendations.experiments.statistics.moments import KNOWN, NEWCOMERS, Ints, Moments
 from recommendations.experiments.statistics.running import STRATA, Entries, Outcomes, running_credits, running_moments
 from recommendations.serving.experiments.running import Metric
-from tenants.routing.connections import query
+from tenants.routing.connections import casino_atomic, execute, query
 
 CAP_QUANTILE = 0.99  # of stakes, fixed by the pre-period: a few users stake most of the money
 
@@ -126,7 +126,7 @@ class Period:
         transaction of that isolation; else a user who enters in between is left out.
         """
         parameters = {**self._parameters, "cap": self.read_cap(), "until": until}
-        entries = query(_ENTRIES.format(entered=_ENTERED, values=VALUES[self.metric]), parameters)
+        entries = _query_users(_ENTRIES.format(entered=_ENTERED, values=VALUES[self.metric]), parameters)
         outcomes = query(_OUTCOMES.format(values=VALUES[self.metric]), parameters)
         ids = np.array([row[0] for row in entries], dtype=np.int64)
         of_users = Entries(
@@ -144,7 +144,7 @@ class Period:
         entries, outcomes = _ENTRIES.format(entered=_ENTERED, values=values), _OUTCOMES.format(values=values)
         parameters = {**self._parameters, "cap": self.read_cap(), "until": until}
         sums = np.zeros((len(fields(Moments)), 1, len(self.variants), STRATA))
-        for arm, is_known, *of_users in query(_NOW.format(entries=entries, outcomes=outcomes), parameters):
+        for arm, is_known, *of_users in _query_users(_NOW.format(entries=entries, outcomes=outcomes), parameters):
             sums[:, 0, arm, KNOWN if is_known else NEWCOMERS] = of_users
         return Moments(*sums)
 
@@ -162,7 +162,7 @@ class Period:
     def read_pre_period(self) -> PrePeriod:
         """The sums of the pre-period's halves, over the users with an answer or a coupon in it."""
         parameters = {**self._parameters, "cap": self.read_cap()}
-        row = query(_PRE_PERIOD.format(values=VALUES[self.metric]), parameters)[0]
+        row = _query_users(_PRE_PERIOD.format(values=VALUES[self.metric]), parameters)[0]
         return PrePeriod(*(float(each or 0) for each in row))
 
     def read_cap(self) -> float:
@@ -187,3 +187,11 @@ class Period:
         places, days, values = places[has_entered], days[has_entered], values[has_entered]
         is_since = days >= entries.looks[places]
         return Outcomes(places[is_since], days[is_since], values[is_since])
+
+
+def _query_users(sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """The rows of a query that joins users with users, without nested loops. PostgreSQL would choose these where its
+    statistics are older than the experiment, as it expects hardly any users then: with 20,000 they take minutes."""
+    with casino_atomic():
+        execute("SET LOCAL enable_nestloop = off")
+        return query(sql, parameters)
