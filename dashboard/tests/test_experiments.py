@@ -6,8 +6,9 @@ import pytest
 
 from recommendations.experiments.lifecycle import create_experiment, start_experiment, stop_experiment
 from recommendations.experiments.looking import take_look
+from recommendations.models import UserDay
 from recommendations.tests.experiments.definitions import ab, interleaving
-from recommendations.tests.experiments.test_report import DAYS, START, answered, store_days, users_who_bet
+from recommendations.tests.experiments.test_report import DAYS, START, answered, users_who_bet
 from tenants.models import Casino, CasinoState, Experiment
 from tenants.routing.context import use_casino
 
@@ -23,7 +24,7 @@ def ran(casino, definition, rows):
     start_experiment(casino=casino, name=definition["name"], by="a test", now=START)
     stop_experiment(casino=casino, name=definition["name"], by="a test", now=START + timedelta(days=DAYS - 1))
     with use_casino(casino.current):
-        store_days(rows)
+        UserDay.objects.bulk_create(rows)
 
 
 def test_a_casino_without_experiments_says_how_to_create_one(staff, filled):
@@ -68,7 +69,7 @@ def test_a_running_experiment_that_was_not_looked_at_lately_says_so_with_the_com
     experiment = start_experiment(casino=casino_a, name="trees", by="a test", now=START)
     never = text_of(staff, f"{URL}trees/")
     with use_casino(casino_a.current):
-        store_days(users_who_bet((0.1, 0.1)))
+        UserDay.objects.bulk_create(users_who_bet((0.1, 0.1)))
         assert "Never since 1 Jun 2026 09:00 UTC" not in never  # no history: a look would store nothing
         assert "Never since 1 Jun 2026 09:00 UTC, so no guard was evaluated" in text_of(staff, f"{URL}trees/")
         take_look(experiment, START + timedelta(days=DAYS - 1))

@@ -11,13 +11,13 @@ from recommendations.experiments.lifecycle import find_experiment, stop_experime
 from recommendations.experiments.looking import find_broken, is_due, stop_by_guard, take_look
 from recommendations.experiments.report import report_on
 from recommendations.experiments.stored_looks import looks_of
-from recommendations.models import ExperimentLook, ServedSlip
+from recommendations.models import ExperimentLook, ServedSlip, UserDay
 from recommendations.storing import store_recommendations
 from recommendations.tests.factories import UserFactory, served_row
 from tenants.routing.context import use_casino
 
 from .definitions import ab, holdout, interleaving
-from .test_report import DAYS, START, answered, bought, started, store_days, users_who_bet
+from .test_report import DAYS, START, answered, bought, started, users_who_bet
 
 HOUR = timedelta(hours=1)
 END = START + timedelta(days=DAYS - 1)
@@ -32,7 +32,7 @@ def casino(caller_a, casino_a, casino_b):
 
 def look(casino, experiment, rows, *times):
     with use_casino(casino.current):
-        store_days(rows)
+        UserDay.objects.bulk_create(rows)
         return [take_look(experiment, each) for each in times or (END,)]
 
 
@@ -54,7 +54,7 @@ def test_a_report_of_stored_looks_says_what_a_computed_one_says(casino):
     experiment = started(casino, ab(second_metric="turnover", guards=[]))
     rows = users_who_bet((0.1, 0.2))
     with use_casino(casino.current):
-        store_days(rows)
+        UserDay.objects.bulk_create(rows)
     computed = report(casino, experiment)
     look(casino, experiment, [])
     stored = report(casino, experiment, END + 3 * HOUR)
@@ -100,7 +100,7 @@ def test_without_a_last_look_a_report_keeps_what_was_found_and_computes_the_rest
     stopped = stop_experiment(casino=casino, name="trees", by="a test", now=END)
     with use_casino(casino.current):
         ExperimentLook.objects.filter(metric="bet_days").update(low=0.9, high=3)  # as an hourly look had found
-        store_days(late)
+        UserDay.objects.bulk_create(late)
     found = report(casino, stopped, END + 72 * HOUR)
     assert (found.looked_at, found.variants[0].low, found.variants[0].looks[-1].day) == (END, 0.9, END.date())
     (second,) = found.second
@@ -292,7 +292,7 @@ def test_a_report_is_outdated_when_a_running_experiment_was_not_looked_at_for_th
 def test_a_report_without_a_look_by_the_metric_is_outdated_though_its_numbers_are_computed_now(casino):
     experiment = started(casino, ab(guards=["latency"]))
     with use_casino(casino.current):
-        store_days(users_who_bet((0.1, 0.1)))
+        UserDay.objects.bulk_create(users_who_bet((0.1, 0.1)))
     early, late = report(casino, experiment, START + 3 * HOUR), report(casino, experiment)
     assert (early.is_outdated, early.unlooked_since) == (False, None)
     assert (late.is_outdated, late.unlooked_since, late.looked_at) == (True, START, END)
