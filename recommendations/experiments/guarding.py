@@ -1,9 +1,10 @@
 """The guards of an experiment: what must not get worse in a variant, evaluated at each look."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache, partial
 from math import inf
 
 from recommendations.models import ExperimentLook
@@ -69,10 +70,10 @@ GROUP BY variant HAVING count(*) >= %(fewest)s
 
 def evaluate_guards(run: Run) -> Iterator[ExperimentLook]:
     """The rows of this look at each guard of the experiment, not stored yet; none where too little is known."""
-    wanted = wanted_guards(run.definition)
+    wanted, answered = wanted_guards(run.definition), cache(partial(_answered_days, run))
     for guard in (each for each in LIMITS if each in wanted):
         with suppress(TooLittleHistory):
-            yield from _evaluate(run, guard)
+            yield from _evaluate(run, guard, answered)
     if Guard.LATENCY in wanted:
         yield from _latencies(run)
 
@@ -125,7 +126,7 @@ class _Watch:
         return row
 
 
-def _evaluate(run: Run, guard: Guard) -> Iterator[ExperimentLook]:
+def _evaluate(run: Run, guard: Guard, answered_days: Callable[[], float]) -> Iterator[ExperimentLook]:
     """Raises TooLittleHistory."""
     measure, numbers = LIMITS[guard].measure, range(1, len(run.names))
     period = run.period(measure)
@@ -133,10 +134,14 @@ def _evaluate(run: Run, guard: Guard) -> Iterator[ExperimentLook]:
     if not isinstance(measure, Watched):
         yield from map(_Watch(run, guard, moments, pre).uplift, numbers)
         return
-    days = run.period(Watched.ANSWERED).read_latest(run.until)
-    answered = float(days.y[0, 0].sum() / max(days.users[0, 0].sum(), 1.0))
-    if answered:
+    if answered := answered_days():
         yield from map(_Watch(run, guard, moments, pre, answered).points, numbers)
+
+
+def _answered_days(run: Run) -> float:
+    """On how many days a user of the control was answered, on average."""
+    days = run.period(Watched.ANSWERED).read_latest(run.until)
+    return float(days.y[0, 0].sum() / max(days.users[0, 0].sum(), 1.0))
 
 
 def _latencies(run: Run) -> Iterator[ExperimentLook]:
