@@ -15,8 +15,9 @@ from dashboard.access import EXPERIMENTS
 from dashboard.casino_reader import STATEMENT_SECONDS, Unavailable, read
 from dashboard.day_charts import DayChart, difference_by_day, evidence_by_day
 from recommendations.errors import ExperimentNotFound
+from recommendations.experiments.comparison import Watched
 from recommendations.experiments.definition import Definition, Guard, load_definition
-from recommendations.experiments.guarding import wanted_guards
+from recommendations.experiments.guarding import LIMITS, wanted_guards
 from recommendations.experiments.lifecycle import find_experiment, list_experiments
 from recommendations.experiments.report import ExperimentReport, VariantReport, report_on
 from recommendations.experiments.statistics.verdict import WORDS_OF_METRIC
@@ -34,7 +35,7 @@ _GUARDS = {
     Guard.REFUSED: "refused answers",
     Guard.LATENCY: "time to answer",
 }
-_POINTS = (Guard.EMPTY, Guard.REFUSED)  # differences of shares
+_POINTS = tuple(guard for guard, limit in LIMITS.items() if isinstance(limit.measure, Watched))  # of shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def experiment_page(request: HttpRequest, casino_id: int, name: str) -> Template
     except ExperimentNotFound as error:
         raise Http404(str(error)) from error
     definition, state = load_definition(experiment.definition), experiment.state_at(now)
-    found = read(casino, lambda: report_on(experiment, now)) if state in _BEGUN else None
+    found = _report(casino, experiment, now) if state in _BEGUN else None
     report = None if isinstance(found, Unavailable) else found
     context: dict[str, Any] = {
         "casino": casino,

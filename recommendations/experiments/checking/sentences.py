@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from recommendations.experiments.statistics.verdict import WORDS_OF_METRIC
+from recommendations.experiments.statistics.verdict import WORDS_OF_METRIC, percent
 from recommendations.serving.experiments.running import Kind, Metric
 
 from .check import ExperimentCheck
@@ -33,7 +33,7 @@ def sentences_of(check: ExperimentCheck) -> Iterator[str]:
     if check.problem:
         yield check.problem
     for each in check.detectable:
-        size = "no difference" if each.uplift is None else f"a difference of {_percent(each.uplift)} or more"
+        size = "no difference" if each.uplift is None else f"a difference of {percent(each.uplift)} or more"
         yield (
             f"`{each.variant}`: by day {check.planned_days}, {size} in {WORDS_OF_METRIC[check.metric]} is found in "
             "four of five experiments."
@@ -45,15 +45,11 @@ def sentences_of(check: ExperimentCheck) -> Iterator[str]:
 def _of_false_alarms(found: FalseAlarms, days: int) -> Iterator[str]:
     yield (
         f"Of {found.experiments} experiments without a difference on the last {days} days, {found.found} found one: "
-        f"{_percent(found.share)} (95 % confidence interval: {_percent(found.low)} to {_percent(found.high)}). It "
-        f"should be at most {_percent(found.limit)}."
+        f"{percent(found.share)} (95 % confidence interval: {percent(found.low)} to {percent(found.high)}). It "
+        f"should be at most {percent(found.limit)}."
     )
     if found.are_too_many:
         yield (
             "That is more than chance: don't start it. Few users may have most of the metric: try bet_days, or more "
             "traffic."
         )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"

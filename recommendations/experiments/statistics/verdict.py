@@ -69,7 +69,7 @@ def judge(looks: Looks, case: Case) -> Verdict:
         f"No significant difference in {case.metric} between `{case.variant}` and `{case.control}` ({interval})."
     )
     if case.margin is not None and low > -case.margin:
-        return Verdict(VerdictCode.NO_WORSE, f"{difference} A loss of {_percent(case.margin)} or more is ruled out.")
+        return Verdict(VerdictCode.NO_WORSE, f"{difference} A loss of {percent(case.margin)} or more is ruled out.")
     return Verdict(VerdictCode.UNDECIDED, _joined(difference, _changed(looks), _forecast(case)))
 
 
@@ -82,8 +82,8 @@ def judge_preference(looks: Looks, case: Case) -> Verdict:
     low, high, direction = float(looks.low[-1]), float(looks.high[-1]), _direction(looks)
     share = min(max(float(looks.estimate[-1]), low), high)
     numbers = (
-        f"{_percent(_share(share))} of the bets on events that only one list had (95 % confidence interval: "
-        f"{_percent(_share(low))} to {_percent(_share(high))})"
+        f"{percent(_share(share))} of the bets on events that only one list had (95 % confidence interval: "
+        f"{percent(_share(low))} to {percent(_share(high))})"
     )
     if not direction:
         names = f"`{case.variant}` and `{case.control}`"
@@ -126,10 +126,10 @@ def _forecast(case: Case) -> str:
     if case.days_left is None:
         return ""
     if isinf(case.days_left):
-        return f"With so few users, a difference of {_percent(UPLIFT)} can't be told within a year."
+        return f"With so few users, a difference of {percent(UPLIFT)} can't be told within a year."
     if case.days_left < 1:
-        return f"A difference of {_percent(UPLIFT)} would most likely have shown by now."
-    return f"To tell a difference of {_percent(UPLIFT)} takes some {case.days_left:.0f} more days."
+        return f"A difference of {percent(UPLIFT)} would most likely have shown by now."
+    return f"To tell a difference of {percent(UPLIFT)} takes some {case.days_left:.0f} more days."
 
 
 def _than(code: VerdictCode) -> str:
@@ -144,7 +144,8 @@ def _signed(value: float) -> str:
     return f"{100 * value:+.1f} %".replace("-", "\N{MINUS SIGN}")
 
 
-def _percent(value: float) -> str:
+def percent(value: float) -> str:
+    """A share of 1 as a percentage, for a sentence."""
     return f"{100 * value:.3g} %"
 
 
