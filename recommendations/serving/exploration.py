@@ -30,7 +30,7 @@ def first_look(search: Search) -> list[int]:
 def explore(
     search: Search, chosen: Selections, rate: float, rng: np.random.Generator
 ) -> tuple[Selections, Draw | None]:
-    """The slip `chosen` by a search, with its last event drawn anew. A slip that is not full, or whose last event is
+    """The slip `chosen` by a search, with its last event drawn. A slip that is not full, or whose last event is
     pinned, stays as it is, without a draw."""
     if len(chosen.places) < search.rules.limit or _is_pinned(search, chosen.places[-1]):
         return chosen, None

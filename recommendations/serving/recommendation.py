@@ -24,8 +24,8 @@ class RecommendedEvent:
     event with an odd of its own.
 
     `team` is A or B where two recommenders drafted the slip and only one of them ranked the event among its first;
-    `first_team`, of the first event alone, is the one that had the first turn by the coin, whatever is left of the
-    draft.
+    `first_team`, of the first event alone, is the one that had the first turn by the coin, also where its event was
+    left out later.
     `candidates` are the `event_id`s from which it was drawn with the probability `propensity`, where it was."""
 
     country: str

@@ -35,7 +35,7 @@ class _User:
 
 @dataclass(frozen=True, slots=True)
 class Eligible:
-    """The `ids` of those who may take part, ascending, among so many `users`."""
+    """The `ids` of those who may take part, ascending, among `users` in all."""
 
     ids: Ints
     users: int

@@ -21,7 +21,7 @@ _SEED = 19
 
 
 class FalseAlarms(msgspec.Struct, frozen=True):
-    """So many of the `experiments` found a difference: their `share` with its 95 % confidence interval. At most
+    """`found` of the `experiments` found a difference: their `share` with its 95 % confidence interval. At most
     `limit` of them should."""
 
     experiments: int
