@@ -15,9 +15,8 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from ingestion.consumer.consumer import TopicConsumer
 from ingestion.kafka.client import client_config
 from ingestion.topics import PARTITIONS, TOPICS, Topic, create_topics, topic_names
-from tenants.tests.waiting import wait_until
+from tenants.tests.waiting import PATIENCE_SECONDS, wait_until
 
-PATIENCE_SECONDS = 30.0  # more than the session timeout of a dead consumer
 NOW = datetime.now(UTC)
 
 Message = tuple[int | str | None, Any]  # casino (None: no header), value (bytes, None, or encoded as JSON)

@@ -1,5 +1,4 @@
 import logging
-import time
 
 import pytest
 from confluent_kafka.admin import AdminClient
@@ -7,6 +6,7 @@ from confluent_kafka.admin import AdminClient
 from ingestion.errors import BrokerUnavailable
 from ingestion.kafka.embedded_broker import running_embedded_broker
 from ingestion.topics import TOPICS, create_topics
+from tenants.tests.waiting import require_quick
 
 from .kafka_client import closed_port
 from .manage_processes import manage, subprocess_environment
@@ -28,10 +28,13 @@ def test_existing_topics_are_not_changed(broker):
 def test_unavailable_broker_is_an_error_after_the_startup_time(settings, caplog):
     settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
     settings.KAFKA_STARTUP_SECONDS = 0.1
-    begin = time.monotonic()
-    with pytest.raises(BrokerUnavailable, match=r"The topics could not be created within 0 s: .*(transport|timed out)"):
-        create_topics()
-    assert time.monotonic() - begin < 10
+
+    def require_an_error() -> None:
+        text = r"The topics could not be created within 0 s: .*(transport|timed out)"
+        with pytest.raises(BrokerUnavailable, match=text):
+            create_topics()
+
+    require_quick(require_an_error, 10)
 
 
 def test_missing_embedded_broker_is_an_error(settings, tmp_path):
@@ -46,7 +49,7 @@ def test_missing_embedded_broker_is_an_error(settings, tmp_path):
 def test_create_topics_waits_for_a_starting_broker(settings, tmp_path):
     settings.KAFKA_BOOTSTRAP_SERVERS = ""
     settings.EMBEDDED_BROKER_FILE = tmp_path / "broker.json"
-    settings.KAFKA_STARTUP_SECONDS = 30
+    settings.KAFKA_STARTUP_SECONDS = 120
     logging.getLogger("librdkafka").setLevel(logging.CRITICAL)
     environment = subprocess_environment(LOCAL_DIR=str(tmp_path), KAFKA_BOOTSTRAP_SERVERS="")
     with manage("run_embedded_broker", env=environment) as process:

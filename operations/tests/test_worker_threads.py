@@ -8,10 +8,9 @@ import pytest
 
 from operations.worker_threads import WorkerThreads
 from tenants.tests.unstartable_threads import no_new_threads
-from tenants.tests.waiting import wait_until
+from tenants.tests.waiting import PATIENCE_SECONDS, wait_until
 
 GET = {"REQUEST_METHOD": "GET"}
-SOON = 10  # seconds
 
 
 def respond(environ, start_response):
@@ -27,7 +26,7 @@ def test_threads_that_could_not_be_started_are_tried_again():
                 with pytest.raises(RuntimeError, match="can't start new thread"):
                     await threads.run(GET)
         for _ in range(3):
-            assert (await asyncio.wait_for(threads.run(GET), SOON)).body == b"x"
+            assert (await asyncio.wait_for(threads.run(GET), PATIENCE_SECONDS)).body == b"x"
 
     asyncio.run(run())
 
@@ -36,7 +35,7 @@ def test_thread_of_a_request_that_was_cancelled_as_it_came_is_the_next_ones():
     is_released = threading.Event()
 
     def wait_and_respond(environ, start_response):
-        is_released.wait(SOON)
+        is_released.wait(PATIENCE_SECONDS)
         return respond(environ, start_response)
 
     async def run() -> None:
@@ -51,6 +50,6 @@ def test_thread_of_a_request_that_was_cancelled_as_it_came_is_the_next_ones():
         await first
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        assert (await asyncio.wait_for(threads.run(GET), SOON)).body == b"x"
+        assert (await asyncio.wait_for(threads.run(GET), PATIENCE_SECONDS)).body == b"x"
 
     asyncio.run(run())

@@ -1,3 +1,4 @@
+import itertools
 import logging
 import time
 from typing import Any
@@ -176,9 +177,9 @@ def test_nothing_is_committed_before_the_first_message(broker, casino_a):
 
 
 def test_stop_event_ends_the_loop(broker, casino_a):
-    begin = time.monotonic()
-    TopicConsumer(USERS, Until(lambda: time.monotonic() > begin + 0.3)).run()
-    assert time.monotonic() - begin < 10
+    looks = itertools.count()
+    TopicConsumer(USERS, Until(lambda: next(looks) > 5)).run()
+    assert next(looks) < 20
 
 
 def test_consumer_stopped_before_it_starts_reads_nothing(broker, casino_a):
@@ -216,11 +217,11 @@ def test_tallies_are_merged_soon_after_the_last_coupon(broker, casino_a, casino_
 
 def test_idle_consumer_ends_after_idle_exit(broker, casino_a):
     send(USERS, [(1, user())])
-    consumer = TopicConsumer(USERS, Until(lambda: False), idle_exit=3)
-    begin = time.monotonic()
+    stop = Until(lambda: False)
+    consumer = TopicConsumer(USERS, stop, idle_exit=3)
     consumer.run()
     assert consumer.counts == {(1, "stored"): 1}
-    assert time.monotonic() - begin < 10
+    assert not stop.is_set()
 
 
 def test_heartbeat_file_is_touched_without_messages(broker, casino_a, tmp_path):

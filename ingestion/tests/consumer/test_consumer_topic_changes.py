@@ -13,13 +13,13 @@ from ingestion.kafka.topic_identity import TopicIdentity
 from ingestion.storing.ledger import read_ledger_offsets
 from ingestion.tests.consumer.test_rebalance import running
 from ingestion.tests.database_outages import database_unavailable
-from ingestion.tests.kafka_client import PATIENCE_SECONDS, committed, consume, send
+from ingestion.tests.kafka_client import committed, consume, send
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import user
 from ingestion.topics import PARTITIONS, USERS, create_topics
 from recommendations.models import User
 from tenants.routing.context import use_casino
-from tenants.tests.waiting import wait_until
+from tenants.tests.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.django_db(**IN_PROCESSES)
 

@@ -17,7 +17,7 @@ from ingestion.kafka.watermarks import watermarks
 from ingestion.status.doctor import lost_messages
 from ingestion.tests.consumer.test_odds import BEAT
 from ingestion.tests.database_outages import catalogue, database_unavailable
-from ingestion.tests.kafka_client import PATIENCE_SECONDS, Until, committed, consume, in_second_group, rewind, send
+from ingestion.tests.kafka_client import Until, committed, consume, in_second_group, rewind, send
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import user
 from ingestion.tests.stored_letters import stored_letters
@@ -25,6 +25,7 @@ from ingestion.tests.storing.test_odds import TOTALS, odds
 from ingestion.topics import ODDS, USERS, Topic
 from recommendations.models import Feed, User
 from tenants.routing.context import use_casino
+from tenants.tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(**IN_PROCESSES)
 

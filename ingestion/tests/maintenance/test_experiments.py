@@ -98,6 +98,7 @@ def test_a_look_that_takes_too_long_is_told_and_leaves_others_their_time(trees, 
     assert warning.startswith("A look at trees (casino 1) is postponed, and no guard of it evaluated")
     assert warning.endswith("manage.py experiment look trees --casino 1")
     assert (len(running.failures), running.due) == (1, [casino_a])
+    settings.INGESTION_TRANSACTION_SECONDS = 120
     running.step(timezone.now())
     with use_casino(casino_a.current):
         assert set(ExperimentLook.objects.values_list("experiment", flat=True)) == {"more"}

@@ -125,4 +125,4 @@ def test_a_signal_ends_the_repeated_command(casino_a, casino_b):
         line = next(each for each in process.stderr or () if "Maintenance" in each)
         assert "0 tasks failed" in line
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0

@@ -57,9 +57,9 @@ LAUGHS = b'<!DOCTYPE a [<!ENTITY a0 "lol">' + b"".join(
     ],
 )
 def test_hostile_and_broken_xml_is_malformed_and_read_at_once(raw):
-    began = time.monotonic()
+    began = time.process_time()
     assert problem_of(XML, raw).code == "malformed"
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_a_row_of_csv_has_the_names_of_the_first_row_without_empty_cells():

@@ -11,7 +11,7 @@ from ingestion.models import DeadLetter, PartitionOffset
 from ingestion.status.parked import drain_parked, list_parked
 from ingestion.tests.database_outages import database_unavailable
 from ingestion.tests.dead_letters.test_bounds import purge
-from ingestion.tests.kafka_client import PATIENCE_SECONDS, consume, rewind, send
+from ingestion.tests.kafka_client import consume, rewind, send
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import event, user, without
 from ingestion.topics import EVENTS, USERS, Topic
@@ -19,6 +19,7 @@ from recommendations.models import Event, User
 from tenants.models import Casino
 from tenants.routing.connections import execute
 from tenants.routing.context import use_casino
+from tenants.tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.django_db(**IN_PROCESSES)
 

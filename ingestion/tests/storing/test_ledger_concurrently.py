@@ -11,7 +11,6 @@ from django.db import connections
 
 from ingestion.errors import DatabaseUnavailable
 from ingestion.tests.decoded_messages import decoded_messages
-from ingestion.tests.kafka_client import PATIENCE_SECONDS
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import coupon, user
 from ingestion.topics import COUPONS, USERS
@@ -19,6 +18,7 @@ from recommendations.models import PurchasedCoupon, User, UserProfile
 from recommendations.tests.factories import UserFactory
 from recommendations.tests.profile_counts import assert_counts_equal_a_recount
 from tenants.routing.context import use_casino
+from tenants.tests.waiting import PATIENCE_SECONDS
 
 from .test_ledger import store, users
 
@@ -30,8 +30,9 @@ class Crash(Exception):
 
 
 @pytest.fixture
-def consumers():
+def consumers(settings):
     """Starts functions in threads, which close their connections at the end."""
+    settings.INGESTION_LOCK_SECONDS = PATIENCE_SECONDS
     with ThreadPoolExecutor(2) as threads:
 
         def start(function, *arguments, **options):

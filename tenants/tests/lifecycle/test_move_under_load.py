@@ -13,6 +13,7 @@ from tenants.lifecycle.move import move_casino
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 from tenants.tests.casino_rows import User, make_event, make_user
+from tenants.tests.waiting import wait_until
 
 SCHEMA = {
     name: {"type": kind, "source_field": name} for name, kind in [("user_id", "int"), ("recommended_events", "list")]
@@ -54,6 +55,9 @@ class Load:
         for thread in self._threads:
             thread.join(120)
 
+    def wait_for_writes(self, count: int) -> None:
+        wait_until(lambda: len(self.acknowledged) >= count)
+
     def _request(self, casino: Casino) -> None:
         client = Client(headers={"Casino-ID": str(casino.pk)})
         while not self._stop.is_set():
@@ -86,7 +90,7 @@ def test_casino_that_moves_under_load_returns_no_wrong_data_and_loses_no_write(m
             before = len(load.acknowledged)
             move_casino(moving, server)
             assert moving.server_id == server
-            _wait_for(lambda before=before: len(load.acknowledged) > before + 3)
+            load.wait_for_writes(before + 4)
     assert load.foreign == []
     assert load.answers["Moving", 200] > 20
     assert {code for name, code in load.answers if name == "Moving"} <= {200, 503}
@@ -94,11 +98,3 @@ def test_casino_that_moves_under_load_returns_no_wrong_data_and_loses_no_write(m
     moving.refresh_from_db()
     with use_casino(moving.current):
         assert set(load.acknowledged) <= set(User.objects.values_list("name", flat=True))
-
-
-def _wait_for(happened) -> None:
-    for _ in range(200):
-        if happened():
-            return
-        threading.Event().wait(0.05)
-    raise AssertionError("it did not happen within 10 s")

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from http.client import HTTPConnection
 from typing import Any
 
@@ -23,7 +24,7 @@ from tenants.tests.server_process import (
     run_python,
     url_by_socket,
 )
-from tenants.tests.waiting import wait_until
+from tenants.tests.waiting import require_quick, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.exhaustive, pytest.mark.no_cover, needs_embedded]
 
@@ -93,6 +94,9 @@ class Service:
         for each in done:
             each.result()
 
+    def _require(self, path: str, casino_id: int | None, status: int) -> None:
+        assert self.ask(path, casino_id)[0] == status, path
+
     def require_the_others_answered(self) -> None:
         end = time.monotonic() + WATCHED_SECONDS
         while time.monotonic() < end:
@@ -101,9 +105,7 @@ class Service:
                 ("/health/live", None, 200),
                 ("/health/ready", None, 200),
             ):
-                began = time.monotonic()
-                assert self.ask(path, casino_id)[0] == expected, path
-                assert time.monotonic() - began < SLOW, path
+                require_quick(partial(self._require, path, casino_id, expected), SLOW)
             time.sleep(0.1)
 
 
@@ -155,6 +157,6 @@ def test_hung_catalogue_answers_503_in_time_and_all_is_well_after_it(service):
         assert service.ask("/recommend/1", service.innocent)[0] == 503
         assert service.ask("/health/ready")[0] == 503
         assert service.ask("/health/live")[0] == 200
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < 60
     wait_until(lambda: service.ask("/health/ready")[0] == 200)
     wait_until(lambda: service.ask("/recommend/1", service.innocent)[0] == 404)
