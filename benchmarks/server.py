@@ -1,4 +1,4 @@
-"""The project's WSGI and ASGI applications plus two views for comparison."""
+"""The project's WSGI and ASGI applications plus views for comparison."""
 
 import os
 from collections import Counter
@@ -11,6 +11,7 @@ from django.core.wsgi import get_wsgi_application
 settings.ROOT_URLCONF = "benchmarks.server"
 in_django = get_wsgi_application()
 
+from django.http import HttpRequest, JsonResponse
 from django.urls import path
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -53,6 +54,11 @@ class PlainView(CasinoAPIView):
         )
 
 
+def answer_nothing(request: HttpRequest, user_id: int) -> JsonResponse:
+    """What Django and the middleware cost alone."""
+    return JsonResponse({"user_id": user_id})
+
+
 def _points(event: Event, user: User, top: dict[str, list[str]]) -> int:
     points = (event.country == user.country) + (event.sport == user.favorite_sport)
     for name, worth in POINTS_FOR_TOP_VALUES.items():
@@ -62,6 +68,7 @@ def _points(event: Event, user: User, top: dict[str, list[str]]) -> int:
 
 urlpatterns = [
     path("key/<int:user_id>", KeyView.as_view()),
+    path("nothing/<int:user_id>", answer_nothing),
     path("plain/<int:user_id>", PlainView.as_view()),
     *project_urlpatterns,
 ]
