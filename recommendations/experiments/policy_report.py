@@ -26,10 +26,10 @@ from recommendations.replay.casino_history import casino_history
 from recommendations.replay.past_choices import PastAnswer, past_choices
 from recommendations.serving.experiments.running import options_of_variant
 from recommendations.serving.options import Options, load_options
-from tenants.models import Casino, Experiment
+from tenants.models import Casino, Experiment, ExperimentState
 
-from .definition import load_definition
 from .logged_draws import LoggedDraw, read_draws
+from .run import run_of
 
 _OPTIONS = frozenset({"fallbacks"})  # what else an option changes is in the logged slip already
 _DAY = timedelta(days=1)
@@ -89,26 +89,18 @@ def parse_policy(raw: object, casino: Casino) -> Policy:
 def report_on_policy(experiment: Experiment, policy: Policy, now: datetime) -> PolicyReport:
     """The report of a policy from the current casino's experiment at `now`. Raises ExperimentConflict without an
     experiment that has begun and explores."""
-    starts = experiment.starts_at
-    if starts is None or now < starts:
-        raise ExperimentConflict(f"{experiment} is {experiment.state_at(now)}: there is a report once it has begun")
-    if not load_definition(experiment.definition).explore:
+    run = run_of(experiment, now)
+    if not run.definition.explore:
         raise ExperimentConflict(f"{experiment} does not explore: start one with explore above 0")
-    until = _ripe_until(experiment, now)
-    draws = read_draws(experiment.name, starts, until)
-    history = casino_history(casino_id=experiment.casino_id, until=until, events_since=starts)
+    # answers from then on may still be bet on
+    until = min(now - timedelta(hours=load_options(experiment.casino.options).attribution_hours), run.at)
+    draws = read_draws(experiment.name, run.starts_at, until)
+    history = casino_history(casino_id=experiment.casino_id, until=until, events_since=run.starts_at)
     answers = [PastAnswer(each.user_id, each.timestamp, each.candidates) for each in draws]
     choices = past_choices(history, answers, policy.recommender, policy.options)
     known = [(draw, choice) for draw, choice in zip(draws, choices, strict=True) if choice is not None]
-    is_over = experiment.stops_at is not None and experiment.stops_at <= now
-    days = None if is_over else (until - starts) / _DAY
+    days = None if run.state is ExperimentState.STOPPED else (until - run.starts_at) / _DAY
     return _report(experiment, policy, known, left_out=len(draws) - len(known), days=days)
-
-
-def _ripe_until(experiment: Experiment, now: datetime) -> datetime:
-    """Answers from then on may still be bet on."""
-    ripe = now - timedelta(hours=load_options(experiment.casino.options).attribution_hours)
-    return ripe if experiment.stops_at is None else min(ripe, experiment.stops_at)
 
 
 def _report(
