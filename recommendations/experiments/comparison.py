@@ -85,6 +85,7 @@ SELECT user_id, day, sum(credit_a), sum(credit_b) FROM user_days
 WHERE experiment = %(experiment)s AND day BETWEEN %(starts)s AND %(until)s AND credit_a + credit_b > 0
 GROUP BY user_id, day
 """
+_PRE_USERS = "SELECT count(DISTINCT user_id) FROM user_days WHERE day >= %(begins)s AND day < %(starts)s"
 _PRE_PERIOD = """
 SELECT count(*), sum(x1), sum(x2), sum(x1 * x1), sum(x2 * x2), sum(x1 * x2) FROM (
     SELECT user_id, coalesce(sum(value) FILTER (WHERE day < %(middle)s), 0) AS x1,
@@ -164,6 +165,10 @@ class Period:
         parameters = {**self._parameters, "cap": self.read_cap()}
         row = _query_users(_PRE_PERIOD.format(values=VALUES[self.metric]), parameters)[0]
         return PrePeriod(*(float(each or 0) for each in row))
+
+    def read_pre_users(self) -> float:
+        """How many users had an answer or a coupon in the pre-period."""
+        return float(query(_PRE_USERS, self._parameters)[0][0])
 
     def read_cap(self) -> float:
         """The highest stake of a day that counts, 0 for a metric without stakes."""

@@ -70,10 +70,10 @@ GROUP BY variant HAVING count(*) >= %(fewest)s
 
 def evaluate_guards(run: Run) -> Iterator[ExperimentLook]:
     """The rows of this look at each guard of the experiment, not stored yet; none where too little is known."""
-    wanted, answered = wanted_guards(run.definition), cache(partial(_answered_days, run))
+    wanted, rates = wanted_guards(run.definition), cache(partial(_read_rates, run))
     for guard in (each for each in LIMITS if each in wanted):
         with suppress(TooLittleHistory):
-            yield from _evaluate(run, guard, answered)
+            yield from _evaluate(run, guard, rates)
     if Guard.LATENCY in wanted:
         yield from _latencies(run)
 
@@ -84,30 +84,37 @@ def wanted_guards(definition: Definition) -> frozenset[Guard]:
 
 
 @dataclass(frozen=True, slots=True)
+class _Rates:
+    """What all guards of shares need: how many `users` the pre-period had, and on how many days a user of the control
+    was `answered` since, on average."""
+
+    users: float
+    answered: float
+
+
+@dataclass(frozen=True, slots=True)
 class _Watch:
-    """A look at what a guard watches. `answered`: the days on which a user of the control was answered, on average."""
+    """A look at what a guard watches."""
 
     run: Run
     guard: Guard
     moments: Moments
-    pre: PrePeriod
-    answered: float = 0.0
 
-    def uplift(self, number: int) -> ExperimentLook:
+    def uplift(self, pre: PrePeriod, number: int) -> ExperimentLook:
         """Raises TooLittleHistory."""
-        found, planned = contrast(self.moments, number), self.run.planned(self.pre, number)
+        found, planned = contrast(self.moments, number), self.run.planned(pre, number)
         row = self._row(number, found, follow_uplift(found, planned))
         row.is_broken = breaks_uplift_limit(found, planned, LIMITS[self.guard].limit)
         return row
 
-    def points(self, number: int) -> ExperimentLook:
+    def points(self, rates: _Rates, number: int) -> ExperimentLook:
         """Of the days on which the control's users were answered. Raises TooLittleHistory."""
         pair, days = self.moments.pair(number), self.run.definition.planned_days
         found = count_rare(contrast(self.moments, number), pair.users.sum(axis=2), pair.bettors.sum(axis=2))
-        planned = planned_rare_variance(self.pre.users, **self.run.shares_of(number), planned_days=days)
+        planned = planned_rare_variance(rates.users, **self.run.shares_of(number), planned_days=days)
         row = self._row(number, found, follow_difference(found, planned))
-        row.is_broken = breaks_difference_limit(found, planned, LIMITS[self.guard].limit * self.answered)
-        row.estimate, row.low, row.high = (each / self.answered for each in (row.estimate, row.low, row.high))
+        row.is_broken = breaks_difference_limit(found, planned, LIMITS[self.guard].limit * rates.answered)
+        row.estimate, row.low, row.high = (each / rates.answered for each in (row.estimate, row.low, row.high))
         return row
 
     def _row(self, number: int, found: Contrast, looks: Looks) -> ExperimentLook:
@@ -126,22 +133,21 @@ class _Watch:
         return row
 
 
-def _evaluate(run: Run, guard: Guard, answered_days: Callable[[], float]) -> Iterator[ExperimentLook]:
+def _evaluate(run: Run, guard: Guard, read_rates: Callable[[], _Rates]) -> Iterator[ExperimentLook]:
     """Raises TooLittleHistory."""
     measure, numbers = LIMITS[guard].measure, range(1, len(run.names))
     period = run.period(measure)
-    moments, pre = period.read_latest(run.until), period.read_pre_period()
+    watch = _Watch(run, guard, period.read_latest(run.until))
     if not isinstance(measure, Watched):
-        yield from map(_Watch(run, guard, moments, pre).uplift, numbers)
-        return
-    if answered := answered_days():
-        yield from map(_Watch(run, guard, moments, pre, answered).points, numbers)
+        yield from map(partial(watch.uplift, period.read_pre_period()), numbers)
+    elif (rates := read_rates()).answered:
+        yield from map(partial(watch.points, rates), numbers)
 
 
-def _answered_days(run: Run) -> float:
-    """On how many days a user of the control was answered, on average."""
-    days = run.period(Watched.ANSWERED).read_latest(run.until)
-    return float(days.y[0, 0].sum() / max(days.users[0, 0].sum(), 1.0))
+def _read_rates(run: Run) -> _Rates:
+    period = run.period(Watched.ANSWERED)
+    days = period.read_latest(run.until)
+    return _Rates(period.read_pre_users(), float(days.y[0, 0].sum() / max(days.users[0, 0].sum(), 1.0)))
 
 
 def _latencies(run: Run) -> Iterator[ExperimentLook]:
