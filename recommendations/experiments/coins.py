@@ -1,18 +1,20 @@
 """The coins of an interleaving: whether each list began half of the slips that were sent, as planned."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import inf, log
 
 import numpy as np
 
 from recommendations.models import ExperimentLook
+from tenants.models import ExperimentState
 from tenants.routing.connections import query
 
 from .run import Run
 from .statistics.mismatch import ALPHA, log_evidence
 
 COINS = "coins"  # stands for the guard in looks
+_AT_ONCE = timedelta(days=1)  # after an outage, each look counts a day: all at once might never be done in time
 _FAIR = np.array([0.5, 0.5])
 
 # A user's slips of an hour are of the same coins. What the coin said is announced with the slip: its events do not
@@ -28,11 +30,15 @@ SELECT count(*) FILTER (WHERE first_team = 'A'), count(*) FILTER (WHERE first_te
 
 def count_coins(run: Run) -> Iterator[ExperimentLook]:
     """The row of this look at the current casino's interleaving, not stored yet: of how many users' hours each list
-    began, with those of the looks before. None within the hour of the look before."""
+    began, with those of the looks before. None within the hour of the look before. Of more than a day, the row is of
+    the first day that is not counted yet, and at the time of its end, unless the experiment is over."""
     last = ExperimentLook.objects.filter(experiment=run.definition.name, guard=COINS).order_by("-looked_at").first()
-    since, until = run.starts_at if last is None else _hour_of(last.looked_at), _hour_of(run.at)
+    since, until = _hour_of(run.starts_at if last is None else last.looked_at), _hour_of(run.at)
     if until <= since:
         return
+    looked_at = run.at
+    if run.state is ExperimentState.RUNNING and until > since + _AT_ONCE:
+        looked_at = until = since + _AT_ONCE
     [(a, b)] = query(_BEGAN, {"since": since, "until": until, "experiment": run.definition.name})
     a, b = (a, b) if last is None else (a + last.control_users, b + last.users)
     evidence, bound = float(log_evidence(np.array([float(a), float(b)]), _FAIR)), -log(ALPHA)
@@ -41,7 +47,7 @@ def count_coins(run: Run) -> Iterator[ExperimentLook]:
         variant=run.names[1],
         metric=COINS,
         guard=COINS,
-        looked_at=run.at,
+        looked_at=looked_at,
         users=b,
         control_users=a,
         tau=0.0,

@@ -19,7 +19,7 @@ from tenants.routing.context import use_casino
 from .definitions import ab, holdout, interleaving
 from .test_report import DAYS, START, answered, bought, started, users_who_bet
 
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 END = START + timedelta(days=DAYS - 1)
 
 
@@ -258,15 +258,35 @@ def test_an_interleaving_one_of_whose_lists_begins_too_often_is_a_mismatch(casin
     slips(casino, 1, *"AB" * 60, at=START + HOUR / 2)  # of the same coins
     slips(casino_b, 1, *"A" * 900)
     rows = [answered(each, each % 14, "interleaved", "mixed", credit_b=each % 2) for each in range(300)]
-    look(casino, experiment, rows, END)
-    assert coins(casino) == [(60, 60, False)]
+    look(casino, experiment, rows, *(START + number * DAY for number in range(1, DAYS)))
+    assert coins(casino) == [(60, 60, False)] * (DAYS - 1)
     assert report(casino, experiment, END).variants[0].verdict == "better"
     slips(casino, 500, *"A" * 300, at=END + 2 * HOUR)
     look(casino, experiment, [], END + 2 * HOUR, END + 3 * HOUR, END + 3.5 * HOUR)
-    assert coins(casino) == [(60, 60, False), (60, 60, False), (360, 60, True)]
+    assert coins(casino)[-3:] == [(60, 60, False), (60, 60, False), (360, 60, True)]
     (other,) = report(casino, experiment, END + 4 * HOUR).variants
     assert (other.verdict, other.estimate) == ("mismatch", None)
     assert "one list began more of the slips than the planned half" in other.sentence
+
+
+def test_after_an_outage_each_look_counts_the_coins_of_one_more_day(casino):
+    experiment = started(casino, interleaving())
+    for number in range(3):
+        slips(casino, 1, "A", "B", at=START + number * DAY + HOUR / 2)
+    looks = [START + 3.5 * DAY + number * HOUR for number in range(4)]
+    counted = []
+    for each in looks:
+        look(casino, experiment, [], each)
+        counted.append(coins(casino)[-1])
+    assert counted == [(1, 1, False), (2, 2, False), (3, 3, False), (3, 3, False)]
+    with use_casino(casino.current):
+        times = ExperimentLook.objects.filter(guard="coins").order_by("looked_at").values_list("looked_at", flat=True)
+        assert list(times) == [START + DAY, START + 2 * DAY, START + 3 * DAY, looks[-1]]
+    slips(casino, 7, *"AA", at=looks[-1] + HOUR)
+    slips(casino, 7, *"AA", at=looks[-1] + 2 * DAY)
+    stopped = stop_experiment(casino=casino, name="mixed", by="a test", now=looks[-1] + 3 * DAY)
+    look(casino, stopped, [], looks[-1] + 3 * DAY)
+    assert coins(casino)[-1] == (7, 3, False)
 
 
 def test_a_list_whose_events_have_no_price_more_often_is_no_mismatch(casino):
