@@ -34,11 +34,7 @@ def create_experiment(*, casino: Casino, definition: object, by: str, now: datet
     ExperimentConflict."""
     with _locked(casino) as locked:
         parsed = parse_definition(definition, locked.options)
-        existing = Experiment.objects.filter(casino=locked, name=parsed.name).first()
-        if existing is not None and existing.state_at(now) is not ExperimentState.DRAFT:
-            raise ExperimentConflict(f"{existing} is {existing.state_at(now)} and can't be changed: use another name")
-        if existing is None and Experiment.objects.filter(casino=locked).count() >= MAX_EXPERIMENTS:
-            raise ExperimentConflict(f"{locked} has {MAX_EXPERIMENTS} experiments: create them under names of drafts")
+        _require_free_name(locked, parsed.name, now)
         values = {
             "definition": definition_as_json(parsed),
             "salt": secrets.token_hex(16),
@@ -69,9 +65,7 @@ def start_experiment(*, casino: Casino, name: str, by: str, now: datetime) -> Ex
         if not locked.is_configured:
             raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
         definition = parse_definition(experiment.definition, locked.options)  # they may have changed since
-        if definition.stops_at is not None and definition.stops_at <= now:
-            raise InvalidExperiment(f"experiment: stops_at is {definition.stops_at.isoformat()}, which is over")
-        experiment.ranges = find_room(locked, definition, now)
+        experiment.ranges = _find_room(locked, definition, now)
         experiment.starts_at = max(now, definition.starts_at or now)
         experiment.stops_at = definition.stops_at
         experiment.started_by = by
@@ -110,11 +104,15 @@ def stop_experiment(*, casino: Casino, name: str, by: str, now: datetime) -> Exp
         return _saved(locked, experiment, now, by, "stopped")
 
 
-def find_room(casino: Casino, definition: Definition, now: datetime) -> Ranges:
-    """The users that the experiment would get if it were started at `now`. Raises ExperimentConflict where others have
-    too many of them."""
-    taken = _taken(casino, now, but_of=definition.name)
-    return allocate(parts_of(definition.traffic), taken, from_the_top=definition.kind is Kind.HOLDOUT)
+def find_conflict(casino: Casino, definition: Definition, now: datetime) -> str:
+    """Why an experiment with this valid definition can't be created and started at `now`; empty: it can."""
+    try:
+        _require_free_name(casino, definition.name, now)
+        _find_room(casino, definition, now)
+        _require_few_live(casino, Experiment.objects.filter(casino=casino).live(now).count() + 1)
+    except (ExperimentConflict, InvalidExperiment) as error:
+        return str(error)
+    return ""
 
 
 @contextmanager
@@ -131,16 +129,36 @@ def _require(experiment: Experiment, now: datetime, *states: ExperimentState, pr
     return experiment
 
 
-def _taken(casino: Casino, now: datetime, *, but_of: str = "") -> list[tuple[int, int]]:
-    others = Experiment.objects.filter(casino=casino).exclude(name=but_of).live(now)
-    return [(begin, end) for each in others for begin, end in each.ranges]
+def _require_free_name(casino: Casino, name: str, now: datetime) -> None:
+    existing = Experiment.objects.filter(casino=casino, name=name).first()
+    if existing is not None and existing.state_at(now) is not ExperimentState.DRAFT:
+        raise ExperimentConflict(f"{existing} is {existing.state_at(now)} and can't be changed: use another name")
+    if existing is None and Experiment.objects.filter(casino=casino).count() >= MAX_EXPERIMENTS:
+        raise ExperimentConflict(f"{casino} has {MAX_EXPERIMENTS} experiments: create them under names of drafts")
+
+
+def _require_few_live(casino: Casino, number: int) -> None:
+    if number > MAX_LIVE:
+        raise ExperimentConflict(f"{casino} has {MAX_LIVE} running and scheduled experiments: stop one first")
+
+
+def _find_room(casino: Casino, definition: Definition, now: datetime) -> Ranges:
+    """The users that the experiment gets if it is started at `now`. Raises ExperimentConflict where others have too
+    many of them, InvalidExperiment where its end is over."""
+    if definition.stops_at is not None and definition.stops_at <= now:
+        raise InvalidExperiment(f"experiment: stops_at is {definition.stops_at.isoformat()}, which is over")
+    return allocate(parts_of(definition.traffic), _taken(casino, now), from_the_top=definition.kind is Kind.HOLDOUT)
+
+
+def _taken(casino: Casino, now: datetime) -> list[tuple[int, int]]:
+    live = Experiment.objects.filter(casino=casino).live(now)
+    return [(begin, end) for each in live for begin, end in each.ranges]
 
 
 def _saved(casino: Casino, experiment: Experiment, now: datetime, by: str, change: str) -> Experiment:
     experiment.save()
     live = list(Experiment.objects.filter(casino=casino).live(now).order_by("name"))
-    if len(live) > MAX_LIVE:
-        raise ExperimentConflict(f"{casino} has {MAX_LIVE} running and scheduled experiments: stop one first")
+    _require_few_live(casino, len(live))
     before = {str(each["name"]): each for each in casino.running_experiments or ()}
     casino.running_experiments = store_running(_as_stored_or_kept(each, before) for each in live)
     casino.save(update_fields=["running_experiments"])

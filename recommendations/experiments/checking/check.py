@@ -5,9 +5,9 @@ from math import isinf
 
 import msgspec
 
-from recommendations.errors import CasinoNotConfigured, ExperimentConflict
+from recommendations.errors import CasinoNotConfigured
 from recommendations.experiments.definition import Definition, parse_definition
-from recommendations.experiments.lifecycle import find_room
+from recommendations.experiments.lifecycle import find_conflict
 from recommendations.experiments.statistics.boundary import alpha_of_each
 from recommendations.experiments.statistics.clock import PRE_PERIOD_DAYS
 from recommendations.experiments.statistics.duration import detectable_uplift
@@ -32,7 +32,8 @@ class Detectable(msgspec.Struct, frozen=True):
 
 class ExperimentCheck(msgspec.Struct, frozen=True):
     """`eligible` of the `users` may take part. `past_days` are those that stood for the experiment's time; with too
-    short a history `problem` says so, and the rest is empty, as in an interleaving."""
+    short a history `problem` says so, and the rest is empty, as in an interleaving. `conflict`: why it can't be started
+    now; empty if it can."""
 
     name: str
     kind: str
@@ -63,17 +64,9 @@ def check_experiment(casino: Casino, definition: object, now: datetime) -> Exper
         traffic=parsed.traffic,
         users=eligible.users,
         eligible=len(eligible.ids),
-        conflict=_conflict(casino, parsed, now),
+        conflict=find_conflict(casino, parsed, now),
     )
     return check if parsed.kind is Kind.INTERLEAVE else _with_past_days(check, parsed, eligible.ids, now)
-
-
-def _conflict(casino: Casino, parsed: Definition, now: datetime) -> str:
-    try:
-        find_room(casino, parsed, now)
-    except ExperimentConflict as error:
-        return str(error)
-    return ""
 
 
 def _with_past_days(check: ExperimentCheck, parsed: Definition, ids: Ints, now: datetime) -> ExperimentCheck:

@@ -17,6 +17,7 @@ from recommendations.experiments.checking.rerandomised import FalseAlarms
 from recommendations.experiments.checking.sentences import sentences_of
 from recommendations.experiments.comparison import Period
 from recommendations.experiments.definition import parse_definition
+from recommendations.experiments.lifecycle import MAX_LIVE, create_experiment, start_experiment
 from recommendations.experiments.statistics.running import running_moments
 from recommendations.models import User, UserDay
 from recommendations.serving.experiments.running import Metric
@@ -158,13 +159,24 @@ def test_the_command_checks_a_file_or_a_stored_draft_and_stores_nothing(casino, 
     with pytest.raises(CasinoNotConfigured):
         check(casino_b, ab())
     run("start", "trees", "--casino", casino.pk)
-    assert "can't be started" not in run("check", "trees", "--casino", casino.pk)
+    told = run("check", "trees", "--casino", casino.pk)
+    assert f"It can't be started now: trees (casino {casino.pk}) is running and can't be changed: use another" in told
     file.write_text(json.dumps(ab("more", traffic=0.75)))
     told = run("check", file, "--casino", casino.pk)
     assert "It can't be started now: 75.00% of the users are needed, and only 50.00% take part in no other" in told
     file.write_text(json.dumps(ab(traffic=2)))
     with pytest.raises(CommandError, match="traffic"):
         run("check", file, "--casino", casino.pk)
+
+
+def test_a_check_says_when_an_experiment_is_over_already_or_one_too_many(casino):
+    assert check(casino, ab()).conflict == ""
+    assert check(casino, ab(stops_at=(NOW - timedelta(hours=1)).isoformat())).conflict.endswith(", which is over")
+    for number in range(MAX_LIVE):
+        create_experiment(casino=casino, definition=ab(f"small-{number}", traffic=0.01), by="a test", now=NOW)
+        assert check(casino, ab(traffic=0.01)).conflict == ""
+        start_experiment(casino=casino, name=f"small-{number}", by="a test", now=NOW)
+    assert f"has {MAX_LIVE} running and scheduled experiments" in check(casino, ab(traffic=0.01)).conflict
 
 
 def run(*arguments):
