@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 
 from recommendations.attribution.shares import ShareInterval
 from recommendations.experiments.report import Look
+from recommendations.experiments.statistics.verdict import percent
 from recommendations.validation.currencies import shown_amount
 
 from .svg_columns import Column, Scale, column_chart, rounded_up
@@ -81,7 +82,7 @@ def shares_by_day(key: str, title: str, points: Sequence[tuple[date, ShareInterv
     days = [_share_of(day, interval) if interval else _Day(day) for day, interval in points]
     highest = max((interval.high for _, interval in points if interval), default=0.0)
     note = "The line is the share, the bar its 95 % confidence interval (Wilson)."
-    texts = _Texts(key, title, ("Share", _INTERVAL), _percent, note=note)
+    texts = _Texts(key, title, ("Share", _INTERVAL), percent, note=note)
     return _chart(texts, days, Scale(0.0, min(rounded_up(highest), 1.0)))
 
 
@@ -128,7 +129,7 @@ def evidence_by_day(key: str, title: str, looks: Sequence[Look]) -> DayChart:
 
 
 def _share_of(day: date, interval: ShareInterval) -> _Day:
-    texts = _percent(interval.share), f"{_percent(interval.low)} to {_percent(interval.high)}"
+    texts = percent(interval.share), f"{percent(interval.low)} to {percent(interval.high)}"
     return _Day(day, texts, interval.low, interval.high, (("chart-estimate", interval.share),))
 
 
@@ -156,10 +157,6 @@ def _chart(texts: _Texts, days: Sequence[_Day], scale: Scale) -> DayChart:
         columns=texts.columns,
         rows=tuple((each.day, each.texts) for each in reversed(known)),
     )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
 
 
 def _signed(value: float) -> str:
