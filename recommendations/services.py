@@ -173,12 +173,12 @@ def recommend_mapped(
         needs_reasons=filters.explain or configured.needs_reasons,
         selections=selections,
     )
-    began = perf_counter()
+    began, compared = perf_counter(), 0.0
     if configured.experiments or variant:
-        recommendations = _recommend_by_variant(request, user_ids, configured.experiments, variant)
+        recommendations, compared = _recommend_by_variant(request, user_ids, configured.experiments, variant)
     else:
         recommendations = recommend(request, user_ids)
-    took_ms = round((perf_counter() - began) * 1_000 / max(len(recommendations), 1), 3)
+    took_ms = round((perf_counter() - began - compared) * 1_000 / max(len(recommendations), 1), 3)
     with closing(batch_turns.each(recommendations)) as each_recommendation:
         answers = {
             each.own_id: _mapped(configured.schema, each, explain=filters.explain) for each in each_recommendation
@@ -211,25 +211,32 @@ def check_user_count(count: int) -> None:
 
 def _recommend_by_variant(
     request: RecommendationRequest, user_ids: Sequence[OwnId], experiments: Sequence[RunningExperiment], forced: str
-) -> list[Recommendation]:
-    """The same as `recommend`, where experiments run: each user's slip is that of the user's variant."""
+) -> tuple[list[Recommendation], float]:
+    """The same as `recommend`, where experiments run: each user's slip is that of the user's variant. And the seconds
+    that the slips took which are compared with these."""
     found = find(user_ids, request.now, request.hour)
     answers: dict[OwnId, Recommendation] = {}
+    compared = 0.0
     for group in group_by_variant(found.users.values(), request, experiments, forced):
-        for slip, *others in _slips_of(group, found):
-            answers[slip.own_id] = group.answer(slip, others)
-    return [answers[user_id] for user_id in dict.fromkeys(user_ids) if user_id in answers]
+        for slips, others, seconds in _slips_of(group, found):
+            compared += seconds
+            for slip, *unsent in zip(slips, *others, strict=True):
+                answers[slip.own_id] = group.answer(slip, unsent)
+    return [answers[user_id] for user_id in dict.fromkeys(user_ids) if user_id in answers], compared
 
 
-def _slips_of(group: Group, found: Found) -> Iterator[tuple[Recommendation, ...]]:
-    """Of each user the slip of the group's request, and those that are compared with it."""
+def _slips_of(group: Group, found: Found) -> Iterator[tuple[list[Recommendation], list[list[Recommendation]], float]]:
+    """The slips of some of the group's users by its request, by each of those that are compared with it, and how many
+    seconds the latter took."""
     if not group.compared:
-        yield from zip(recommend(group.request, group.user_ids, found), strict=True)
+        yield recommend(group.request, group.user_ids, found), [], 0.0
         return
     requests = (group.request, *group.compared)
     for begin in range(0, len(group.user_ids), USERS_OF_TURN):  # the contexts of a whole batch would take much memory
         users, contexts = group.user_ids[begin : begin + USERS_OF_TURN], SharedContexts(requests)
-        yield from zip(*(recommend(each, users, found, contexts) for each in requests), strict=True)
+        slips, began = recommend(group.request, users, found, contexts), perf_counter()
+        others = [recommend(each, users, found, contexts) for each in group.compared]
+        yield slips, others, perf_counter() - began
 
 
 def _send_of_experiment(answer: Recommendation, mine: UsersVariant, took_ms: float, placement: str) -> None:

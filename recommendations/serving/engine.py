@@ -107,6 +107,7 @@ class UserContext:
     the user's coupons; `usual_stake` is None without coupons. `own_id`: the user's id as the casino has it. `user` is
     None where the casino does not say who it is: then no guard rail can be applied, and no stake suggested.
     `personalisation`: whether the user allows personal recommenders; else the rest is that of a user without coupons.
+    `memo`: scores and what they are made of, for requests with the same casino context and hour that share it.
     """
 
     user_id: int
@@ -118,6 +119,7 @@ class UserContext:
     held_events: frozenset[int] = frozenset()
     held_matches: frozenset[Match] = frozenset()
     personalisation: bool = True
+    memo: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +256,9 @@ def _rank(
     )
     if request.selections:
         rules = with_selections(rules, context.offer, request.selections)
-    scores = request.chain[step].score(context)
+    scores_of = f"scores of {request.chain[step].name}"
+    if (scores := context.memo.get(scores_of)) is None:
+        scores = context.memo[scores_of] = request.chain[step].score(context)
     search = Search(context.offer, scores, rules, chooser, names_closed_feeds=filters.explain)
     ranking = Ranking(request, context, step, search)
     return ranking if request.rival is None else _interleaved(ranking)
@@ -293,6 +297,7 @@ def _scoring_context(
         trends=casino_context.trends,
         models=casino_context.models,
         user_id=user_context.user_id if user_context.personalisation else 0,
+        memo={} if user_context.memo is None else user_context.memo,
     )
 
 

@@ -158,7 +158,8 @@ class ServedRecommendation(msgspec.Struct, frozen=True, kw_only=True):
 
     `asked_for` is the recommender that the casino has configured, `recommender` the one that scored. `fallback` is the
     step of the fallback chain that scored instead, and `model_version` that of the fitted models; both may be empty.
-    `took_ms`: milliseconds from request to response with the database and without HTTP; in a batch, each user's share.
+    `took_ms`: milliseconds from request to response with the database, without HTTP and slips that are only compared;
+    in a batch, each user's share.
     What follows is not sent where it is not set: the `placement` that the request named, and of an experiment its name,
     the `variant`, the `propensity` of the slip where it was drawn, and `shown`, false for one that was not sent.
     """

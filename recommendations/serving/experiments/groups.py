@@ -100,8 +100,10 @@ def _group(
     if not is_forced and not request.selections:  # of additions to a slip, what they were drawn for is not recorded
         request = replace(request, explore=experiment.explore)
     others = experiment.variants if experiment.compares_slips and not is_forced else ()
-    compared = [_with(request, each) for each in others if not each.answers_like(variant)]
-    return Group(user_ids, _with(request, variant), choice, is_forced, tuple(compared))
+    unshown = replace(request, needs_reasons=False)
+    compared = [_with(unshown, each) for each in others if not each.answers_like(variant)]
+    own = _with(unshown if variant.is_withheld else request, variant)
+    return Group(user_ids, own, choice, is_forced, tuple(compared))
 
 
 def _with(request: RecommendationRequest, variant: Variant) -> RecommendationRequest:

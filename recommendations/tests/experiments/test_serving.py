@@ -1,5 +1,6 @@
 """Requests while experiments run: each user gets one variant, which is sent with the slip; nobody else notices."""
 
+import time
 from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
@@ -12,6 +13,9 @@ from django.utils import timezone
 from msgspec import UNSET
 
 from recommendations.models import Event, User
+from recommendations.recommenders.base import Scores, ScoringContext
+from recommendations.recommenders.registry import RECOMMENDERS
+from recommendations.recommenders.soonest import Soonest
 from recommendations.serving.recommendation import recommendation_served
 from recommendations.tests.factories import EventFactory, UserFactory
 from recommendations.tests.prices.market_rows import market
@@ -156,6 +160,44 @@ def test_the_other_variants_slips_are_computed_for_the_metric_influence(caller, 
         assert {shown.asked_for, other.asked_for} == {"static", "soonest"}
         assert (str(shown.recommendation_id), other.shown) == (answer["recommendation_id"], False)
         assert other.recommendation_id != shown.recommendation_id
+
+
+def test_a_slip_that_is_shown_took_no_time_for_those_compared_with_it(caller, sent, monkeypatch):
+    class Slow(Soonest):
+        name, seconds = "slow", 0.2
+
+        def score(self, context: ScoringContext) -> Scores:
+            time.sleep(self.seconds)
+            return super().score(context)
+
+    monkeypatch.setitem(RECOMMENDERS, Slow.name, Slow())
+    start(caller, ab(metric="influence", variants=[variant("fast"), variant("slow", recommender_type="slow")]))
+    for user in USERS[:8]:
+        began = time.perf_counter()
+        answer = caller.get(f"/recommend/{user}").json()
+        seconds = time.perf_counter() - began
+        shown = next(served for _, served in sent if str(served.recommendation_id) == answer["recommendation_id"])
+        took = shown.took_ms / 1_000
+        assert took >= Slow.seconds if answer["variant"] == "slow" else took <= seconds - Slow.seconds
+
+
+def test_reasons_are_given_for_slips_that_are_shown_alone(caller, sent, monkeypatch):
+    reasoned = []
+
+    class Reasoned(Soonest):
+        name = "reasoned"
+
+        def reasons(self, context: ScoringContext, place: int) -> list[str]:
+            reasoned.append(context.user_id)
+            return ["It begins soon"]
+
+    monkeypatch.setitem(RECOMMENDERS, Reasoned.name, Reasoned())
+    variants = [variant("own"), variant("reasoned", recommender_type="reasoned")]
+    start(caller, ab(metric="influence", variants=variants, traffic=0.5))
+    start(caller, holdout(traffic=0.5))
+    found = {user: caller.get(f"/recommend/{user}?explain=true").json()["variant"] for user in USERS}
+    assert {"own", "reasoned", "withheld", "shown"} == set(found.values())
+    assert set(reasoned) == {user for user, name in found.items() if name == "reasoned"}
 
 
 @pytest.mark.parametrize(

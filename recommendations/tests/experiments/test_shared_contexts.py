@@ -7,7 +7,9 @@ from uuid import UUID
 import pytest
 
 from recommendations import services
+from recommendations.recommenders.base import Scores, ScoringContext
 from recommendations.recommenders.registry import RECOMMENDERS
+from recommendations.recommenders.soonest import Soonest
 from recommendations.serving.engine import RecommendationRequest
 from recommendations.serving.experiments.shared_contexts import SharedContexts
 from recommendations.serving.load import find
@@ -47,3 +49,22 @@ def test_each_recommender_gives_the_same_slips_with_shared_contexts():
         )
         assert together == alone
         assert len(together) == len(USERS)
+
+
+def test_a_recommender_scores_once_for_all_requests_of_a_user():
+    scored = []
+
+    class Counting(Soonest):
+        name = "counting"
+
+        def score(self, context: ScoringContext) -> Scores:
+            scored.append(context.user_id)
+            return super().score(context)
+
+    now, recommender = datetime.now(UTC), Counting()
+    requests = [RecommendationRequest(1, recommender, now, Options(event_limit=limit)) for limit in (1, 2)]
+    found = find([1, 2], now, requests[0].hour)
+    contexts = SharedContexts(requests)
+    for request in requests:
+        assert [each.count for each in services.recommend(request, [1, 2], found, contexts)] == [request.limit] * 2
+    assert scored == [1, 2]
