@@ -1,7 +1,7 @@
 """The queue of notes: which coupons, answers, users' days and days are due for the attribution job.
 
-A trigger notes stored coupons and answers in their transaction (migration 0048). The code that deletes rows notes what
-is to be summed without them.
+A trigger notes stored coupons and answers in their transaction (migrations 0048 and 0054). The code that deletes rows
+notes what is to be summed without them.
 """
 
 from collections.abc import Collection, Iterable, Sequence

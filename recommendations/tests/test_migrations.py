@@ -26,6 +26,7 @@ ADD_EVENT = (  # raw SQL: before the last migration, the table lacks columns of 
     "VALUES ('X', now(), now() + interval '1 hour', 'X', 'X', 2, 'X', 'Y')"
 )
 TALLIES = "0009_user_tallies"
+BEFORE_CHEAPER_NOTES = "0053_experiment_looks"
 BEFORE_LEARNT, BEFORE_AMOUNTS, AMOUNTS = "0033_text_ids", "0036_learnt_values", "0038_amounts_validated"
 FIRST, TRIGGER, CURRENCIES, STATUS, WAITING, ROOM = (
     "0001_initial",
@@ -250,3 +251,14 @@ def test_stored_sports_currencies_and_genders_are_learnt():
     migrate(LATEST)
     learnt = set(LearntValue.objects.values_list("kind", "value"))
     assert learnt == {("sport", "TENNIS"), ("currency", "KWD"), ("gender", "X")}
+
+
+def test_coupons_are_noted_before_and_after_the_trigger_is_made_cheaper():
+    UserFactory.create(id=7)
+    add = "INSERT INTO purchased_coupons (user_id, stake, timestamp, recommended_events) SELECT 7, 1, now(), '[]'"
+    notes = "SELECT array_agg(cardinality(ids) ORDER BY id) FROM due_attributions"
+    migrate(BEFORE_CHEAPER_NOTES)
+    execute(f"{add} FROM generate_series(1, 3)")
+    migrate(LATEST)
+    execute(f"{add} FROM generate_series(1, 2)")
+    assert execute(notes) == ([3, 2],)

@@ -17,6 +17,7 @@ from recommendations.storing.erasure import erase_rows_until, erase_user
 from recommendations.tests.factories import UserFactory, coupon_row, selection_row, served_row, user_row
 from recommendations.validation.impressions import ImpressionRow
 from recommendations.validation.rows import Removal, ServedEventRow
+from tenants.routing.connections import execute
 from tenants.routing.context import use_casino
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -58,6 +59,21 @@ def _inside_casino_a(casino_a):
 
 
 pytestmark = pytest.mark.usefixtures("_inside_casino_a")
+ADD_COUPONS = """
+INSERT INTO purchased_coupons (id, user_id, stake, timestamp, recommended_events)
+SELECT number, 7, 10, now(), '[]' FROM generate_series(1, %s) AS number
+"""
+
+
+@pytest.mark.parametrize(
+    ("rows", "sizes"), [(0, []), (1, [1]), (500, [500]), (501, [1, 500]), (1_100, [100, 500, 500])]
+)
+def test_a_statement_notes_its_rows_at_most_500_together(rows, sizes):
+    execute(ADD_COUPONS, [rows])
+    notes = list(DueAttribution.objects.values_list("kind", "ids"))
+    assert sorted(len(ids) for _, ids in notes) == sizes
+    assert sorted(each for _, ids in notes for each in ids) == list(range(1, rows + 1))
+    assert {kind for kind, _ in notes} <= {"coupons"}
 
 
 def test_a_bet_on_a_recommended_event_is_attributed_with_its_share_of_the_stake():
