@@ -7,7 +7,14 @@ import numpy as np
 
 from recommendations.learning.cases import Cases
 from recommendations.learning.model_selection import SelectedModel
-from recommendations.recommenders.hybrid_features.features import ADDITIVE
+from recommendations.recommenders.hybrid_features.features import ADDITIVE, ADDITIVE_FEATURES
+from recommendations.recommenders.hybrid_features.sequence_features import (
+    LAST,
+    NEXT,
+    PAIR_FEATURES,
+    SCALE_FEATURES,
+    TOGETHER,
+)
 
 from .report import ModelSummary
 
@@ -22,9 +29,15 @@ _GROUPS = {
     "popularity": (
         "trend of sport", "trend of league", "trend of country", "trend of home_team", "trend of away_team",
         "trend of odds_band", "selections", "trend", "freshness",
+        *(each.name for each in SCALE_FEATURES if each.component == "trending"),
     ),
-    "time until the event begins": ("nearness",),
+    "time until the event begins": (
+        "nearness", *(each.name for each in SCALE_FEATURES if each.component == "soonest"),
+    ),
     "bets of similar users": ("neighbours", "likeness", "mean likeness"),
+    "next bets of others": tuple(each.name for each in PAIR_FEATURES if each.component == NEXT),
+    "events bet on together": tuple(each.name for each in PAIR_FEATURES if each.component == TOGETHER),
+    "likeness to the last bet": tuple(each.name for each in ADDITIVE_FEATURES if each.component == LAST),
 }  # fmt: skip
 _MAX_GROUPS = 3
 _MIN_SHARE = 0.1

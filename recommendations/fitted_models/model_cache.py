@@ -1,4 +1,5 @@
-"""The cache of fitted models: each casino's served version, and its events' co-bettors, updated from new coupons."""
+"""The cache of fitted models: each casino's served version, and what is counted from new coupons: sequences of bets,
+and events' co-bettors."""
 
 import json
 import threading
@@ -11,7 +12,8 @@ from cachetools import LRUCache
 from django.conf import settings
 
 from recommendations.recommenders.base import NO_MODELS, FittedModels
-from recommendations.recommenders.hybrid_features.user_vectors import CoBettors, CoBettorSums, UserVectors
+from recommendations.recommenders.hybrid_features.bet_sequences import BetSequences
+from recommendations.recommenders.hybrid_features.user_vectors import CoBettorSums, UserVectors
 from tenants.ids import MAX_ID
 from tenants.process_state import register
 from tenants.routing.connections import casino_connection, current_alias
@@ -24,29 +26,35 @@ CAPACITY = 64
 MODEL_VERSION = "(SELECT max(version) FROM fitted_models WHERE is_served)"
 
 MOST_COUPONS = 20_000  # read at once, the latest
-MOST_EVENTS = 20_000  # beyond, all coupons are read again, without past events
+MOST_SELECTIONS = 20_000  # of these, in the sequences; up to 15 MB
+# Beyond, all coupons are read again, without past events.
+MOST_EVENTS, MOST_FOLLOWED = 20_000, 2 * MOST_SELECTIONS
 _OVERLAP = timedelta(minutes=1)  # coupons arrive late and out of order
 
+# As in the history that models are fitted to, without the coupons of users who do not allow personalisation.
 _READ = f"""
-SELECT user_id, timestamp, jsonb_path_query_array(recommended_events, '$[*].event_id')::text
-FROM purchased_coupons WHERE timestamp > %s AND timestamp <= %s ORDER BY timestamp DESC, id DESC LIMIT {MOST_COUPONS}
+SELECT id, user_id, timestamp, jsonb_path_query_array(recommended_events, '$[*].event_id')::text
+FROM purchased_coupons AS coupon
+WHERE timestamp > %s AND timestamp <= %s
+    AND NOT EXISTS (SELECT FROM users WHERE users.id = coupon.user_id AND NOT users.personalisation)
+ORDER BY timestamp DESC, id DESC LIMIT {MOST_COUPONS}
 """  # noqa: S608 (a number of this module)
 _READ_ALL = _READ.replace("timestamp > %s AND ", "")
 
 
-class LiveCoBettors:
-    """The co-bettors of one casino's events, from one version's user vectors. Thread-safe: while one thread reads, the
-    others get the previous state."""
+class LiveBets:
+    """What follows a casino's coupons: the sequences of bets, and with `user_vectors` each event's co-bettors.
+    Thread-safe: while one thread reads, the others get the previous state."""
 
-    def __init__(self, user_vectors: UserVectors) -> None:
-        self._sums = CoBettorSums(user_vectors)
-        self._co_bettors = self._sums.co_bettors()
+    def __init__(self, user_vectors: UserVectors | None) -> None:
+        self._user_vectors = user_vectors
+        self._start()
+        self._models = self._counted()
         self._read_at: datetime | None = None
-        self._latest: datetime | None = None
         self._reading = threading.Lock()
 
-    def at(self, now: datetime) -> CoBettors:
-        """The co-bettors, at most `TRENDS_SECONDS` old."""
+    def at(self, now: datetime) -> tuple[object, ...]:
+        """The models of all coupons, at most `TRENDS_SECONDS` old; the same objects until they are read again."""
         read_at = self._read_at
         is_due = read_at is None or abs((now - read_at).total_seconds()) >= settings.TRENDS_SECONDS
         if is_due and self._reading.acquire(blocking=read_at is None):
@@ -55,24 +63,48 @@ class LiveCoBettors:
                     self._follow(now)
             finally:
                 self._reading.release()
-        return self._co_bettors
+        return self._models
+
+    def _start(self) -> None:
+        self._sequences, self._read_ids = BetSequences(), dict[int, datetime]()
+        self._sums = CoBettorSums(self._user_vectors) if self._user_vectors is not None else None
+        self._latest: datetime | None = None
 
     def _follow(self, now: datetime) -> None:
-        if len(self._sums.event_ids) > MOST_EVENTS:
-            self._sums, self._latest = CoBettorSums(self._sums.user_vectors), None
-        for user_id, timestamp, event_ids in _read(self._latest, now):
-            self._sums.add(user_id, _known_ids(event_ids))
-            self._latest = timestamp if self._latest is None else max(self._latest, timestamp)
-        self._co_bettors, self._read_at = self._sums.co_bettors(), now
+        if len(self._sequences.event_ids) > MOST_EVENTS or self._sequences.selections > MOST_FOLLOWED:
+            self._start()
+        left = MOST_SELECTIONS
+        coupons = []
+        for coupon_id, user_id, timestamp, event_ids in _read(self._latest, now):
+            if coupon_id not in self._read_ids:
+                self._read_ids[coupon_id] = timestamp
+                coupons.append((user_id, timestamp, ids := _known_ids(event_ids), left > 0))
+                left -= len(ids)
+        for coupon in reversed(coupons):
+            self._add(*coupon)
+        self._latest = max(self._read_ids.values(), default=self._latest)
+        if self._latest is not None:
+            self._read_ids = {each: at for each, at in self._read_ids.items() if at > self._latest - _OVERLAP}
+        self._models, self._read_at = self._counted(), now
+
+    def _add(self, user_id: int, timestamp: datetime, event_ids: list[int], is_in_sequence: bool) -> None:
+        if is_in_sequence:
+            self._sequences.add(user_id, timestamp.timestamp(), event_ids)
+        if self._sums is not None:
+            self._sums.add(user_id, event_ids)
+
+    def _counted(self) -> tuple[object, ...]:
+        counts = self._sequences.counts()
+        return (counts,) if self._sums is None else (counts, self._sums.co_bettors())
 
 
 def _known_ids(event_ids: str) -> list[int]:
-    """The valid ids of a JSON array, which coupons inserted by hand may fill with anything."""
+    """The distinct valid ids of a JSON array, which coupons inserted by hand may fill with anything."""
     try:
         found = json.loads(event_ids)
     except (ValueError, RecursionError):
         return []
-    return [each for each in found if isinstance(each, int) and 0 < each <= MAX_ID]
+    return list(dict.fromkeys(each for each in found if isinstance(each, int) and 0 < each <= MAX_ID))
 
 
 def _read(latest: datetime | None, now: datetime) -> Sequence[Any]:
@@ -89,7 +121,8 @@ def _read(latest: datetime | None, now: datetime) -> Sequence[Any]:
 class _CachedModels:
     version: int
     models: FittedModels
-    live: LiveCoBettors | None
+    live: LiveBets
+    added: tuple[object, ...] = ()
 
 
 class ModelCache:
@@ -100,7 +133,7 @@ class ModelCache:
         self._lock = threading.Lock()
 
     def at(self, version: int | None, now: datetime) -> FittedModels:
-        """The current casino's models of this version, with the co-bettors as of about `now`."""
+        """The current casino's models of this version, with the counts of bets as of about `now`."""
         if version is None:
             return NO_MODELS
         alias = current_alias()
@@ -108,15 +141,12 @@ class ModelCache:
             cached = self._cached.get(alias)
         if cached is None or cached.version != version:
             models = read_models(version)
-            vectors = models.get(UserVectors)
-            cached = _CachedModels(version, models, None if vectors is None else LiveCoBettors(vectors))
+            cached = _CachedModels(version, models, LiveBets(models.get(UserVectors)))
             with self._lock:
                 self._cached[alias] = cached
-        if cached.live is None:
-            return cached.models
-        co_bettors = cached.live.at(now)
-        if cached.models.get(CoBettors) is not co_bettors:
-            cached.models = cached.models.including(co_bettors)
+        added = cached.live.at(now)
+        if added is not cached.added:
+            cached.models, cached.added = cached.models.including(*added), added
         return cached.models
 
     def clear(self) -> None:

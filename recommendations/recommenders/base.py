@@ -12,7 +12,7 @@ from recommendations.errors import UnreadableModel
 from recommendations.offer import MemoKey, Offer
 from recommendations.offer.arrays import BLOCK, Floats
 from recommendations.tallies.outcome_bets import OutcomeBet
-from recommendations.tallies.selections import RecentSelection
+from recommendations.tallies.selections import NO_SEQUENCE, BetSequence, RecentSelection
 from recommendations.tallies.trends import NO_TRENDS, Trends
 
 Scores = Floats
@@ -35,7 +35,8 @@ class BettingProfile:
     frequent values in the user's coupons, the most frequent first.
 
     `counts` and `weights`: attribute -> value -> number of selections, and that number with a half-life of 30 days.
-    `recent`: the latest selections, the newest last; `bets`: those that name an outcome of a market, weighted alike.
+    `recent`: the latest selections, the newest last; `bets`: those that name an outcome of a market, weighted alike;
+    `sequence`: the latest events.
     """
 
     country: str = ""
@@ -46,6 +47,7 @@ class BettingProfile:
     weights: Tally = field(default_factory=dict)
     recent: Sequence[RecentSelection] = ()
     bets: Sequence[OutcomeBet] = ()
+    sequence: BetSequence = NO_SEQUENCE
 
 
 NOBODY = BettingProfile()

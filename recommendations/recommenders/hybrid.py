@@ -1,6 +1,6 @@
 """`hybrid`: the weighted sum of all features of user and event, with weights learnt from the casino's history."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -14,6 +14,7 @@ from recommendations.tallies.user_tallies import TALLIED
 from .base import MAX_NUMBER, ProfilePart, Recommender, Scores, ScoringContext, StoredModel, require
 from .hybrid_features.decision_trees import Trees
 from .hybrid_features.features import ADDITIVE, FEATURES, FINGERPRINT, NAMES, Features
+from .hybrid_features.sequence_features import SENTENCES
 from .hybrid_features.user_vectors import UserVectors
 from .neighbours import Neighbours
 from .profile import IMPORTANCE, Profile
@@ -80,7 +81,10 @@ class Hybrid(Recommender):
     name = "hybrid"
     needs = frozenset({ProfilePart.TALLIES})
     model_types: ClassVar[Mapping[str, type[StoredModel]]] = {"hybrid": HybridModel, "tastes": UserVectors}
-    components: tuple[Recommender, ...] = (Profile(), Trending(), Neighbours(), Soonest())
+    explanations: ClassVar[Mapping[str, Callable[[ScoringContext, int], list[str]]]] = {
+        **{each.name: each.reasons for each in (Profile(), Trending(), Neighbours(), Soonest())},
+        **SENTENCES,
+    }
 
     def score(self, context: ScoringContext) -> Scores:
         model = context.models.get(HybridModel) or DEFAULT_MODEL
@@ -91,9 +95,9 @@ class Hybrid(Recommender):
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
         """The reasons of the components that raise the event's score above the mean, the largest contribution first."""
         lifts = _lifts(context, place)
-        lifting = [each for each in self.components if lifts.get(each.name, 0.0) > 0]
-        lifting.sort(key=lambda each: -lifts[each.name])
-        return [sentence for each in lifting for sentence in each.reasons(context, place)]
+        lifting = [name for name in self.explanations if lifts.get(name, 0.0) > 0]
+        lifting.sort(key=lambda name: -lifts[name])
+        return [sentence for name in lifting for sentence in self.explanations[name](context, place)]
 
 
 def features_of(context: ScoringContext) -> Features:

@@ -47,7 +47,8 @@ class Learner:
     @property
     def models(self) -> FittedModels:
         """The present models."""
-        return self._models if self._sums is None else self._models.including(self._sums.co_bettors())
+        co_bettors = [] if self._sums is None else [self._sums.co_bettors()]
+        return self._models.including(self._state.sequences.counts(), *co_bettors)
 
     @property
     def user_vectors(self) -> UserVectors | None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from recommendations.offer import ATTRIBUTES, Offer
 from recommendations.offer.arrays import Places
+from recommendations.recommenders.hybrid_features.bet_sequences import BetSequences
 from recommendations.recommenders.profile import BANDS
 from recommendations.tallies.selections import BAND_BOUNDS, HALF_LIFE, TallyCoupon, TallySelection
 from recommendations.tallies.trends import TREND_HALF_LIFE, DictionarySums, Trends
@@ -44,6 +45,7 @@ class ReplayedState:
         self.tallies: dict[int, Tallies] = defaultdict(Tallies)
         self.coupon_counts: dict[int, int] = defaultdict(int)
         self.chosen: dict[int, set[int]] = defaultdict(set)  # user -> places of events
+        self.sequences = BetSequences()
         self.event_counts = np.zeros(len(events))
         self._event_lasts = np.zeros(len(events))
         self._event_trends = DecayedSums(len(events), TREND_HALF_LIFE)
@@ -76,6 +78,7 @@ class ReplayedState:
             bets = self._with_outcomes(bets, coupon, odd_of)
         self.tallies[coupon.user_id].add(TallyCoupon(self.coupons, coupon.timestamp, coupon.stake, bets))
         self.chosen[coupon.user_id].update(coupon.places)
+        self.sequences.add(coupon.user_id, coupon.timestamp, self.history.events.ids[list(coupon.places)].tolist())
         for place in coupon.places:
             self._count(coupon.timestamp, place)
         self._trends = None

@@ -86,6 +86,7 @@ class ServingInputs:
             counts=tallies.counts,
             weights=tallies.weights_at(request.hour),
             bets=tallies.bets_at(request.hour),
+            sequence=tallies.sequence(),
         )
 
     def _favorite_pairs(self, user_id: int, request: RecommendationRequest) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from recommendations.prices.queries import COLUMN_COUNT as PRICE_COLUMN_COUNT
 from recommendations.prices.queries import PRICE_COLUMNS
 from recommendations.prices.request_prices import prices_at_begin, prices_of_query
 from recommendations.recommenders.base import NOBODY, BettingProfile, ProfilePart
+from recommendations.tallies.selections import NO_SEQUENCE
 from recommendations.tallies.trend_cache import TRENDS, trend_cache
 from recommendations.tallies.user_tallies import Tallies
 from recommendations.tallies.user_tallies_sql import ALL_COUPONS, MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
@@ -257,6 +258,7 @@ def parts_of_tallies(tallies: Tallies, request: RecommendationRequest, casino_co
         "top_values": {name: tallies.top(name, 2) for name in ATTRIBUTES} if has_top_values else {},
         "counts": tallies.counts if has_tallies else {},
         "weights": tallies.weights_at(request.hour) if has_tallies else {},
+        "sequence": tallies.sequence() if has_tallies else NO_SEQUENCE,
         # the choice of an outcome needs them, with any recommender
         "bets": () if casino_context.prices is None else tallies.bets_at(request.hour),
     }

@@ -35,6 +35,7 @@ _OF_A_USER = {
 
 _DATED = ("waiting_coupons", "purchased_coupons", "served_recommendations", "impressions")
 _STORED_SINCE = f"SELECT FROM users WHERE id = %s AND {LATEST_MESSAGE['users']} > %s"
+_HAS_COUPONS = "SELECT FROM purchased_coupons WHERE user_id = %s LIMIT 1"
 _LOCK_USER = "SELECT FROM users WHERE id = %s FOR UPDATE"
 
 # Now, or the row's own timestamp if later: else the same message would store the row again.
@@ -97,6 +98,8 @@ def erase_rows_until(user_id: int, erased_at: datetime) -> dict[str, int]:
         deleted = dict(_delete(user_id, _DATED, " AND timestamp <= %s", [erased_at]))
         if deleted["purchased_coupons"]:
             rebuild_users([user_id])
+            lock_models()
+            _renumber_served()
         deleted |= erase_attributions_until(user_id, erased_at)
         return deleted | _erase_others(user_id, erased_at)
 
@@ -109,10 +112,8 @@ def vectors_of(user_id: int) -> dict[int, list[float]]:
 
 
 def _erase_vectors(user_id: int) -> int:
-    """Remove the user from all stored user vectors, in the caller's transaction. Returns the number of changed models.
-
-    Processes cache models by the served version, so a changed one gets a new number.
-    """
+    """Remove the user from all stored user vectors, in the caller's transaction, before the coupons are deleted.
+    Returns the number of changed models."""
     lock_models()
     changed = []
     for row in _user_vector_rows():
@@ -121,9 +122,15 @@ def _erase_vectors(user_id: int) -> int:
             row.fitted = vectors.only(vectors.user_ids != user_id).encode()
             row.save(update_fields=["fitted"])
             changed.append(row.version)
-    if (served := served_version()) in changed:
-        FittedModel.objects.filter(version=served).update(version=next_version())
+    if served_version() in changed or query(_HAS_COUPONS, [user_id]):
+        _renumber_served()
     return len(changed)
+
+
+def _renumber_served() -> None:
+    """Give the served version a new number. Processes keep its models, and what they count from coupons in memory, by
+    that number: they read both again."""
+    FittedModel.objects.filter(version=served_version()).update(version=next_version())
 
 
 def _erase_others(user_id: int, until: datetime | None) -> dict[str, int]:

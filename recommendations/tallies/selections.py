@@ -1,5 +1,6 @@
 """Selections as tallies count them: their classes, decayed weights and odds bands."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -31,6 +32,19 @@ class RecentSelection(msgspec.Struct, frozen=True, gc=False):
     market: str = ""
     line: str = ""
     outcome: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BetSequence:
+    """The latest events that a user bet on, in the order of the first bets on each, with their times (Unix seconds);
+    `last`: the selection that was the first bet on the last of them, None without any."""
+
+    event_ids: tuple[int, ...] = ()
+    times: tuple[float, ...] = ()
+    last: RecentSelection | None = None
+
+
+NO_SEQUENCE = BetSequence()
 
 
 class TallySelection(msgspec.Struct, gc=False):

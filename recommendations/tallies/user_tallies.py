@@ -23,10 +23,11 @@ from recommendations.validation.identity import Match, keys_of_bet, league_key, 
 
 from .outcome_bets import NO_BAND, OutcomeBet, names_outcome, numbers_of_bets, texts_of_bets, with_bets
 from .outcome_bets import WIDTH as BET_WIDTH
-from .selections import BAND_BOUNDS, RecentSelection, TallyCoupon, TallySelection, weight_at
+from .selections import BAND_BOUNDS, NO_SEQUENCE, BetSequence, RecentSelection, TallyCoupon, TallySelection, weight_at
 
 RECENT_SELECTIONS = 300
 RECENT_STAKES = 50
+MAX_SEQUENCE = 20  # events
 MAX_VALUES = 1_000  # of one attribute, beside those of the recent selections
 MAX_OPEN_EVENTS = 5_000  # of selections that are no longer recent; ids and matches each
 TALLIED = (*ATTRIBUTES, "odds_band")
@@ -340,6 +341,23 @@ class Tallies:
             for event_id, a, b, c, d, e, odd in _by_selection(coupon.selections)
         ]
         return with_bets(recent, self._bets(), words) if self._packed.bets else recent
+
+    def sequence(self) -> BetSequence:
+        """The latest of the recent selections' events, at most `MAX_SEQUENCE`; those without an id are left out."""
+        firsts = dict[int, tuple[_RecentCoupon, int]]()
+        for coupon in self._packed.coupons:
+            for place, event_id in enumerate(coupon.selections[::_WIDTH]):
+                firsts.setdefault(event_id, (coupon, place))
+        firsts.pop(0, None)
+        if not firsts:
+            return NO_SEQUENCE
+        ids, words = tuple(firsts)[-MAX_SEQUENCE:], self._packed.words
+        coupon, place = firsts[ids[-1]]
+        event_id, a, b, c, d, e, odd = coupon.selections[place * _WIDTH : (place + 1) * _WIDTH]
+        last = RecentSelection(
+            coupon.timestamp, event_id, words[a], words[b], words[c], words[d], words[e], odd / 1000 or None
+        )
+        return BetSequence(ids, tuple(firsts[each][0].timestamp for each in ids), last)
 
     def _bets(self) -> list[int]:
         """`BET_WIDTH` numbers for each recent selection."""

@@ -4,7 +4,7 @@ Features of the values of attributes add up in one table of all values, so that 
 codes once. Features that are the same for all users are cached with the offer. Single events' features are cheap.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -20,26 +20,16 @@ from recommendations.recommenders.neighbours import NeighboursModel, token_score
 from recommendations.recommenders.profile import SMOOTHING, column_of
 from recommendations.tallies.trends import Trends
 from recommendations.tallies.user_tallies import TALLIED
+from recommendations.validation.fields import SEPARATOR
 
+from .bet_sequences import SequenceCounts
+from .feature import EventFeature, Feature
+from .sequence_features import LAST, PAIR_FEATURES, SCALE_FEATURES, pair_numbers
 from .user_vectors import CoBettors
 
 _HOUR = 3_600.0
+_NOTHING = frozenset({"", SEPARATOR})  # the ends of texts for what is unknown
 _NEVER = -np.log1p(10 * 365 * 24.0)  # the freshness of an event without bets
-
-
-@dataclass(frozen=True, slots=True)
-class Feature:
-    """`component`: the recommender whose reasons explain the feature, if any."""
-
-    name: str
-    component: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EventFeature(Feature):
-    """A feature that is the same for all users; `compute` returns it for each event, shape (n,)."""
-
-    compute: Callable[[ScoringContext], Floats] = lambda context: np.zeros(len(context.offer))
 
 
 def _trend_of(attribute: str, context: ScoringContext) -> Floats:
@@ -76,6 +66,8 @@ VALUE_FEATURES = (
     Feature("favourite sport"),
     Feature("own country"),
     Feature("neighbours", "neighbours"),
+    *(Feature(f"same {name} as the last", LAST) for name in ("sport", "league", "team")),
+    Feature("begin near the last", LAST),
 )
 EVENT_FEATURES = (
     *(EventFeature(f"trend of {name}", "trending", partial(_trend_of, name)) for name in TALLIED),
@@ -84,9 +76,10 @@ EVENT_FEATURES = (
     EventFeature("freshness", "trending", _freshness),
     EventFeature("nearness", "soonest", _nearness),
     EventFeature("odd", None, _log_odd),
+    *SCALE_FEATURES,
 )
-_COMPARED = EVENT_FEATURES[len(TALLIED) : -1]
-ADDITIVE_FEATURES = (*VALUE_FEATURES, *EVENT_FEATURES, Feature("likeness"), Feature("mean likeness"))
+_COMPARED = EVENT_FEATURES[len(TALLIED) : -1 - len(SCALE_FEATURES)]
+ADDITIVE_FEATURES = (*VALUE_FEATURES, *EVENT_FEATURES, Feature("likeness"), Feature("mean likeness"), *PAIR_FEATURES)
 FEATURES = (
     *ADDITIVE_FEATURES,
     *(Feature(f"{each.name} against the best") for each in _COMPARED),
@@ -97,8 +90,10 @@ ADDITIVE = tuple(feature.name for feature in ADDITIVE_FEATURES)
 NAMES = tuple(feature.name for feature in FEATURES)
 FINGERPRINT = sha256("\n".join(NAMES).encode()).hexdigest()[:16]  # for models that identify features by place alone
 
-_SHARES, _SPORT, _COUNTRY, _NEIGHBOURS = len(TALLIED), *range(2 * len(TALLIED), len(VALUE_FEATURES))
+_SHARES, _SPORT, _COUNTRY, _NEIGHBOURS = len(TALLIED), *range(2 * len(TALLIED), 2 * len(TALLIED) + 3)
+_LAST_SPORT, _LAST_LEAGUE, _LAST_TEAM, _LAST_BEGIN = range(_NEIGHBOURS + 1, len(VALUE_FEATURES))
 _EVENTS, _LIKENESS = len(VALUE_FEATURES), len(VALUE_FEATURES) + len(EVENT_FEATURES)
+_PAIRS = _LIKENESS + 2
 _COMPARED_ROWS = [EVENT_FEATURES.index(feature) for feature in _COMPARED]
 
 
@@ -109,6 +104,7 @@ class _OfferFeatures:
     logarithm. `numbers` (event features, n); `best` of those compared, among the events that `is_coming`."""
 
     trends: Trends
+    counts: SequenceCounts | None
     hour: float
     columns: tuple[Column[Any], ...]
     starts: Places
@@ -124,6 +120,7 @@ class _OfferFeatures:
 
 
 _OFFER_FEATURES = MemoKey[_OfferFeatures]("features")
+_BEGIN_HOURS = MemoKey[tuple[Codes, Floats]]("hours of begins")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,8 +141,9 @@ _EVENT_SUMS = MemoKey[_EventSums]("weighted event features")
 
 def _offer_features(context: ScoringContext) -> _OfferFeatures:
     """Cached with the offer for the same trends and hour."""
-    cached = context.offer.memo.get(_OFFER_FEATURES)
-    if cached is not None and cached.trends is context.trends and cached.hour == context.hour:
+    cached, counts = context.offer.memo.get(_OFFER_FEATURES), context.models.get(SequenceCounts)
+    is_of = cached is not None and cached.trends is context.trends and cached.counts is counts
+    if cached is not None and is_of and cached.hour == context.hour:
         return cached
     columns = tuple(column_of(context.offer, name) for name in TALLIED)
     starts = np.concatenate([[0], np.cumsum([len(column.values) for column in columns])[:-1]]).astype(np.intp)
@@ -160,6 +158,7 @@ def _offer_features(context: ScoringContext) -> _OfferFeatures:
         _OFFER_FEATURES,
         _OfferFeatures(
             trends=context.trends,
+            counts=counts,
             hour=context.hour,
             columns=columns,
             starts=starts,
@@ -195,16 +194,21 @@ class _UserValues:
         totals = np.array([max(sum(each.values()), 1) for each in counts])
         self._lifts = np.log1p(weighed / (SMOOTHING * offer.rates[codes]))
         self._shares = counted / totals[owners] * offer.surprise[codes]
-        favourites = ((_SPORT, "sport", profile.favorite_sport), (_COUNTRY, "country", profile.country))
+        favourites = [(_SPORT, "sport", profile.favorite_sport), (_COUNTRY, "country", profile.country)]
+        if (last := profile.sequence.last) is not None:
+            teams = {last.home_team, last.away_team}  # a team is the same at home and away
+            favourites += [(_LAST_SPORT, "sport", last.sport), (_LAST_LEAGUE, "league", last.league)]
+            favourites += [(_LAST_TEAM, side, team) for side in ("home_team", "away_team") for team in teams]
         self._favourites = [
             (row, place + int(offer.starts[TALLIED.index(attribute)]))
             for row, attribute, value in favourites
-            if value and (place := dictionaries[TALLIED.index(attribute)].get(value)) is not None
+            if value[-1:] not in _NOTHING and (place := dictionaries[TALLIED.index(attribute)].get(value)) is not None
         ]
         self._of_neighbours: Scores | None = None
         if neighbours is not None:
             model, scores = neighbours
             self._of_neighbours = scores.take(model.tokens_of_values(offer.columns), mode="clip")
+        self._begins = _near_the_last(context)
         self._offer = offer
 
     def weighted(self, weights: Floats) -> Iterator[tuple[Codes, Scores]]:
@@ -218,6 +222,9 @@ class _UserValues:
             table += weights[_NEIGHBOURS] * self._of_neighbours
         for column, start in zip(self._offer.columns, self._offer.starts, strict=True):
             yield column.codes, table[start : start + len(column.dictionary.values)]
+        if self._begins is not None:
+            hours, near = self._begins
+            yield hours, weights[_LAST_BEGIN] * near
 
     def at(self, places: Places) -> Floats:
         """The features of the events at these places, shape (features, places)."""
@@ -229,10 +236,28 @@ class _UserValues:
             table[self._codes] = numbers
             found[first : first + _SHARES] = table[codes]
         for row, code in self._favourites:
-            found[row] = (codes == code).any(axis=0)
+            found[row] += (codes == code).sum(axis=0)
         if self._of_neighbours is not None:
             found[_NEIGHBOURS] = self._of_neighbours[codes].sum(axis=0)
+        if self._begins is not None:
+            hours, near = self._begins
+            found[_LAST_BEGIN] = near[hours[places]]
         return found
+
+
+def _near_the_last(context: ScoringContext) -> tuple[Codes, Scores] | None:
+    """The codes of the hours in which events begin, and minus the logarithm of the hours from each to the begin of the
+    user's last event; None without one in the offer."""
+    offer, last = context.offer, context.profile.sequence.last
+    place = offer.place_of(last.event_id) if last is not None and last.event_id is not None else None
+    if place is None:
+        return None
+    cached = offer.memo.get(_BEGIN_HOURS)
+    if cached is None:
+        distinct, of_events = np.unique(offer.begins // _HOUR, return_inverse=True)
+        cached = offer.memo.keep(_BEGIN_HOURS, (of_events.astype(np.int32), distinct))
+    codes, hours = cached
+    return codes, -np.log1p(np.abs(hours - hours[codes[place]]))
 
 
 def _look_up(mappings: Iterable[Any], names: Iterable[list[str]], default: float) -> Iterator[Any]:
@@ -249,6 +274,7 @@ class Features:
         self._values = _UserValues(context, self._offer, token_scores(context))
         co_bettors = context.models.get(CoBettors)
         self._likeness = co_bettors.likeness(context.user_id, context.offer) if co_bettors is not None else None
+        self._pairs = pair_numbers(context)
 
     def weighted(self, weights: Floats) -> Scores:
         """The weighted sum of the additive features, shape (n,). `weights` has the shape (features,)."""
@@ -262,6 +288,8 @@ class Features:
         if self._likeness is not None:
             total, mean = weights[_LIKENESS : _LIKENESS + 2]
             scores[self._likeness.places] += total * self._likeness.total + mean * self._likeness.mean
+        if self._pairs is not None:
+            scores[self._pairs.places] += weights[_PAIRS : len(ADDITIVE)] @ self._pairs.numbers
         return scores
 
     def at(self, places: Places) -> Floats:
@@ -274,5 +302,7 @@ class Features:
         if self._likeness is not None:
             found[_LIKENESS], found[_LIKENESS + 1] = self._likeness.at(places)
             compared[-2] = found[_LIKENESS] - self._likeness.best_of(self._offer.is_coming)
+        if self._pairs is not None:
+            found[_PAIRS : len(ADDITIVE)] = self._pairs.at(places)
         compared[-1] = np.log1p(sum(self._context.profile.counts.get("sport", {}).values()))
         return found.T

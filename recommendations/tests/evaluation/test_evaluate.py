@@ -12,14 +12,22 @@ from django.core.management import CommandError, call_command
 
 from recommendations.evaluation.store import last_report
 from recommendations.evaluation.training import fit_models
+from recommendations.fitted_models.model_cache import model_cache
 from recommendations.fitted_models.store import Fitting, store_models
 from recommendations.learning.lambdarank import fit_trees
 from recommendations.models import Evaluation, Event, FittedModel
+from recommendations.recommenders.base import FittedModels, ScoringContext
 from recommendations.recommenders.hybrid import HybridModel
+from recommendations.recommenders.hybrid_features.features import NAMES, VALUE_FEATURES, Features
+from recommendations.recommenders.hybrid_features.sequence_features import LAST, PAIR_FEATURES, SCALE_FEATURES
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettors, UserVectors
+from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.replay.casino_history import casino_history
 from recommendations.replay.replay import replay_to_fit
-from recommendations.serving.load import find
+from recommendations.replay.replayed_state import ReplayedState
+from recommendations.replay.serving_inputs import ServingInputs
+from recommendations.serving.engine import RecommendationRequest
+from recommendations.serving.load import build_user_context, find
 from recommendations.simulation.into_casino import store_history
 from recommendations.simulation.simulate import USER_KINDS, SimulatedCasino, simulate, write_files
 from recommendations.storing import store_coupons, store_events, store_users
@@ -41,6 +49,45 @@ def simulated():
 def fill(casino, now, history):
     with use_casino(casino.current):
         store_history(history, now)
+
+
+SEQUENTIAL = [
+    *(each.name for each in SCALE_FEATURES if each.name.startswith("bet")),
+    *(each.name for each in PAIR_FEATURES),
+    *(each.name for each in VALUE_FEATURES if each.component == LAST),
+]
+
+
+def coupon_of(coupon, events, timestamp):
+    bet_on = tuple(selection_row(event_id=int(events.ids[place]), **events.names(place)) for place in coupon.places)
+    return coupon_row(user_id=coupon.user_id, timestamp=timestamp, recommended_events=bet_on)
+
+
+def features_served(user_id, now):
+    """Event -> features, of the next request."""
+    request = RecommendationRequest(1, RECOMMENDERS["hybrid"], now)
+    found = find([user_id], now, request.hour)
+    user = build_user_context(found.users[user_id], request, found.casino_context)
+    casino = found.casino_context
+    return features_of_all(
+        ScoringContext(
+            casino.offer, user.profile, hour=request.hour, trends=casino.trends, models=casino.models, user_id=user_id
+        )
+    )
+
+
+def features_replayed(history, user_id, now):
+    state = ReplayedState(history)
+    for each in history.coupons:
+        state.move_to(each.timestamp)
+        state.add(each)
+    state.move_to(now.timestamp())
+    request, models = RecommendationRequest(1, RECOMMENDERS["hybrid"], now), FittedModels(state.sequences.counts())
+    return features_of_all(ServingInputs(state, 1).of(user_id, request, models, request.needs).context)
+
+
+def features_of_all(context):
+    return dict(zip(context.offer.ids.tolist(), Features(context).at(np.arange(len(context.offer))), strict=True))
 
 
 NO_METRICS = {"recommender": "soonest", "metrics": {}, "difference": {}}
@@ -146,6 +193,27 @@ class TestFitting:
             assert number(timedelta(seconds=5)) == first
             assert number(timedelta(seconds=11)) == first + 1
             assert number(timedelta(seconds=30)) == first + 1
+
+    def test_served_features_equal_the_replayed_ones_also_after_a_restart(self, casino_a, simulated, now, settings):
+        settings.TRENDS_SECONDS = 0.0
+        fill(casino_a, now - timedelta(hours=1), replace(simulated, coupons=simulated.coupons[:-30]))
+        with use_casino(casino_a.current):
+            store_users([user_row(id=each.user_id, timestamp=now) for each in simulated.coupons[-30:]])
+            fit_models(now, 1)
+            find([1], now, now.timestamp())
+            for number, each in enumerate(simulated.coupons[-30:]):  # counted one by one, after all others
+                store_coupons([coupon_of(each, simulated.events, now - timedelta(seconds=60 - number))])
+                live = features_served(each.user_id, now)
+            model_cache.clear()
+            restarted = features_served(each.user_id, now)
+            replayed = features_replayed(casino_history(casino_id=1, until=now), each.user_id, now)
+        assert len(replayed) >= 15
+        for name in SEQUENTIAL:
+            place = NAMES.index(name)
+            assert any(numbers[place] for numbers in replayed.values()), name
+            for event_id, numbers in replayed.items():
+                assert live[event_id][place] == restarted[event_id][place], name
+                assert live[event_id][place] == pytest.approx(numbers[place], abs=1e-6), name
 
     @pytest.mark.parametrize("has_hindsight", [pytest.param(True, marks=pytest.mark.exhaustive), False])
     def test_a_version_that_scores_lower_than_the_active_one_is_saved_inactive(

@@ -7,6 +7,7 @@ import pytest
 
 from recommendations.evaluation.evaluate import evaluate, find_recommenders
 from recommendations.offer import offer_of_columns
+from recommendations.recommenders.hybrid_features.features import NAMES
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.replay.history import History, OddsChange, PastCoupon
 from recommendations.replay.replay import ReplayPlan, rank_of, replay
@@ -100,6 +101,13 @@ def until(found, split_time):
     return [case for case in found.cases if case.timestamp < split_time]
 
 
+def part_until(cases, split_time):
+    return cases.part(0, int(np.searchsorted(cases.timestamps, split_time)))
+
+
+CONSTANT = {"lift of country", "share of country", "own country", "favourite sport"}  # of simulated casinos
+
+
 @pytest.fixture(scope="module")
 def past():
     return simulate(SMALL)
@@ -128,6 +136,21 @@ class TestNoDataLeakage:
         assert len(until(unchanged, split_time)) > 150
         assert until(found, split_time) == until(unchanged, split_time)
         assert found.cases != unchanged.cases
+
+    @pytest.mark.exhaustive
+    def test_a_changed_future_leaves_every_feature_of_earlier_cases_as_it_was(self, past, split_time, unchanged):
+        coupons = [each for each in past.coupons if each.timestamp < split_time]
+        longest = int(np.argmax(past.events.begins))
+        others = [
+            replace(each, user_id=1 + each.user_id % 40, places=(longest, *each.places[:1]))
+            for each in past.coupons[len(coupons) :]
+        ]
+        changed = replayed(replace(past, coupons=[*coupons, *others])).fitted_cases
+        earlier = [part_until(cases, split_time) for cases in (unchanged.fitted_cases, changed)]
+        assert np.array_equal(earlier[0].numbers, earlier[1].numbers)
+        varying = {name for name, column in zip(NAMES, earlier[0].numbers.T, strict=True) if np.ptp(column) > 0}
+        assert set(NAMES) - varying <= CONSTANT
+        assert len(changed) > len(earlier[1])
 
     @pytest.mark.exhaustive
     def test_future_coupons_of_others_have_no_effect_on_earlier_cases(self, past, split_time, unchanged):

@@ -28,11 +28,21 @@ from recommendations.models import (
     WaitingCoupon,
 )
 from recommendations.recommenders.hybrid import DEFAULT_MODEL
+from recommendations.recommenders.hybrid_features.bet_sequences import SequenceCounts
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettors, UserVectors
 from recommendations.serving.load import find
 from recommendations.storing import Result, store_coupons, store_impressions, store_recommendations, store_users
 from recommendations.storing.privacy import erased_users, forget_user, reapply_erasure
-from recommendations.tests.factories import TalliedCouponFactory, at, coupon_row, impression_row, served_row, user_row
+from recommendations.tests.factories import (
+    TalliedCouponFactory,
+    at,
+    coupon_row,
+    impression_row,
+    selection,
+    selection_row,
+    served_row,
+    user_row,
+)
 from recommendations.tests.present import present
 from tenants.models import PrivacyRecord, Scope, StaffBinding
 from tenants.routing.context import use_casino
@@ -124,6 +134,48 @@ def test_erased_user_is_removed_from_all_models_of_the_casino_and_from_serving(c
         assert model_cache.at(2, now).version == "4"  # for a request that read the number before the change
     with use_casino(casino_b.current):
         assert _served(now)[:2] == ("2", [7, 8])
+
+
+def _next_bets(now):
+    """(event bet on, next event, users) of the served counts."""
+    counts = present(find([8], now, now.timestamp()).casino_context.models.get(SequenceCounts))
+    return [
+        (int(counts.event_ids[first]), int(counts.event_ids[second]), number)
+        for first in range(counts.event_ids.size)
+        for second, number in zip(*(each.tolist() for each in counts.next_bets.row(first)), strict=True)
+    ]
+
+
+@pytest.mark.parametrize("has_vector", [True, False])
+def test_bets_of_an_erased_user_leave_the_counts_in_memory(casino_a, casino_b, key, now, has_vector):
+    for casino in (casino_a, casino_b):
+        with use_casino(casino.current):
+            for number, event_id in enumerate((51, 52), start=300):
+                bet_on = (selection_row(event_id=event_id),)
+                store_coupons([coupon_row(id=number, user_id=7, timestamp=at(number), recommended_events=bet_on)])
+            _store_user_vectors(*((7, 8) if has_vector else (8,)))
+            assert (51, 52, 1.0) in _next_bets(now)
+    assert Client().delete("/users/7", headers=key).json()["erased"]["fitted_models"] == has_vector
+    with use_casino(casino_a.current):
+        assert (51, 52, 1.0) not in _next_bets(now)
+        assert model_cache.at(1, now).version == "2"  # for a request that read the number before the erasure
+        assert (51, 52, 1.0) not in _next_bets(now)
+    with use_casino(casino_b.current):
+        assert (51, 52, 1.0) in _next_bets(now)
+
+
+def test_bets_that_a_restored_backup_brought_back_leave_the_counts_in_memory(casino_a, now):
+    with use_casino(casino_a.current):
+        forget_user(casino=casino_a, user_id=7, by="tests", now=at(5))
+        store_users([user_row(id=7, timestamp=at(6))])
+        for number, event_id in enumerate((51, 52), start=3):
+            TalliedCouponFactory.create(
+                id=number + 300, user_id=7, timestamp=at(number), recommended_events=[selection(event_id=event_id)]
+            )
+        _store_user_vectors(8)
+        assert (51, 52, 1.0) in _next_bets(now)
+        assert reapply_erasure(7, at(5))
+        assert (51, 52, 1.0) not in _next_bets(now)
 
 
 def test_user_with_only_a_vector_can_be_exported_and_erased(casino_a, key):
