@@ -1,0 +1,132 @@
+"""What an experiment adds to a request: processor time of `/recommend` in process, by kind of experiment.
+
+Each experiment is of a fifth of the users, and of requests with its own placement: the same users ask with it and
+without one, in blocks of requests in random order. A receiver encodes the announced slips.
+
+    python -m benchmarks.experiments [--events N] [--blocks N]
+"""
+
+import argparse
+import atexit
+import io
+import os
+import random
+import shutil
+import statistics
+import tempfile
+import time
+from typing import Any
+
+if __name__ == "__main__":
+    folder = tempfile.mkdtemp(prefix="recsys-experiments-")
+    # Registered first, so it runs last, after the server has stopped.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ.update(LOCAL_DIR=folder, DATABASE_URL="", PUBLISH_RECOMMENDATIONS="0", LOG_LEVEL="ERROR")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
+
+import django
+
+django.setup()
+
+import msgspec
+from django.utils import timezone
+from rich.console import Console
+from rich.table import Table
+
+from recommendations.experiments.lifecycle import create_experiment, start_experiment
+from recommendations.services import configure
+from recommendations.serving.experiments.assignment import LAYER, is_in, place_of
+from recommendations.serving.recommendation import recommendation_served
+from recsys_project.wsgi import application
+from tenants.models import Casino
+
+from . import casino as benchmark
+from .recommend import SCHEMA
+
+_REQUESTS = 25  # of a block
+_OTHER, _OPTION = {"recommender_type": "trending"}, {"options": {"max_per_league": 2}}
+# The definition's kind and metric, and what the second variant differs in.
+KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "ab, another option": ("ab", "bet_days", _OPTION),
+    "holdout": ("holdout", "influence", {}),
+    "influence, another option": ("ab", "influence", _OPTION),
+    "influence, trending": ("ab", "influence", _OTHER),
+    "interleaved with trending": ("interleave", "influence", _OTHER),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=5_000)
+    parser.add_argument("--blocks", type=int, default=40)
+    options = parser.parse_args()
+    benchmark.EVENTS = options.events
+    recommendation_served.connect(_encode, weak=False)
+    console = Console()
+    with console.status("Building the casino"):
+        casino = benchmark.build_fitted_casino()
+        configure(casino=casino, recommender_type="hybrid", recommendation_schema=SCHEMA, now=timezone.now())
+        users = {kind: _start(casino, number) for number, kind in enumerate(KINDS)}
+    with console.status("Measuring"):
+        table = Table("experiment", "ms without", "ms with", "ratio (median of blocks)", "10th to 90th percentile")
+        for kind, (without, with_it) in _measure(casino, users, options.blocks).items():
+            ratios = sorted(one / other for one, other in zip(with_it, without, strict=True))
+            low, *_, high = statistics.quantiles(ratios, n=10)
+            times = (f"{statistics.median(each) * 1e3:.2f}" for each in (without, with_it))
+            table.add_row(kind, *times, f"{statistics.median(ratios):.2f}", f"{low:.2f} to {high:.2f}")
+    console.print(table)
+
+
+def _encode(served: Any, **signal: Any) -> None:
+    msgspec.json.encode(served)
+
+
+def _start(casino: Casino, number: int) -> list[int]:
+    """Start the experiment of this number, and return the users who take part in it."""
+    kind, metric, differing = list(KINDS.values())[number]
+    own = {} if kind == "holdout" else {"recommender_type": "hybrid"}
+    variants = [{"name": "own", "share": 0.5, **own}, {"name": "other", "share": 0.5, **own, **differing}]
+    definition = {"name": f"kind-{number}", "kind": kind, "metric": metric, "variants": variants, "traffic": 0.2}
+    named: dict[str, Any] = {"casino": casino, "by": "a benchmark", "now": timezone.now()}
+    create_experiment(definition={**definition, "placement": str(number)}, **named)
+    ranges = start_experiment(name=f"kind-{number}", **named).ranges
+    return [user for user in range(1, benchmark.USERS + 1) if is_in(place_of(LAYER, casino.pk, user), ranges)]
+
+
+def _measure(casino: Casino, users: dict[str, list[int]], blocks: int) -> dict[str, tuple[list[float], list[float]]]:
+    """Of each kind: the processor seconds of a request in each block, without an experiment and with it."""
+    taken: dict[str, tuple[list[float], list[float]]] = {kind: ([], []) for kind in KINDS}
+    for block in range(blocks + 1):  # the first one warms up
+        for number, kind in random.sample(list(enumerate(KINDS)), len(KINDS)):
+            asking = random.choices(users[kind], k=_REQUESTS)
+            for is_with in random.sample([False, True], 2):
+                began = time.thread_time()
+                for user in asking:
+                    _request(casino, user, str(number) if is_with else "none")
+                if block:
+                    taken[kind][is_with].append((time.thread_time() - began) / _REQUESTS)
+    return taken
+
+
+def _request(casino: Casino, user: int, placement: str) -> None:
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": f"/recommend/{user}",
+        "QUERY_STRING": f"placement={placement}",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(),
+        "HTTP_CASINO_ID": str(casino.pk),
+    }
+    statuses: list[str] = []
+    response: Any = application(environ, lambda status, _: statuses.append(status))
+    body = b"".join(response)
+    response.close()
+    if statuses != ["200 OK"]:
+        raise SystemExit(f"{placement} returned {statuses}: {body[:200]!r}")
+
+
+if __name__ == "__main__":
+    main()
