@@ -33,6 +33,7 @@ from rich.table import Table
 
 from operations.gc_tuning import freeze
 from recommendations import services
+from recommendations.api import short_way
 from recommendations.api.views import CasinoAPIView
 from recommendations.recommenders.hybrid_features.features import Features
 from recommendations.recommenders.registry import RECOMMENDERS
@@ -54,9 +55,9 @@ Call = Callable[[str], None]
 PARTS: dict[str, list[tuple[Any, str]]] = {
     "authentication": [
         (request_state, "mask_key"), (middleware, "find_key"), (middleware, "admit"),
-        (middleware.RequestStateMiddleware, "process_view"),
+        (middleware.RequestStateMiddleware, "process_view"), (short_way, "enter_chosen_casino"),
     ],
-    "view": [(CasinoAPIView, "dispatch"), (Response, "render")],
+    "view": [(short_way, "_respond"), (CasinoAPIView, "dispatch"), (Response, "render")],
     "service": [(services, "recommend_mapped")],
     "query": [(services, "find"), (context, "check_in_alias")],
     "unpacking": [(services, "build_user_context")],
@@ -66,7 +67,7 @@ PARTS: dict[str, list[tuple[Any, str]]] = {
     "gate": [(Search, "run")],
     "mapping": [(services, "_mapped")],
     "publishing": [(services, "send_served")],
-    "JSON": [(JSONRenderer, "render")],
+    "JSON": [(short_way, "_as_json"), (JSONRenderer, "render")],
 }  # fmt: skip
 REST = "middleware"
 

@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from django.db import connections
 from django.test import Client
 
 from tenants.routing.context import use_casino
@@ -61,12 +62,12 @@ def test_no_line_names_a_user(ask, configured, user_id, log, path):
     assert "FAKE" not in log.text
 
 
-def test_error_line_has_the_request_id_of_the_response(configured, user_id, log, monkeypatch):
+def test_error_line_has_the_request_id_of_the_response(configured, user_id, log):
     def fail(*_):
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("django.core.handlers.base.BaseHandler._get_response", fail)
-    answer = Client(raise_request_exception=False).get(f"/recommend/{user_id}", headers={"Casino-ID": "1"})
+    with connections["casino_1"].execute_wrapper(fail):
+        answer = Client(raise_request_exception=False).get(f"/recommend/{user_id}", headers={"Casino-ID": "1"})
     assert answer.status_code == 500
     [line] = [line for line in log.objects if line["level"] == "ERROR"]
     assert line["request_id"] == answer["X-Request-ID"]

@@ -68,19 +68,28 @@ _DJANGOS: dict[type[Exception], str] = {Http404: "not_found", PermissionDenied: 
 
 def answer_error(exception: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """REST framework's exception handler. Returns None for an error of the server, which is then raised and logged."""
-    if type(exception) in KINDS:
-        return _answer(str(exception), KINDS[type(exception)])
-    if isinstance(exception, tenancy_errors.RequestRejected):
-        return _refuse(exception)
-    if isinstance(exception, OperationalError):  # the database is unavailable, or all its connections are in use
-        logger.warning("%s failed with 503, database unavailable or overloaded: %s", context["request"].path, exception)
-        return _answer(OUTAGE_TEXT, Kind(status.HTTP_503_SERVICE_UNAVAILABLE, OUTAGE_CODE))
+    if (own := own_error(exception, context["request"].path)) is not None:
+        body, status_code, headers = own
+        return Response(body, status=status_code, headers=headers)
     response = exception_handler(exception, context)
     if response is not None:
         response.data = _body(exception, response)
         if response.status_code == status.HTTP_401_UNAUTHORIZED and _is_page(context["request"]):
             return _login_page(context["request"]._request, response)
     return response
+
+
+def own_error(exception: Exception, path: str) -> tuple[dict[str, Any], int, dict[str, str]] | None:
+    """Body, status and headers for an exception of this project, or an outage of a database; None for others."""
+    if type(exception) in KINDS:
+        return _answer(str(exception), KINDS[type(exception)])
+    if isinstance(exception, tenancy_errors.RequestRejected):
+        details, headers = retry_parts(exception)
+        return error_body(str(exception), exception.code, details), exception.status, headers
+    if isinstance(exception, OperationalError):  # the database is unavailable, or all its connections are in use
+        logger.warning("%s failed with 503, database unavailable or overloaded: %s", path, exception)
+        return _answer(OUTAGE_TEXT, Kind(status.HTTP_503_SERVICE_UNAVAILABLE, OUTAGE_CODE))
+    return None
 
 
 def _is_page(request: Request) -> bool:
@@ -97,14 +106,9 @@ def _login_page(request: HttpRequest, response: Response) -> HttpResponse:
     )
 
 
-def _answer(text: str, kind: Kind) -> Response:
-    headers = RETRY_HEADERS if kind.status == status.HTTP_503_SERVICE_UNAVAILABLE else None
-    return Response(error_body(text, kind.code), status=kind.status, headers=headers)
-
-
-def _refuse(refusal: tenancy_errors.RequestRejected) -> Response:
-    details, headers = retry_parts(refusal)
-    return Response(error_body(str(refusal), refusal.code, details), status=refusal.status, headers=headers)
+def _answer(text: str, kind: Kind) -> tuple[dict[str, Any], int, dict[str, str]]:
+    headers = RETRY_HEADERS if kind.status == status.HTTP_503_SERVICE_UNAVAILABLE else {}
+    return error_body(text, kind.code), kind.status, headers
 
 
 def _body(exception: Exception, response: Response) -> dict[str, Any]:

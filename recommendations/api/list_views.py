@@ -1,8 +1,9 @@
 """The endpoints beside `/recommend`: what to add to a slip, similar events, popular events, and sessions."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,7 +13,7 @@ from recommendations.errors import EventNotFound, IdNotOfType, UserNotFound
 from recommendations.serving import anonymous
 from recommendations.serving.request_filters import FILTERS, parse_filters
 from recommendations.validation.own_ids import parse_own_id
-from tenants.models import Scope
+from tenants.models import Casino, Scope
 
 from . import list_docs as docs
 from .selections import SessionSerializer, SlipSerializer
@@ -36,7 +37,11 @@ class NextView(RecommendView):
 
     @docs.hidden
     def get(self, request: Request, user_id: str) -> Response:
-        return super().get(request, f"{user_id}/next")  # a user may have such an id
+        return super().get(request, user_id)
+
+    @classmethod
+    def answer(cls, request: HttpRequest, casino: Casino, user_id: str) -> dict[str, Any]:
+        return super().answer(request, casino, f"{user_id}/next")  # a user may have such an id
 
     @docs.of_slip
     def post(self, request: Request, user_id: str) -> Response:
@@ -70,8 +75,12 @@ class SessionView(RecommendView):
     }
 
     @docs.hidden
-    def get(self, request: Request, user_id: str = "session") -> Response:  # a user may have this id
+    def get(self, request: Request, user_id: str = "session") -> Response:
         return super().get(request, user_id)
+
+    @classmethod
+    def answer(cls, request: HttpRequest, casino: Casino, user_id: str = "session") -> dict[str, Any]:
+        return super().answer(request, casino, user_id)  # a user may have this id
 
     @docs.of_session
     def post(self, request: Request) -> Response:
@@ -98,12 +107,15 @@ class SimilarView(_EventsView):
 
     @docs.of_similar
     def get(self, request: Request, event_id: str) -> Response:
-        filters = parse_parameters(request.query_params)
+        return Response(self.answer(request._request, self.casino, event_id))
+
+    @classmethod
+    def answer(cls, request: HttpRequest, casino: Casino, event_id: str) -> dict[str, Any]:
+        filters = parse_parameters(request.GET)
         wanted = parse_own_id(event_id)
         if wanted is None:
             raise EventNotFound("Event not found among those that are open")
-        answer = anonymous.similar_events(casino=self.casino, event_id=wanted, now=timezone.now(), filters=filters)
-        return Response(answer)
+        return anonymous.similar_events(casino=casino, event_id=wanted, now=timezone.now(), filters=filters)
 
 
 class PopularView(_EventsView):
@@ -111,5 +123,8 @@ class PopularView(_EventsView):
 
     @docs.of_popular
     def get(self, request: Request) -> Response:
-        filters = parse_parameters(request.query_params)
-        return Response(anonymous.popular_events(casino=self.casino, now=timezone.now(), filters=filters))
+        return Response(self.answer(request._request, self.casino))
+
+    @classmethod
+    def answer(cls, request: HttpRequest, casino: Casino) -> dict[str, Any]:
+        return anonymous.popular_events(casino=casino, now=timezone.now(), filters=parse_parameters(request.GET))

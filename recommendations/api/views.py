@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 from rest_framework import status
 from rest_framework.exceptions import MethodNotAllowed, NotFound
@@ -20,11 +20,10 @@ from recommendations import services
 from recommendations.errors import IdNotOfType, InvalidParameter, UserNotFound
 from recommendations.serving.request_filters import FILTERS, NO_FILTERS, RequestFilters, parse_filters
 from recommendations.validation.own_ids import OwnId, parse_own_id
-from tenants.access.api_keys import KnownKey
 from tenants.access.limits import admit
 from tenants.http.authentication import ScopeMissing
 from tenants.http.error_responses import error_body
-from tenants.http.request_state import request_state
+from tenants.http.request_state import request_state, state_in
 from tenants.models import Casino, Scope
 
 from . import openapi as docs
@@ -67,19 +66,24 @@ class RecommendView(CasinoAPIView):
         examples=[docs.example(docs.EXAMPLE_RECOMMENDATION)],
     )
     def get(self, request: Request, user_id: str) -> Response:
+        return Response(self.answer(request._request, self.casino, user_id))
+
+    @classmethod
+    def answer(cls, request: HttpRequest, casino: Casino, user_id: str) -> dict[str, Any]:
+        """Also called without a view, by `ShortWayMiddleware`."""
         filters, variant = NO_FILTERS, ""
-        if request.query_params:
-            filters = parse_parameters(request.query_params, VARIANT)
-            variant = parse_variant(request, request.query_params)
+        if request.GET:
+            filters = parse_parameters(request.GET, VARIANT)
+            variant = parse_variant(request, request.GET)
         wanted = parse_user_id(user_id)
         recommendations = services.recommend_mapped(
-            casino=self.casino, user_ids=[wanted], now=timezone.now(), filters=filters, variant=variant
+            casino=casino, user_ids=[wanted], now=timezone.now(), filters=filters, variant=variant
         )
         if wanted not in recommendations:
             raise UserNotFound("User not found")
         if isinstance(answer := recommendations[wanted], IdNotOfType):
             raise answer
-        return Response(answer)
+        return answer
 
 
 class RecommendManyView(CasinoAPIView):
@@ -175,13 +179,14 @@ def parse_parameters(parameters: QueryDict, *others: str) -> RequestFilters:
     return parse_filters(parameters.dict())
 
 
-def parse_variant(request: Request, given: Mapping[str, Any]) -> str:
+def parse_variant(request: HttpRequest | Request, given: Mapping[str, Any]) -> str:
     """The variant of an experiment that a test asks for, or empty. Raises ScopeMissing for an API key without the scope
     `test`, and InvalidParameter for another value than text."""
     variant = given.get(VARIANT)
     if variant is None:
         return ""
-    if isinstance(request.auth, KnownKey) and Scope.TEST not in request.auth.scopes:
+    key = state_in(request.META).key
+    if key is not None and Scope.TEST not in key.scopes:
         raise ScopeMissing(f"This API key does not have the scope {Scope.TEST}, which {VARIANT} needs")
     if not isinstance(variant, str) or not variant:
         raise InvalidParameter(f"{VARIANT} must be the name of a variant")

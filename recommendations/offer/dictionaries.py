@@ -121,12 +121,16 @@ class DictionaryPlaces(Mapping[Value, int]):
 
 
 class Dictionary(Generic[Value]):
-    """Distinct values: `values[places[value]] == value`. `nbytes` includes the values themselves. Never changes."""
+    """Distinct values: `values[places[value]] == value`. `nbytes` includes the values themselves. Never changes.
 
-    __slots__ = ("_grown", "nbytes", "places", "values")
+    `grown` begins with `values`: to look up a place that is known to be one of theirs takes less than half of the time.
+    """
+
+    __slots__ = ("_grown", "grown", "nbytes", "places", "values")
 
     def __init__(self, grown: _GrowingValues[Value] | None = None, size: int = 0) -> None:
         self._grown: _GrowingValues[Value] = grown or _GrowingValues()
+        self.grown: Sequence[Value] = self._grown.list
         self.values = DictionaryValues(self._grown, size)
         self.places = DictionaryPlaces(self._grown, size)
         self.nbytes = self._grown.nbytes

@@ -39,7 +39,7 @@ from .request_state import RequestState, may_choose_casino, request_state
 
 logger = logging.getLogger(__name__)
 
-CASINO_HEADER = "Casino-ID"
+CASINO_HEADER = "HTTP_CASINO_ID"  # in the META
 CHOSEN_CASINO = "casino_id"  # session key: the casino chosen in the switcher
 
 
@@ -81,11 +81,8 @@ class RequestStateMiddleware:
             read_basic_login(request)
         if state.credentials_error is not None or (state.shows_key and state.key is None):
             return  # REST framework answers this first
-        try:
-            if getattr(view_class, "needs_casino", False) or may_choose_casino(request):
-                _enter(state, _find_casino(request, state))
-        except (CasinoNotUsable, OperationalError) as error:  # views that need the casino raise it; others need none
-            state.casino_error = error
+        if getattr(view_class, "needs_casino", False) or may_choose_casino(request):
+            enter_chosen_casino(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Redirect a page of a casino's rows to the casino's choice if none is chosen; answer 503 if the database is
@@ -99,6 +96,15 @@ class RequestStateMiddleware:
             return None
         messages.info(request, "Choose the casino whose data you want to see.")
         return HttpResponseRedirect(f"{reverse('choose_casino')}?{urlencode({'next': request.get_full_path()})}")
+
+
+def enter_chosen_casino(request: HttpRequest) -> None:
+    """Make the casino current that the request's credentials and headers choose, or keep the error of its choice."""
+    state = request_state(request)
+    try:
+        _enter(state, _find_casino(request, state))
+    except (CasinoNotUsable, OperationalError) as error:  # views that need the casino raise it; others need none
+        state.casino_error = error
 
 
 def _enter(state: RequestState, casino: Casino | None) -> None:
@@ -117,7 +123,7 @@ def _enter(state: RequestState, casino: Casino | None) -> None:
 def _find_casino(request: HttpRequest, state: RequestState) -> Casino | None:
     """The casino of the API key; without one, of the header `Casino-ID`, or else the one chosen in the switcher.
     Raises CasinoIdInvalid, CasinoIdMissing, CasinoForbidden."""
-    text = request.headers.get(CASINO_HEADER)
+    text = request.META.get(CASINO_HEADER)
     casino_id = None if text is None else parse_whole_number(text)
     if text is not None and casino_id is None:
         raise CasinoIdInvalid("Casino-ID header must be an integer")

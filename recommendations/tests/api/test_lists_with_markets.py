@@ -12,6 +12,8 @@ from recommendations.tests.factories import EventFactory, UserFactory
 from recommendations.tests.prices.market_rows import heard, market, producer
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 NAMES = ("event_id", "market", "line", "outcome", "odd")
 TYPES = {"event_id": "int", "odd": "float"}
 SCHEMA = {

@@ -7,6 +7,8 @@ import pytest
 from recommendations.tests.factories import EventFactory, UserFactory
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 SCHEMA = {"recommended_events": "list"}
 REQUESTS: list[tuple[str, str, Any]] = [
     ("get", "/popular", None),

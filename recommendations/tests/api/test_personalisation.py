@@ -12,6 +12,8 @@ from recommendations.serving.explanation import NOT_PERSONAL
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, selection
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 SCHEMA = {
     "stake": "string",
     "recommender": "string",

@@ -12,6 +12,8 @@ from recommendations.tests.factories import EventFactory, UserFactory
 from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 EVENT_KEYS = {"country", "league", "home_team", "away_team", "sport", "odd"}
 
 

@@ -11,6 +11,8 @@ from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, selection
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 SCHEMA = {
     "user_id": "int",
     "stake": "string",

@@ -19,6 +19,8 @@ from tenants.routing.connections import casino_atomic, current_alias
 from tenants.routing.context import use_casino
 from tenants.tests.exhaustive import scaled
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 SCHEMA = {
     "user_id": "int",
     "stake": "string",

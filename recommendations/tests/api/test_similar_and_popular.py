@@ -14,6 +14,8 @@ from recommendations.storing.casino_tallies import merge_casino_sums
 from recommendations.tests.factories import EventFactory, UserFactory, coupon_row, event_row, selection_row
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 SCHEMA = {
     "recommender": "string",
     "events": {
@@ -28,8 +30,8 @@ SCHEMA = {
 def casino(casino_a, casino_b, caller_a):
     """Event 1, which shares a team with 2, the league with 3, the country with 4, the sport with 5, nothing with 6."""
     with use_casino(casino_b.current):
-        EventFactory.create_batch(3)
-        EventFactory.create(id=77)
+        for number in (74, 75, 76, 77):  # not by the sequence, which may have come there
+            EventFactory.create(id=number)
     body = {"recommender_type": "static", "recommendation_schema": SCHEMA}
     assert caller_a.post("/config", body).status_code == 200
     with use_casino(casino_a.current):

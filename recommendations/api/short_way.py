@@ -1,0 +1,100 @@
+"""The short way of programs' requests: endpoints that only read answer without REST framework, sessions and logins."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, HttpResponse
+from django.urls import Resolver404, resolve
+from rest_framework.exceptions import APIException
+from rest_framework.settings import api_settings
+from rest_framework.utils.encoders import JSONEncoder
+
+from tenants.access.limits import admit
+from tenants.http.middleware import CASINO_HEADER, enter_chosen_casino
+from tenants.http.request_state import request_state
+
+from .error_statuses import own_error
+from .views import CasinoAPIView
+
+_OF_PROGRAMS = ("", "*/*", "application/json")  # `Accept` for which REST framework also chooses JSON without options
+_OF_LOGINS = ("HTTP_COOKIE", "HTTP_AUTHORIZATION")
+
+_encode = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+class ShortWayMiddleware:
+    """Answers `GET` of the views that have an `answer`, if the caller has a valid API key with the view's scope, or is
+    anybody in an open installation. Every other request, each refusal of a caller or a casino among them, goes on to
+    the middleware of sessions and to REST framework's view, which give the same answers
+    (`tests/api/test_short_way.py`): what is refused, and in which order, is decided there alone.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        found = _find_view(request) if _is_of_program(request) else None
+        if found is None:
+            return self.get_response(request)
+        (view, arguments), state = found, request_state(request)
+        status, headers = 200, dict[str, str]()
+        try:
+            casino = state.require_casino()
+            if state.admitted_id is None:
+                state.admitted_id = admit(request, casino)
+            body = view.answer(request, casino, **arguments)
+        except APIException:
+            return self.get_response(request)
+        except Exception as error:
+            own = own_error(error, request.path)
+            if own is None:
+                raise
+            body, status, headers = own
+        headers = _headers(view, by_key=state.key is not None) | headers
+        return HttpResponse(_as_json(body), status=status, headers=headers)
+
+
+def _is_of_program(request: HttpRequest) -> bool:
+    if request.method != "GET":
+        return False
+    state, meta = request_state(request), request.META
+    if state.shows_key:
+        return state.key is not None and state.credentials_error is None
+    is_anonymous = CASINO_HEADER in meta and not any(map(meta.get, _OF_LOGINS))
+    return is_anonymous and settings.RECSYS_OPEN_API and meta.get("HTTP_ACCEPT", "") in _OF_PROGRAMS
+
+
+def _find_view(request: HttpRequest) -> tuple[Any, dict[str, Any]] | None:
+    """The view that can answer and its arguments, with the casino current; None for what REST framework has to answer,
+    as a missing scope or a casino that is not served."""
+    try:
+        match = resolve(request.path_info)
+        is_format_named = api_settings.URL_FORMAT_OVERRIDE in request.GET
+    except (Resolver404, SuspiciousOperation):  # too many parameters
+        return None
+    view: Any = getattr(match.func, "cls", None)
+    if is_format_named or not hasattr(view, "answer"):
+        return None
+    request.resolver_match = match
+    request.user = AnonymousUser()
+    enter_chosen_casino(request)
+    state = request_state(request)
+    if state.casino is None or (state.key is not None and view.scope not in state.key.scopes):
+        return None
+    return view, match.kwargs
+
+
+def _as_json(body: dict[str, Any]) -> bytes:
+    """The same bytes as REST framework's."""
+    return _encode(body).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").encode()
+
+
+@cache
+def _headers(view: type[CasinoAPIView], *, by_key: bool) -> dict[str, str]:
+    """Those of REST framework and of sessions: the answer to a caller without a key would differ with a login."""
+    allowed = ", ".join(view().allowed_methods)
+    return {"Content-Type": "application/json", "Allow": allowed, "Vary": "Accept" if by_key else "Accept, Cookie"}
