@@ -19,6 +19,17 @@ _ROOM = 256  # events, at first
 _PLACES = MemoKey[tuple[Ids, Places]]("places in an offer")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PairRows:
+    """Pairs of some first slots: of each, the number of its first slot in `rows`, the second slot in `slots`, the place
+    of that event in an offer in `places`, and the users in `numbers`."""
+
+    rows: Places
+    slots: Places
+    places: Places
+    numbers: Floats
+
+
 class PairCounts:
     """The number of each pair of slots, by the first slot. One thread adds, others may read."""
 
@@ -33,15 +44,21 @@ class PairCounts:
         self._additions += 1
         self._arrays.pop(first, None)
 
-    def row(self, first: int) -> tuple[Places, Floats]:
-        """The second slots of the pairs, and their numbers."""
-        found = self._arrays.get(first)
-        if found is None:
-            additions, row = self._additions, self._rows.get(first, {}).copy()
-            found = np.fromiter(row, np.intp, len(row)), np.fromiter(row.values(), np.float64, len(row))
-            if additions == self._additions:  # else another thread may have changed this row
-                self._arrays[first] = found
-        return found
+    def rows(self, firsts: Places, places: Places) -> PairRows:
+        """The pairs of one first slot after the other; `places`: see `SequenceCounts.places_in`."""
+        found = []
+        for first in firsts.tolist():
+            arrays = self._arrays.get(first)
+            if arrays is None:
+                additions, row = self._additions, self._rows.get(first, {}).copy()
+                arrays = np.fromiter(row, np.intp, len(row)), np.fromiter(row.values(), np.float64, len(row))
+                if additions == self._additions:  # else another thread may have changed this row
+                    self._arrays[first] = arrays
+            found.append(arrays)
+        slots, numbers = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        rows = np.repeat(np.arange(len(found)), [own.size for own, _ in found])
+        is_known = slots < places.size - 1  # others were first bet on since the counts were taken
+        return PairRows(rows[is_known], slots[is_known], places[slots[is_known]], numbers[is_known])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +91,14 @@ class SequenceCounts:
             is_there = offer.ids[np.minimum(places, len(offer) - 1)] == self.event_ids
             places = np.where(is_there, places, len(offer))
         return self.memo.keep(_PLACES, (offer.ids, np.append(places, len(offer)).astype(np.intp)))[1]
+
+    def users_of(self, pairs: PairCounts, event_id: int, other_id: int) -> float:
+        """The number of users of a pair of events."""
+        first, second = self.slot_of(event_id), self.slot_of(other_id)
+        if first is None or second is None:
+            return 0.0
+        found = pairs.rows(np.array([first]), np.zeros(self.event_ids.size + 1, dtype=np.intp))
+        return float(found.numbers[found.slots == second].sum())
 
     def slot_of(self, event_id: int) -> int | None:
         slot = self.slots.get(event_id, self.event_ids.size)

@@ -11,7 +11,7 @@ from recommendations.offer.arrays import Floats, Places
 from recommendations.recommenders.base import ScoringContext
 from recommendations.validation.identity import name_of
 
-from .bet_sequences import DAY, SCALES, PairCounts, SequenceCounts
+from .bet_sequences import DAY, SCALES, PairRows, SequenceCounts
 from .feature import EventFeature, Numbers, PairFeature, Pairs
 
 NEXT, TOGETHER, LAST = "next bets", "co-bets", "last bet"  # components
@@ -115,30 +115,11 @@ def pair_numbers(context: ScoringContext) -> PairNumbers | None:
     return PairNumbers(pairs.places, np.array([feature.compute(pairs) for feature in PAIR_FEATURES]))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Rows:
-    """The `numbers` of users of pairs, one row after the other: the row's number in `rows`, the other event's slot in
-    `slots`, its place in the offer in `places`."""
-
-    rows: Places
-    slots: Places
-    places: Places
-    numbers: Floats
-
-    @classmethod
-    def of(cls, counted: PairCounts, firsts: Places, places: Places) -> "_Rows":
-        found = [counted.row(first) for first in firsts.tolist()]
-        slots, numbers = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        rows = np.repeat(np.arange(len(found)), [own.size for own, _ in found])
-        is_known = slots < places.size - 1  # others were first bet on since the counts were taken
-        return cls(rows[is_known], slots[is_known], places[slots[is_known]], numbers[is_known])
-
-
 def _pairs(counts: SequenceCounts, places: Places, own: Places, weights: Floats) -> Pairs:
     """`places` of the slots in the offer; `own`: the slots of the user's events, with their weights."""
-    together = _Rows.of(counts.co_bets, own, places)
-    following = _Rows.of(counts.next_bets, own[-_LAST:], places)
-    before = _Rows.of(counts.previous_bets, own[-1:], places)
+    together = counts.co_bets.rows(own, places)
+    following = counts.next_bets.rows(own[-_LAST:], places)
+    before = counts.previous_bets.rows(own[-1:], places)
     last_place = int(places[-1])
     is_among = np.zeros(last_place + 1, dtype=np.bool_)
     for rows in (together, following, before):
@@ -147,7 +128,7 @@ def _pairs(counts: SequenceCounts, places: Places, own: Places, weights: Floats)
     position = np.full(last_place + 1, among.size, dtype=np.intp)
     position[among] = np.arange(among.size)
 
-    def sums(rows: _Rows, values: Floats) -> Floats:
+    def sums(rows: PairRows, values: Floats) -> Floats:
         return np.bincount(position[rows.places], values, minlength=among.size + 1)[:-1].astype(np.float64, copy=False)
 
     bettors, own_bettors = counts.bettors, counts.bettors[own][together.rows]
@@ -181,13 +162,9 @@ def sentences_of_co_bets(context: ScoringContext, place: int) -> list[str]:
 def _sentences(context: ScoringContext, place: int, kind: str, sentence: str) -> list[str]:
     """The sentence with the user's last event, where enough other users bet so."""
     counts, last = context.models.get(SequenceCounts), context.profile.sequence.last
-    if counts is None or last is None:
+    if counts is None or last is None or last.event_id is None:
         return []
-    first, second = counts.slot_of(last.event_id or 0), counts.slot_of(int(context.offer.ids[place]))
-    if first is None or second is None:
-        return []
-    slots, numbers = getattr(counts, kind).row(first)
-    if numbers[slots == second].sum() < _LEAST_USERS:
+    if counts.users_of(getattr(counts, kind), last.event_id, int(context.offer.ids[place])) < _LEAST_USERS:
         return []
     return [sentence.format(" vs ".join(filter(None, map(name_of, (last.home_team, last.away_team)))))]
 

@@ -136,14 +136,10 @@ def test_erased_user_is_removed_from_all_models_of_the_casino_and_from_serving(c
         assert _served(now)[:2] == ("2", [7, 8])
 
 
-def _next_bets(now):
-    """(event bet on, next event, users) of the served counts."""
+def _users_of_51_and_52(now):
+    """The number of users who bet on event 52 after event 51, by the served counts."""
     counts = present(find([8], now, now.timestamp()).casino_context.models.get(SequenceCounts))
-    return [
-        (int(counts.event_ids[first]), int(counts.event_ids[second]), number)
-        for first in range(counts.event_ids.size)
-        for second, number in zip(*(each.tolist() for each in counts.next_bets.row(first)), strict=True)
-    ]
+    return counts.users_of(counts.next_bets, 51, 52)
 
 
 @pytest.mark.parametrize("has_vector", [True, False])
@@ -154,14 +150,14 @@ def test_bets_of_an_erased_user_leave_the_counts_in_memory(casino_a, casino_b, k
                 bet_on = (selection_row(event_id=event_id),)
                 store_coupons([coupon_row(id=number, user_id=7, timestamp=at(number), recommended_events=bet_on)])
             _store_user_vectors(*((7, 8) if has_vector else (8,)))
-            assert (51, 52, 1.0) in _next_bets(now)
+            assert _users_of_51_and_52(now) == 1
     assert Client().delete("/users/7", headers=key).json()["erased"]["fitted_models"] == has_vector
     with use_casino(casino_a.current):
-        assert (51, 52, 1.0) not in _next_bets(now)
+        assert _users_of_51_and_52(now) == 0
         assert model_cache.at(1, now).version == "2"  # for a request that read the number before the erasure
-        assert (51, 52, 1.0) not in _next_bets(now)
+        assert _users_of_51_and_52(now) == 0
     with use_casino(casino_b.current):
-        assert (51, 52, 1.0) in _next_bets(now)
+        assert _users_of_51_and_52(now) == 1
 
 
 def test_bets_that_a_restored_backup_brought_back_leave_the_counts_in_memory(casino_a, now):
@@ -173,9 +169,9 @@ def test_bets_that_a_restored_backup_brought_back_leave_the_counts_in_memory(cas
                 id=number + 300, user_id=7, timestamp=at(number), recommended_events=[selection(event_id=event_id)]
             )
         _store_user_vectors(8)
-        assert (51, 52, 1.0) in _next_bets(now)
+        assert _users_of_51_and_52(now) == 1
         assert reapply_erasure(7, at(5))
-        assert (51, 52, 1.0) not in _next_bets(now)
+        assert _users_of_51_and_52(now) == 0
 
 
 def test_user_with_only_a_vector_can_be_exported_and_erased(casino_a, key):
