@@ -119,7 +119,7 @@ class UserContext:
     held_events: frozenset[int] = frozenset()
     held_matches: frozenset[Match] = frozenset()
     personalisation: bool = True
-    memo: dict[str, Any] | None = None
+    memo: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
