@@ -1,7 +1,8 @@
 """Time of scoring, filtering and ranking in process, for each recommender, with 10,000 and 100,000 open events.
 
 All data is generated: 2,400 teams in 120 leagues, a user with 60 selections, trends of every value, models fitted to
-2,000 such users, and co-bettors of every fifth event. Prints p50 and p99 in milliseconds.
+2,000 such users, co-bettors of every fifth event, and with fitted weights sequences of 20,000 selections. Prints p50
+and p99 in milliseconds.
 
     python -m benchmarks.scoring
 """
@@ -11,6 +12,7 @@ import random
 import statistics
 import time
 from bisect import bisect_right
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
@@ -27,15 +29,16 @@ from operations.gc_tuning import freeze
 from recommendations.learning.cases import Case, Cases
 from recommendations.learning.lambdarank import fit_trees
 from recommendations.learning.user_vectors import WIDTH
-from recommendations.offer import Offer, build_offer
+from recommendations.offer import ATTRIBUTES, Offer, build_offer
 from recommendations.recommenders.base import BettingProfile, FittedModels, ScoringContext
 from recommendations.recommenders.hybrid import HybridModel
+from recommendations.recommenders.hybrid_features.bet_sequences import BetSequences, SequenceCounts
 from recommendations.recommenders.hybrid_features.features import ADDITIVE, NAMES
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettors, CoBettorSums, UserVectors
 from recommendations.recommenders.neighbours import fit, tokens_of
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.serving.slip import Rules, choose
-from recommendations.tallies.selections import BAND_BOUNDS, RecentSelection
+from recommendations.tallies.selections import BAND_BOUNDS, BetSequence, RecentSelection
 from recommendations.tallies.trends import Trends
 from recommendations.validation.identity import league_key
 from recommendations.validation.identity import match_of as match_key
@@ -62,8 +65,9 @@ def main() -> None:
     for kind, hybrid in fitted_hybrids().items():
         times = []
         for offer in offers:
-            models = FittedModels(fitted, hybrid, co_bettors_of(offer))
-            times += measure("hybrid", offer, profile, trends_of(rng, offer), models)
+            counts, sequence = sequences_of(offer)
+            models = FittedModels(fitted, hybrid, co_bettors_of(offer), counts)
+            times += measure("hybrid", offer, replace(profile, sequence=sequence), trends_of(rng, offer), models)
         table.add_row(f"hybrid, {kind}", *(f"{each:.2f}" for each in times))
     console.print(table)
 
@@ -106,6 +110,21 @@ def co_bettors_of(offer: Offer) -> CoBettors:
     for event_id in offer.ids[::5].tolist():
         sums.add(int(rng.integers(1, USERS)), [event_id])
     return sums.co_bettors()
+
+
+def sequences_of(offer: Offer) -> tuple[SequenceCounts, BetSequence]:
+    """The counts of 20,000 selections by a thousand users, few events having most of them, and a user's 20 events."""
+    rng = np.random.default_rng(7)
+    shares = 1.0 / np.arange(1, len(offer) + 1) ** 0.7
+    bet_on = offer.ids[rng.choice(len(offer), (10_001, 2), p=shares / shares.sum())].tolist()
+    sequences = BetSequences()
+    for number, events in enumerate(bet_on[:-1]):
+        sequences.add(int(rng.integers(1, USERS)), NOW.timestamp() - number, events)
+    own = tuple(dict.fromkeys(event for events in bet_on[-20:] for event in events))[:20]
+    place = int(np.searchsorted(offer.ids, own[-1]))
+    names = {name: getattr(offer, name)[place] for name in ATTRIBUTES}
+    last = RecentSelection(timestamp=NOW.timestamp(), event_id=own[-1], odd=2.0, **names)
+    return sequences.counts(), BetSequence(own, (NOW.timestamp(),) * len(own), last)
 
 
 def match_of(rng: random.Random) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 from recommendations.evaluation.explain import explain, shares_of
 from recommendations.fitted_models.store import Fitting, present_model, store_models
 from recommendations.learning.cases import Cases
-from recommendations.learning.model_selection import MIN_CASES_FOR_LOGIT, SelectedModel, is_worse
+from recommendations.learning.model_selection import MIN_CASES, SelectedModel, is_worse
 from recommendations.recommenders import neighbours
 from recommendations.recommenders.base import BettingProfile
 from recommendations.replay.casino_history import casino_history
@@ -43,7 +43,7 @@ def fit_models(now: datetime, casino_id: int = 0) -> FitResult | None:
     learner = replay_to_fit(history, min_prior_coupons=MIN_PRIOR_COUPONS)
     fitted = [("neighbours", model.encode())] if model is not None else []
     selected = learner.selected
-    if selected is not None and selected.cases < MIN_CASES_FOR_LOGIT:
+    if selected is not None and selected.cases < MIN_CASES:
         selected = None
     if selected is not None:
         fitted += [(name, each.encode()) for name, each in _models(learner, selected)]
@@ -70,7 +70,7 @@ def _is_worse(selected: SelectedModel, cases: Cases) -> bool:
     if present is None:
         return False
     model, until = present
-    return is_worse(selected.kind, model, cases, fitted_until=until.timestamp() if until is not None else 0.0)
+    return is_worse(selected, model, cases, fitted_until=until.timestamp() if until is not None else 0.0)
 
 
 def _users(now: datetime) -> Iterator[tuple[Mapping[str, float], int]]:

@@ -9,7 +9,7 @@ import numpy as np
 from recommendations.offer.arrays import Floats, Floats32, Places
 
 MAX_CASES = 6_000  # the latest
-MAX_CANDIDATES = 60  # per case: the event bet on, and a random sample of the others
+MAX_CANDIDATES = 40  # per case: the event bet on, and a random sample of the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,17 @@ class Cases:
         begin = int(starts[0]) if starts.size else 0
         rows = self.numbers[begin : begin + int(sizes.sum())]
         return Cases(rows, starts - begin, sizes, self.timestamps[first:last])
+
+    def thinned(self, candidates: int) -> "Cases":
+        """The cases with at most this number of candidates each: the chosen one, and a random sample of the others."""
+        order = np.random.default_rng(1).random(len(self.numbers))
+        order[self.starts] = -1.0
+        owners = self.owners
+        ranked = np.lexsort((order, owners))
+        kept = ranked[np.arange(len(owners)) - self.starts[owners] < candidates]
+        sizes = np.minimum(self.sizes, candidates)
+        starts = (np.cumsum(sizes) - sizes).astype(np.intp)
+        return Cases(self.numbers[kept], starts, sizes, self.timestamps)
 
 
 class RecentCases:

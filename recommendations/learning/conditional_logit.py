@@ -1,22 +1,25 @@
 """Conditional logit: the probability of the chosen event among the open ones."""
 
-from typing import Any
+from itertools import pairwise
 
 import numpy as np
 
-from recommendations.offer.arrays import Floats
+from recommendations.offer.arrays import Floats, Places
 
 from .cases import Cases
 
-PRIOR_CASES = 10.0  # how many cases the prior weights count as
+STRENGTHS = (30.0, 100.0, 300.0, 1_000.0, 3_000.0, 30_000.0)
+VALIDATED_CASES, VALIDATED_CANDIDATES = 1_500, 20  # the latest, and of each
+_PARTS = 5  # of the cases in order of time: each but the first is predicted by those before
 _STEPS = 40
 _TOLERANCE = 1e-5
 _MAX_HALVINGS = 20
 
 
-def fit_weights(cases: Cases, columns: np.ndarray[Any, Any], prior: Floats) -> Floats:
+def fit_weights(cases: Cases, columns: Places, prior: Floats, strength: float) -> Floats:
     """The weights of `columns` that maximize the likelihood of the chosen events, P(i) = exp(w x_i) / sum_j exp(w x_j)
     (McFadden 1974), with an L2 penalty on the difference from `prior`, in standard deviations of the features.
+    `strength` is the number of cases that the prior counts as.
 
     Newton's method with step halving. Without cases the result is the prior.
     """
@@ -25,8 +28,22 @@ def fit_weights(cases: Cases, columns: np.ndarray[Any, Any], prior: Floats) -> F
     numbers = cases.numbers[:, columns].astype(np.float64)
     spread = _spread_within(numbers, cases)
     scale = np.where(spread > 0, spread, 1.0)
-    problem = _PenalizedLogit(numbers / scale, cases, prior * scale, spread > 0)
+    problem = _PenalizedLogit(numbers / scale, cases, prior * scale, np.where(spread > 0, strength, 1e6))
     return problem.solve() / scale
+
+
+def choose_strength(cases: Cases, columns: Places, prior: Floats) -> float:
+    """The strength of the prior with the best progressive likelihood (Dawid 1984): each part of the cases is predicted
+    by weights fitted to the parts before. Of the latest cases alone, with some of their candidates."""
+    latest = cases.part(max(len(cases) - VALIDATED_CASES, 0), len(cases)).thinned(VALIDATED_CANDIDATES)
+    bounds = np.linspace(0, len(latest), _PARTS + 1).round().astype(int).tolist()
+    parts = [(latest.part(0, begin), latest.part(begin, end)) for begin, end in pairwise(bounds[1:])]
+
+    def likelihood(strength: float) -> float:
+        fits = ((fit_weights(before, columns, prior, strength), after) for before, after in parts)
+        return sum(_log_likelihood(after.numbers[:, columns] @ weights, after)[0] for weights, after in fits)
+
+    return max(reversed(STRENGTHS), key=likelihood)
 
 
 def _spread_within(numbers: Floats, cases: Cases) -> Floats:
@@ -37,11 +54,18 @@ def _spread_within(numbers: Floats, cases: Cases) -> Floats:
     return np.where(spread > 1e-9, spread, 0.0)
 
 
+def _log_likelihood(scores: Floats, cases: Cases) -> tuple[float, Floats]:
+    """The log-likelihood of the chosen rows, and each row's probability."""
+    starts, owners = cases.starts, cases.owners
+    scores = scores - np.maximum.reduceat(scores, starts)[owners]
+    exponentials = np.exp(scores)
+    totals = np.add.reduceat(exponentials, starts)
+    return float((scores[starts] - np.log(totals)).sum()), exponentials / totals[owners]
+
+
 class _PenalizedLogit:
-    def __init__(self, numbers: Floats, cases: Cases, prior: Floats, is_free: Any) -> None:
-        self._numbers, self._cases, self._prior = numbers, cases, prior
-        self._penalty = np.where(is_free, PRIOR_CASES, 1e6)
-        self._owners = cases.owners
+    def __init__(self, numbers: Floats, cases: Cases, prior: Floats, penalty: Floats) -> None:
+        self._numbers, self._cases, self._prior, self._penalty = numbers, cases, prior, penalty
 
     def solve(self) -> Floats:
         weights = self._prior.copy()
@@ -62,14 +86,9 @@ class _PenalizedLogit:
 
     def _loss(self, weights: Floats) -> tuple[float, Floats]:
         """The negative log-likelihood with the penalty, and each row's probability."""
-        starts, owners = self._cases.starts, self._owners
-        scores = self._numbers @ weights
-        scores -= np.maximum.reduceat(scores, starts)[owners]
-        exponentials = np.exp(scores)
-        totals = np.add.reduceat(exponentials, starts)
-        likelihood = float((scores[starts] - np.log(totals)).sum())
+        likelihood, shares = _log_likelihood(self._numbers @ weights, self._cases)
         difference = weights - self._prior
-        return -likelihood + 0.5 * float(self._penalty @ difference**2), exponentials / totals[owners]
+        return -likelihood + 0.5 * float(self._penalty @ difference**2), shares
 
     def _step(self, weights: Floats, shares: Floats) -> Floats:
         starts = self._cases.starts

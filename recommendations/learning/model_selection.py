@@ -1,91 +1,133 @@
-"""Selecting the kind of model that predicts a casino's history best: default weights, fitted weights, or trees."""
+"""Selecting and fitting the model that predicts a casino's history: weights, blended with trees where there is enough
+data, unless the default weights or a single recommender predict the latest part better."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from recommendations.offer.arrays import Floats
 from recommendations.recommenders.hybrid import DEFAULT_MODEL, DEFAULT_WEIGHTS, REFINED, HybridModel
+from recommendations.recommenders.hybrid_features.decision_trees import Trees
 from recommendations.recommenders.hybrid_features.features import ADDITIVE
+from recommendations.recommenders.profile import IMPORTANCE
 
 from .cases import Cases
-from .conditional_logit import fit_weights
+from .conditional_logit import choose_strength, fit_weights
 from .lambdarank import fit_trees
 
-HELD_OUT = 0.25  # share of the cases, the last ones, for comparing the kinds
-MIN_CASES_FOR_LOGIT = 8
+HELD_OUT = 0.25  # share of the cases, the last ones, for comparing models
+MIN_CASES = 10  # fewer leave the default weights as they are
 MIN_CASES_FOR_TREES = 200
 MIN_CASES_TO_COMPARE = 30
-_MIN_GAIN = 1.0  # of trees, in standard errors: they cost more to serve, and overfit more easily
+_MIN_GAIN = 2.0  # of another model over the fitted one, in standard errors
+_STRENGTH_OF_SHARES = 5.0
+_LEAST_SHARE = 0.01
 _CUTOFF = 10
 _COLUMNS = np.arange(len(ADDITIVE))
 _PRIOR = np.array([DEFAULT_WEIGHTS.get(name, 0.0) for name in ADDITIVE])
 
+# What single recommenders and baselines score by, as weights.
+SINGLE: Mapping[str, HybridModel] = {
+    "soonest": HybridModel({"nearness": 1.0}),
+    "trending": HybridModel({"trend": 1.0, "trend of league": 0.5}),
+    "live_popularity": HybridModel({"selections": 1.0}),
+    "profile": HybridModel({f"lift of {name}": weight for name, weight in IMPORTANCE.items()}),
+    "neighbours": HybridModel({"neighbours": 1.0}),
+}
+_UNFITTED = {"default": DEFAULT_MODEL, **SINGLE}
+
 
 @dataclass(frozen=True, slots=True)
 class SelectedModel:
-    """A model of `kind` (`default`, `logit`, `lambdarank`), and the mean NDCG@10 of each kind on the held-out cases."""
+    """A model of `kind`: `logit`, `blend`, or one of those that are not fitted. `scores`: the mean NDCG@10 of each kind
+    on the held-out cases, of which `tested` is the model that was fitted to the earlier ones. `strength` is that of the
+    default weights (`fit_weights`), `shares` are those of weights and trees."""
 
     model: HybridModel
     kind: str
     scores: dict[str, float]
     cases: int
+    tested: HybridModel = DEFAULT_MODEL
+    strength: float = 0.0
+    shares: tuple[float, float] = (1.0, 0.0)
 
 
-def select_model(cases: Cases, kind: str | None = None) -> SelectedModel:
-    """Fit a model of this kind to all cases; without a kind, of the one that scores best on the held-out cases when
-    fitted to the earlier ones."""
-    scores: dict[str, float] = {}
-    if kind is None:
-        kind, scores = _compare_kinds(cases)
-    return SelectedModel(_fit(kind, cases), kind, scores, len(cases))
+def select_model(cases: Cases) -> SelectedModel:
+    """Choose the strength of the default weights, the kind, and the shares, by the held-out cases; then fit to all."""
+    if len(cases) < MIN_CASES:
+        return SelectedModel(DEFAULT_MODEL, "default", {}, len(cases))
+    strength = choose_strength(cases, _COLUMNS, _PRIOR)
+    before, after = _halves(cases)
+    tested = _fit_weights(before, strength)
+    if len(before) >= MIN_CASES_FOR_TREES:
+        tested = _blended(tested, fit_trees(before), after)
+    kind, scores = _best_kind(tested, after)
+    selected = SelectedModel(tested, kind, scores, len(cases), tested, strength, tested.shares)
+    return fit_again(selected, cases)
 
 
-def _compare_kinds(cases: Cases) -> tuple[str, dict[str, float]]:
-    border = round(len(cases) * (1 - HELD_OUT))
-    before, after = cases.part(0, border), cases.part(border, len(cases))
-    if len(before) < MIN_CASES_FOR_LOGIT or not len(after):
-        return "default", {}
-    kinds = ["default", "logit", *(["lambdarank"] if len(before) >= MIN_CASES_FOR_TREES else [])]
-    found = {kind: ndcg(_fit(kind, before), after) for kind in kinds}
-    best = max(("logit", "default"), key=lambda kind: float(found[kind].mean()))
-    if "lambdarank" in found:
-        gain = found["lambdarank"] - found[best]
-        if gain.mean() > _MIN_GAIN * gain.std() / np.sqrt(len(gain)):
-            best = "lambdarank"
-    return best, {kind: float(each.mean()) for kind, each in found.items()}
+def fit_again(selected: SelectedModel, cases: Cases) -> SelectedModel:
+    """The same choices, fitted to all of these cases."""
+    if (unfitted := _UNFITTED.get(selected.kind)) is not None:
+        return replace(selected, model=unfitted, cases=len(cases))
+    model = _fit_weights(cases, selected.strength)
+    if selected.kind == "blend":
+        model = HybridModel(model.weights, fit_trees(cases), selected.shares)
+    return replace(selected, model=model, cases=len(cases))
 
 
-def is_worse(kind: str, present: HybridModel, cases: Cases, *, fitted_until: float) -> bool:
-    """Whether a model of this kind, fitted to the earlier cases, scores lower on the held-out ones than `present`.
+def is_worse(selected: SelectedModel, present: HybridModel, cases: Cases, *, fitted_until: float) -> bool:
+    """Whether the selected model, fitted to the earlier cases, scores lower on the held-out ones than `present`.
 
     Only cases after `fitted_until` (Unix seconds), which neither model was fitted to, are compared; with fewer than
     `MIN_CASES_TO_COMPARE` the result is False.
     """
-    border = round(len(cases) * (1 - HELD_OUT))
-    is_fair = cases.timestamps[border:] > fitted_until
+    _, after = _halves(cases)
+    is_fair = after.timestamps > fitted_until
     if int(is_fair.sum()) < MIN_CASES_TO_COMPARE:
         return False
-    after = cases.part(border, len(cases))
-    difference = ndcg(_fit(kind, cases.part(0, border)), after)[is_fair] - ndcg(present, after)[is_fair]
+    difference = ndcg(_UNFITTED.get(selected.kind, selected.tested), after)[is_fair] - ndcg(present, after)[is_fair]
     return bool(difference.mean() < 0)
 
 
-def _fit(kind: str, cases: Cases) -> HybridModel:
-    if kind == "default":
-        return DEFAULT_MODEL
-    weights = fit_weights(cases, _COLUMNS, _PRIOR)
-    named = {name: float(weight) for name, weight in zip(ADDITIVE, weights, strict=True) if weight}
-    return HybridModel(named, fit_trees(cases) if kind == "lambdarank" else None)
+def _halves(cases: Cases) -> tuple[Cases, Cases]:
+    border = round(len(cases) * (1 - HELD_OUT))
+    return cases.part(0, border), cases.part(border, len(cases))
+
+
+def _fit_weights(cases: Cases, strength: float) -> HybridModel:
+    weights = fit_weights(cases, _COLUMNS, _PRIOR, strength)
+    return HybridModel({name: float(weight) for name, weight in zip(ADDITIVE, weights, strict=True) if weight})
+
+
+def _blended(model: HybridModel, trees: Trees, cases: Cases) -> HybridModel:
+    """The model with the shares of weights and trees that predict these cases best; without trees that have none."""
+    parts = np.stack([cases.numbers @ model.vector, trees.score(cases.numbers)], axis=1)
+    shares = fit_weights(replace(cases, numbers=parts), np.arange(2), np.array([1.0, 0.0]), _STRENGTH_OF_SHARES)
+    of_weights, of_trees = max(float(shares[0]), _LEAST_SHARE), float(shares[1])
+    return HybridModel(model.weights, trees, (of_weights, of_trees)) if of_trees > 0 else model
+
+
+def _best_kind(tested: HybridModel, after: Cases) -> tuple[str, dict[str, float]]:
+    """The kind of `tested`, unless one that is not fitted is better by `_MIN_GAIN` standard errors; and each kind's
+    score."""
+    kind = "logit" if tested.trees is None else "blend"
+    found = {kind: ndcg(tested, after), **{name: ndcg(model, after) for name, model in _UNFITTED.items()}}
+    scores = {name: float(each.mean()) for name, each in found.items()}
+    best = max(_UNFITTED, key=scores.__getitem__)
+    gain = found[best] - found[kind]
+    is_better = len(gain) >= MIN_CASES_TO_COMPARE and gain.mean() > _MIN_GAIN * gain.std() / np.sqrt(len(gain))
+    return best if is_better else kind, scores
 
 
 def ndcg(model: HybridModel, cases: Cases) -> Floats:
     """Each case's NDCG@10; ties count at their expected rank."""
     scores = cases.numbers @ model.vector
     if model.trees is not None:
-        of_trees = model.trees.score(cases.numbers)
-        scores = np.where(_is_refined(scores, cases), of_trees + 1e6, scores)
+        blended = model.blend(scores, model.trees.score(cases.numbers))
+        scores = np.where(_is_refined(scores, cases), blended + 1e6, scores)
     chosen = scores[cases.starts][cases.owners]
     better = np.add.reduceat((scores > chosen).astype(np.int64), cases.starts)
     equal = np.add.reduceat((scores == chosen).astype(np.int64), cases.starts) - 1

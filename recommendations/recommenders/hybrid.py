@@ -42,22 +42,29 @@ class StoredHybridModel(msgspec.Struct, array_like=True):
     weights: dict[str, float]
     trees: bytes | None
     features: str = ""
+    shares: tuple[float, float] = (0.0, 1.0)
 
 
 @dataclass(frozen=True)
 class HybridModel:
-    """`weights` of features by name; `trees`, if they predict better, order the best by weights."""
+    """`weights` of features by name; `trees`, if any, order the best by weights together with these: by the sum of both
+    scores with their `shares`."""
 
     weights: Mapping[str, float]
     trees: Trees | None = None
+    shares: tuple[float, float] = (0.0, 1.0)
 
     @cached_property
     def vector(self) -> Floats:
         return np.array([self.weights.get(name, 0.0) if name in ADDITIVE else 0.0 for name in NAMES])
 
+    def blend(self, by_weights: Floats, by_trees: Floats) -> Floats:
+        of_weights, of_trees = self.shares
+        return of_weights * by_weights + of_trees * by_trees
+
     def encode(self) -> bytes:
         trees = self.trees.encode() if self.trees else None
-        return msgspec.msgpack.encode(StoredHybridModel(dict(self.weights), trees, FINGERPRINT))
+        return msgspec.msgpack.encode(StoredHybridModel(dict(self.weights), trees, FINGERPRINT, self.shares))
 
     @classmethod
     def decode(cls, encoded: bytes) -> "HybridModel":
@@ -68,15 +75,16 @@ class HybridModel:
         require(all(abs(weight) <= MAX_NUMBER for weight in weights.values()), "weights are out of range")
         if stored.trees is None or stored.features != FINGERPRINT:
             return cls(weights)
-        return cls(weights, Trees.decode(stored.trees, len(NAMES)))
+        require(all(0 <= share <= MAX_NUMBER for share in stored.shares), "shares are out of range")
+        return cls(weights, Trees.decode(stored.trees, len(NAMES)), stored.shares)
 
 
 DEFAULT_MODEL = HybridModel(DEFAULT_WEIGHTS)
 
 
 class Hybrid(Recommender):
-    """The weighted sum of the features (`features.py`): a conditional logit (McFadden 1974) over the open events. Where
-    LambdaRank (Burges 2010) predicts the casino's history better, its trees order the first `REFINED`."""
+    """The weighted sum of the features (`features.py`): a conditional logit (McFadden 1974) over the open events. The
+    first `REFINED` are ordered by the blend of that sum and of trees (LambdaRank: Burges 2010)."""
 
     name = "hybrid"
     needs = frozenset({ProfilePart.TALLIES})
@@ -90,7 +98,7 @@ class Hybrid(Recommender):
         model = context.models.get(HybridModel) or DEFAULT_MODEL
         features: Features = context.memo.get(_FEATURES) or context.memo.setdefault(_FEATURES, Features(context))
         scores = features.weighted(model.vector)
-        return scores if model.trees is None else _refined(scores, features, model.trees, context)
+        return scores if model.trees is None else _refined(scores, features, model, model.trees, context)
 
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
         """The reasons of the components that raise the event's score above the mean, the largest contribution first."""
@@ -123,8 +131,8 @@ def _lifts(context: ScoringContext, place: int) -> dict[str, float]:
     return lifts
 
 
-def _refined(scores: Scores, features: Features, trees: Trees, context: ScoringContext) -> Scores:
-    """The scores, with the best upcoming events and the best live ones in the order of the trees, above all others."""
+def _refined(scores: Scores, features: Features, model: HybridModel, trees: Trees, context: ScoringContext) -> Scores:
+    """The scores, with the best upcoming events and the best live ones in the order of the blend, above all others."""
     is_live = context.offer.begins <= context.now
     if not is_live.any():
         best = _best(scores, None)
@@ -132,10 +140,10 @@ def _refined(scores: Scores, features: Features, trees: Trees, context: ScoringC
         best = np.concatenate([_best(scores, ~is_live), _best(scores, is_live)])
     if not best.size:
         return scores
-    of_trees = trees.score(features.at(best))
+    blended = model.blend(scores[best], trees.score(features.at(best)))
     # equal ones are ordered by the weights
     by_weights = np.argsort(np.argsort(scores[best], kind="stable")) * (1e-9 / best.size)
-    scores[best] = scores.max() + _STEP - of_trees.min() + of_trees + by_weights
+    scores[best] = scores.max() + _STEP - blended.min() + blended + by_weights
     return scores
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from recommendations.learning.cases import Case, RecentCases, sample
-from recommendations.learning.model_selection import SelectedModel, select_model
+from recommendations.learning.model_selection import SelectedModel, fit_again, select_model
 from recommendations.learning.user_vectors import fit_user_vectors
 from recommendations.recommenders import neighbours
 from recommendations.recommenders.base import NO_MODELS, BettingProfile, FittedModels
@@ -21,7 +21,7 @@ from .replayed_state import ReplayedState
 from .serving_inputs import ServingInput
 
 GROWTH = 1.05  # factor of coupons since the last fit before models are fitted again
-_SELECTION_GROWTH = 1.5  # factor of cases since the last selection before the kinds of models are compared again
+_SELECTION_GROWTH = 1.5  # factor of cases since the last selection before models are compared again
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +98,10 @@ class Learner:
     def _fit_hybrid(self) -> None:
         cases = self.recent_cases.cases()
         is_new = self.selected is None or len(cases) >= self._cases_at_selection * _SELECTION_GROWTH
-        self.selected = select_model(cases, None if is_new or self.selected is None else self.selected.kind)
-        if is_new:
-            self._cases_at_selection = float(len(cases))
+        if is_new or self.selected is None:
+            self.selected, self._cases_at_selection = select_model(cases), float(len(cases))
+        else:
+            self.selected = fit_again(self.selected, cases)
         self._models = self._models.including(self.selected.model)
 
     def _counts_of_events(self) -> EventCounts:

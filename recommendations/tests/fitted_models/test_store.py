@@ -47,9 +47,9 @@ def encoded(stored, **changes):
     return msgspec.msgpack.encode(msgspec.structs.replace(stored, **changes))
 
 
-def hybrid(trees=None, weights=None):
+def hybrid(trees=None, weights=None, shares=(0.5, 0.5)):
     weights = dict.fromkeys(ADDITIVE, 0.5) if weights is None else weights
-    return msgspec.msgpack.encode(StoredHybridModel(weights, trees, FINGERPRINT))
+    return msgspec.msgpack.encode(StoredHybridModel(weights, trees, FINGERPRINT, shares))
 
 
 def numbers(*values, kind=np.float32):
@@ -77,6 +77,9 @@ UNUSABLE: dict[str, tuple[type[StoredModel], bytes]] = {
     "infinite value": (HybridModel, hybrid(encoded(ONE_SPLIT, values=numbers(0, np.inf, 0)))),
     "weight not a number": (HybridModel, hybrid(weights={"trend": float("nan")})),
     "infinite weight": (HybridModel, hybrid(weights={"trend": float("inf")})),
+    "negative share": (HybridModel, hybrid(encoded(ONE_SPLIT), shares=(-1.0, 1.0))),
+    "infinite share": (HybridModel, hybrid(encoded(ONE_SPLIT), shares=(float("inf"), 1.0))),
+    "share not a number": (HybridModel, hybrid(encoded(ONE_SPLIT), shares=(0.5, float("nan")))),
     "many weights": (HybridModel, hybrid(weights={str(number): 1.0 for number in range(2_000)})),
     "neighbour out of range": (NeighboursModel, encoded(NEIGHBOURS, neighbours=numbers(*[9] * 6, kind=np.int32))),
     "negative neighbour": (NeighboursModel, encoded(NEIGHBOURS, neighbours=numbers(*[-9] * 6, kind=np.int32))),

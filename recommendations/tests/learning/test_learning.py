@@ -7,8 +7,8 @@ import pytest
 
 from recommendations.learning import lambdarank
 from recommendations.learning.cases import MAX_CANDIDATES, Case, Cases, RecentCases, sample
-from recommendations.learning.conditional_logit import fit_weights
-from recommendations.learning.model_selection import is_worse, ndcg, select_model
+from recommendations.learning.conditional_logit import choose_strength, fit_weights
+from recommendations.learning.model_selection import MIN_CASES, SelectedModel, fit_again, is_worse, ndcg, select_model
 from recommendations.learning.user_vectors import WIDTH, fit_user_vectors
 from recommendations.offer import Offer
 from recommendations.recommenders.hybrid import DEFAULT_MODEL, DEFAULT_WEIGHTS, HybridModel
@@ -19,7 +19,7 @@ from recommendations.tests.factories import offer_of
 
 COLUMNS = np.arange(len(ADDITIVE))
 PRIOR = np.array([DEFAULT_WEIGHTS.get(name, 0.0) for name in ADDITIVE])
-NEARNESS, TREND = NAMES.index("nearness"), NAMES.index("trend")
+NEARNESS, TREND, NUMBER_OF_BETS = (NAMES.index(name) for name in ("nearness", "trend", "selections"))
 
 
 def cases_by(score, number=400, candidates=20, seed=1):
@@ -36,24 +36,26 @@ def cases_by(score, number=400, candidates=20, seed=1):
 
 class TestWeights:
     def test_fitted_weights_equal_those_of_the_simulation(self):
-        weights = fit_weights(cases_by(lambda x: 1.5 * x[:, NEARNESS] - 0.8 * x[:, TREND], 3_000), COLUMNS, PRIOR * 0)
+        weights = fit_weights(
+            cases_by(lambda x: 1.5 * x[:, NEARNESS] - 0.8 * x[:, TREND], 3_000), COLUMNS, PRIOR * 0, 10.0
+        )
         assert weights[[NEARNESS, TREND]] == pytest.approx([1.5, -0.8], abs=0.1)
         assert np.abs(np.delete(weights, [NEARNESS, TREND])).max() < 0.15
 
     def test_weights_equal_the_prior_without_cases_and_stay_near_it_with_few(self):
         opposite = cases_by(lambda x: -3.0 * x[:, NEARNESS], 1_000)
-        few, many = (fit_weights(opposite.part(0, number), COLUMNS, PRIOR) for number in (3, 1_000))
-        assert fit_weights(opposite.part(0, 0), COLUMNS, PRIOR) == pytest.approx(PRIOR)
+        few, many = (fit_weights(opposite.part(0, number), COLUMNS, PRIOR, 10.0) for number in (3, 1_000))
+        assert fit_weights(opposite.part(0, 0), COLUMNS, PRIOR, 10.0) == pytest.approx(PRIOR)
         assert abs(few[NEARNESS] - PRIOR[NEARNESS]) < 0.7
         assert many[NEARNESS] < -2.0
 
     def test_a_constant_feature_keeps_the_prior(self):
         cases = cases_by(lambda x: x[:, NEARNESS])
         cases.numbers[:, TREND] = 5.0
-        assert fit_weights(cases, COLUMNS, PRIOR)[TREND] == pytest.approx(PRIOR[TREND])
+        assert fit_weights(cases, COLUMNS, PRIOR, 10.0)[TREND] == pytest.approx(PRIOR[TREND])
 
     def test_weights_stay_finite_with_perfectly_separable_cases(self):
-        weights = fit_weights(cases_by(lambda x: 1e6 * x[:, NEARNESS]), COLUMNS, PRIOR)
+        weights = fit_weights(cases_by(lambda x: 1e6 * x[:, NEARNESS]), COLUMNS, PRIOR, 10.0)
         assert np.isfinite(weights).all()
         assert 2.0 < weights[NEARNESS] < 100.0
 
@@ -76,31 +78,84 @@ class TestTrees:
         assert tree.score(np.zeros((0, 3))).tolist() == []
 
 
+class TestStrengthOfThePrior:
+    def test_a_prior_that_predicts_the_cases_is_kept_and_one_that_contradicts_many_is_not(self):
+        follow = cases_by(lambda x: x[:, : len(PRIOR)] @ PRIOR, 200)
+        contradict = cases_by(lambda x: -3.0 * x[:, NEARNESS], 400)
+        assert choose_strength(follow, COLUMNS, PRIOR) >= 3_000
+        assert choose_strength(contradict, COLUMNS, PRIOR) <= 100
+
+    def test_strength_is_chosen_by_what_came_later(self):
+        """Of habits that change, the earlier ones do not predict the later ones, however many there are."""
+        cases = cases_by(lambda x: -3.0 * x[:, NEARNESS], 300)
+        changing = Cases(cases.numbers.copy(), cases.starts, cases.sizes, cases.timestamps)
+        changing.numbers[changing.starts[::2], NEARNESS] *= -1.0
+        assert choose_strength(changing, COLUMNS, PRIOR * 0) > choose_strength(cases, COLUMNS, PRIOR * 0)
+
+    def test_cases_are_thinned_at_random_and_keep_the_chosen_row(self):
+        cases = cases_by(lambda x: x[:, NEARNESS], 30)
+        cases.numbers[:, TREND] = np.arange(len(cases.numbers))
+        thinned = cases.thinned(5)
+        assert thinned.sizes.tolist() == [5] * 30
+        assert thinned.numbers[thinned.starts, TREND].tolist() == cases.starts.tolist()
+        assert len(np.unique(thinned.numbers[:, TREND])) == 150
+        assert len(np.unique(thinned.numbers[:, TREND] % 20)) == 20
+        assert np.array_equal(cases.thinned(20).numbers[cases.starts], cases.numbers[cases.starts])
+
+
 class TestModelSelection:
-    def test_weights_are_selected_for_a_linear_history(self):
-        selected = select_model(cases_by(lambda x: 1.5 * x[:, NEARNESS], 1_000))
-        assert selected.kind == "logit"
+    def test_weights_are_fitted_to_a_linear_history(self):
+        selected = select_model(cases_by(lambda x: 1.5 * x[:, NEARNESS] - 1.5 * x[:, TREND], 1_000))
+        assert selected.kind in {"logit", "blend"}
         assert selected.model.weights["nearness"] == pytest.approx(1.5, abs=0.25)
 
     @pytest.mark.slow
-    def test_trees_are_selected_for_a_nonlinear_history(self):
-        selected = select_model(cases_by(lambda x: -4.0 * np.abs(x[:, NEARNESS]), 1_500))
-        assert selected.kind == "lambdarank"
-        assert selected.scores["lambdarank"] > selected.scores["logit"] + 0.1
+    def test_trees_have_a_large_share_in_a_nonlinear_history(self):
+        cases = cases_by(lambda x: -4.0 * np.abs(x[:, NEARNESS]), 1_500)
+        selected = select_model(cases)
+        by_weights = SelectedModel(selected.model, "logit", {}, 0, strength=selected.strength)
+        border = len(cases) * 3 // 4
+        alone = fit_again(by_weights, cases.part(0, border)).model
+        assert selected.kind == "blend"
+        assert selected.scores["blend"] > ndcg(alone, cases.part(border, len(cases))).mean() + 0.1
 
-    @pytest.mark.parametrize("number", [0, 1, 10])
-    def test_few_cases_give_weights_near_the_prior_and_no_trees(self, number):
+    @pytest.mark.parametrize("number", [0, 1, MIN_CASES - 1])
+    def test_few_cases_leave_the_default_weights(self, number):
+        selected = select_model(cases_by(lambda x: -5.0 * x[:, NEARNESS], number))
+        assert (selected.model, selected.kind) == (DEFAULT_MODEL, "default")
+
+    @pytest.mark.parametrize("number", [MIN_CASES, 20, 40])
+    def test_some_cases_give_weights_near_the_default_ones_and_no_trees(self, number):
         selected = select_model(cases_by(lambda x: -5.0 * x[:, NEARNESS], number))
         weights = np.array([selected.model.weights.get(name, 0.0) for name in ADDITIVE])
         assert np.abs(weights - PRIOR).max() < 1.5
         assert selected.model.trees is None
 
+    def test_a_single_recommender_that_predicts_better_is_selected(self):
+        """A sudden change to the most bet on, which weights fitted to the time before do not know."""
+        before = cases_by(lambda x: -3.0 * x[:, NUMBER_OF_BETS], 120)
+        after = cases_by(lambda x: 30.0 * x[:, NUMBER_OF_BETS], 60, seed=2)
+        parts = [Case(0.0, cases.part(n, n + 1).numbers) for cases in (before, after) for n in range(len(cases))]
+        selected = select_model(Cases.of(parts, len(NAMES)))
+        assert selected.kind == "live_popularity"
+        assert selected.model.weights == {"selections": 1.0}
+        assert fit_again(selected, before).model is selected.model
+
+    def test_fitting_again_keeps_the_choices(self):
+        cases = cases_by(lambda x: -4.0 * np.abs(x[:, NEARNESS]), 400)
+        first = select_model(cases.part(0, 300))
+        again = fit_again(first, cases)
+        assert (again.kind, again.strength, again.model.shares) == (first.kind, first.strength, first.model.shares)
+        assert again.model.weights != first.model.weights
+        assert again.cases == 400
+
     def test_a_model_that_scores_lower_than_the_present_one_is_worse(self):
         cases = cases_by(lambda x: -2.0 * x[:, NEARNESS], 400)
         good, bad = HybridModel({"nearness": -2.0}), HybridModel({"nearness": 2.0})
-        assert is_worse("default", good, cases, fitted_until=0.0)
-        assert not is_worse("logit", bad, cases, fitted_until=0.0)
-        assert not is_worse("default", good, cases, fitted_until=395.0)  # too few cases since it was fitted
+        default, fitted = SelectedModel(DEFAULT_MODEL, "default", {}, 400), select_model(cases)
+        assert is_worse(default, good, cases, fitted_until=0.0)
+        assert not is_worse(fitted, bad, cases, fitted_until=0.0)
+        assert not is_worse(default, good, cases, fitted_until=395.0)  # too few cases since it was fitted
 
     def test_ndcg_follows_its_formula(self):
         numbers = np.zeros((3, len(NAMES)), dtype=np.float32)
@@ -215,11 +270,19 @@ class TestUserVectors:
 
 def test_decoding_drops_trees_fitted_to_other_features_and_keeps_the_weights():
     model = HybridModel({"nearness": 2.0}, lambdarank.fit_trees(cases_by(lambda x: 3.0 * x[:, NEARNESS])))
-    weights, trees, fingerprint = msgspec.msgpack.decode(model.encode())
+    weights, trees, fingerprint, _ = msgspec.msgpack.decode(model.encode())
     assert HybridModel.decode(model.encode()).trees is not None
     for stored in ([weights, trees, fingerprint[::-1]], [weights, trees]):
         decoded = HybridModel.decode(msgspec.msgpack.encode(stored))
         assert (decoded.weights, decoded.trees) == ({"nearness": 2.0}, None)
+
+
+def test_a_blend_can_be_encoded_and_one_of_an_earlier_release_is_of_trees_alone():
+    trees = lambdarank.fit_trees(cases_by(lambda x: 3.0 * x[:, NEARNESS]))
+    model = HybridModel({"nearness": 2.0}, trees, (0.75, 0.5))
+    assert HybridModel.decode(model.encode()).shares == (0.75, 0.5)
+    fields = msgspec.msgpack.decode(model.encode())
+    assert HybridModel.decode(msgspec.msgpack.encode(fields[:3])).shares == (0.0, 1.0)
 
 
 def test_the_default_model_can_be_encoded_and_uses_known_features():

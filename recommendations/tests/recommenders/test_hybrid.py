@@ -72,6 +72,19 @@ def test_trees_decide_among_the_best_and_all_others_come_after(known):
     assert np.array_equal(scores["weights"][others], scores["trees"][others])
 
 
+def test_a_blend_orders_the_best_by_the_sum_of_both_scores_with_their_shares(known):
+    rng = np.random.default_rng(1)
+    cases = [Case(float(n), rng.normal(size=(20, len(NAMES))).astype(np.float32)) for n in range(100)]
+    model = HybridModel(weights(3), fit_trees(Cases.of(cases, len(NAMES))), (0.3, 2.0))
+    assert model.trees is not None
+    scores = Hybrid().score(replace(known, models=known.models.including(model), memo={}))
+    best = np.argsort(-scores, kind="stable")[:REFINED]
+    features = Features(known)
+    blended = 0.3 * features.weighted(model.vector)[best] + 2.0 * model.trees.score(features.at(best))
+    assert np.all(np.diff(blended) <= 1e-6)
+    assert not np.all(np.diff(model.trees.score(features.at(best))) <= 1e-6)
+
+
 def test_a_nan_odd_and_an_unknown_user_have_features_too(known):
     offer = offer_of({"odd": 1.01})
     offer.odds[:] = np.nan
