@@ -177,6 +177,34 @@ class TestNoDataLeakage:
         assert until(found, split_time) != until(unchanged, split_time)
 
 
+class TestUnusualCasinos:
+    """Whatever the history, models are fitted, and `hybrid` ranks all candidates."""
+
+    def test_a_casino_with_one_user(self):
+        history = simulate(replace(SMALL, users=1, coupons=120))
+        found = run(history, "hybrid", "soonest", test_fraction=0.4, refit=24 * HOUR)
+        assert {case.user_id for case in found.cases} == {history.coupons[0].user_id}
+        assert all(1 <= rank <= case.candidates for case in found.cases for rank in case.ranks)
+        assert len(found.cases) > 30
+
+    def test_a_casino_with_one_event_at_a_time(self):
+        begins = range(2, 202, 2)
+        coupons = [(user, hour - 0.5 - user / 100, [place]) for place, hour in enumerate(begins) for user in (2, 1)]
+        found = run(history_of(begins, coupons, opens_at=[hour - 1.9 for hour in begins]), "hybrid", test_fraction=0.5)
+        assert len(found.cases) == 100
+        assert {case.ranks for case in found.cases} == {(1.0,)}
+
+    @pytest.mark.exhaustive
+    def test_a_casino_whose_users_change_overnight_is_no_worse_than_one_without_their_history(self, past):
+        """From one day on each user bets as another one did: own tallies mislead until they are outweighed."""
+        border = int(len(past.coupons) * 0.6)
+        swapped = [replace(each, user_id=1 + each.user_id * 7 % 40) for each in past.coupons[border:]]
+        history = replace(past, coupons=[*past.coupons[:border], *swapped])
+        found = run(history, "hybrid", "soonest", "trending", test_fraction=0.4, refit=24 * HOUR)
+        mean = np.log2(1 + np.array([case.ranks for case in found.cases])).mean(axis=0)
+        assert mean[0] <= mean[1:].min() + 0.05
+
+
 def in_order(coupons):
     return sorted(coupons, key=lambda coupon: coupon.timestamp)
 
