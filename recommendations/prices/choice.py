@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from recommendations.offer.arrays import Codes, Floats, Places
+from recommendations.offer.arrays import Floats, Places
 
 from .event_prices import EventPrices, Odds, PackedPrices, together, unpack
 from .feeds import NO_FEEDS, Feeds
@@ -39,7 +39,7 @@ class PriceSource(Protocol):
 class OutcomeScorer(Protocol):
     """Scores outcomes for one user, and gives reasons for one of them."""
 
-    def score(self, events: Sequence[tuple[str, int]], lines: Lines, numbers: Codes, odds: Odds, /) -> Floats:
+    def score(self, events: Sequence[tuple[str, int]], lines: Lines, numbers: Places, odds: Odds, /) -> Floats:
         """Finite scores of the n outcomes of several events, in a new array, shape (n,); of an event's, the highest
         wins, of equal ones the first. `events`: of each its sport, and how many outcomes are its; `numbers`: those of
         the outcomes in `lines`."""
@@ -126,22 +126,22 @@ class OutcomeChooser:
             is_open = self._gate.is_open(unpack(seen.packed), lines, is_live=is_live, full=full)
             scores = np.where(is_open, scores, -inf)
         best = int(scores.argmax()) if scores.size else 0
-        if not scores.size or scores[best] == -inf:  # the scores of open ones are finite
+        if not scores.size or scores.item(best) == -inf:  # the scores of open ones are finite
             return self._gate.main_refusal(unpack(seen.packed), lines, is_live=is_live, full=full)
         return self._leg(seen.candidate, seen.scored, seen.first + best)
 
     def _leg(self, candidate: Candidate, scored: "_Scored", place: int) -> Leg:
-        prices, outcome = scored.prices, self._source.lines.outcomes[scored.numbers[place]]
-        line = scored.line_ends.searchsorted(place, side="right")
-        _, producer, _, _, priced_at = prices.lines[line].item()
-        odd = int(prices.odds[place]) / _SCALE
+        prices, outcome = scored.prices, self._source.lines.outcomes[scored.numbers.item(place)]
+        line = int(scored.line_ends.searchsorted(place, side="right"))
+        _, producer, _, _, priced_at = prices.lines.item(line)
+        odd = prices.odds.item(place) / _SCALE
         return Leg(
             outcome=outcome,
             odd=odd,
             producer=self._gate.feeds.name(producer),
             priced_at=priced_at,
             valid_until=priced_at + self._gate.max_age_seconds(is_live=candidate.is_live),
-            score=float(scored.scores[place]),
+            score=scored.scores.item(place),
             explain=partial(self._scorer.reasons, candidate.sport, outcome, odd),
         )
 
@@ -153,7 +153,7 @@ class _Scored:
 
     prices: EventPrices
     line_ends: Places
-    numbers: Codes
+    numbers: Places
     scores: Floats
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from recommendations.offer.arrays import Codes, Places
+from recommendations.offer.arrays import Places
 
 from .lines import Lines
 from .refusals import STATUSES, Refusal
@@ -26,19 +26,21 @@ _OPEN, _UNREADABLE, _CLOSED = int(Refusal.OPEN), int(Refusal.UNREADABLE), int(Re
 _STATUSES = {status: int(refusal) for status, refusal in STATUSES.items()}
 _LINE = Struct("<iBBHd")  # `LINE`
 # After lines and odds: the number of lines, and `Bounds`.
-_TRAILER = Struct("<IdH")
+_TRAILER = Struct("<IdHi")
 
 PackedPrices = bytes  # one object takes a third less memory than two arrays
 
 
 class Bounds(NamedTuple):
-    """Of all lines whose status is open: the earliest `as_of`, and the highest code of a producer."""
+    """Of all lines whose status is open: the earliest `as_of`, the highest code of a producer, and the highest odd, in
+    thousandths."""
 
     oldest: float
     producer: int
+    odd: int
 
 
-NO_BOUNDS = Bounds(-inf, 255)  # nothing is known
+NO_BOUNDS = Bounds(-inf, 255, 2**31 - 1)  # nothing is known
 
 # line ids, producers, statuses, as_of (Unix seconds), odds of each line
 PriceColumns = tuple[Sequence[int], Sequence[int], Sequence[str], Sequence[float], Sequence[Sequence[int]]]
@@ -59,27 +61,28 @@ class EventPrices:
         ends: Places = self.lines["outcomes"].cumsum(dtype=np.intp)
         return ends
 
-    def numbers(self, line_ends: Places) -> Codes:
+    def numbers(self, line_ends: Places) -> Places:
         """Those of the outcomes, in the casino's `Lines`; shape (n,)."""
         counts = self.lines["outcomes"]
         shifts = self.lines["first"] + counts - line_ends  # the numbers of first outcomes, minus their places
-        numbers: Codes = shifts.astype(np.int32).repeat(counts)
-        numbers += np.arange(numbers.size, dtype=np.int32)
+        numbers: Places = shifts.repeat(counts)
+        numbers += np.arange(numbers.size)
         return numbers
 
 
 def together(events: Sequence[PackedPrices]) -> tuple[EventPrices, list[int]]:
     """The prices of these events, one after the other, read-only, and the number of each event's outcomes."""
-    lines, odds, counts, oldest, producer = [], [], [], inf, 0
+    lines, odds, counts, oldest, producer, odd = [], [], [], inf, 0, 0
     for packed in events:
-        own, own_oldest, own_producer = _TRAILER.unpack_from(packed, len(packed) - _TRAILER.size)
+        end = len(packed) - _TRAILER.size
+        own, own_oldest, own_producer, own_odd = _TRAILER.unpack_from(packed, end)
         size = own * LINE.itemsize
         lines.append(packed[:size])
-        odds.append(packed[size : -_TRAILER.size])
-        counts.append((len(packed) - _TRAILER.size - size) // _BYTES_OF_ODD)
-        oldest, producer = min(oldest, own_oldest), max(producer, own_producer)
+        odds.append(packed[size:end])
+        counts.append((end - size) // _BYTES_OF_ODD)
+        oldest, producer, odd = min(oldest, own_oldest), max(producer, own_producer), max(odd, own_odd)
     of_lines, of_odds = np.frombuffer(b"".join(lines), LINE), np.frombuffer(b"".join(odds), np.int32)
-    return EventPrices(of_lines, of_odds, Bounds(oldest, producer)), counts
+    return EventPrices(of_lines, of_odds, Bounds(oldest, producer, odd)), counts
 
 
 def unpack(packed: PackedPrices) -> EventPrices:
@@ -105,7 +108,7 @@ def packed_prices(columns: PriceColumns, known: Lines) -> PackedPrices:
             oldest, latest = min(oldest, as_of), max(latest, producer)
         else:
             odds.extend([-abs(each) for each in own])
-    return b"".join(lines) + odds.tobytes() + _TRAILER.pack(len(lines), oldest, latest)
+    return b"".join(lines) + odds.tobytes() + _TRAILER.pack(len(lines), oldest, latest, max(odds, default=0))
 
 
 NO_PRICES = packed_prices(([], [], [], [], []), Lines())

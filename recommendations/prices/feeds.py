@@ -11,13 +11,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from recommendations.offer.arrays import Floats
-
 from .price_rules import PriceRules
 from .refusals import Refusal
 
 _CODES = 256  # of a byte; any may stand in a row
-_NEVER_VALID: Floats = np.full(_CODES, inf)
+_NEVER_VALID = [inf] * _CODES
 _OPEN, _CLOSED, _SILENT = Refusal.OPEN, Refusal.FEED_CLOSED, Refusal.FEED_SILENT  # looking up a member takes a while
 Reasons = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -103,8 +101,8 @@ def _stricter(first: Producer, second: Producer) -> Producer:
     )
 
 
-def valid_from(feeds: Feeds, rules: PriceRules, max_age_seconds: float) -> Floats:
-    """By producer's code, shape (256,): the earliest time of a valid price, which may be `max_age_seconds` old. A
+def valid_from(feeds: Feeds, rules: PriceRules, max_age_seconds: float) -> list[float]:
+    """By each of 256 codes of producers: the earliest time of a valid price, which may be `max_age_seconds` old. A
     producer that is unknown or not believed has no valid price."""
     earliest = _NEVER_VALID.copy()
     oldest = max(max(rules.now, feeds.read_at) - max_age_seconds, 0.0)  # no price is of before 1970

@@ -8,7 +8,7 @@ from collections import Counter
 
 import numpy as np
 
-from recommendations.offer.arrays import Floats, Mask
+from recommendations.offer.arrays import Mask
 
 from .event_prices import Bounds, EventPrices
 from .feeds import Feeds, Reasons, refusals_of_feeds, valid_from
@@ -26,7 +26,7 @@ class Gate:
         self.rules = rules
         self.feeds = feeds
         self._lowest, self._highest = rules.lowest, rules.highest
-        self._valid_from: dict[bool, Floats] = {}  # by whether the event is in play
+        self._valid_from: dict[bool, list[float]] = {}  # by whether the event is in play
 
     def max_age_seconds(self, *, is_live: bool) -> float:
         ages = (self.rules.max_age_seconds, self.rules.max_live_age_seconds)
@@ -35,9 +35,9 @@ class Gate:
     def is_open(self, prices: EventPrices, lines: Lines, *, is_live: bool, full: frozenset[str]) -> Mask:
         """The mask of the outcomes without any refusal, shape (n,). `full`: markets that the slip may have no more
         of."""
-        odds = prices.odds
-        mask: Mask = odds >= self._lowest
-        mask &= odds <= self._highest
+        mask: Mask = prices.odds >= self._lowest
+        if prices.bounds.odd > self._highest:
+            mask &= prices.odds <= self._highest
         if full or self.rules.has_markets or not self._are_all_valid(prices.bounds, is_live):
             is_line_open = self._is_valid(prices, is_live)
             is_line_open &= prices.lines["refusal"] == _OPEN
@@ -96,14 +96,14 @@ class Gate:
 
     def _is_valid(self, prices: EventPrices, is_live: bool) -> Mask:
         """The mask of the lines whose feed is believed and whose price is recent, shape (m,)."""
-        is_valid: Mask = prices.lines["as_of"] >= self._earliest(is_live).take(prices.lines["producer"])
+        is_valid: Mask = prices.lines["as_of"] >= np.array(self._earliest(is_live)).take(prices.lines["producer"])
         return is_valid
 
     def _are_all_valid(self, bounds: Bounds, is_live: bool) -> bool:
         """Whether that is so for all lines within the bounds; False where it can't be told by them."""
-        return bool(np.maximum.reduce(self._earliest(is_live)[: bounds.producer + 1]) <= bounds.oldest)
+        return max(self._earliest(is_live)[: bounds.producer + 1]) <= bounds.oldest
 
-    def _earliest(self, is_live: bool) -> Floats:
+    def _earliest(self, is_live: bool) -> list[float]:
         earliest = self._valid_from.get(is_live)
         if earliest is None:
             earliest = valid_from(self.feeds, self.rules, self.max_age_seconds(is_live=is_live))

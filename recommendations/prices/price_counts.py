@@ -79,11 +79,17 @@ def count_prices(feeds: Feeds, rules: PriceRules, *, max_events: int = MAX_EVENT
 
 def _classes(gate: Gate, max_events: int) -> list[tuple[Any, ...]]:
     codes = sorted(gate.feeds.producers)
-    limits = {
-        name: valid_from(gate.feeds, gate.rules, gate.max_age_seconds(is_live=is_live))[codes].tolist()
-        for name, is_live in (("of_next", False), ("of_live", True))
+    of_next, of_live = (
+        valid_from(gate.feeds, gate.rules, gate.max_age_seconds(is_live=is_live)) for is_live in (False, True)
+    )
+    parameters: dict[str, Any] = {
+        "live": EventStatus.LIVE.value,
+        "bettable": _BETTABLE,
+        "events": max_events,
+        "codes": codes,
+        "of_next": [of_next[code] for code in codes],
+        "of_live": [of_live[code] for code in codes],
     }
-    parameters = {"live": EventStatus.LIVE.value, "bettable": _BETTABLE, "events": max_events, "codes": codes, **limits}
     with casino_connection().cursor() as cursor:
         cursor.execute(_COUNT, parameters)
         return list(cursor.fetchall())

@@ -20,6 +20,7 @@ from recommendations.validation.fields import SEPARATOR
 from .base import BettingProfile
 from .numbered_bets import UNKNOWN, NumberedBets
 from .outcome_choice import casino_outcomes, lifts_of
+from .profile import SMOOTHING
 
 Named = Sequence[tuple[str, str, str]]  # market, line and outcome by number; grows only
 Events = Sequence[tuple[str, int]]  # of each its sport, and how many outcomes are its
@@ -53,7 +54,7 @@ class OutcomeIndex:
     def nbytes(self) -> int:
         return self._nbytes + self._bets.nbytes
 
-    def keys_of(self, events: Events, numbers: Codes, bands: Places) -> Keys:
+    def keys_of(self, events: Events, numbers: Places, bands: Places) -> Keys:
         """The keys of n outcomes of several events, at odds of these bands, in a new array, shape (4, n); key 0 for
         those of an outcome that was never added."""
         entries = self._find(events, numbers)  # first: `keys` has those that were found
@@ -61,7 +62,7 @@ class OutcomeIndex:
         keys[-1] += bands
         return keys
 
-    def add(self, events: Events, numbers: Codes) -> None:
+    def add(self, events: Events, numbers: Places) -> None:
         with self._lock:
             for sport, own in _by_event(events, numbers):
                 self._add(sport, own)
@@ -74,7 +75,7 @@ class OutcomeIndex:
         version = self._version  # first: other threads add keys
         return self._bets.weights_of(bets, version=version, size=len(self.values))
 
-    def _find(self, events: Events, numbers: Codes) -> Codes:
+    def _find(self, events: Events, numbers: Places) -> Codes:
         sport = events[0][0]
         if all(each == sport for each, _ in events):
             return self._entries_of(sport).take(numbers)
@@ -89,7 +90,7 @@ class OutcomeIndex:
                 entries = self._entries[sport] = _with_room(entries, len(self._named))
         return entries
 
-    def _add(self, sport: str, numbers: Codes) -> None:
+    def _add(self, sport: str, numbers: Places) -> None:
         entries = self._entries[sport]
         missing = [number for number in dict.fromkeys(numbers.tolist()) if not entries[number]]
         self.keys = _with_room(self.keys, self._size + len(missing))
@@ -114,16 +115,16 @@ class OutcomeIndex:
 
 
 class KeyWeights:
-    """By number of a key of an index: its popularity in the casino, and its share in the casino's bets; each computed
-    when it is first asked for. Thread-safe: threads may compute the same at once."""
+    """By number of a key of an index: its popularity in the casino, and its smoothed share, `SMOOTHING` times that in
+    the casino's bets; both computed when the key is first asked for. Thread-safe: threads may compute the same at
+    once."""
 
     def __init__(self, trends: Trends, index: OutcomeIndex) -> None:
         self._trends, self.index = trends, index
         self._lock = threading.Lock()
-        self._weights: Floats = np.ones((2, UNKNOWN))  # popularity, share
-        self._weights[0, 0] = np.nan
+        self._weights: Floats = np.full((2, UNKNOWN), np.nan)  # popularity, smoothed share
 
-    def popularity(self, events: Events, numbers: Codes, bands: Places) -> tuple[Keys, Floats]:
+    def popularity(self, events: Events, numbers: Places, bands: Places) -> tuple[Keys, Floats]:
         """The keys of n outcomes, see `OutcomeIndex.keys_of`, and of each the sum over its keys, in a new array, shape
         (n,)."""
         keys = self.index.keys_of(events, numbers, bands)
@@ -138,37 +139,26 @@ class KeyWeights:
         return keys, _sums(self._weights[0], keys)
 
     def lifts(self, profile: BettingProfile) -> Floats:
-        """The user's lifts by number of the key, 0 for one that the user did not bet on."""
-        weights = self.index.weights_of(profile.bets)
-        [own] = weights.nonzero()
-        lifts = np.zeros(weights.size)
-        lifts[own] = lifts_of(weights.take(own), self._shares(own))
-        lifts[:UNKNOWN] = 0.0
+        """The user's lifts by number of the key, 0 for one that the user did not bet on; NaN for one of which
+        `popularity` was never asked."""
+        lifts = self.index.weights_of(profile.bets)
+        [own] = lifts.nonzero()
+        # "clip": other threads may have added keys of other outcomes since
+        lifts[own] = lifts_of(lifts.take(own), self._weights[1].take(own, mode="clip"))
         return lifts
-
-    def _shares(self, keys: Places) -> Floats:
-        shares: Floats
-        if self._weights.shape[-1] > len(self.index.values):
-            shares = self._weights[1].take(keys)
-            if isfinite(np.add.reduce(shares)):  # unless one is missing
-                return shares
-        self._compute(keys)
-        shares = self._weights[1].take(keys)
-        return shares
 
     def _compute(self, keys: Keys) -> None:
         with self._lock:
             weights = _with_room(self._weights, len(self.index.values) + 1, np.nan)
             asked = np.unique(keys)
-            for key in asked[np.isnan(weights[1].take(asked))].tolist():
+            for key in asked[np.isnan(weights[0].take(asked))].tolist():
                 attribute, value = self.index.attributes[key], self.index.values[key]
                 casino = casino_outcomes(self._trends, value.partition(SEPARATOR)[0])
-                weights[0, key] = casino.popularity(attribute, value)
-                weights[1, key] = casino.share(attribute, value)
+                weights[:, key] = casino.popularity(attribute, value), SMOOTHING * casino.share(attribute, value)
             self._weights = weights
 
 
-def _by_event(events: Events, numbers: Codes) -> Iterator[tuple[str, Codes]]:
+def _by_event(events: Events, numbers: Places) -> Iterator[tuple[str, Places]]:
     end = 0
     for sport, count in events:
         first, end = end, end + count
@@ -204,13 +194,10 @@ class NumberedTaste:
 
     def __init__(self, profile: BettingProfile, weights: KeyWeights) -> None:
         self._profile, self._weights = profile, weights
-        self._lifts: Floats = np.empty(0)
 
-    def score(self, events: Events, numbers: Codes, odds: Thousandths) -> Floats:
+    def score(self, events: Events, numbers: Places, odds: Thousandths) -> Floats:
         """As `score_outcomes` of the outcomes with these numbers, at these odds, of several events, shape (n,)."""
         keys, scores = self._weights.popularity(events, numbers, _BOUNDS.searchsorted(odds, side="right"))
         if self._profile.bets:
-            if self._lifts.size < len(self._weights.index.values):
-                self._lifts = self._weights.lifts(self._profile)
-            scores += _sums(self._lifts, keys)
+            scores += _sums(self._weights.lifts(self._profile), keys)
         return scores

@@ -123,10 +123,11 @@ def casino_outcomes(trends: Trends, sport: str) -> CasinoOutcomes:
     return casino
 
 
-def lifts_of(weights: Floats, shares: Floats) -> Floats:
+def lifts_of(weights: Floats, smoothed: Floats) -> Floats:
     """Half of log(P(value | user) / P(value | casino)), plus a constant, of values with these decayed numbers of the
-    user's bets, and these shares in the casino's; 0 for no bets."""
-    lifts: Floats = _OF_SUM * np.log1p(weights / (SMOOTHING * shares))
+    user's bets, and these shares in the casino's, times `SMOOTHING`; 0 for no bets."""
+    lifts: Floats = np.log1p(weights / smoothed)
+    lifts *= _OF_SUM
     return lifts
 
 
@@ -167,7 +168,7 @@ def _lifts(casino: CasinoOutcomes, attribute: str, weights: Mapping[str, float])
     prefix = casino.sport + SEPARATOR
     own = {value: each for value, each in weights.items() if value.startswith(prefix)}
     shares = np.array([casino.share(attribute, value) for value in own])
-    return dict(zip(own, lifts_of(np.array([*own.values()]), shares).tolist(), strict=True))
+    return dict(zip(own, lifts_of(np.array([*own.values()]), SMOOTHING * shares).tolist(), strict=True))
 
 
 def _last_bets(taste: OutcomeTaste, market: str) -> str:

@@ -5,7 +5,7 @@ from math import inf
 
 import numpy as np
 
-from recommendations.offer.arrays import Codes, Floats
+from recommendations.offer.arrays import Floats, Places
 from recommendations.prices.event_prices import Odds
 from recommendations.prices.lines import Lines, Outcome
 from recommendations.prices.price_rules import PriceRules
@@ -43,7 +43,7 @@ class TasteScorer:
         self._trends = trends
         self._taste: NumberedTaste | None = None
 
-    def score(self, events: Sequence[tuple[str, int]], lines: Lines, numbers: Codes, odds: Odds) -> Floats:
+    def score(self, events: Sequence[tuple[str, int]], lines: Lines, numbers: Places, odds: Odds) -> Floats:
         if self._taste is None:
             self._taste = NumberedTaste(self._profile, key_weights(self._trends, lines.outcomes, lines.derived))
         return self._taste.score(events, numbers, odds)

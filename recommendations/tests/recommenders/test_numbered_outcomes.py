@@ -57,7 +57,7 @@ def test_numbered_outcomes_have_the_scores_of_outcomes_by_name(casino, casino_ba
         sports = data.draw(st.lists(st.sampled_from(SPORTS), min_size=len(many), max_size=len(many)))
         events = [(sport, len(asked)) for sport, asked in zip(sports, many, strict=True)]
         numbers, odds = ([each[part] for asked in many for each in asked] for part in (0, 1))
-        scores = taste.score(events, np.array(numbers, np.int32), np.array(odds, np.int32))
+        scores = taste.score(events, np.array(numbers, np.intp), np.array(odds, np.int32))
         by_name = [of_event(profile, trends, sport, asked) for sport, asked in zip(sports, many, strict=True)]
         np.testing.assert_allclose(scores, np.concatenate(by_name), rtol=1e-12, atol=1e-12)
 
@@ -78,7 +78,7 @@ def test_threads_that_ask_for_new_outcomes_at_once_get_the_same_scores():
         for start in range(0, len(order), 50):
             numbers = order[start : start + 50]
             events = [(SPORTS[start // 50 % 3], 25), (SPORTS[start // 50 % 2], 25)]
-            found[start] = taste.score(events, np.array(numbers, np.int32), np.full(50, 2_000, np.int32)).tolist()
+            found[start] = taste.score(events, np.array(numbers, np.intp), np.full(50, 2_000, np.int32)).tolist()
         return found
 
     orders = [random.Random(seed % 2).sample(range(2_000), 2_000) for seed in range(6)]
@@ -91,9 +91,9 @@ def test_threads_that_ask_for_new_outcomes_at_once_get_the_same_scores():
 def test_numbers_that_are_added_later_are_found():
     named = NAMED[:1]
     taste = NumberedTaste(BettingProfile(), key_weights(Trends(), named, {}))
-    assert taste.score([("FOOTBALL", 1)], np.array([0], np.int32), np.array([2_000], np.int32)).shape == (1,)
+    assert taste.score([("FOOTBALL", 1)], np.array([0], np.intp), np.array([2_000], np.int32)).shape == (1,)
     named += NAMED[1:]
-    numbers = np.arange(len(NAMED), dtype=np.int32)
+    numbers = np.arange(len(NAMED))
     scores = taste.score([("FOOTBALL", len(NAMED))], numbers, np.full(len(NAMED), 2_000, np.int32))
     assert np.isfinite(scores).all()
 
@@ -111,7 +111,7 @@ def test_weights_last_as_long_as_the_trends_and_the_index_as_long_as_the_outcome
 
 def test_new_trends_give_new_scores_of_the_same_outcomes():
     derived: dict[str, Any] = {}
-    numbers, odds = np.arange(len(NAMED), dtype=np.int32), np.full(len(NAMED), 2_000, np.int32)
+    numbers, odds = np.arange(len(NAMED)), np.full(len(NAMED), 2_000, np.int32)
     for of_outcomes in ({}, {0: 50.0}, {3: 20.0, 7: 1.0}):
         trends = Trends(weights=tallies("FOOTBALL", of_outcomes, {}))
         taste = NumberedTaste(BettingProfile(), key_weights(trends, NAMED, derived))
@@ -125,7 +125,7 @@ def test_bets_on_outcomes_that_are_asked_for_later_count_from_then_on():
     profile = BettingProfile(bets=bets_of("FOOTBALL", [(7, 4, 3.0), (7, -1, 1.0), (0, 2, 1.0)]))
     for number in (0, 7):
         taste = NumberedTaste(profile, key_weights(trends, NAMED, derived))
-        scores = taste.score([("FOOTBALL", 1)], np.array([number], np.int32), np.array([2_000], np.int32))
+        scores = taste.score([("FOOTBALL", 1)], np.array([number], np.intp), np.array([2_000], np.int32))
         np.testing.assert_allclose(scores, of_event(profile, trends, "FOOTBALL", [(number, 2_000)]), rtol=1e-12)
 
 
