@@ -21,27 +21,42 @@ from .lines import Lines
 # In place of the ids of changed events: too many, or a version that this database's log doesn't have.
 FORGET_PRICES, FORGET_ALL = 0, -1
 _ROOM_AFTER_EVICTION = 0.75
-_BYTES_OF_ROW = 150  # of the object and its entry
+_BYTES_OF_ROW = 200  # of the object and its entries
+_MOST_DROPPED = 64  # ids; of more, those that changed first are not read again
 
 
 class KeptPrices:
-    """One casino's kept prices, all of which are valid as of `version`; None: none are kept. Guarded by the cache."""
+    """One casino's kept prices, all of which are valid as of `version`; None: none are kept. `used`: the ids of those
+    that a later request used; `dropped`: such events whose prices changed since, with the former size of these.
+    Guarded by the cache."""
 
-    __slots__ = ("lines", "nbytes", "rows", "version")
+    __slots__ = ("dropped", "lines", "nbytes", "rows", "used", "version")
 
     def __init__(self, version: int | None = None) -> None:
         self.version = version
         self.lines = Lines()
         self.rows: dict[int, PackedPrices] = {}
+        self.used: set[int] = set()
+        self.dropped: dict[int, int] = {}
         self.nbytes = 0
+
+    def drop(self, event_ids: Sequence[int]) -> None:
+        """Forget prices that changed."""
+        self.dropped |= {event_id: len(self.rows[event_id]) for event_id in event_ids if event_id in self.used}
+        while len(self.dropped) > _MOST_DROPPED:
+            del self.dropped[next(iter(self.dropped))]
+        self.forget(event_ids)
 
     def forget(self, event_ids: Iterable[int]) -> None:
         for event_id in event_ids:
             if (row := self.rows.pop(event_id, None)) is not None:
+                self.used.discard(event_id)
                 self.nbytes -= len(row) + _BYTES_OF_ROW
 
     def forget_rows(self) -> None:
         self.rows.clear()
+        self.used.clear()
+        self.dropped.clear()
         self.nbytes = 0
 
 
@@ -95,7 +110,20 @@ class PriceCache:
             return {}
         with self._lock:
             rows = known.kept.rows if known.kept.version == known.version else {}
-            return {event_id: rows[event_id] for event_id in event_ids if event_id in rows}
+            found = {event_id: rows[event_id] for event_id in event_ids if event_id in rows}
+            known.kept.used.update(found)
+            return found
+
+    def dropped(self, known: KnownPrices, at_most: int) -> list[int]:
+        """Events whose kept prices were used and have changed since, the latest first, each once: until the prices are
+        of `at_most` bytes."""
+        found = []
+        with self._lock:
+            while known.kept.dropped and at_most > 0:
+                event_id, size = known.kept.dropped.popitem()
+                found.append(event_id)
+                at_most -= size
+        return found
 
     def put(self, known: KnownPrices, version: int | None, rows: Mapping[int, PackedPrices]) -> None:
         """Keep rows of a query that read this version in the same statement, unless the kept ones are of another."""
@@ -108,6 +136,8 @@ class PriceCache:
             if version != kept.version:
                 return
             kept.forget(rows)
+            for event_id in rows:
+                kept.dropped.pop(event_id, None)
             kept.rows.update(rows)
             kept.nbytes += sum(len(row) + _BYTES_OF_ROW for row in rows.values())
             self._make_room(known.alias)
@@ -127,7 +157,7 @@ class PriceCache:
         elif FORGET_PRICES in changed:
             kept.forget_rows()
         else:
-            kept.forget(changed)
+            kept.drop(changed)
         kept.version = version
         return kept
 

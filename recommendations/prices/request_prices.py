@@ -10,6 +10,9 @@ from .lines import Lines
 from .meter import price_meter
 from .queries import read_prices
 
+# Bytes of prices that are read beside those that a request needs: each saves a later request its second query.
+_READ_AHEAD = 4_000
+
 
 class RequestPrices:
     """Of all users of one request in one thread. `feeds` is None until a query has told them."""
@@ -33,7 +36,8 @@ class RequestPrices:
         return {event_id: self._rows[event_id] for event_id in event_ids}
 
     def _read(self, event_ids: Sequence[int]) -> None:
-        read = read_prices(event_ids, self.lines)
+        ahead = price_cache.dropped(self._known, _READ_AHEAD)
+        read = read_prices([*{*event_ids, *ahead}], self.lines)
         price_meter.count_second_query()
         # each price is judged by the feeds as of its own snapshot, and by those as of the others
         self.feeds = read.feeds if self.feeds is None else stricter(self.feeds, read.feeds)

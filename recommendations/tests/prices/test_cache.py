@@ -81,6 +81,42 @@ def test_a_request_that_asked_for_no_changes_uses_none_that_others_kept(cache):
     assert cache.get(cold, [1]) == {}
 
 
+def dropped(cache, at_most=1_000_000):
+    return cache.dropped(cache.known(), at_most)
+
+
+def test_changed_prices_that_were_used_are_dropped_once(cache):
+    keep(cache, 5, 1, 2, 3)
+    assert cache.get(cache.advance(cache.known(), 5, None), [1, 3]).keys() == {1, 3}
+    kept(cache, 6, [1, 2])
+    assert dropped(cache) == [1]
+    assert dropped(cache) == []
+    keep(cache, 6, 1)
+    cache.advance(cache.known(), 7, [1])
+    assert dropped(cache) == []  # what was not used since it was read is not worth another query
+
+
+def test_the_latest_dropped_prices_are_named_until_they_have_so_many_bytes(cache):
+    event_ids = range(1, 201)
+    keep(cache, 5, *event_ids)
+    assert len(cache.get(cache.advance(cache.known(), 5, None), event_ids)) == 200
+    cache.advance(cache.known(), 6, event_ids)
+    assert dropped(cache, 2 * len(priced(2_000))) == [200, 199]
+    assert dropped(cache) == list(range(198, 136, -1))
+
+
+def test_dropped_prices_that_are_kept_again_or_forgotten_are_no_more(cache):
+    keep(cache, 5, 1, 2)
+    kept(cache, 5)
+    kept(cache, 6, [1, 2])
+    keep(cache, 6, 2)
+    assert dropped(cache) == [1]
+    kept(cache, 6)
+    cache.advance(cache.known(), 7, [2])
+    cache.advance(cache.known(), 8, [FORGET_PRICES])
+    assert dropped(cache) == []
+
+
 def test_without_a_version_nothing_is_kept(cache):
     keep(cache, None, 1)
     assert kept(cache, None) == set()
@@ -91,7 +127,7 @@ def test_without_a_version_nothing_is_kept(cache):
 
 def test_the_size_is_counted_and_the_rows_read_first_are_dropped(casino_a):
     with use_casino(casino_a.current):
-        size = len(priced(2_000)) + 150
+        size = len(priced(2_000)) + 200
         cache = PriceCache(size * 8)
         for event_id in range(20):
             keep(cache, 5, event_id)
@@ -103,7 +139,7 @@ def test_the_size_is_counted_and_the_rows_read_first_are_dropped(casino_a):
 
 
 def test_the_casino_used_least_recently_is_forgotten_first(casino_a, casino_b):
-    size = len(priced(2_000)) + 150
+    size = len(priced(2_000)) + 200
     cache = PriceCache(size * 3)
     with use_casino(casino_a.current):
         keep(cache, 5, 1, 2)

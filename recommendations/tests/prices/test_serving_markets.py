@@ -284,6 +284,17 @@ class TestQueries:
         with queries_of(django_assert_num_queries, 1):
             slip()
 
+    def test_the_second_query_also_reads_other_changed_prices_that_were_used(self, django_assert_num_queries):
+        first = chosen()[0][0]
+        others = RequestFilters(excluded=frozenset(event_id for event_id, *_ in chosen()))
+        for _ in range(2):
+            other = chosen(filters=others)[0][0]
+        Market.objects.filter(event_id__in=[first, other]).update(odds=[2_000, 2_000, 2_000])
+        with queries_of(django_assert_num_queries, 2):
+            assert chosen()[0][-1] == 2.0
+        with queries_of(django_assert_num_queries, 1):
+            assert chosen(filters=others)[0][-1] == 2.0
+
     def test_a_casino_without_markets_takes_one_query(self, django_assert_num_queries):
         Event.objects.update(offered_by=None)
         slip()
