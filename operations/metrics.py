@@ -19,6 +19,7 @@ from recommendations.offer import offers
 from recommendations.prices.cache import price_cache
 from recommendations.prices.meter import SeenPrices, price_meter
 from recommendations.serving.recommendation import ServedRecommendation
+from recommendations.tallies.tallies_cache import tallies_cache
 from tenants.process_state import register
 from tenants.routing.connections import connection_metrics
 
@@ -67,6 +68,7 @@ PASSED_OVER = Counter(
 )
 SECOND_QUERIES = Counter("recsys_price_second_queries", "Queries for prices that were not kept or had changed.")
 PRICES_BYTES = Gauge("recsys_prices_bytes", "Memory of kept prices.", multiprocess_mode="livesum")
+TALLIES_BYTES = Gauge("recsys_tallies_bytes", "Memory of unpacked tallies of users.", multiprocess_mode="livesum")
 OFFERS_BYTES = Gauge("recsys_offers_bytes", "Memory of cached offers.", multiprocess_mode="livesum")
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -119,6 +121,7 @@ class Sampler:
             CONNECTION_EVENTS.labels(event).inc(max(count - self._counted[event], 0))
             self._counted[event] = count
         OFFERS_BYTES.set(offers.nbytes)
+        TALLIES_BYTES.set(tallies_cache.nbytes)
         PRICES_BYTES.set(price_cache.nbytes)
         self._copy_price_counts()
         self._show_seen_prices()

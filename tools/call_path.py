@@ -53,7 +53,7 @@ from tenants.routing.context import use_casino
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_COUNTED = ("benchmarks", "tools", "tests", ".venv", "migrations")
-LIMITS = {"GET /recommend": (53, 165, 14), "coupon": (43, None, None)}
+LIMITS = {"GET /recommend": (51, 151, 14), "coupon": (43, None, None)}
 WARM_UP, WARM, PROFILED = 5, 20, 2_000
 COUPONS_SENT = 10
 SCHEMA = {

@@ -102,7 +102,7 @@ class Offer:
 
     def place_of(self, event_id: int) -> int | None:
         place = int(np.searchsorted(self.ids, event_id))
-        return place if place < len(self) and self.ids[place] == event_id else None
+        return place if place < self.ids.size and self.ids[place] == event_id else None
 
     def names(self, place: int) -> dict[str, str]:
         """The texts of `ATTRIBUTES` to show of the event at `place`."""

@@ -22,6 +22,7 @@ from recommendations.prices.queries import PRICE_COLUMNS
 from recommendations.prices.request_prices import prices_at_begin, prices_of_query
 from recommendations.recommenders.base import NOBODY, BettingProfile, ProfilePart
 from recommendations.tallies.selections import NO_SEQUENCE
+from recommendations.tallies.tallies_cache import tallies_cache
 from recommendations.tallies.trend_cache import TRENDS, trend_cache
 from recommendations.tallies.user_tallies import Tallies
 from recommendations.tallies.user_tallies_sql import ALL_COUPONS, MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
@@ -216,7 +217,8 @@ def build_user_context(user: FoundUser, request: RecommendationRequest, casino_c
     if not user.personalisation:
         return UserContext(user.user_id, user.own_id, user, NOBODY, personalisation=False)
     try:
-        tallies = merge_tallies(user.packed_tallies, user.pending_coupons)
+        key = request.casino_id, user.user_id
+        tallies = tallies_cache.merge(key, user.packed_tallies, user.pending_coupons)
         return _build_user_context(user, tallies, request, casino_context)
     except _UNREADABLE:
         return _build_user_context(user, _recount_tallies(user.user_id), request, casino_context)

@@ -133,6 +133,13 @@ class Tallies:
         self._places: dict[str, int] | None = None  # word -> its index in the list
         self._unpacked_bets: dict[int, Sequence[TallySelection]] = {}  # key of a coupon added here -> its selections
         self._counts: dict[str, dict[str, int]] | None = None
+        self._weights: tuple[float, dict[str, dict[str, float]]] | None = None  # with their time
+        self._events: tuple[frozenset[int], frozenset[Match]] | None = None
+
+    @property
+    def has_unpacked_bets(self) -> bool:
+        """Whether reading them may change them, so that threads must not share them."""
+        return bool(self._unpacked_bets)
 
     def encode(self) -> bytes:
         self._pack_bets()
@@ -187,7 +194,11 @@ class Tallies:
                 coupon.selections[column::_WIDTH] = [new[old] for old in coupon.selections[column::_WIDTH]]
         for key, numbers in packed.bets.items():
             packed.bets[key] = [1 + new[number - 1] if number else 0 for number in numbers]
-        self._places = self._counts = None
+        self._places = None
+        self._forget_computed()
+
+    def _forget_computed(self) -> None:
+        self._counts = self._weights = self._events = None
 
     def require_consistent(self) -> None:
         """Raises UnknownTalliesFormat for numbers that contradict each other; other methods raise LookupError or
@@ -199,7 +210,7 @@ class Tallies:
         """Add coupons. Each may be added only once."""
         if not coupons:
             return
-        self._counts = None
+        self._forget_computed()
         if self._places is None:
             self._places = {word: place for place, word in enumerate(self._packed.words)}
         recent = self._packed.coupons
@@ -284,6 +295,12 @@ class Tallies:
 
     def weights_at(self, now: float) -> dict[str, dict[str, float]]:
         """Attribute -> value -> the decayed number of selections: one made at `now` (Unix seconds) counts 1."""
+        weights = self._weights  # of another time, perhaps, by the time that this thread returns
+        if weights is None or weights[0] != now:
+            weights = self._weights = now, self._compute_weights(now)
+        return weights[1]
+
+    def _compute_weights(self, now: float) -> dict[str, dict[str, float]]:
         coupons, decay = self._packed.coupons, 1.0 / weight_at(now)
         weighted = [(decay * weight_at(coupon.timestamp), len(coupon.selections) // _WIDTH) for coupon in coupons]
         weights = [weight for weight, count in weighted for _ in range(count)]
@@ -408,6 +425,11 @@ class Tallies:
     def events_bet_on(self) -> tuple[frozenset[int], frozenset[Match]]:
         """All events that the user bet on, without forgotten ones: ids, and `keys_of_bet` of matches where a selection
         has no id."""
+        if self._events is None:
+            self._events = self._find_events()
+        return self._events
+
+    def _find_events(self) -> tuple[frozenset[int], frozenset[Match]]:
         words, packed = self._packed.words, self._packed
         ids, matches = set(packed.older_events), set(packed.older_matches)
         for coupon in packed.coupons:
@@ -425,6 +447,7 @@ class Tallies:
 
     def forget_events(self, events: Iterable[int | Match]) -> None:
         """Remove events from `older_events`: those that are over or no longer stored."""
+        self._forget_computed()
         forgotten, words, packed = set(events), self._packed.words, self._packed
         packed.older_events -= forgotten
         packed.older_matches = {
