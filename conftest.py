@@ -14,6 +14,7 @@ import gc
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -106,15 +107,52 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
 
 
+class Coverage:
+    """Measures the tests and their fixtures, and nothing around them: of a short test, twice as much time goes into the
+    measuring of pytest and of Django's test cases as into the test."""
+
+    _tracer: Any = None
+
+    @classmethod
+    @contextmanager
+    def paused(cls) -> Iterator[None]:
+        cls._tracer = sys.gettrace()
+        sys.settrace(None)
+        try:
+            yield
+        finally:
+            sys.settrace(sys.gettrace() or cls._tracer)
+
+    @classmethod
+    @contextmanager
+    def resumed(cls) -> Iterator[None]:
+        """To be used inside `paused`, which may have ended early: `no_cover` stops and starts the measuring."""
+        cls._tracer = sys.gettrace() or cls._tracer
+        sys.settrace(cls._tracer)
+        try:
+            yield
+        finally:
+            sys.settrace(None)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_pycollect_makeitem() -> Iterator[None]:
-    """Pause coverage while a module's items are made, which runs none of our code and takes twice the time under it."""
-    tracer = sys.gettrace()
-    sys.settrace(None)
-    try:
+    with Coverage.paused():
         return (yield)
-    finally:
-        sys.settrace(tracer)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop() -> Iterator[None]:
+    with Coverage.paused():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Iterator[None]:
+    if fixturedef.scope != "session" and ".tests." not in fixturedef.func.__module__:
+        return (yield)
+    with Coverage.resumed():
+        return (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -131,9 +169,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """`no_cover` is for tests that go over the same lines thousands of times, which to measure takes twice the time. It
     holds for the processes that such a test starts, too."""
-    with pytest.MonkeyPatch.context() as patch:
-        if item.get_closest_marker("no_cover"):
+    if item.get_closest_marker("no_cover"):
+        with pytest.MonkeyPatch.context() as patch:
             patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+            return (yield)
+    with Coverage.resumed():
         return (yield)
 
 
@@ -160,7 +200,8 @@ def casino_b(db: Any) -> Casino:
 @pytest.fixture(autouse=True)
 def _new_process_state() -> None:
     """Caches can't notice a test's rollback: in operation, other rows have other times or versions."""
-    reset_process_state()
+    with Coverage.resumed():
+        reset_process_state()
 
 
 @pytest.fixture

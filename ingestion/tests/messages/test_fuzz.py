@@ -42,6 +42,7 @@ def fuzzed(count):
         yield topic, Envelope(place, 1, key, value if rng.random() < 0.99 else None, [])
 
 
+@pytest.mark.no_cover
 @pytest.mark.scaled
 def test_no_message_crashes_the_decoder(caplog):
     caplog.set_level(logging.ERROR)
@@ -60,6 +61,7 @@ def test_no_message_crashes_the_decoder(caplog):
     assert {"malformed", "missing", "wrong_type", "too_long", "bad_text", "unknown_value", "bad_key"} <= outcomes.keys()
 
 
+@pytest.mark.no_cover
 @pytest.mark.scaled
 def test_accepted_messages_and_what_rejected_ones_restrict_can_be_stored(casino_a):
     accepted: dict[str, list[Any]] = {topic.name: [] for topic in TOPICS}

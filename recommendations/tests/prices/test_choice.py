@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -154,6 +155,7 @@ def open_outcomes(case: Given, of_event, is_live, full):
     ]
 
 
+@pytest.mark.no_cover
 @many_rules
 @given(given_events)
 def test_each_leg_is_the_best_outcome_that_the_rules_allow(case):

@@ -304,6 +304,7 @@ class TestQueries:
         assert "market" not in asked.captured_queries[0]["sql"]
 
 
+@pytest.mark.no_cover
 def test_behind_hundreds_of_closed_events_the_slip_is_short_and_never_wrong(django_assert_num_queries):
     for event in EventFactory.create_batch(300):
         market(event.pk, status="suspended")

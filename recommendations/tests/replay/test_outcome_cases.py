@@ -128,6 +128,7 @@ def fans(read, *, users=30, events=60, seed=5):
     return read("".join(coupons), "".join(bets), "".join(rows))
 
 
+@pytest.mark.no_cover
 @pytest.mark.slow
 def test_the_users_own_bets_beat_the_baselines_on_users_with_habits(read):
     report = evaluate(fans(read), recommenders=[BASELINES["random"]], test_fraction=0.8)
