@@ -12,13 +12,13 @@ from cachetools import LRUCache
 from django.conf import settings
 
 from recommendations.recommenders.base import NO_MODELS, FittedModels
-from recommendations.recommenders.hybrid_features.bet_sequences import BetSequences
+from recommendations.recommenders.hybrid_features.bet_sequences import KEPT, BetSequences
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettorSums, UserVectors
 from tenants.ids import MAX_ID
 from tenants.process_state import register
 from tenants.routing.connections import casino_connection, current_alias
 
-from .store import read_models
+from .store import read_models, served_number
 
 CAPACITY = 64
 
@@ -26,9 +26,10 @@ CAPACITY = 64
 MODEL_VERSION = "(SELECT max(version) FROM fitted_models WHERE is_served)"
 
 MOST_COUPONS = 20_000  # read at once, the latest
-MOST_SELECTIONS = 20_000  # of these, in the sequences; up to 15 MB
-# Beyond, all coupons are read again, without past events.
-MOST_EVENTS, MOST_FOLLOWED = 20_000, 2 * MOST_SELECTIONS
+MOST_EVENTS = 20_000  # beyond, the coupons are read again
+# After so long they are read again, too: with those that came late, without those that were removed and those of users
+# who have refused personalisation.
+AGAIN = timedelta(hours=1)
 _OVERLAP = timedelta(minutes=1)  # coupons arrive late and out of order
 
 # As in the history that models are fitted to, without the coupons of users who do not allow personalisation.
@@ -69,11 +70,14 @@ class LiveBets:
         self._sequences, self._read_ids = BetSequences(), dict[int, datetime]()
         self._sums = CoBettorSums(self._user_vectors) if self._user_vectors is not None else None
         self._latest: datetime | None = None
+        self._started_at: datetime | None = None
 
     def _follow(self, now: datetime) -> None:
-        if len(self._sequences.event_ids) > MOST_EVENTS or self._sequences.selections > MOST_FOLLOWED:
+        is_old = self._started_at is not None and abs(now - self._started_at) >= AGAIN
+        if is_old or len(self._sequences.event_ids) > MOST_EVENTS:
             self._start()
-        left = MOST_SELECTIONS
+        self._started_at = self._started_at or now
+        left = KEPT
         coupons = []
         for coupon_id, user_id, timestamp, event_ids in _read(self._latest, now):
             if coupon_id not in self._read_ids:
@@ -131,6 +135,7 @@ class ModelCache:
     def __init__(self, capacity: int) -> None:
         self._cached: LRUCache[str, _CachedModels] = LRUCache(capacity)
         self._lock = threading.Lock()
+        self._reading: dict[str, threading.Lock] = {}
 
     def at(self, version: int | None, now: datetime) -> FittedModels:
         """The current casino's models of this version, with the counts of bets as of about `now`."""
@@ -140,19 +145,32 @@ class ModelCache:
         with self._lock:
             cached = self._cached.get(alias)
         if cached is None or cached.version != version:
-            models = read_models(version)
-            cached = _CachedModels(version, models, LiveBets(models.get(UserVectors)))
-            with self._lock:
-                self._cached[alias] = cached
+            cached = self._read(alias, version)
         added = cached.live.at(now)
         if added is not cached.added:
             cached.models, cached.added = cached.models.including(*added), added
         return cached.models
 
+    def _read(self, alias: str, version: int) -> _CachedModels:
+        """The casino's models, read by one thread for all that need them. A request that read the number before an
+        erasure changed it gets those that another has read since."""
+        with self._lock:
+            reading = self._reading.setdefault(alias, threading.Lock())
+        with reading:
+            with self._lock:
+                cached = self._cached.get(alias)
+            if cached is None or (cached.version != version and cached.models.version != served_number(version)):
+                models = read_models(version)
+                cached = _CachedModels(version, models, LiveBets(models.get(UserVectors)))
+                with self._lock:
+                    self._cached[alias] = cached
+            return cached
+
     def clear(self) -> None:
         """Forget all models: for tests, whose databases are rolled back."""
         with self._lock:
             self._cached.clear()
+            self._reading.clear()
 
 
 model_cache = ModelCache(CAPACITY)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
-from django.db.models import Func, IntegerField, QuerySet
+from django.db.models import Func, IntegerField, Min, QuerySet
 
 from recommendations.errors import UnreadableModel
 from recommendations.models import FittedModel
@@ -39,6 +39,12 @@ def read_models(version: int) -> FittedModels:
     of_first = [row for row in rows if row.version == rows[0].version and row.recommender in MODEL_TYPES]
     decoded = (decode(row, MODEL_TYPES[row.recommender]) for row in of_first)
     return FittedModels(*filter(None, decoded), version=str(rows[0].version if rows else version))
+
+
+def served_number(version: int) -> str:
+    """The version of the models that `read_models` would read."""
+    first = FittedModel.objects.filter(is_served=True, version__gte=version).aggregate(Min("version"))["version__min"]
+    return str(version if first is None else first)
 
 
 def readable(rows: _Rows) -> _Rows:

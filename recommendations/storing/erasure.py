@@ -35,7 +35,6 @@ _OF_A_USER = {
 
 _DATED = ("waiting_coupons", "purchased_coupons", "served_recommendations", "impressions")
 _STORED_SINCE = f"SELECT FROM users WHERE id = %s AND {LATEST_MESSAGE['users']} > %s"
-_HAS_COUPONS = "SELECT FROM purchased_coupons WHERE user_id = %s LIMIT 1"
 _LOCK_USER = "SELECT FROM users WHERE id = %s FOR UPDATE"
 
 # Now, or the row's own timestamp if later: else the same message would store the row again.
@@ -112,8 +111,8 @@ def vectors_of(user_id: int) -> dict[int, list[float]]:
 
 
 def _erase_vectors(user_id: int) -> int:
-    """Remove the user from all stored user vectors, in the caller's transaction, before the coupons are deleted.
-    Returns the number of changed models."""
+    """Remove the user from all stored user vectors, in the caller's transaction. Returns the number of
+    changed models."""
     lock_models()
     changed = []
     for row in _user_vector_rows():
@@ -122,8 +121,7 @@ def _erase_vectors(user_id: int) -> int:
             row.fitted = vectors.only(vectors.user_ids != user_id).encode()
             row.save(update_fields=["fitted"])
             changed.append(row.version)
-    if served_version() in changed or query(_HAS_COUPONS, [user_id]):
-        _renumber_served()
+    _renumber_served()  # also where the casino has removed the user's coupons before
     return len(changed)
 
 

@@ -1,8 +1,10 @@
 """Counts of the events that users bet on one after the other, and of each event's bets at several time scales."""
 
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from math import log1p
 
 import numpy as np
 
@@ -14,6 +16,7 @@ _TIMES = (HOUR, 6 * HOUR, 3 * DAY, 7 * DAY)  # half-lives, in seconds
 _PACES = (30.0, 100.0, 1_000.0)  # half-lives, in selections of the casino
 SCALES = ("1 hour", "6 hours", "3 days", "7 days", "30 bets", "100 bets", "1000 bets")
 MAX_USER_EVENTS = 10  # the latest of a user, which are co-bets of a new one
+KEPT = 10_000  # of the latest selections, at least; with twice as many, those before are forgotten
 _MAX_HALF_LIVES = 60.0  # before the sums move to a later reference, to avoid a float overflow
 _ROOM = 256  # events, at first
 _PLACES = MemoKey[tuple[Ids, Places]]("places in an offer")
@@ -35,26 +38,24 @@ class PairCounts:
 
     def __init__(self) -> None:
         self._rows: dict[int, dict[int, int]] = {}
-        self._arrays: dict[int, tuple[Places, Floats]] = {}
-        self._additions = 0
+        self._additions: dict[int, int] = {}  # by the first slot
+        self._arrays: dict[int, tuple[int, Places, Floats]] = {}  # with the additions when they were made
 
     def add(self, first: int, second: int) -> None:
         row = self._rows.setdefault(first, {})
         row[second] = row.get(second, 0) + 1
-        self._additions += 1
-        self._arrays.pop(first, None)
+        self._additions[first] = self._additions.get(first, 0) + 1
 
     def rows(self, firsts: Places, places: Places) -> PairRows:
         """The pairs of one first slot after the other; `places`: see `SequenceCounts.places_in`."""
         found = []
         for first in firsts.tolist():
-            arrays = self._arrays.get(first)
-            if arrays is None:
-                additions, row = self._additions, self._rows.get(first, {}).copy()
-                arrays = np.fromiter(row, np.intp, len(row)), np.fromiter(row.values(), np.float64, len(row))
-                if additions == self._additions:  # else another thread may have changed this row
-                    self._arrays[first] = arrays
-            found.append(arrays)
+            arrays, additions = self._arrays.get(first), self._additions.get(first, 0)
+            if arrays is None or arrays[0] != additions:
+                row = self._rows.get(first, {}).copy()  # of these additions or later ones: never of fewer
+                own = np.fromiter(row, np.intp, len(row)), np.fromiter(row.values(), np.float64, len(row))
+                arrays = self._arrays[first] = (additions, *own)
+            found.append(arrays[1:])
         slots, numbers = (np.concatenate(parts) for parts in zip(*found, strict=True))
         rows = np.repeat(np.arange(len(found)), [own.size for own, _ in found])
         is_known = slots < places.size - 1  # others were first bet on since the counts were taken
@@ -65,14 +66,16 @@ class PairCounts:
 class SequenceCounts:
     """The counts as of one moment. m events have a slot each, in the order of their first bets: `event_ids` (m,);
     `scales` (scales, m): log(1 + bets), decayed with the half-lives of `SCALES` as of the latest bet; `recency`
-    (m,): minus the logarithm of the number of the casino's selections since the event's latest; `bettors` (m,): its
-    users; `followed` (m,): those who bet on another event afterwards. `next_bets`: pairs of an event and a user's next
-    one, `previous_bets` the other way round, `co_bets` both, of a user's last `MAX_USER_EVENTS`."""
+    (m,): minus the logarithm of the number of the casino's selections since the event's latest, `never` for an event
+    without any; `bettors` (m,): its users; `followed` (m,): those who bet on another event afterwards. `next_bets`:
+    pairs of an event and a user's next one, `previous_bets` the other way round, `co_bets` both, of a user's last
+    `MAX_USER_EVENTS`. Other than the arrays, the pairs go on with later coupons."""
 
     event_ids: Ids
     slots: Mapping[int, int]
     scales: Floats
     recency: Floats
+    never: float
     bettors: Floats
     followed: Floats
     next_bets: PairCounts
@@ -108,18 +111,23 @@ class SequenceCounts:
     def log_bettors(self) -> Floats:
         return np.log1p(self.bettors)
 
-    def along(self, offer: Offer, numbers: Floats) -> Floats:
-        """The numbers, shape (m,), in the order of the offer, 0 for an event without bets; shape (n,)."""
-        found = np.zeros(len(offer) + 1)
+    def along(self, offer: Offer, numbers: Floats, others: float = 0.0) -> Floats:
+        """The numbers, shape (m,), in the order of the offer, `others` for an event without bets; shape (n,)."""
+        found = np.full(len(offer) + 1, others)
         found[self.places_in(offer)[:-1]] = numbers
         return found[:-1]
 
 
 class BetSequences:
     """Builds `SequenceCounts` coupon by coupon. A user's first bet on an event counts as a step of the user's sequence,
-    all bets count for popularity. Coupons are expected in order of time; a late one counts when it arrives."""
+    all bets count for popularity. Coupons are expected in order of time; a late one counts when it arrives. Between the
+    latest `KEPT` selections and twice as many count, in the replay as in serving."""
 
     def __init__(self) -> None:
+        self._coupons: deque[tuple[int, float, list[int]]] = deque()  # those that count
+        self._start()
+
+    def _start(self) -> None:
         self._slots: dict[int, int] = {}  # by event id
         self._users: dict[int, dict[int, None]] = {}  # user -> slots in the order of the first bets
         self._sums = np.zeros((_ROOM, len(SCALES)))  # by forward decay (Cormode et al., ICDE 2009)
@@ -135,13 +143,33 @@ class BetSequences:
 
     def add(self, user_id: int, timestamp: float, event_ids: Iterable[int]) -> None:
         """Add a coupon, bought at `timestamp` (Unix seconds)."""
+        coupon = user_id, timestamp, list(event_ids)
+        self._coupons.append(coupon)
+        if self.selections >= 2 * KEPT:
+            self._forget()
+        else:
+            self._add(*coupon)
+        self._counts = None
+
+    def _forget(self) -> None:
+        """Count the latest coupons alone, again. Counts that were taken before stay as they are."""
+        kept = deque[tuple[int, float, list[int]]]()
+        size = 0
+        while self._coupons and size < KEPT:
+            kept.appendleft(self._coupons.pop())
+            size += len(kept[0][2])
+        self._coupons = kept
+        self._start()
+        for coupon in kept:
+            self._add(*coupon)
+
+    def _add(self, user_id: int, timestamp: float, event_ids: list[int]) -> None:
         events = self._users.setdefault(user_id, {})
         for event_id in event_ids:
             slot = self._slot_of(event_id)
             self._count(slot, timestamp)
             if slot not in events:
                 self._extend(events, slot)
-        self._counts = None
 
     def counts(self) -> SequenceCounts:
         """The counts of all coupons so far."""
@@ -153,6 +181,7 @@ class BetSequences:
                 slots=self._slots,
                 scales=np.log1p((self._sums[:size] * self._decay()).T),
                 recency=-np.log1p(self.selections - latest),
+                never=-log1p(self.selections),
                 bettors=bettors,
                 followed=followed,
                 next_bets=self._next,

@@ -120,7 +120,7 @@ class _OfferFeatures:
 
 
 _OFFER_FEATURES = MemoKey[_OfferFeatures]("features")
-_BEGIN_HOURS = MemoKey[tuple[Codes, Floats]]("hours of begins")
+_BEGIN_HOURS = MemoKey[tuple[Floats, Codes, Floats]]("hours of begins")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -247,16 +247,16 @@ class _UserValues:
 
 def _near_the_last(context: ScoringContext) -> tuple[Codes, Scores] | None:
     """The codes of the hours in which events begin, and minus the logarithm of the hours from each to the begin of the
-    user's last event; None without one in the offer."""
+    user's last event; None without one in the offer that has not begun: a replayed offer has no other."""
     offer, last = context.offer, context.profile.sequence.last
     place = offer.place_of(last.event_id) if last is not None and last.event_id is not None else None
-    if place is None:
+    if place is None or offer.begins[place] <= context.hour:
         return None
     cached = offer.memo.get(_BEGIN_HOURS)
-    if cached is None:
+    if cached is None or cached[0] is not offer.begins:  # offers of other time zones share the memo
         distinct, of_events = np.unique(offer.begins // _HOUR, return_inverse=True)
-        cached = offer.memo.keep(_BEGIN_HOURS, (of_events.astype(np.int32), distinct))
-    codes, hours = cached
+        cached = offer.memo.keep(_BEGIN_HOURS, (offer.begins, of_events.astype(np.int32), distinct))
+    _, codes, hours = cached
     return codes, -np.log1p(np.abs(hours - hours[codes[place]]))
 
 

@@ -26,6 +26,11 @@ def _of_slots(name: str, context: ScoringContext) -> Numbers:
     return np.zeros(len(context.offer)) if counts is None else counts.along(context.offer, getattr(counts, name))
 
 
+def _recency(context: ScoringContext) -> Numbers:
+    counts = context.models.get(SequenceCounts)
+    return np.zeros(len(context.offer)) if counts is None else counts.along(context.offer, counts.recency, counts.never)
+
+
 def _at_scale(scale: int, context: ScoringContext) -> Numbers:
     counts = context.models.get(SequenceCounts)
     return np.zeros(len(context.offer)) if counts is None else counts.along(context.offer, counts.scales[scale])
@@ -63,7 +68,7 @@ def _order_of_begins(context: ScoringContext) -> Numbers:
 SCALE_FEATURES = (
     *(EventFeature(f"bets within {name}", "trending", partial(_at_scale, place)) for place, name in enumerate(SCALES)),
     EventFeature("bettors", "trending", partial(_of_slots, "log_bettors")),
-    EventFeature("bets since the latest", "trending", partial(_of_slots, "recency")),
+    EventFeature("bets since the latest", "trending", _recency),
     EventFeature("selections of the most", "trending", _share_of_selections),
     EventFeature("trend of the most", "trending", _share_of_trend),
     EventFeature("nearness in days", "soonest", partial(_nearness, DAY)),

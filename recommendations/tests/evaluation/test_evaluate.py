@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 
 from recommendations.evaluation.store import last_report
 from recommendations.evaluation.training import fit_models
-from recommendations.fitted_models.model_cache import model_cache
+from recommendations.fitted_models.model_cache import AGAIN, model_cache
 from recommendations.fitted_models.store import Fitting, store_models
 from recommendations.learning.lambdarank import fit_trees
 from recommendations.models import Evaluation, Event, FittedModel
@@ -193,6 +193,11 @@ class TestFitting:
             assert number(timedelta(seconds=5)) == first
             assert number(timedelta(seconds=11)) == first + 1
             assert number(timedelta(seconds=30)) == first + 1
+            other_id = next(each.user_id for each in simulated.coupons if each.user_id not in {*bettors, user_id})
+            late, bet_on = now - timedelta(days=1), row.recommended_events  # behind those that were counted
+            store_coupons([coupon_row(user_id=other_id, timestamp=late, recommended_events=bet_on)])
+            assert number(timedelta(minutes=1)) == first + 1
+            assert number(AGAIN) == first + 2
 
     def test_served_features_equal_the_replayed_ones_also_after_a_restart(self, casino_a, simulated, now, settings):
         settings.TRENDS_SECONDS = 0.0

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from math import log1p, sqrt
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from recommendations.recommenders.base import NOBODY, FittedModels, ScoringContext
 from recommendations.recommenders.hybrid import Hybrid, HybridModel
+from recommendations.recommenders.hybrid_features import bet_sequences
 from recommendations.recommenders.hybrid_features.bet_sequences import DAY, HOUR, SCALES, BetSequences
 from recommendations.recommenders.hybrid_features.features import ADDITIVE, NAMES, Features
 from recommendations.recommenders.hybrid_features.sequence_features import PAIR_FEATURES, SCALE_FEATURES
@@ -131,6 +133,51 @@ def test_bets_that_came_since_the_counts_were_taken_do_no_harm(coupons, context)
     assert np.isfinite(found).all()
     assert counts.slot_of(1_000) is None
     assert later.counts().slot_of(1_000) is not None
+
+
+def test_between_so_many_of_the_latest_selections_and_twice_as_many_count(coupons, monkeypatch):
+    monkeypatch.setattr(bet_sequences, "KEPT", 50)
+    followed, sizes = BetSequences(), set[int]()
+    for number, coupon in enumerate(coupons, start=1):
+        followed.add(*coupon)
+        sizes.add(followed.selections)
+        assert followed.selections >= min(50, sum(len(events) for _, _, events in coupons[:number]))
+    assert 90 < max(sizes) <= 102
+    tail = coupons[-next(n for n in range(200) if sum(len(each[2]) for each in coupons[-n:]) == followed.selections) :]
+    latest = BetSequences()
+    for coupon in tail:
+        latest.add(*coupon)
+    counts, expected = followed.counts(), latest.counts()
+    assert counts.event_ids.tolist() == expected.event_ids.tolist()
+    assert counts.scales == pytest.approx(expected.scales)
+    assert counts.recency.tolist() == expected.recency.tolist()
+    pairs = {(one, other) for one in range(1, EVENTS) for other in range(1, EVENTS)}
+    assert [counts.users_of(counts.co_bets, *pair) for pair in pairs] == [
+        expected.users_of(expected.co_bets, *pair) for pair in pairs
+    ]
+
+
+def test_rows_that_were_read_while_bets_came_are_read_again():
+    sequences = BetSequences()
+    for user in (1, 2):
+        sequences.add(user, NOW, [3, 9])
+        counts = sequences.counts()
+        assert counts.users_of(counts.next_bets, 3, 9) == user
+
+
+def test_an_event_without_bets_is_the_longest_without(context):
+    sequences = BetSequences()
+    for event in (3, 9, 8):
+        sequences.add(4, NOW, [event])
+    since = column(replace(context, models=FittedModels(sequences.counts()), memo={}), "bets since the latest")
+    assert since[7] > since[8] > since[2] > since[0] == since[1]
+
+
+def test_the_begin_of_an_event_that_has_begun_is_near_no_other(context):
+    begins = [{"begin_timestamp": OPEN + timedelta(hours=number)} for number in range(1, EVENTS + 1)]
+    at_begin = replace(context, offer=offer_of(*begins), hour=OPEN.timestamp(), memo={})
+    assert column(at_begin, "begin near the last")[:5] == pytest.approx([-log1p(2), -log1p(1), 0, -log1p(1), -log1p(2)])
+    assert not column(replace(at_begin, hour=at_begin.hour + 3 * HOUR, memo={}), "begin near the last").any()
 
 
 def test_users_without_bets_and_events_without_bettors_have_no_pairs(context):

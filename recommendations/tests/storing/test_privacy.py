@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from recommendations.attribution.job import attribute_step
-from recommendations.fitted_models.model_cache import model_cache
+from recommendations.fitted_models.model_cache import AGAIN, model_cache
 from recommendations.fitted_models.store import Fitting, decode, store_models
 from recommendations.models import (
     CasinoTally,
@@ -33,6 +33,7 @@ from recommendations.recommenders.hybrid_features.user_vectors import CoBettors,
 from recommendations.serving.load import find
 from recommendations.storing import Result, store_coupons, store_impressions, store_recommendations, store_users
 from recommendations.storing.privacy import erased_users, forget_user, reapply_erasure
+from recommendations.storing.removal import remove_coupons
 from recommendations.tests.factories import (
     TalliedCouponFactory,
     at,
@@ -44,6 +45,7 @@ from recommendations.tests.factories import (
     user_row,
 )
 from recommendations.tests.present import present
+from recommendations.validation.rows import Removal
 from tenants.models import PrivacyRecord, Scope, StaffBinding
 from tenants.routing.context import use_casino
 from tenants.tests.api_clients import bearing, make_key
@@ -142,13 +144,17 @@ def _users_of_51_and_52(now):
     return counts.users_of(counts.next_bets, 51, 52)
 
 
+def _store_bets_on_51_and_52():
+    for number, event_id in enumerate((51, 52), start=300):
+        bet_on = (selection_row(event_id=event_id),)
+        store_coupons([coupon_row(id=number, user_id=7, timestamp=at(number), recommended_events=bet_on)])
+
+
 @pytest.mark.parametrize("has_vector", [True, False])
 def test_bets_of_an_erased_user_leave_the_counts_in_memory(casino_a, casino_b, key, now, has_vector):
     for casino in (casino_a, casino_b):
         with use_casino(casino.current):
-            for number, event_id in enumerate((51, 52), start=300):
-                bet_on = (selection_row(event_id=event_id),)
-                store_coupons([coupon_row(id=number, user_id=7, timestamp=at(number), recommended_events=bet_on)])
+            _store_bets_on_51_and_52()
             _store_user_vectors(*((7, 8) if has_vector else (8,)))
             assert _users_of_51_and_52(now) == 1
     assert Client().delete("/users/7", headers=key).json()["erased"]["fitted_models"] == has_vector
@@ -158,6 +164,30 @@ def test_bets_of_an_erased_user_leave_the_counts_in_memory(casino_a, casino_b, k
         assert _users_of_51_and_52(now) == 0
     with use_casino(casino_b.current):
         assert _users_of_51_and_52(now) == 1
+
+
+def test_bets_leave_the_counts_in_memory_within_an_hour_of_a_refusal_or_their_removal(casino_a, now):
+    with use_casino(casino_a.current):
+        _store_bets_on_51_and_52()
+        _store_user_vectors(8)
+        assert _users_of_51_and_52(now) == 1
+        store_users([user_row(id=7, timestamp=at(400), personalisation=False)])
+        assert _users_of_51_and_52(now + AGAIN) == 0
+        store_users([user_row(id=7, timestamp=at(401), personalisation=True)])
+        assert _users_of_51_and_52(now + 2 * AGAIN) == 1
+        remove_coupons([Removal(id=300, timestamp=at(402))])
+        assert _users_of_51_and_52(now + 3 * AGAIN) == 0
+
+
+def test_bets_that_were_removed_before_the_erasure_leave_the_counts_in_memory_at_once(casino_a, key, now):
+    with use_casino(casino_a.current):
+        _store_bets_on_51_and_52()
+        _store_user_vectors(8)
+        assert _users_of_51_and_52(now) == 1
+        remove_coupons([Removal(id=number, timestamp=at(402)) for number in (300, 301)])
+    Client().delete("/users/7", headers=key)
+    with use_casino(casino_a.current):
+        assert _users_of_51_and_52(now) == 0
 
 
 def test_bets_that_a_restored_backup_brought_back_leave_the_counts_in_memory(casino_a, now):
