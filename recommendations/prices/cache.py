@@ -42,9 +42,10 @@ class KeptPrices:
 
     def drop(self, event_ids: Sequence[int]) -> None:
         """Forget prices that changed."""
-        self.dropped |= {event_id: len(self.rows[event_id]) for event_id in event_ids if event_id in self.used}
-        while len(self.dropped) > _MOST_DROPPED:
-            del self.dropped[next(iter(self.dropped))]
+        used = [event_id for event_id in event_ids if event_id in self.used][-_MOST_DROPPED:]
+        self.dropped |= {event_id: len(self.rows[event_id]) for event_id in used}
+        for event_id in list(self.dropped)[:-_MOST_DROPPED]:
+            del self.dropped[event_id]
         self.forget(event_ids)
 
     def forget(self, event_ids: Iterable[int]) -> None:
@@ -114,16 +115,16 @@ class PriceCache:
             known.kept.used.update(found)
             return found
 
-    def dropped(self, known: KnownPrices, at_most: int) -> list[int]:
-        """Events whose kept prices were used and have changed since, the latest first, each once: until the prices are
-        of `at_most` bytes."""
-        found = []
+    def take_dropped(self, known: KnownPrices, at_most: int) -> list[int]:
+        """Events whose kept prices were used and have changed since, each told once: until the prices are of `at_most`
+        bytes. Those that the latest `advance` dropped are first, among themselves in no order of time."""
+        taken = []
         with self._lock:
             while known.kept.dropped and at_most > 0:
                 event_id, size = known.kept.dropped.popitem()
-                found.append(event_id)
+                taken.append(event_id)
                 at_most -= size
-        return found
+        return taken
 
     def put(self, known: KnownPrices, version: int | None, rows: Mapping[int, PackedPrices]) -> None:
         """Keep rows of a query that read this version in the same statement, unless the kept ones are of another."""

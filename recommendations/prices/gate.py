@@ -5,6 +5,7 @@ closed, its price is recent, its market allowed, and its odd within the bounds. 
 """
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from .price_rules import PriceRules
 from .refusals import Refusal
 
 _OPEN = int(Refusal.OPEN)
+Times = np.ndarray[Any, np.dtype[np.float64]]
 
 
 class Gate:
@@ -26,7 +28,9 @@ class Gate:
         self.rules = rules
         self.feeds = feeds
         self._lowest, self._highest = rules.lowest, rules.highest
-        self._valid_from: dict[bool, list[float]] = {}  # by whether the event is in play
+        # by whether the event is in play; the arrays are for the requests whose bounds do not suffice
+        self._valid_from: dict[bool, list[float]] = {}
+        self._arrays: dict[bool, Times] = {}
 
     def max_age_seconds(self, *, is_live: bool) -> float:
         ages = (self.rules.max_age_seconds, self.rules.max_live_age_seconds)
@@ -96,7 +100,10 @@ class Gate:
 
     def _is_valid(self, prices: EventPrices, is_live: bool) -> Mask:
         """The mask of the lines whose feed is believed and whose price is recent, shape (m,)."""
-        is_valid: Mask = prices.lines["as_of"] >= np.array(self._earliest(is_live)).take(prices.lines["producer"])
+        earliest = self._arrays.get(is_live)
+        if earliest is None:
+            earliest = self._arrays[is_live] = np.array(self._earliest(is_live))
+        is_valid: Mask = prices.lines["as_of"] >= earliest.take(prices.lines["producer"])
         return is_valid
 
     def _are_all_valid(self, bounds: Bounds, is_live: bool) -> bool:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from .cache import KnownPrices, price_cache
 from .event_prices import PackedPrices
 from .feeds import Feeds, decode_feeds, stricter
@@ -36,8 +38,13 @@ class RequestPrices:
         return {event_id: self._rows[event_id] for event_id in event_ids}
 
     def _read(self, event_ids: Sequence[int]) -> None:
-        ahead = price_cache.dropped(self._known, _READ_AHEAD)
-        read = read_prices([*{*event_ids, *ahead}], self.lines)
+        ahead = price_cache.take_dropped(self._known, _READ_AHEAD)
+        try:
+            read = read_prices([*{*event_ids, *ahead}], self.lines)
+        except msgspec.DecodeError:
+            if not ahead:
+                raise
+            read = read_prices(event_ids, self.lines)  # what can't be read may be of an event that is not ranked
         price_meter.count_second_query()
         # each price is judged by the feeds as of its own snapshot, and by those as of the others
         self.feeds = read.feeds if self.feeds is None else stricter(self.feeds, read.feeds)

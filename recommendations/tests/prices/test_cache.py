@@ -2,7 +2,7 @@
 
 import pytest
 
-from recommendations.prices.cache import FORGET_ALL, FORGET_PRICES, PriceCache
+from recommendations.prices.cache import _BYTES_OF_ROW, FORGET_ALL, FORGET_PRICES, PriceCache
 from recommendations.prices.event_prices import PackedPrices, packed_prices
 from recommendations.prices.lines import Lines
 from tenants.routing.context import use_casino
@@ -82,7 +82,7 @@ def test_a_request_that_asked_for_no_changes_uses_none_that_others_kept(cache):
 
 
 def dropped(cache, at_most=1_000_000):
-    return cache.dropped(cache.known(), at_most)
+    return cache.take_dropped(cache.known(), at_most)
 
 
 def test_changed_prices_that_were_used_are_dropped_once(cache):
@@ -127,7 +127,7 @@ def test_without_a_version_nothing_is_kept(cache):
 
 def test_the_size_is_counted_and_the_rows_read_first_are_dropped(casino_a):
     with use_casino(casino_a.current):
-        size = len(priced(2_000)) + 200
+        size = len(priced(2_000)) + _BYTES_OF_ROW
         cache = PriceCache(size * 8)
         for event_id in range(20):
             keep(cache, 5, event_id)
@@ -139,7 +139,7 @@ def test_the_size_is_counted_and_the_rows_read_first_are_dropped(casino_a):
 
 
 def test_the_casino_used_least_recently_is_forgotten_first(casino_a, casino_b):
-    size = len(priced(2_000)) + 200
+    size = len(priced(2_000)) + _BYTES_OF_ROW
     cache = PriceCache(size * 3)
     with use_casino(casino_a.current):
         keep(cache, 5, 1, 2)

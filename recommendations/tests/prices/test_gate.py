@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from recommendations.prices.cache import _BYTES_OF_ROW
 from recommendations.prices.event_prices import packed_prices, together, unpack
 from recommendations.prices.feeds import Feeds, Producer
 from recommendations.prices.gate import Gate
@@ -144,7 +145,7 @@ def test_the_main_refusal_is_that_of_most_outcomes(rows, refusal):
 def test_a_kept_price_takes_at_most_sixteen_bytes(events):
     columns: Any = [[1] * events, [0] * events, ["open"] * events, [NOW] * events, [[1_850, 3_600, 4_400]] * events]
     packed = packed_prices(columns, LINES)
-    assert sys.getsizeof(packed) + 150 <= 16 * unpack(packed).odds.size
+    assert sys.getsizeof(packed) + _BYTES_OF_ROW <= 16 * unpack(packed).odds.size
 
 
 @given(st.lists(rows, max_size=6))

@@ -3,6 +3,7 @@
 import time
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from recommendations import services
@@ -294,6 +295,17 @@ class TestQueries:
             assert chosen()[0][-1] == 2.0
         with queries_of(django_assert_num_queries, 1):
             assert chosen(filters=others)[0][-1] == 2.0
+
+    def test_a_changed_price_that_can_not_be_read_fails_no_request_for_other_events(self):
+        first = chosen()[0][0]
+        others = RequestFilters(excluded=frozenset(event_id for event_id, *_ in chosen()))
+        for _ in range(2):
+            other = chosen(filters=others)[0][0]
+        Market.objects.filter(event_id=first).update(odds=[2_000, 2_000, 2_000])
+        Market.objects.filter(event_id=other).update(odds=[2_000, None, 2_000])
+        assert chosen()[0][-1] == 2.0
+        with pytest.raises(msgspec.ValidationError):
+            chosen(filters=others)
 
     def test_a_casino_without_markets_takes_one_query(self, django_assert_num_queries):
         Event.objects.update(offered_by=None)
