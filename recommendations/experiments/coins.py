@@ -1,20 +1,19 @@
 """The coins of an interleaving: whether each list began half of the slips that were sent, as planned."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from math import inf, log
 
 import numpy as np
 
 from recommendations.models import ExperimentLook
-from tenants.models import ExperimentState
+from tenants.models import Experiment
 from tenants.routing.connections import query
 
 from .run import Run
 from .statistics.mismatch import ALPHA, log_evidence
 
 COINS = "coins"  # stands for the guard in looks
-_AT_ONCE = timedelta(days=1)  # after an outage, each look counts a day: all at once might never be done in time
+_AT_ONCE = timedelta(days=1)  # all days after an outage, in one query, might never be done in time
 _FAIR = np.array([0.5, 0.5])
 
 # A user's slips of an hour are of the same coins. What the coin said is announced with the slip: its events do not
@@ -28,21 +27,21 @@ SELECT count(*) FILTER (WHERE first_team = 'A'), count(*) FILTER (WHERE first_te
 """
 
 
-def count_coins(run: Run) -> Iterator[ExperimentLook]:
-    """The row of this look at the current casino's interleaving, not stored yet: of how many users' hours each list
-    began, with those of the looks before. None within the hour of the look before. Of more than a day, the row is of
-    the first day that is not counted yet, and at the time of its end, unless the experiment is over."""
+def count_coins(run: Run) -> ExperimentLook | None:
+    """The next row of the current casino's interleaving, not stored yet: of how many users' hours each list began,
+    with those of the rows before. None within the hour of the row before. If more than a day is not counted yet, the
+    row is of the first such day, and at its end: store it, and call again. The last row is at `run.at`."""
     last = ExperimentLook.objects.filter(experiment=run.definition.name, guard=COINS).order_by("-looked_at").first()
     since, until = _hour_of(run.starts_at if last is None else last.looked_at), _hour_of(run.at)
     if until <= since:
-        return
+        return None
     looked_at = run.at
-    if run.state is ExperimentState.RUNNING and until > since + _AT_ONCE:
+    if until > since + _AT_ONCE:
         looked_at = until = since + _AT_ONCE
     [(a, b)] = query(_BEGAN, {"since": since, "until": until, "experiment": run.definition.name})
     a, b = (a, b) if last is None else (a + last.control_users, b + last.users)
     evidence, bound = float(log_evidence(np.array([float(a), float(b)]), _FAIR)), -log(ALPHA)
-    yield ExperimentLook(
+    return ExperimentLook(
         experiment=run.definition.name,
         variant=run.names[1],
         metric=COINS,
@@ -58,6 +57,11 @@ def count_coins(run: Run) -> Iterator[ExperimentLook]:
         high=inf,
         is_broken=evidence > bound,
     )
+
+
+def has_looks(experiment: Experiment) -> bool:
+    """Whether more than coins is stored of the current casino's experiment."""
+    return ExperimentLook.objects.filter(experiment=experiment.name).exclude(guard=COINS).exists()
 
 
 def are_coins_unfair(experiment: str) -> bool:

@@ -12,7 +12,7 @@ from recommendations.serving.experiments.running import Kind
 from tenants.models import Experiment, ExperimentState
 from tenants.routing.connections import casino_atomic
 
-from .coins import count_coins
+from .coins import count_coins, has_looks
 from .guard_report import broken_guards, guards_of
 from .guarding import evaluate_guards
 from .lifecycle import GUARD, stop_experiment
@@ -42,17 +42,22 @@ def is_due(experiment: Experiment, now: datetime) -> bool:
 
 
 def take_look(experiment: Experiment, now: datetime) -> bool:
-    """Look at the current casino's experiment, in one transaction. False if another process is at it, or has looked
-    later. Raises ExperimentConflict before it has begun."""
+    """Look at the current casino's experiment, in one transaction, after one for each past day whose coins are not
+    counted yet: a look that is out of time goes on there the next time. False if another process is at it, or has
+    looked later. Raises ExperimentConflict before it has begun."""
     run = run_of(experiment, now)
-    with casino_atomic():
-        if not try_lock_looks(experiment):
-            return False
-        last = last_looked_at(experiment)
-        if last is not None and last >= run.at:
-            return False
-        ExperimentLook.objects.bulk_create(list(_rows(run, is_first=last is None)))
-    return True
+    while True:
+        with casino_atomic():
+            if not try_lock_looks(experiment):
+                return False
+            last = last_looked_at(experiment)
+            if last is not None and last >= run.at:
+                return False
+            coins = count_coins(run) if run.definition.kind is Kind.INTERLEAVE else None
+            if coins is None or coins.looked_at == run.at:
+                ExperimentLook.objects.bulk_create([*_rows(run, experiment), *([] if coins is None else [coins])])
+                return True
+            coins.save()
 
 
 def find_broken(experiment: Experiment, now: datetime) -> str:
@@ -79,8 +84,6 @@ def stop_by_guard(experiment: Experiment, words: str, now: datetime) -> bool:
     return True
 
 
-def _rows(run: Run, *, is_first: bool) -> Iterator[ExperimentLook]:
-    yield from measured_rows(run, is_first=is_first)
+def _rows(run: Run, experiment: Experiment) -> Iterator[ExperimentLook]:
+    yield from measured_rows(run, is_first=not has_looks(experiment))
     yield from evaluate_guards(run)
-    if run.definition.kind is Kind.INTERLEAVE:
-        yield from count_coins(run)

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
+from django.db import ProgrammingError
 
 from recommendations.experiments.lifecycle import find_experiment, stop_experiment
 from recommendations.experiments.looking import find_broken, is_due, stop_by_guard, take_look
@@ -14,6 +15,7 @@ from recommendations.experiments.stored_looks import looks_of
 from recommendations.models import ExperimentLook, ServedSlip, UserDay
 from recommendations.storing import store_recommendations
 from recommendations.tests.factories import UserFactory, served_row
+from tenants.routing.connections import execute
 from tenants.routing.context import use_casino
 
 from .definitions import ab, holdout, interleaving
@@ -258,7 +260,7 @@ def test_an_interleaving_one_of_whose_lists_begins_too_often_is_a_mismatch(casin
     slips(casino, 1, *"AB" * 60, at=START + HOUR / 2)  # of the same coins
     slips(casino_b, 1, *"A" * 900)
     rows = [answered(each, each % 14, "interleaved", "mixed", credit_b=each % 2) for each in range(300)]
-    look(casino, experiment, rows, *(START + number * DAY for number in range(1, DAYS)))
+    look(casino, experiment, rows, END)
     assert coins(casino) == [(60, 60, False)] * (DAYS - 1)
     assert report(casino, experiment, END).variants[0].verdict == "better"
     slips(casino, 500, *"A" * 300, at=END + 2 * HOUR)
@@ -269,31 +271,49 @@ def test_an_interleaving_one_of_whose_lists_begins_too_often_is_a_mismatch(casin
     assert "one list began more of the slips than the planned half" in other.sentence
 
 
-def test_after_an_outage_each_look_counts_the_coins_of_one_more_day(casino):
+def test_the_first_look_after_an_outage_counts_the_coins_of_all_days_and_tells_a_mismatch(casino):
     experiment = started(casino, interleaving())
-    for number in range(3):
-        slips(casino, 1, "A", "B", at=START + number * DAY + HOUR / 2)
-    looks = [START + 3.5 * DAY + number * HOUR for number in range(4)]
-    counted = []
-    for each in looks:
-        look(casino, experiment, [], each)
-        counted.append(coins(casino)[-1])
-    assert counted == [(1, 1, False), (2, 2, False), (3, 3, False), (3, 3, False)]
+    slips(casino, 1, "A", "B", at=START + HOUR / 2)
+    slips(casino, 1, *"A" * 300, at=START + 2.6 * DAY)
+    late = START + 3.5 * DAY
+    rows = [answered(each, each % 4, "interleaved", "mixed", credit_b=each % 2) for each in range(300)]
+    assert look(casino, experiment, rows, late, late) == [True, False]
+    assert coins(casino) == [(1, 1, False), (1, 1, False), (301, 1, True), (301, 1, True)]
     with use_casino(casino.current):
         times = ExperimentLook.objects.filter(guard="coins").order_by("looked_at").values_list("looked_at", flat=True)
-        assert list(times) == [START + DAY, START + 2 * DAY, START + 3 * DAY, looks[-1]]
-    slips(casino, 7, *"AA", at=looks[-1] + HOUR)
-    slips(casino, 7, *"AA", at=looks[-1] + 2 * DAY)
-    stopped = stop_experiment(casino=casino, name="mixed", by="a test", now=looks[-1] + 3 * DAY)
-    look(casino, stopped, [], looks[-1] + 3 * DAY)
-    assert coins(casino)[-1] == (7, 3, False)
+        assert list(times) == [START + DAY, START + 2 * DAY, START + 3 * DAY, late]
+    found = report(casino, experiment, late + HOUR)
+    assert (found.variants[0].verdict, found.is_outdated) == ("mismatch", False)
+    slips(casino, 1, *"BB", at=late + 2 * DAY)
+    stopped = stop_experiment(casino=casino, name="mixed", by="a test", now=late + 3 * DAY)
+    look(casino, stopped, [], late + 9 * DAY)
+    assert coins(casino)[-3:] == [(301, 1, True), (301, 1, True), (301, 3, True)]
+
+
+def test_a_look_that_fails_keeps_the_days_whose_coins_it_counted(casino):
+    experiment = started(casino, interleaving())
+    slips(casino, 1, "A", "B", at=START + HOUR / 2)
+    rows = [answered(each, each % DAYS, "interleaved", "mixed", credit_b=each % 2) for each in range(300)]
+    with use_casino(casino.current):
+        execute("ALTER TABLE user_days RENAME TO elsewhere")
+        with pytest.raises(ProgrammingError):
+            take_look(experiment, END)
+        execute("ALTER TABLE elsewhere RENAME TO user_days")
+        counted = set(ExperimentLook.objects.values_list("pk", flat=True))
+        assert (coins(casino), is_due(experiment, END)) == ([(1, 1, False)] * (DAYS - 2), True)
+    look(casino, experiment, rows, END)
+    with use_casino(casino.current):
+        assert counted < set(ExperimentLook.objects.filter(guard="coins").values_list("pk", flat=True))
+        (course,) = looks_of(experiment)
+    assert (len(coins(casino)), course.times[-1]) == (DAYS - 1, END)
+    assert len(course.times) > 1  # each day's end, as at a first look
 
 
 def test_a_list_whose_events_have_no_price_more_often_is_no_mismatch(casino):
     experiment = started(casino, interleaving())
     slips(casino, 1, *"AB" * 300, left="B")
     look(casino, experiment, [], END)
-    assert coins(casino) == [(300, 300, False)]
+    assert coins(casino)[-1] == (300, 300, False)
 
 
 def test_a_report_is_outdated_when_a_running_experiment_was_not_looked_at_for_three_hours(casino):

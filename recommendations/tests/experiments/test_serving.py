@@ -172,13 +172,16 @@ def test_a_slip_that_is_shown_took_no_time_for_those_compared_with_it(caller, se
 
     monkeypatch.setitem(RECOMMENDERS, Slow.name, Slow())
     start(caller, ab(metric="influence", variants=[variant("fast"), variant("slow", recommender_type="slow")]))
+    variants = set()
     for user in USERS[:8]:
         began = time.perf_counter()
         answer = caller.get(f"/recommend/{user}").json()
         seconds = time.perf_counter() - began
         shown = next(served for _, served in sent if str(served.recommendation_id) == answer["recommendation_id"])
         took = shown.took_ms / 1_000
+        variants.add(answer["variant"])
         assert took >= Slow.seconds if answer["variant"] == "slow" else took <= seconds - Slow.seconds
+    assert variants == {"fast", "slow"}
 
 
 def test_reasons_are_given_for_slips_that_are_shown_alone(caller, sent, monkeypatch):
