@@ -33,7 +33,7 @@ profile: .venv/dev  ## where the time of a warm GET /recommend goes, function by
 test: .venv/dev  ## the tests but for the exhaustive ones, with coverage; ARGS='-k unknown_user' or a path: those, without coverage
 	$(PYTEST) -n $(WORKERS) $(or $(ARGS),--cov --cov-report=term)
 
-test-fast: .venv/dev  ## the tests that start no process and create no database, without coverage; ARGS as above
+test-fast: .venv/dev  ## the tests that start no process, create no database and are no long walks, without coverage; ARGS as above
 	$(PYTEST) -q -n $(WORKERS) -m 'not (exhaustive or scaled or slow or no_cover)' $(ARGS)
 
 test-exhaustive: .venv/dev  ## what `make test` leaves out or samples: kills at every statement, chaos, property tests, ..

@@ -108,31 +108,38 @@ def pytest_collection() -> Iterator[None]:
 
 
 class Coverage:
-    """Measures the tests and their fixtures, and nothing around them: of a short test, twice as much time goes into the
-    measuring of pytest and of Django's test cases as into the test."""
+    """Measures the tests and the set-up of their fixtures, and nothing around them: of a short test, twice as much time
+    goes into the measuring of pytest and of Django's test cases as into the test. Blocks may stand in each other."""
 
-    _tracer: Any = None
+    _tracer: Any = None  # the latest
+    _resumed = 0  # blocks
 
     @classmethod
     @contextmanager
     def paused(cls) -> Iterator[None]:
-        cls._tracer = sys.gettrace()
+        is_measuring = sys.gettrace() is not None
+        cls._tracer = sys.gettrace() or cls._tracer
         sys.settrace(None)
         try:
             yield
         finally:
-            sys.settrace(sys.gettrace() or cls._tracer)
+            if is_measuring:
+                sys.settrace(sys.gettrace() or cls._tracer)
 
     @classmethod
     @contextmanager
     def resumed(cls) -> Iterator[None]:
-        """To be used inside `paused`, which may have ended early: `no_cover` stops and starts the measuring."""
+        """To be used inside `paused`, which may have ended early: `no_cover` stops and starts the measuring, which goes
+        on until the end of the next such block."""
         cls._tracer = sys.gettrace() or cls._tracer
+        cls._resumed += 1
         sys.settrace(cls._tracer)
         try:
             yield
         finally:
-            sys.settrace(None)
+            cls._resumed -= 1
+            if not cls._resumed:
+                sys.settrace(None)
 
 
 @pytest.hookimpl(wrapper=True)
