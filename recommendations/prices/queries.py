@@ -13,9 +13,10 @@ from .feeds import FEEDS, Feeds, decode_feeds
 from .lines import LineRow, Lines
 
 # Three columns for the select list of any query, with the parameter `price_version` (that of the kept prices): the
-# database's version, the ids of events whose prices changed since, null if none did, and the feeds.
+# database's version, the ids of events whose prices changed since, null if none did, and the feeds. A lost row of the
+# version is inserted anew with 0, each time: 0 says nothing of the prices, as no version does.
 PRICE_COLUMNS = (
-    "(SELECT version FROM price_version WHERE id = 1) AS price_version, "
+    "(SELECT NULLIF(version, 0) FROM price_version WHERE id = 1) AS price_version, "
     # without a change, the function would take most of these columns' time
     "(SELECT CASE WHEN version IS DISTINCT FROM %(price_version)s THEN price_changes_since(%(price_version)s) END "
     f"FROM price_version WHERE id = 1) AS price_changes, {FEEDS} AS feeds"
@@ -26,7 +27,7 @@ COLUMN_COUNT = 3
 # doesn't see how few they are: for these few a plan of their own looks cheaper, and making it at each execution takes
 # longer than the rest.
 _READ = f"""
-SELECT (SELECT version FROM price_version WHERE id = 1), {FEEDS},
+SELECT (SELECT NULLIF(version, 0) FROM price_version WHERE id = 1), {FEEDS},
     (SELECT json_agg(json_build_array(id, market, line, outcomes)) FROM market_lines WHERE id > %(line)s)::text,
     (SELECT json_agg(json_build_array(event_id, json_build_array(line_ids, producers, statuses, times, odds))) FROM (
         SELECT event_id, json_agg(line_id) AS line_ids, json_agg(producer) AS producers, json_agg(status) AS statuses,

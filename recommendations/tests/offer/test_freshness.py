@@ -108,6 +108,21 @@ def test_after_any_history_of_two_casinos_each_offer_equals_its_database(casino_
                 assert_fresh()
 
 
+def test_a_version_that_is_lost_again_is_not_taken_for_the_one_before(casino_a, casino_b):
+    """A statement that changes nothing inserts the lost row, with the same version each time."""
+    for casino in (casino_a, casino_b):
+        with use_casino(casino.current):
+            execute(INSERT, [1, NOW, NOW + timedelta(hours=1), "OPEN"])
+            for change in ("odd = odd + 1", "sport = 'S2'"):
+                execute("DELETE FROM offer_version")
+                execute("UPDATE events SET odd = odd")
+                assert_fresh()
+                execute(f"UPDATE events SET {change}")
+            execute("DELETE FROM offer_version")
+            execute("UPDATE events SET odd = odd")
+            assert_fresh()
+
+
 @pytest.mark.no_cover
 @pytest.mark.django_db(transaction=True, databases=TEST_DATABASES)
 def test_while_events_change_every_read_equals_the_database_at_its_version(casino_a, casino_b):

@@ -365,6 +365,19 @@ def test_what_psql_closes_is_closed_at_the_next_request(sql):
     assert chosen() == []
 
 
+def test_a_version_that_is_lost_again_is_not_taken_for_the_one_before():
+    """A statement that changes nothing inserts the lost row, with the same version each time."""
+    lose = "DELETE FROM price_version; UPDATE markets SET status = 'open' WHERE false"
+    [event] = EventFactory.create_batch(1)
+    market(event.pk)
+    chosen()
+    execute(lose)
+    assert len(chosen()) == len(chosen()) == 1
+    execute("UPDATE markets SET status = 'suspended'")
+    execute(lose)
+    assert chosen() == []
+
+
 def test_a_feed_that_is_heard_between_two_queries_opens_no_price_of_the_first():
     """The message by which it is heard may have changed that price."""
     first, second = EventFactory.create_batch(2)
