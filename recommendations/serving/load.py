@@ -216,12 +216,17 @@ def build_user_context(user: FoundUser, request: RecommendationRequest, casino_c
     personalisation."""
     if not user.personalisation:
         return UserContext(user.user_id, user.own_id, user, NOBODY, personalisation=False)
+    key, columns = (request.casino_id, user.user_id), (user.packed_tallies, user.pending_coupons)
+    kept = tallies_cache.get(key, *columns)
     try:
-        key = request.casino_id, user.user_id
-        tallies = tallies_cache.merge(key, user.packed_tallies, user.pending_coupons)
-        return _build_user_context(user, tallies, request, casino_context)
+        tallies = merge_tallies(*columns) if kept is None else kept
+        is_to_keep = kept is None and not tallies.has_unpacked_bets
+        user_context = _build_user_context(user, tallies, request, casino_context)
     except _UNREADABLE:
         return _build_user_context(user, _recount_tallies(user.user_id), request, casino_context)
+    if is_to_keep:  # here, so that no error of the cache passes for one of the tallies
+        tallies_cache.put(key, *columns, tallies)
+    return user_context
 
 
 def _build_user_context(

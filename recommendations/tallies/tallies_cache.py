@@ -12,11 +12,11 @@ from cachetools import TTLCache
 from tenants.process_state import register
 
 from .user_tallies import Tallies
-from .user_tallies_sql import merge_tallies
 
 MAX_BYTES = 16_000_000
-SECONDS = 600.0  # from when they were unpacked: what was erased in the database does not stay here for long
-_BYTES_UNPACKED = 10  # for a byte of the columns, with these and all that is computed of them
+SECONDS = 600.0  # none is used for longer: what was erased in the database is not served from here, and soon leaves
+_BYTES_UNPACKED = 14  # for a byte of the columns, with these and all that is computed of them
+_BYTES_OF_EVENT = 550  # of one that is no longer recent: some bytes in the columns, then in sets, with keys of matches
 _SMALLEST = 4_096
 _LARGEST_SHARE = 8  # one user may take an eighth
 
@@ -31,7 +31,8 @@ class _Entry:
 
     @property
     def nbytes(self) -> int:
-        return _SMALLEST + _BYTES_UNPACKED * (len(self.packed or b"") + len(self.unmerged or ""))
+        of_columns = len(self.packed or b"") + len(self.unmerged or "")
+        return _SMALLEST + _BYTES_UNPACKED * of_columns + _BYTES_OF_EVENT * self.tallies.older_event_count
 
 
 class TalliesCache:
@@ -39,25 +40,37 @@ class TalliesCache:
     cached tallies."""
 
     def __init__(self, max_bytes: int = MAX_BYTES, timer: Callable[[], float] = time.monotonic) -> None:
-        self._entries: TTLCache[UserKey, _Entry] = TTLCache(max_bytes, SECONDS, timer, lambda entry: entry.nbytes)
+        self._max_bytes, self._timer = max_bytes, timer
+        self.reset_after_fork()
+
+    def reset_after_fork(self) -> None:
+        """Another thread of the parent may have held the lock."""
         self._lock = threading.Lock()
+        self._entries: TTLCache[UserKey, _Entry] = TTLCache(
+            self._max_bytes, SECONDS, self._timer, lambda entry: entry.nbytes
+        )
 
     @property
     def nbytes(self) -> int:
         """An estimate."""
-        return cast(int, self._entries.currsize)
+        with self._lock:  # to ask for the size removes what is too old
+            return cast(int, self._entries.currsize)
 
-    def merge(self, key: UserKey, packed: bytes | None, unmerged: str | None) -> Tallies:
-        """The same as `merge_tallies`, for reading alone. Raises UnknownTalliesFormat."""
+    def get(self, key: UserKey, packed: bytes | None, unmerged: str | None) -> Tallies | None:
+        """The user's tallies, for reading alone, if they are of these columns (arguments of `merge_tallies`)."""
         with self._lock:
             entry = self._entries.get(key)
-        if entry is not None and entry.packed == packed and entry.unmerged == unmerged:
-            return entry.tallies
-        entry = _Entry(packed, unmerged, merge_tallies(packed, unmerged))
-        if not entry.tallies.has_unpacked_bets and entry.nbytes * _LARGEST_SHARE <= self._entries.maxsize:
+        if entry is None or entry.packed != packed or entry.unmerged != unmerged:
+            return None
+        return entry.tallies
+
+    def put(self, key: UserKey, packed: bytes | None, unmerged: str | None, tallies: Tallies) -> None:
+        """Keep what `merge_tallies` made of these columns, unless it is too large. Not tallies that it made with
+        `has_unpacked_bets`."""
+        entry = _Entry(packed, unmerged, tallies)
+        if entry.nbytes * _LARGEST_SHARE <= self._max_bytes:
             with self._lock:
                 self._entries[key] = entry
-        return entry.tallies
 
     def clear(self) -> None:
         with self._lock:
@@ -65,4 +78,4 @@ class TalliesCache:
 
 
 tallies_cache = TalliesCache()
-register("unpacked tallies", reset=tallies_cache.clear)
+register("unpacked tallies", reset=tallies_cache.clear, after_fork=tallies_cache.reset_after_fork)

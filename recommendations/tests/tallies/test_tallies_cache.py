@@ -1,13 +1,19 @@
 """Cached tallies are those of the columns that the query returned, of no other user, and bounded."""
 
+import tracemalloc
+from typing import Any
+
 import msgspec
 import pytest
+from cachetools import TTLCache
 
+from recommendations.models import UserProfile
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.tallies.selections import TallyCoupon, TallySelection
 from recommendations.tallies.tallies_cache import SECONDS, TalliesCache, tallies_cache
 from recommendations.tallies.user_tallies_sql import merge_tallies
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, selection
+from tenants.process_state import registered_states
 from tenants.routing.context import use_casino
 
 USER, SAME_ID_OF_ANOTHER_CASINO = (1, 31), (2, 31)
@@ -23,34 +29,43 @@ def unmerged(*leagues, **more):
     return msgspec.json.encode(coupons).decode()
 
 
+def merged(cache, key, *columns):
+    """The tallies, from the cache if it has them."""
+    tallies = cache.get(key, *columns)
+    if tallies is None:
+        tallies = merge_tallies(*columns)
+        cache.put(key, *columns, tallies)
+    return tallies
+
+
 def test_equal_columns_are_unpacked_once():
     cache, packed = TalliesCache(), merge_tallies(None, unmerged("A")).encode()
-    first = cache.merge(USER, packed, unmerged("B"))
-    assert cache.merge(USER, bytes(bytearray(packed)), unmerged("B")) is first
+    first = merged(cache, USER, packed, unmerged("B"))
+    assert merged(cache, USER, bytes(bytearray(packed)), unmerged("B")) is first
     assert set(first.counts["league"]) == set(merge_tallies(packed, unmerged("B")).counts["league"])
 
 
 @pytest.mark.parametrize("change", ["packed", "unmerged", "emptied"])
 def test_other_columns_are_unpacked_again(change):
     cache, packed = TalliesCache(), merge_tallies(None, unmerged("A")).encode()
-    cache.merge(USER, packed, unmerged("B"))
+    merged(cache, USER, packed, unmerged("B"))
     columns = {
         "packed": (merge_tallies(None, unmerged("C")).encode(), unmerged("B")),
         "unmerged": (packed, unmerged("B", "C")),
         "emptied": (None, None),
     }[change]
-    assert cache.merge(USER, *columns).counts == merge_tallies(*columns).counts
+    assert merged(cache, USER, *columns).counts == merge_tallies(*columns).counts
 
 
 def test_users_of_two_casinos_share_nothing():
     cache = TalliesCache()
-    mine = cache.merge(USER, None, unmerged("A"))
-    assert cache.merge(SAME_ID_OF_ANOTHER_CASINO, None, unmerged("B")).counts != mine.counts
-    assert cache.merge(USER, None, unmerged("A")) is mine
+    mine = merged(cache, USER, None, unmerged("A"))
+    assert merged(cache, SAME_ID_OF_ANOTHER_CASINO, None, unmerged("B")).counts != mine.counts
+    assert merged(cache, USER, None, unmerged("A")) is mine
 
 
 def test_what_was_computed_for_one_hour_is_not_served_in_the_next():
-    cached, fresh = TalliesCache().merge(USER, None, unmerged("A", "B")), merge_tallies(None, unmerged("A", "B"))
+    cached, fresh = merged(TalliesCache(), USER, None, unmerged("A", "B")), merge_tallies(None, unmerged("A", "B"))
     for hour in (10 * HOUR, 11 * HOUR, 10 * HOUR):
         assert cached.weights_at(hour) == fresh.weights_at(hour)
     assert cached.weights_at(10 * HOUR) != cached.weights_at(11 * HOUR)
@@ -68,33 +83,93 @@ def test_adding_a_coupon_forgets_what_was_computed():
 def test_the_least_recently_used_user_leaves_first_and_the_bytes_are_bounded():
     size = _size_of("A")
     cache = TalliesCache(max_bytes=10 * size)
-    entries = {user: cache.merge((1, user), None, unmerged("A")) for user in range(10)}
-    cache.merge((1, 0), None, unmerged("A"))
-    cache.merge((1, 99), None, unmerged("A"))
+    entries = {user: merged(cache, (1, user), None, unmerged("A")) for user in range(10)}
+    merged(cache, (1, 0), None, unmerged("A"))
+    merged(cache, (1, 99), None, unmerged("A"))
     assert cache.nbytes == 10 * size
-    assert cache.merge((1, 0), None, unmerged("A")) is entries[0]
-    assert cache.merge((1, 1), None, unmerged("A")) is not entries[1]
+    assert merged(cache, (1, 0), None, unmerged("A")) is entries[0]
+    assert merged(cache, (1, 1), None, unmerged("A")) is not entries[1]
 
 
 def test_one_user_takes_at_most_an_eighth():
     cache = TalliesCache(max_bytes=7 * _size_of("A"))
-    assert cache.merge(USER, None, unmerged("A")) is not cache.merge(USER, None, unmerged("A"))
+    assert merged(cache, USER, None, unmerged("A")) is not merged(cache, USER, None, unmerged("A"))
     assert not cache.nbytes
 
 
 def test_nothing_is_kept_for_longer_than_its_time():
     now = [0.0]
     cache = TalliesCache(timer=lambda: now[0])
-    first = cache.merge(USER, None, unmerged("A"))
+    first = merged(cache, USER, None, unmerged("A"))
     now[0] = SECONDS - 1
-    assert cache.merge(USER, None, unmerged("A")) is first
+    assert merged(cache, USER, None, unmerged("A")) is first
     now[0] = SECONDS + 1
-    assert cache.merge(USER, None, unmerged("A")) is not first
+    assert merged(cache, USER, None, unmerged("A")) is not first
 
 
-def test_tallies_whose_reading_changes_them_are_not_shared():
-    cache, columns = TalliesCache(), (None, unmerged("A", market="1X2", outcome="HOME"))
-    assert cache.merge(USER, *columns) is not cache.merge(USER, *columns)
+@pytest.mark.parametrize("has_ids", [True, False])
+def test_a_user_takes_no_more_memory_than_is_counted(has_ids):
+    """Matches without ids, of few teams, are a few bytes each in the columns."""
+    cache, tallies = TalliesCache(), merge_tallies(None, None)
+    for number in range(1, 1_301):
+        teams = {"home_team": f"H {number % 40}", "away_team": f"A {number // 40}"}
+        event = selection(event_id=number if has_ids else None, **teams)
+        tallies.add(TallyCoupon(number, number * HOUR, 10.0, [msgspec.convert(event, TallySelection)]))
+    packed = tallies.encode_bounded()
+    assert merge_tallies(packed, None).older_event_count == 1_000
+    tracemalloc.start()
+    try:
+        tallies = merged(cache, USER, packed, None)
+        computed = tallies.counts, tallies.weights_at(HOUR), tallies.events_bet_on()
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert all(computed)
+    assert cache.nbytes / 4 < taken < cache.nbytes
+
+
+def test_a_forked_process_keeps_nothing_and_waits_for_no_other():
+    cache = TalliesCache()
+    first = merged(cache, USER, None, unmerged("A"))
+    with cache._lock:  # by a thread of the parent
+        cache.reset_after_fork()
+        assert merged(cache, USER, None, unmerged("A")) is not first
+        assert cache.nbytes
+
+
+def test_it_is_reset_after_a_fork():
+    state = registered_states()["unpacked tallies"]
+    assert state.after_fork == tallies_cache.reset_after_fork
+
+
+@pytest.mark.parametrize("explain", [0, 1])
+def test_tallies_whose_reading_changes_them_are_not_kept(caller_a, casino_a, explain):
+    with use_casino(casino_a.current):
+        for user_id, more in ((1, {}), (2, {"market": "1X2", "outcome": "HOME"})):
+            user = UserFactory.create(id=user_id)
+            TalliedCouponFactory.create(user=user, recommended_events=[selection(**more)])
+        UserProfile.objects.update(needs_rebuild=True)  # so that requests read the coupons
+        EventFactory.create_batch(5)
+    caller_a.configure("static")
+    for user_id, is_kept in ((2, False), (1, True)):
+        assert caller_a.get(f"/recommend/{user_id}?explain={explain}").status_code == 200
+        assert bool(tallies_cache.nbytes) == is_kept
+
+
+class BrokenCache(TTLCache[Any, Any]):
+    def __setitem__(self, key, value):
+        raise KeyError(key)
+
+
+def test_an_error_of_the_cache_is_not_taken_for_one_of_the_tallies(caller_a, casino_a, monkeypatch):
+    with use_casino(casino_a.current):
+        TalliedCouponFactory.create(user=UserFactory.create(id=1))
+        EventFactory.create_batch(5)
+    caller_a.configure("static")
+    with monkeypatch.context() as broken:
+        broken.setattr(tallies_cache, "_entries", BrokenCache(1, 1.0))
+        with pytest.raises(KeyError):
+            caller_a.get("/recommend/1")
 
 
 @pytest.mark.parametrize("name", RECOMMENDERS)
@@ -116,5 +191,5 @@ def test_a_recommendation_from_memory_equals_a_first_one(caller_a, casino_a, nam
 
 def _size_of(league):
     cache = TalliesCache()
-    cache.merge(USER, None, unmerged(league))
+    merged(cache, USER, None, unmerged(league))
     return cache.nbytes
