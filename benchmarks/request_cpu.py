@@ -34,7 +34,7 @@ from rich.table import Table
 from operations.gc_tuning import freeze
 from recommendations import services
 from recommendations.api import short_way
-from recommendations.api.views import CasinoAPIView
+from recommendations.api.views import CasinoAPIView, RecommendView
 from recommendations.recommenders.hybrid_features.features import Features
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.services import configure
@@ -57,7 +57,7 @@ PARTS: dict[str, list[tuple[Any, str]]] = {
         (request_state, "mask_key"), (middleware, "find_key"), (middleware, "admit"),
         (middleware.RequestStateMiddleware, "process_view"), (short_way, "enter_chosen_casino"),
     ],
-    "view": [(short_way, "_respond"), (CasinoAPIView, "dispatch"), (Response, "render")],
+    "view": [(RecommendView, "answer"), (CasinoAPIView, "dispatch"), (Response, "render")],
     "service": [(services, "recommend_mapped")],
     "query": [(services, "find"), (context, "check_in_alias")],
     "unpacking": [(services, "build_user_context")],

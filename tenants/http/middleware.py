@@ -81,6 +81,8 @@ class RequestStateMiddleware:
             read_basic_login(request)
         if state.credentials_error is not None or (state.shows_key and state.key is None):
             return  # REST framework answers this first
+        if state.casino is not None or state.casino_error is not None:
+            return  # chosen or refused earlier, by the middleware of the short way
         if getattr(view_class, "needs_casino", False) or may_choose_casino(request):
             enter_chosen_casino(request)
 

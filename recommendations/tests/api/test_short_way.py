@@ -3,9 +3,11 @@
 import re
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.db import OperationalError, connections
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.test import Client
+from prometheus_client import REGISTRY
 
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory
 from tenants.models import CasinoState, Scope
@@ -154,6 +156,13 @@ def test_anybody_gets_the_same_errors_of_casinos(both, named, status):
     assert both("/recommend/31", {"Casino-ID": named})[0].status_code == status
 
 
+def test_a_refused_casino_is_looked_up_once(casino, django_assert_num_queries):
+    client = Client()
+    for status in (404, 404):
+        with django_assert_num_queries(1, connection=connections["default"]):
+            assert client.get("/popular", headers={"Casino-ID": "999"}).status_code == status
+
+
 def test_a_closed_installation_answers_nobody_without_a_key(casino, both, settings):
     settings.RECSYS_OPEN_API = False
     assert both("/recommend/31", ANYBODY)[0].status_code == 401
@@ -195,7 +204,15 @@ def test_hosts_and_tls_are_required_alike(casino, https_alone, both, is_secure):
     assert both("/recommend/31", _key(casino), secure=True, SERVER_NAME="other.example")[0].status_code == 400
 
 
-@pytest.mark.parametrize(("error", "status"), [(OperationalError("gone"), 503), (ZeroDivisionError("secret"), 500)])
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (OperationalError("gone"), 503),
+        (ZeroDivisionError("secret"), 500),
+        (Http404("secret"), 404),
+        (PermissionDenied("secret"), 403),
+    ],
+)
 def test_failures_are_answered_alike(casino, both, error, status):
     def fail(*_):
         raise error
@@ -210,7 +227,10 @@ def test_failures_are_answered_alike(casino, both, error, status):
 
 def test_it_is_logged_and_counted_alike(casino, both, caplog):
     caplog.set_level("INFO", logger="access")
+    labels = {"method": "GET", "route": "/recommend/<path:user_id>", "status": "404", "casino": "1"}
+    before = REGISTRY.get_sample_value("recsys_requests_total", labels) or 0
     both("/recommend/32", _key(casino))
+    assert REGISTRY.get_sample_value("recsys_requests_total", labels) == before + 2
     lines = [each for each in caplog.records if each.name == "access"]
     short, long = ((each.casino, each.method, each.route, each.status) for each in lines)
     assert short == long == (1, "GET", "/recommend/<path:user_id>", 404)
