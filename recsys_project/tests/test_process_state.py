@@ -31,6 +31,7 @@ STATES = {
     "sampled metrics",
     "slots of requests",
     "stalled statements and silent servers",
+    "unpacked tallies",
     "use of API keys",
     "sampled lines of the log",
     "versions of newer releases",
