@@ -8,7 +8,6 @@ without one, in blocks of requests in random order. A receiver encodes the annou
 
 import argparse
 import atexit
-import io
 import os
 import random
 import shutil
@@ -37,10 +36,10 @@ from recommendations.experiments.lifecycle import create_experiment, start_exper
 from recommendations.services import configure
 from recommendations.serving.experiments.assignment import LAYER, is_in, place_of
 from recommendations.serving.recommendation import recommendation_served
-from recsys_project.wsgi import application
 from tenants.models import Casino
 
 from . import casino as benchmark
+from .in_process import get
 from .recommend import SCHEMA
 
 _REQUESTS = 25  # of a block
@@ -102,30 +101,10 @@ def _measure(casino: Casino, users: dict[str, list[int]], blocks: int) -> dict[s
             for is_with in random.sample([False, True], 2):
                 began = time.thread_time()
                 for user in asking:
-                    _request(casino, user, str(number) if is_with else "none")
+                    get(f"/recommend/{user}", casino.pk, f"placement={number if is_with else 'none'}")
                 if block:
                     taken[kind][is_with].append((time.thread_time() - began) / _REQUESTS)
     return taken
-
-
-def _request(casino: Casino, user: int, placement: str) -> None:
-    environ = {
-        "REQUEST_METHOD": "GET",
-        "PATH_INFO": f"/recommend/{user}",
-        "QUERY_STRING": f"placement={placement}",
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(),
-        "HTTP_CASINO_ID": str(casino.pk),
-    }
-    statuses: list[str] = []
-    response: Any = application(environ, lambda status, _: statuses.append(status))
-    body = b"".join(response)
-    response.close()
-    if statuses != ["200 OK"]:
-        raise SystemExit(f"{placement} returned {statuses}: {body[:200]!r}")
 
 
 if __name__ == "__main__":

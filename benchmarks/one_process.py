@@ -4,7 +4,6 @@
 one warm-up request each, and prints the measurements as JSON (times in seconds).
 """
 
-import io
 import json
 import os
 import statistics
@@ -15,13 +14,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from itertools import cycle, islice
-from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
 
+from .in_process import get  # isort: skip  (sets Django up, which all below needs)
+
 from django.db import close_old_connections, connections
 
-from recsys_project.wsgi import application
 from tenants.models import Casino
 from tenants.routing.connections import Databases, casino_connection, connection_metrics
 from tenants.routing.context import use_casino
@@ -31,7 +30,7 @@ def main(casinos: int, threads: int, requests: int) -> None:
     served = list(Casino.objects.order_by("pk")[:casinos])
     ids = [casino.pk for casino in served]
     for casino_id in ids:
-        _request(casino_id)
+        get("/recommend/1", casino_id)
     connections["default"].close()  # so that only the worker threads' connections count
     started = time.perf_counter()
     with ThreadPoolExecutor(threads) as executor:
@@ -66,29 +65,10 @@ def _request_all(ids: list[int]) -> list[float]:
     taken = []
     for casino_id in ids:
         started = time.perf_counter()
-        _request(casino_id)
+        get("/recommend/1", casino_id)
         taken.append(time.perf_counter() - started)
     connections["default"].close()
     return taken
-
-
-def _request(casino_id: int) -> None:
-    environ = {
-        "REQUEST_METHOD": "GET",
-        "PATH_INFO": "/recommend/1",
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(),
-        "HTTP_CASINO_ID": str(casino_id),
-    }
-    statuses: list[str] = []
-    response: Any = application(environ, lambda status, _: statuses.append(status))
-    body = b"".join(response)
-    response.close()
-    if statuses != ["200 OK"]:
-        raise SystemExit(f"Casino {casino_id} returned {statuses}: {body[:200]!r}")
 
 
 def _switch_seconds(served: list[Casino]) -> float:

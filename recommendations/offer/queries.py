@@ -15,7 +15,7 @@ from .snapshot import Offer, offer_of_columns
 
 # Two columns for the select list of any query, with the parameters `offer_version` (the version in memory, or None) and
 # `now`: the database's version, and the changes up to it for `OfferCache.advance`; null if the versions are equal.
-# A lost row of the version is inserted anew with 0, each time: 0 says nothing of the events, as no version does.
+# A lost row of the version is inserted again with 0, each time: 0 says nothing of the events, as no version does.
 OFFER_COLUMNS = (
     "(SELECT NULLIF(version, 0) FROM offer_version WHERE id = 1) AS offer_version, "
     "with_start_times_tbd(offered_changes_since_2(%(offer_version)s, %(now)s), %(now)s) AS offer_changes"

@@ -14,7 +14,7 @@ from .lines import LineRow, Lines
 
 # Three columns for the select list of any query, with the parameter `price_version` (that of the kept prices): the
 # database's version, the ids of events whose prices changed since, null if none did, and the feeds. A lost row of the
-# version is inserted anew with 0, each time: 0 says nothing of the prices, as no version does.
+# version is inserted again with 0, each time: 0 says nothing of the prices, as no version does.
 PRICE_COLUMNS = (
     "(SELECT NULLIF(version, 0) FROM price_version WHERE id = 1) AS price_version, "
     # without a change, the function would take most of these columns' time

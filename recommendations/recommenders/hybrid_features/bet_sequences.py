@@ -107,10 +107,6 @@ class SequenceCounts:
         slot = self.slots.get(event_id, self.event_ids.size)
         return slot if slot < self.event_ids.size else None
 
-    @property
-    def log_bettors(self) -> Floats:
-        return np.log1p(self.bettors)
-
     def along(self, offer: Offer, numbers: Floats, others: float = 0.0) -> Floats:
         """The numbers, shape (m,), in the order of the offer, `others` for an event without bets; shape (n,)."""
         found = np.full(len(offer) + 1, others)

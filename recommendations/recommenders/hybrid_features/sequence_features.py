@@ -1,5 +1,6 @@
 """The features of what users bet on next and together, and of popularity at several time scales (`bet_sequences`)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
@@ -7,6 +8,7 @@ from operator import attrgetter
 
 import numpy as np
 
+from recommendations.offer import Offer
 from recommendations.offer.arrays import Floats, Places
 from recommendations.recommenders.base import ScoringContext
 from recommendations.validation.identity import name_of
@@ -21,19 +23,22 @@ _LEAST_USERS = 3.0  # who bet so, before a sentence says it
 _LAST = 3
 
 
-def _of_slots(name: str, context: ScoringContext) -> Numbers:
+def _of_counts(along: Callable[[SequenceCounts, Offer], Numbers], context: ScoringContext) -> Numbers:
+    """0 where nothing is counted."""
     counts = context.models.get(SequenceCounts)
-    return np.zeros(len(context.offer)) if counts is None else counts.along(context.offer, getattr(counts, name))
+    return np.zeros(len(context.offer)) if counts is None else along(counts, context.offer)
 
 
-def _recency(context: ScoringContext) -> Numbers:
-    counts = context.models.get(SequenceCounts)
-    return np.zeros(len(context.offer)) if counts is None else counts.along(context.offer, counts.recency, counts.never)
+def _bettors(counts: SequenceCounts, offer: Offer) -> Numbers:
+    return counts.along(offer, np.log1p(counts.bettors))
 
 
-def _at_scale(scale: int, context: ScoringContext) -> Numbers:
-    counts = context.models.get(SequenceCounts)
-    return np.zeros(len(context.offer)) if counts is None else counts.along(context.offer, counts.scales[scale])
+def _recency(counts: SequenceCounts, offer: Offer) -> Numbers:
+    return counts.along(offer, counts.recency, counts.never)
+
+
+def _at_scale(scale: int, counts: SequenceCounts, offer: Offer) -> Numbers:
+    return counts.along(offer, counts.scales[scale])
 
 
 def _of_the_most(numbers: Floats, smoothing: float, context: ScoringContext) -> Floats:
@@ -66,9 +71,12 @@ def _order_of_begins(context: ScoringContext) -> Numbers:
 
 
 SCALE_FEATURES = (
-    *(EventFeature(f"bets within {name}", "trending", partial(_at_scale, place)) for place, name in enumerate(SCALES)),
-    EventFeature("bettors", "trending", partial(_of_slots, "log_bettors")),
-    EventFeature("bets since the latest", "trending", _recency),
+    *(
+        EventFeature(f"bets within {name}", "trending", partial(_of_counts, partial(_at_scale, place)))
+        for place, name in enumerate(SCALES)
+    ),
+    EventFeature("bettors", "trending", partial(_of_counts, _bettors)),
+    EventFeature("bets since the latest", "trending", partial(_of_counts, _recency)),
     EventFeature("selections of the most", "trending", _share_of_selections),
     EventFeature("trend of the most", "trending", _share_of_trend),
     EventFeature("nearness in days", "soonest", partial(_nearness, DAY)),

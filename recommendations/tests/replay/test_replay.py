@@ -178,7 +178,7 @@ class TestNoDataLeakage:
 
 
 class TestUnusualCasinos:
-    """Whatever the history, models are fitted, and `hybrid` ranks all candidates."""
+    """With any history, models are fitted, and `hybrid` ranks all candidates."""
 
     def test_a_casino_with_one_user(self):
         history = simulate(replace(SMALL, users=1, coupons=120))
