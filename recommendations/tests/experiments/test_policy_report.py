@@ -83,7 +83,7 @@ def serve(casino, sent):
 
 def bet(rng):
     """Of each answer's events, the last one alone is bet on, and that by chance."""
-    slips = ServedSlip.objects.order_by("id")
+    slips = ServedSlip.objects.order_by("timestamp", "user_id")  # ids are random
     bought = [each for each in slips if rng.random() < appeal(each.events[-1]["event_id"])]
     Attribution.objects.bulk_create(
         Attribution(
