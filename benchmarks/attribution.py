@@ -9,25 +9,19 @@ and without the trigger that notes coupons, in turn, by the processor time of th
 """
 
 import argparse
-import atexit
-import os
 import random
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
 
+from .own_data import use_own_data
+
 if __name__ == "__main__":
-    folder = tempfile.mkdtemp(prefix="recsys-attribution-")
-    # Registered first, so it runs last, after the server has stopped.
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.environ.update(LOCAL_DIR=folder, DATABASE_URL="", KAFKA_BOOTSTRAP_SERVERS="", LOG_LEVEL="WARNING")
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
+    use_own_data("attribution", KAFKA_BOOTSTRAP_SERVERS="")
 
 import django
 

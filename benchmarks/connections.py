@@ -7,21 +7,16 @@ through PgBouncer, if installed, which keeps a warm connection to each database.
     python -m benchmarks.connections
 """
 
-import atexit
 import json
-import os
 import random
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-LOCAL_DIR = Path(tempfile.mkdtemp(prefix="connections-"))
-atexit.register(shutil.rmtree, LOCAL_DIR)  # registered first, so it runs last, after the server has stopped
-os.environ |= {"LOCAL_DIR": str(LOCAL_DIR), "DJANGO_SETTINGS_MODULE": "recsys_project.settings", "DATABASE_URL": ""}
+from .own_data import use_own_data
+
+use_own_data("connections")
 
 import django
 

@@ -7,21 +7,15 @@ without one, in blocks of requests in random order. A receiver encodes the annou
 """
 
 import argparse
-import atexit
-import os
 import random
-import shutil
 import statistics
-import tempfile
 import time
 from typing import Any
 
+from .own_data import use_own_data
+
 if __name__ == "__main__":
-    folder = tempfile.mkdtemp(prefix="recsys-experiments-")
-    # Registered first, so it runs last, after the server has stopped.
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.environ.update(LOCAL_DIR=folder, DATABASE_URL="", PUBLISH_RECOMMENDATIONS="0", LOG_LEVEL="ERROR")
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
+    use_own_data("experiments", PUBLISH_RECOMMENDATIONS="0", LOG_LEVEL="ERROR")
 
 import django
 
@@ -59,6 +53,8 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=5_000)
     parser.add_argument("--blocks", type=int, default=40)
     options = parser.parse_args()
+    if options.blocks < 2:
+        parser.error(f"--blocks is {options.blocks}: percentiles need at least 2")
     benchmark.EVENTS = options.events
     recommendation_served.connect(_encode, weak=False)
     console = Console()

@@ -8,15 +8,12 @@ index; it is compared with Django's own `migrate`, casino by casino.
 """
 
 import argparse
-import atexit
 import logging
 import os
-import shutil
 import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -24,12 +21,10 @@ from importlib import import_module
 from io import StringIO
 from pathlib import Path
 
-if __name__ == "__main__":  # worker processes import this module, too
-    folder = tempfile.mkdtemp(prefix="recsys-fleet-")
-    # Registered first, so it runs last, after the server has stopped.
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.environ.update(LOCAL_DIR=folder, DATABASE_URL="", LOG_LEVEL="WARNING")
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
+from .own_data import use_own_data
+
+if __name__ == "__main__":
+    use_own_data("fleet")
 
 import django
 

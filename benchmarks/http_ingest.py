@@ -6,23 +6,16 @@ One web process, and as many coupons of the same kind for both. Needs a real bro
 """
 
 import argparse
-import atexit
-import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 
+from .own_data import use_own_data
+
 if __name__ == "__main__":
-    folder = tempfile.mkdtemp(prefix="recsys-http-ingest-")
-    # Registered first, so it runs last, after the server has stopped.
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.environ.update(LOCAL_DIR=folder, DATABASE_URL="", LOG_LEVEL="WARNING")
-    os.environ.update(RECSYS_OPEN_API="1", API_REQUESTS_PER_SECOND="0", PUBLISH_RECOMMENDATIONS="0")
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
+    use_own_data("http-ingest", RECSYS_OPEN_API="1", API_REQUESTS_PER_SECOND="0", PUBLISH_RECOMMENDATIONS="0")
 
 import django
 

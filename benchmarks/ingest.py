@@ -11,23 +11,17 @@ embedded one keeps too few messages:
 """
 
 import argparse
-import atexit
-import os
 import random
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
+from .own_data import use_own_data
+
 if __name__ == "__main__":
-    folder = tempfile.mkdtemp(prefix="recsys-ingest-")
-    # Registered first, so it runs last, after the server has stopped.
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.environ.update(LOCAL_DIR=folder, DATABASE_URL="", LOG_LEVEL="WARNING")
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
+    use_own_data("ingest")
 
 import django
 
