@@ -42,7 +42,7 @@ CASINO_ALIASES = ["casino_1", "casino_2"]
 SLOW_FIXTURES = {"real_databases", "second_postgres", "broker", "live_server"}
 
 hypothesis_settings.register_profile("sample", deadline=None, max_examples=10)
-hypothesis_settings.register_profile("exhaustive", deadline=None)
+hypothesis_settings.register_profile("exhaustive", deadline=None, max_examples=50)
 hypothesis_settings.load_profile("exhaustive" if IS_EXHAUSTIVE else "sample")
 
 

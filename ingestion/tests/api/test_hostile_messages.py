@@ -9,7 +9,7 @@ from tenants.tests.exhaustive import scaled
 
 from .conftest import LINES
 
-MESSAGES = scaled(600, 6_000)
+MESSAGES = scaled(600, 2_400)
 _PATHS = ("/users", "/events", "/coupons")
 
 

@@ -24,7 +24,7 @@ from recommendations.tests.factories import user_row
 from tenants.routing.context import use_casino
 from tenants.tests.exhaustive import scaled
 
-MESSAGES = int(os.environ.get("FUZZ_MESSAGES", scaled(8_000, 30_000)))
+MESSAGES = int(os.environ.get("FUZZ_MESSAGES", scaled(8_000, 16_000)))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 BOUNDS = TimeBounds.at(datetime(2026, 6, 1, tzinfo=UTC))
 TOPICS = [USERS, EVENTS, COUPONS, RECOMMENDATIONS, IMPRESSIONS] * 2

@@ -124,7 +124,7 @@ SENT = st.tuples(MESSAGES, st.integers(1, 40))  # at this second
 
 
 @pytest.mark.hypothesis
-@settings(max_examples=scaled(25, 400), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=scaled(25, 60), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(messages=st.lists(SENT, min_size=1, max_size=10, unique_by=lambda each: each[1]), rng=st.randoms())
 def test_replayed_dead_letters_change_nothing_newer(casino_a, messages, rng):
     """i: sent again with the time of their first sending, as a replay does, some more than once, in any order."""

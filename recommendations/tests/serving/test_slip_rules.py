@@ -32,7 +32,7 @@ from recommendations.validation.identity import Match
 from recommendations.validation.rows import MatchFields
 from tenants.tests.exhaustive import scaled
 
-SLIPS = int(os.environ.get("SLIPS", scaled(2_000, 10_000)))
+SLIPS = int(os.environ.get("SLIPS", scaled(2_000, 5_000)))
 SLIPS_AN_OFFER = 50
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)

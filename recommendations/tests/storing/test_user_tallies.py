@@ -224,7 +224,7 @@ batches = st.lists(coupons | coupons | coupons | st.builds(removal, st.integers(
 
 @pytest.mark.no_cover
 @pytest.mark.scaled
-@settings(max_examples=scaled(10, 30), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=scaled(10, 20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(batches, max_size=8))
 def test_a_rebuild_gives_the_same_tallies_as_storing_coupon_by_coupon(calls):
     with casino_atomic():

@@ -1,4 +1,4 @@
-"""SIGKILL at every third statement of a casino's creation, restore, move and deletion (CRASH_STEP=1: at every one);
+"""SIGKILL at every seventh statement of a casino's creation, restore, move and deletion (CRASH_STEP=1: at every one);
 then the same call again, or the doctor, repairs the rest."""
 
 import os
@@ -23,7 +23,7 @@ from tenants.tests.casinos import wait_until_free
 from tenants.tests.exhaustive import scaled
 from tenants.tests.kill_at_statement import run_and_kill
 
-STEP = int(os.environ.get("CRASH_STEP", scaled(25, 3)))  # odd, so that both ways back take turns
+STEP = int(os.environ.get("CRASH_STEP", scaled(25, 7)))  # odd, so that both ways back take turns
 
 
 def _findings() -> list[Finding]:
@@ -108,7 +108,7 @@ def test_first_creation_on_a_server_can_be_killed_anywhere_while_the_template_is
             cursor.execute("DROP DATABASE IF EXISTS test_casino_template WITH (FORCE)")
         return Casino.objects.create(name="Gamma")
 
-    for statement in count(3, step=scaled(75, 9)):
+    for statement in count(3, step=scaled(75, 21)):
         casino = prepare()
         was_killed = run_and_kill(partial(provision, casino, server="east"), before_statement=statement)
         provision(casino, server="east")

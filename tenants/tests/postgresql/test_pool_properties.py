@@ -132,4 +132,4 @@ class AnySequence(RuleBasedStateMachine):
 
 
 TestAnySequence = AnySequence.TestCase
-TestAnySequence.settings = hypothesis_settings(max_examples=scaled(20, 100), stateful_step_count=40)
+TestAnySequence.settings = hypothesis_settings(max_examples=scaled(20, 50), stateful_step_count=40)

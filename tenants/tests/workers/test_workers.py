@@ -12,76 +12,88 @@ from tenants.workers.worker_pool import workers
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("db")]
 
-# A process takes a second to start. Where it makes no difference, one and two processes must agree.
-one_and_two_jobs = pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.exhaustive)])
+FAILING = ["one", "fail", "two", "three"]
+FAILED = {
+    "one": "one done",
+    "fail": "ValueError: what failed\nand why",
+    "two": "two done",
+    "three": "three done",
+}
 
 
 def _outcomes(tasks, jobs, on_message=print, work=working):
     with workers(work, jobs=jobs, on_message=on_message) as run:
-        return {done.task: done.result or done.error for done in run(tasks)}
+        return _results(run(tasks))
 
 
-@one_and_two_jobs
-def test_exception_fails_its_task_alone_and_its_first_line_names_it(jobs, caplog, capfd):
-    outcomes = _outcomes(["one", "fail", "two", "three"], jobs)
-    assert outcomes == {
-        "one": "one done",
-        "fail": "ValueError: what failed\nand why",
-        "two": "two done",
-        "three": "three done",
-    }
+def _results(done):
+    return {each.task: each.result or each.error for each in done}
+
+
+def _until_failure(seen):
+    for number in range(100):
+        if "fail" in seen:
+            return
+        yield "fail" if number == 3 else f"task {number}"
+
+
+def test_exception_fails_its_task_alone_and_its_first_line_names_it(caplog, capfd):
+    assert _outcomes(FAILING, 1) == FAILED
     assert "Traceback" in caplog.text + capfd.readouterr().err
 
 
-@one_and_two_jobs
-def test_message_of_a_task_reaches_the_listener(jobs):
+def test_message_of_a_task_reaches_the_listener():
     heard: list[str] = []
-    _outcomes(["notify"], jobs, heard.append)
+    _outcomes(["notify"], 1, heard.append)
     assert heard == ["message of notify"]
 
 
-@one_and_two_jobs
-def test_every_process_gets_the_changed_settings_and_databases(casino_a, jobs, settings):
+def test_one_job_uses_the_settings_and_databases_of_this_process(casino_a, settings):
     settings.CASINO_DATABASE_PREFIX = "changed_"
-    [(prefix, name, count)] = _outcomes(["look"], jobs).values()
-    assert (prefix, name) == ("changed_", connections["default"].settings_dict["NAME"])
-    assert count == (1 if jobs == 1 else 0)  # this test's casino is in a transaction of its own process
+    assert [*_outcomes(["look"], 1).values()] == [("changed_", connections["default"].settings_dict["NAME"], 1)]
 
 
-@one_and_two_jobs
-def test_next_task_is_taken_only_after_the_last_result_was_consumed(jobs):
+def test_next_task_is_taken_only_after_the_last_result_was_consumed():
     seen: list[str] = []
-
-    def until_failure():
-        for number in range(100):
-            if "fail" in seen:
-                return
-            yield "fail" if number == 3 else f"task {number}"
-
-    with workers(working, jobs=jobs, on_message=print) as run:
-        seen.extend(done.task for done in run(until_failure()))
-    assert "fail" in seen
-    assert len(seen) <= 3 + jobs
+    with workers(working, jobs=1, on_message=print) as run:
+        seen.extend(done.task for done in run(_until_failure(seen)))
+    assert seen == ["task 0", "task 1", "task 2", "fail"]
 
 
 @pytest.mark.exhaustive
-def test_work_is_shared_by_several_processes():
-    pids: set[int | None] = set()
-    with workers(working, jobs=2, on_message=print) as run:
+def test_two_processes_share_the_work_and_do_it_as_one_does(casino_a, settings, caplog, capfd):
+    """Processes take a second to start: these are asked everything."""
+    settings.CASINO_DATABASE_PREFIX = "changed_"
+    heard: list[str] = []
+    with workers(working, jobs=2, on_message=heard.append) as run:
+        assert _results(run(FAILING)) == FAILED
+        assert "Traceback" in caplog.text + capfd.readouterr().err
+
+        _results(run(["notify"]))
+        assert heard == ["message of notify"]
+
+        [(prefix, name, count)] = _results(run(["look"])).values()
+        assert (prefix, name) == ("changed_", connections["default"].settings_dict["NAME"])
+        assert count == 0  # this test's casino is in a transaction of its own process
+
+        seen: list[str] = []
+        seen.extend(done.task for done in run(_until_failure(seen)))
+        assert "fail" in seen
+        assert len(seen) <= 5
+
+        pids: set[int | None] = set()
         for _ in range(40):
             pids.update(done.result for done in run(["pid", "pid"]))
             if len(pids) == 2:
                 break
-    assert len(pids) == 2
-    assert os.getpid() not in pids
+        assert len(pids) == 2
+        assert os.getpid() not in pids
+
+        tasks = [f"task {number}" for number in range(6)]
+        outcomes = _results(run(["die", *tasks]))
+        assert outcomes.pop("die") == "ProcessEnded: the worker process was killed by SIGKILL"
+        assert outcomes == {task: f"{task} done" for task in tasks}
     assert multiprocessing.active_children() == []
-
-
-@pytest.mark.exhaustive
-def test_killed_process_fails_its_task_alone_and_is_replaced():
-    outcomes = _outcomes(["die", *(f"task {number}" for number in range(6))], jobs=2)
-    assert outcomes.pop("die") == "ProcessEnded: the worker process was killed by SIGKILL"
-    assert outcomes == {f"task {number}": f"task {number} done" for number in range(6)}
 
 
 @pytest.mark.exhaustive
@@ -97,17 +109,6 @@ def test_replacement_that_does_not_start_ends_the_work_after_the_failure_was_yie
     with workers(work, jobs=2, on_message=print) as run, pytest.raises(WorkersFailed):
         seen.extend(done.task for done in run(["die", "one"]))
     assert seen == ["die"]
-
-
-@pytest.mark.exhaustive
-def test_interruption_stops_the_processes():
-    def interrupted():
-        yield "one"
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt), workers(working, jobs=2, on_message=print) as run:
-        list(run(interrupted()))
-    assert multiprocessing.active_children() == []
 
 
 @pytest.mark.exhaustive
