@@ -11,7 +11,7 @@ WORKERS ?= $(if $(ARGS),0,$(shell echo $$(( 2 * $$(nproc 2> /dev/null || echo 2)
 export EMBEDDED_POSTGRES ?= 1
 unexport PYTHONDONTWRITEBYTECODE  # or each of the tests' processes would compile the project again
 
-.PHONY: help demo run shell profile test test-fast test-exhaustive test-all test-kafka check fuzz fuzz-api audit slips fail-closed release-formats chaos answers experiments kafka bench format lock clean
+.PHONY: help demo run shell profile test test-fast test-exhaustive test-all test-kafka check fuzz fuzz-api audit slips fail-closed release-formats chaos answers experiments kafka benchmark-quality bench format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -88,6 +88,9 @@ check: .venv/dev  ## linter, formatter, types, import contracts, migrations, dep
 	$(BIN)/python -W ignore manage.py spectacular --validate --fail-on-warn > /dev/null
 	env -u DEBUG SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))') \
 	  DATABASE_URL=postgres://nobody@127.0.0.1:1/none $(MANAGE) check --deploy --fail-level WARNING
+
+benchmark-quality: .venv/dev  ## our recommenders' ranking compared with that of other projects, on choices among things that expire; ARGS='--events ..'
+	$(BIN)/python -m benchmarks.quality $(ARGS)
 
 bench: .venv/dev  ## speed, as ratios taken in one run: a thousand casinos, two million messages; needs Java 17
 	$(BIN)/python -m benchmarks.recommend
