@@ -15,7 +15,8 @@ from .user_tallies import Tallies
 
 MAX_BYTES = 16_000_000
 SECONDS = 600.0  # none is used for longer: what was erased in the database is not served from here, and soon leaves
-_BYTES_UNPACKED = 14  # for a byte of the columns, with these and all that is computed of them
+_BYTES_UNPACKED = 14  # for a byte of the packed column, with this and all that is computed of it
+_BYTES_OF_TEXT = 7  # the same for a character of the unmerged coupons, whose JSON names each field
 _BYTES_OF_EVENT = 550  # of one that is no longer recent: some bytes in the columns, then in sets, with keys of matches
 _SMALLEST = 4_096
 _LARGEST_SHARE = 8  # one user may take an eighth
@@ -31,8 +32,8 @@ class _Entry:
 
     @property
     def nbytes(self) -> int:
-        of_columns = len(self.packed or b"") + len(self.unmerged or "")
-        return _SMALLEST + _BYTES_UNPACKED * of_columns + _BYTES_OF_EVENT * self.tallies.older_event_count
+        of_columns = _BYTES_UNPACKED * len(self.packed or b"") + _BYTES_OF_TEXT * len(self.unmerged or "")
+        return _SMALLEST + of_columns + _BYTES_OF_EVENT * self.tallies.older_event_count
 
 
 class TalliesCache:

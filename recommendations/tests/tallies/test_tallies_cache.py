@@ -107,25 +107,40 @@ def test_nothing_is_kept_for_longer_than_its_time():
     assert merged(cache, USER, None, unmerged("A")) is not first
 
 
-@pytest.mark.parametrize("has_ids", [True, False])
-def test_a_user_takes_no_more_memory_than_is_counted(has_ids):
-    """Matches without ids, of few teams, are a few bytes each in the columns."""
-    cache, tallies = TalliesCache(), merge_tallies(None, None)
-    for number in range(1, 1_301):
-        teams = {"home_team": f"H {number % 40}", "away_team": f"A {number // 40}"}
-        event = selection(event_id=number if has_ids else None, **teams)
-        tallies.add(TallyCoupon(number, number * HOUR, 10.0, [msgspec.convert(event, TallySelection)]))
-    packed = tallies.encode_bounded()
-    assert merge_tallies(packed, None).older_event_count == 1_000
+def assert_size_is_counted(*columns):
+    cache = TalliesCache()
     tracemalloc.start()
     try:
-        tallies = merged(cache, USER, packed, None)
+        tallies = merged(cache, USER, *columns)
         computed = tallies.counts, tallies.weights_at(HOUR), tallies.events_bet_on()
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert all(computed)
     assert cache.nbytes / 4 < taken < cache.nbytes
+
+
+@pytest.mark.parametrize("has_ids", [True, False])
+def test_a_user_takes_no_more_memory_than_is_counted(has_ids):
+    """Matches without ids, of few teams, are a few bytes each in the columns."""
+    tallies = merge_tallies(None, None)
+    for number in range(1, 1_301):
+        teams = {"home_team": f"H {number % 40}", "away_team": f"A {number // 40}"}
+        event = selection(event_id=number if has_ids else None, **teams)
+        tallies.add(TallyCoupon(number, number * HOUR, 10.0, [msgspec.convert(event, TallySelection)]))
+    packed = tallies.encode_bounded()
+    assert merge_tallies(packed, None).older_event_count == 1_000
+    assert_size_is_counted(packed, None)
+
+
+@pytest.mark.parametrize("count", [1, 10, 100])
+def test_unmerged_coupons_of_new_names_take_no_more_memory_than_is_counted(count):
+    teams = [{"home_team": f"HOME {number}", "away_team": f"AWAY {number}"} for number in range(count)]
+    events = [selection(event_id=10**6 + number, league=f"L {number}", **each) for number, each in enumerate(teams)]
+    coupons = [TallyCoupon(each["event_id"], HOUR, 10.0, [msgspec.convert(each, TallySelection)]) for each in events]
+    text = msgspec.json.encode(coupons).decode()
+    assert merge_tallies(None, text).counts  # what all users share is there
+    assert_size_is_counted(None, text)
 
 
 def test_a_forked_process_keeps_nothing_and_waits_for_no_other():
