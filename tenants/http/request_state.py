@@ -24,7 +24,8 @@ _FIT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 class RequestState:
     """`RequestStateMiddleware` fills it in; views, permissions, logs and metrics read it.
 
-    `key` is the valid API key, `login` the staff login of HTTP Basic authentication (a session's is `request.user`).
+    `key` is the valid API key and `key_casino` its casino, `login` the staff login of HTTP Basic authentication (a
+    session's is `request.user`).
     The errors are raised when and where REST framework reports them: `credentials_error` by its authentication,
     `casino_error` by `require_casino`.
     """
@@ -33,6 +34,7 @@ class RequestState:
     shows_key: bool  # valid or not
     key_digest: str | None = field(repr=False)
     key: KnownKey | None = field(default=None, repr=False)
+    key_casino: Casino | None = field(default=None, repr=False)
     login: AbstractBaseUser | None = field(default=None, repr=False)
     casino: Casino | None = field(default=None, repr=False)
     admitted_id: int | None = None  # the casino that the request counts for, in its limits
