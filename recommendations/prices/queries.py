@@ -54,9 +54,7 @@ class ReadPrices:
 def read_prices(event_ids: Sequence[int], lines: Lines) -> ReadPrices:
     """Read these events' prices in the current casino's database, by primary key. Adds new market lines to `lines`."""
     parameters: dict[str, Any] = {"line": lines.latest, "events": list(event_ids)}
-    with casino_connection().prepared_cursor() as cursor:
-        cursor.execute(_READ, parameters)
-        version, feeds, new_lines, events = cursor.fetchone()
+    [[version, feeds, new_lines, events]] = casino_connection().query_prepared(_READ, parameters)
     if new_lines is not None:
         lines.include(_LINES.decode(new_lines))
     rows = dict.fromkeys(event_ids, NO_PRICES)

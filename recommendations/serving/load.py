@@ -153,10 +153,9 @@ def find(user_ids: Sequence[OwnId], now: datetime, hour: float) -> Found:
         common, count = (*common, PRICE_COLUMNS), count + PRICE_COLUMN_COUNT
     is_one = len(user_ids) == 1
     wanted = _one_wanted(user_ids[0]) if is_one else _wanted(user_ids)
-    with casino_connection().prepared_cursor() as cursor:
-        versions = {"offer_version": known.version, "price_version": price_version}
-        cursor.execute(_sql(common, count, wanted.sql), {"now": now, "hour": hour, **versions, **wanted.parameters})
-        rows = cursor.fetchall()
+    versions = {"offer_version": known.version, "price_version": price_version}
+    parameters = {"now": now, "hour": hour, **versions, **wanted.parameters}
+    rows = casino_connection().query_prepared(_sql(common, count, wanted.sql), parameters)
     # of several rows, the one without a user has the casino's columns
     common_row = rows[0] if is_one else next(row for row in rows if row[count] is None)
     version, changes, read_trends, model_version = common_row[:_COMMON]

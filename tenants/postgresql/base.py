@@ -210,6 +210,25 @@ class DatabaseWrapper(base.DatabaseWrapper):
         with self.wrap_database_errors:
             return self._prepare_cursor(PreparedCursor(self.connection))
 
+    @async_unsafe
+    def query_prepared(self, sql: str, parameters: Any) -> list[Any]:
+        """All rows of a frequent statement: by one cursor of psycopg's for the life of the connection, which knows the
+        types of its parameters and columns, unless something logs or wraps statements."""
+        if self.queries_logged or self.execute_wrappers:
+            with self.prepared_cursor() as cursor:
+                cursor.execute(sql, parameters)
+                return list(cursor.fetchall())
+        self.close_if_health_check_failed()
+        self.ensure_connection()
+        self.validate_thread_sharing()
+        self.validate_no_broken_transaction()
+        with self.wrap_database_errors:
+            if (kept := self.connection.prepared_cursor) is None:
+                kept = self.connection.prepared_cursor = PreparedCursor(self.connection)
+            rows: list[Any] = kept.execute(sql, parameters).fetchall()
+            kept.pgresult.clear()  # it may be large, and would stay as long as the cursor
+            return rows
+
     def is_usable(self) -> bool:
         """Like Django's, but without a round trip for a recently used connection."""
         if self.connection is None:

@@ -1,7 +1,8 @@
 """Statements that a connection plans once."""
 
 import pytest
-from django.db import NotSupportedError
+from django.db import NotSupportedError, ProgrammingError
+from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 
 from tenants.databases.servers import server_cursor
@@ -19,9 +20,7 @@ def gamma(real_databases):
 
 
 def _query(name="Ada"):
-    with casino_connection().prepared_cursor() as cursor:
-        cursor.execute(SQL, {"name": name})
-        return cursor.fetchall()
+    return casino_connection().query_prepared(SQL, {"name": name})
 
 
 def _prepared():
@@ -43,6 +42,15 @@ def test_statement_is_prepared_once_for_all_parameters(gamma):
         assert len(_prepared()) == 1
 
 
+def test_errors_are_djangos_and_a_broken_transaction_is_refused(gamma):
+    with use_casino(gamma.current), pytest.raises(ProgrammingError):
+        casino_connection().query_prepared("SELECT nothing", {})
+    with use_casino(gamma.current), casino_atomic():
+        casino_connection().set_rollback(True)
+        with pytest.raises(TransactionManagementError):
+            _query()
+
+
 def test_ordinary_cursors_prepare_no_statements(gamma):
     with use_casino(gamma.current), casino_connection().cursor() as cursor:
         for _ in range(10):
@@ -50,10 +58,19 @@ def test_ordinary_cursors_prepare_no_statements(gamma):
         assert _prepared() == []
 
 
-def test_prepared_statements_are_counted_as_queries_are(gamma):
+def test_prepared_statements_are_counted_and_wrapped_as_queries_are(gamma):
     with use_casino(gamma.current), CaptureQueriesContext(casino_connection()) as queries:
         _query()
     assert len(queries) == 1
+    wrapped = []
+
+    def wrapper(execute, sql, *others):
+        wrapped.append(sql)
+        return execute(sql, *others)
+
+    with use_casino(gamma.current), casino_connection().execute_wrapper(wrapper):
+        _query()
+    assert wrapped == [SQL]
 
 
 def _change_type(casino):
