@@ -41,12 +41,12 @@ class Column(Generic[Value]):
         return self.codes.nbytes + self.dictionary.nbytes
 
     def __getitem__(self, event: int) -> Value:
-        value: Value = self.dictionary.grown[self.codes[event]]
+        value: Value = self.dictionary.grown[self.codes.item(event)]
         return value
 
     def name(self: "Column[str]", event: int) -> str:
         """The name to show of event i's league or team; of other attributes, the value."""
-        return name_of(self.dictionary.grown[self.codes[event]])
+        return name_of(self.dictionary.grown[self.codes.item(event)])
 
     def equals(self, value: Value | None) -> Mask:
         """The mask of events with this value; all False if it is unknown or None."""

@@ -2,7 +2,11 @@
 
 import numpy as np
 
+from recommendations.offer import MemoKey
+
 from .base import Recommender, Scores, ScoringContext
+
+_SCORES = MemoKey[Scores]("static")
 
 
 class Static(Recommender):
@@ -12,4 +16,6 @@ class Static(Recommender):
     is_personal = False
 
     def score(self, context: ScoringContext) -> Scores:
-        return -np.arange(len(context.offer), dtype=np.float64)
+        offer = context.offer
+        cached = offer.memo.get(_SCORES)
+        return offer.memo.keep(_SCORES, -np.arange(len(offer), dtype=np.float64)) if cached is None else cached

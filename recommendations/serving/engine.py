@@ -311,7 +311,7 @@ def _fill_slip(ranking: Ranking | Refusal) -> _Slip:
         chosen, draw = explore(ranking.search, chosen, ranking.request.explore, rng)
     events, closes = [], []
     for place in chosen.places:
-        begin, end, leg = float(offer.begins[place]), float(offer.ends[place]), chosen.legs.get(place)
+        begin, end, leg = offer.begins.item(place), offer.ends.item(place), chosen.legs.get(place)
         closes.append(begin - margin if begin > now else end)
         if leg is not None:
             closes.append(leg.valid_until)
@@ -328,16 +328,16 @@ def _fill_slip(ranking: Ranking | Refusal) -> _Slip:
 
 def _recommended_event(ranking: Ranking, place: int, leg: Leg | None) -> RecommendedEvent:
     offer, needs_reasons = ranking.context.offer, ranking.request.needs_reasons
-    parts: dict[str, Any] = {**offer.names(place), **(_parts_of(leg) if leg else {"odd": float(offer.odds[place])})}
+    parts: dict[str, Any] = {**offer.names(place), **(_parts_of(leg) if leg else {"odd": offer.odds.item(place)})}
     reasons = ranking.recommender_of(place).reasons(ranking.context, place) if needs_reasons else ()
     return RecommendedEvent(
         **parts,
         participants=offer.participants_of(place),
-        event_id=int(offer.ids[place]),
+        event_id=offer.ids.item(place),
         own_id=_own_id(offer, place),
-        begin_timestamp=datetime.fromtimestamp(float(offer.begins[place]), UTC),
+        begin_timestamp=datetime.fromtimestamp(offer.begins.item(place), UTC),
         status=EventStatus.OPEN.value,
-        score=float(ranking.search.scores[place]),
+        score=float(ranking.search.scores.item(place)),
         reasons=(*reasons, *leg.explain()) if leg is not None and needs_reasons else tuple(reasons),
         team=ranking.teams.get(place, "").upper(),
     )
@@ -351,5 +351,5 @@ def _parts_of(leg: Leg) -> dict[str, Any]:
 
 
 def _own_id(offer: Offer, place: int) -> OwnId:
-    event_id = int(offer.ids[place])
+    event_id = offer.ids.item(place)
     return offer.texts.by_id.get(event_id, event_id)

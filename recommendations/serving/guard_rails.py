@@ -1,7 +1,7 @@
 """The guard rails of responsible gambling: refused users, the highest stake, and rounding."""
 
 from datetime import date, datetime
-from decimal import ROUND_DOWN, Decimal, localcontext
+from decimal import ROUND_DOWN, Context, Decimal
 from enum import StrEnum
 from typing import Protocol
 
@@ -11,7 +11,7 @@ from recommendations.models import UserStatus
 
 from .options import Options
 
-_DIGITS = 200  # the product of twenty odds of a million needs 140
+_MANY_DIGITS = Context(prec=200)  # the product of twenty odds of a million needs 140
 _NOTHING, _HUNDREDTH = Decimal("0.00"), Decimal("0.01")
 
 
@@ -120,5 +120,4 @@ def _default_stake(currency: str, options: Options) -> Decimal:
 def round_down(amount: Decimal, currency: str, options: Options) -> Decimal:
     """The largest payable amount that is not above `amount`; in a currency that is not offered, nothing."""
     smallest = options.catalogue.smallest_amount(currency)
-    with localcontext(prec=_DIGITS):
-        return _NOTHING if smallest is None else amount.quantize(smallest, ROUND_DOWN)
+    return _NOTHING if smallest is None else amount.quantize(smallest, ROUND_DOWN, _MANY_DIGITS)

@@ -15,10 +15,11 @@ from recommendations.validation.normal_form import key_form
 
 from .options import DEFAULTS, NO_SELECTORS, Options, Selectors
 
-_HAS_PRICE = MemoKey[tuple[tuple[float, float, int, bool], Mask]]("has price")
+_ELIGIBLE = MemoKey["_Eligible"]("eligible")
 _HAS_PARTICIPANT = MemoKey[tuple[tuple[str, ...], Mask]]("has participant")
 _NO_NAME = frozenset({""})
-_SORTED_AT_FIRST = 256  # places; nearly always enough
+_ALWAYS = -inf, inf
+_SORTED_AT_FIRST = 64  # places; nearly always enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +67,56 @@ class Rules:
 
 
 def eligible(offer: Offer, rules: Rules) -> Mask:
-    """The mask of events that may be shown to any user, shape (n,)."""
+    """The mask of events that may be shown to any user, shape (n,), read-only."""
+    shared = rules.options, rules.odds, rules.alive, rules.needs_market
+    cached = offer.memo.get(_ELIGIBLE)
+    if cached is None or not cached.holds(offer, rules, shared):
+        cached = offer.memo.keep(_ELIGIBLE, _Eligible(offer, rules, shared))
+    mask = cached.mask
+    if rules.sports:
+        mask = mask & _has_any(offer.sport, rules.sports)
+    if rules.passed_over:
+        mask = mask.copy()
+        mask[list(rules.passed_over)] = False
+    return mask
+
+
+class _Eligible:
+    """The `mask` of events by the rules that a casino's requests share; it holds until an event begins or ends."""
+
+    def __init__(self, offer: Offer, rules: Rules, shared: tuple[object, ...]) -> None:
+        options = rules.options
+        self._begins, self._shared = offer.begins, shared
+        self._soonest = _span(rules.now + options.begin_margin_seconds, offer.begins)
+        self._now = _span(rules.now, offer.begins, offer.ends) if options.live_events else _ALWAYS
+        self.mask = _compute_eligible(offer, rules)
+        self.mask.flags.writeable = False
+        self.nbytes = self.mask.nbytes
+
+    def holds(self, offer: Offer, rules: Rules, shared: tuple[object, ...]) -> bool:
+        """Offers with one memo differ in their begins, see `with_unknown_start_times`."""
+        is_same = self._begins is offer.begins and self._shared == shared
+        (since, until), (now_since, now_until) = self._soonest, self._now
+        soonest = rules.now + rules.options.begin_margin_seconds
+        return is_same and since <= soonest < until and now_since <= rules.now < now_until
+
+
+def _span(moment: float, *columns: Floats) -> tuple[float, float]:
+    """From which moment until before which one the same of these times are later than it."""
+    since, until = _ALWAYS
+    for times in columns:
+        is_later = times > moment
+        since = max(since, float(times[~is_later].max(initial=-inf)))
+        until = min(until, float(times[is_later].min(initial=inf)))
+    return since, until
+
+
+def _compute_eligible(offer: Offer, rules: Rules) -> Mask:
     options = rules.options
     mask: Mask = np.greater(offer.begins, rules.now + options.begin_margin_seconds)
     if options.live_events:
         mask |= (offer.begins <= rules.now) & (offer.ends > rules.now) & ~offer.start_time_tbd
     mask &= _has_price(offer, rules)
-    if rules.sports:
-        mask &= _has_any(offer.sport, rules.sports)
     if (offered := options.catalogue.sports) is not None:
         mask &= _has_any(offer.sport, offered)
     if (offered := options.catalogue.event_countries) is not None:
@@ -86,18 +129,6 @@ def eligible(offer: Offer, rules: Rules) -> Mask:
 def _has_price(offer: Offer, rules: Rules) -> Mask:
     """The mask of events with an own odd within the bounds, or with markets of which a producer that is alive has an
     open price; which one may be served, the gate decides."""
-    key = (*rules.odds, rules.alive, rules.needs_market)
-    cached = offer.memo.get(_HAS_PRICE)
-    if cached is None or cached[0] != key:  # the same for all users of a casino
-        cached = offer.memo.keep(_HAS_PRICE, (key, _compute_has_price(offer, rules)))
-    if not rules.passed_over:
-        return cached[1]
-    has_price = cached[1].copy()
-    has_price[list(rules.passed_over)] = False
-    return has_price
-
-
-def _compute_has_price(offer: Offer, rules: Rules) -> Mask:
     lowest, highest = rules.odds
     has_own: Mask = (offer.odds > 1.0) & (offer.odds >= lowest) & (offer.odds <= highest)
     if rules.needs_market:
@@ -167,7 +198,7 @@ def alternatives(offer: Offer, scores: Floats, rules: Rules) -> list[int]:
     slip, mask = _Slip(offer, rules), eligible(offer, rules)
     slip.hold(rules.in_slip)
     if slip.closed is not None:
-        mask &= ~slip.closed
+        mask = mask & ~slip.closed
     ranked = best_first(np.nan_to_num(scores, nan=-np.inf), np.flatnonzero(mask))
     return list(islice(filter(slip.allows, ranked), rules.limit))
 

@@ -1,7 +1,9 @@
 """A slip has only eligible events, whatever their scores."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from recommendations.serving import slip
 from recommendations.serving.casino_catalogue import Catalogue
 from recommendations.serving.options import Options, Selectors
 from recommendations.serving.slip import Rules
+from recommendations.serving.start_times import with_unknown_start_times
 from recommendations.tests.factories import OPEN, offer_of, team
 
 BEFORE = OPEN - timedelta(hours=1)
@@ -52,6 +55,43 @@ def test_a_blocked_name_is_compared_in_one_form(listed, named):
     assert list(eligible(offer, BEFORE, options=options)) == expected
     both = offer_of({"league": named}, {"league": listed}, {"away_team": named}, {"away_team": listed})
     assert not eligible(both, BEFORE, options=options).any()
+
+
+@pytest.mark.parametrize("live_events", [False, True])
+@pytest.mark.parametrize("margin", [0, 20])
+def test_events_are_eligible_as_if_computed_for_each_request(live_events, margin):
+    times = [(OPEN + timedelta(seconds=30 * n), OPEN + timedelta(seconds=95 * n + 1)) for n in range(5)]
+    offer = offer_of(*[{"begin_timestamp": begin, "end_timestamp": end} for begin, end in times])
+    options, counts = Options(live_events=live_events, begin_margin_seconds=margin), set()
+    for seconds in (*range(-30, 400, 5), 0, 100):
+        now = OPEN + timedelta(seconds=seconds)
+        expected = eligible(replace(offer), now, options=options)  # with a memo of its own
+        assert list(eligible(offer, now, options=options)) == list(expected)
+        counts.add(int(expected.sum()))
+    assert len(counts) > 3
+
+
+def test_eligible_events_of_one_request_are_not_those_of_another():
+    offer = offer_of({"odd": Decimal(2)}, {"odd": Decimal(3), "sport": "TENNIS"}, {"start_time_tbd": True})
+    day_began_later, at_night = Options(unknown_start_time_zone="America/New_York"), OPEN - timedelta(hours=16)
+    requests: list[dict[str, Any]] = [
+        {}, {"min_odd": 2.5}, {"max_odd": 2.5}, {"sports": ("TENNIS",)}, {}, {"passed_over": (0,)}, {},
+        {"needs_market": True}, {"options": Options(blocked=Selectors(sports=("TENNIS",)))},
+        {"options": day_began_later},
+    ]  # fmt: skip
+    masks = []
+    for _ in range(2):
+        for rules in requests:
+            zone = rules.get("options", Options()).unknown_start_time_zone
+            read, fresh = (with_unknown_start_times(each, zone) for each in (offer, replace(offer)))
+            mask = list(eligible(read, at_night, **rules))
+            assert mask == list(eligible(fresh, at_night, **rules))
+            masks.append(tuple(mask))
+    assert len(set(masks)) == 5
+    assert masks[0] == (True, True, False)
+    assert masks[-1] == (True, True, True)
+    assert list(eligible(with_unknown_start_times(offer, None), at_night)) == [True, True, False]
+    assert list(eligible(offer, at_night)) == [True, True, True]  # as it was read, with the same memo
 
 
 def test_the_best_scores_win_best_first():
