@@ -3,6 +3,7 @@
 import logging
 import threading
 from datetime import datetime
+from hashlib import sha256
 
 import msgspec
 import numpy as np
@@ -25,6 +26,8 @@ MAX_EVENTS = 20_000
 MAX_VALUES = 25_000
 _MATCH_PARTS = 5
 _READ = (*TALLIED, *OUTCOME_ATTRIBUTES, *OFFERED_ATTRIBUTES)  # beside events
+
+_Entry = tuple[datetime, Trends, bytes]  # when they were read, and a digest of their rows
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +62,7 @@ class TrendCache:
     """The trends of the casinos that were used last (LRU). Thread-safe: `Trends` are immutable."""
 
     def __init__(self, capacity: int) -> None:
-        self._entries: LRUCache[str, tuple[datetime, Trends]] = LRUCache(capacity)
+        self._entries: LRUCache[str, _Entry] = LRUCache(capacity)
         self._lock = threading.Lock()
 
     def get(self, now: datetime) -> Trends | None:
@@ -67,10 +70,10 @@ class TrendCache:
         others get the expired ones."""
         alias = current_alias()
         with self._lock:
-            read_at, trends = self._entries.get(alias, (None, NO_TRENDS))
+            read_at, trends, digest = self._entries.get(alias, (None, NO_TRENDS, b""))
             if read_at is not None and abs((now - read_at).total_seconds()) < settings.TRENDS_SECONDS:
                 return trends
-            self._entries[alias] = now, trends
+            self._entries[alias] = now, trends, digest
         return None
 
     def clear(self) -> None:
@@ -79,14 +82,19 @@ class TrendCache:
             self._entries.clear()
 
     def put(self, rows: str | None, now: datetime) -> Trends:
-        """Decode and cache the value of the column `TRENDS`."""
-        try:
-            trends = decode_trends(rows)
-        except msgspec.MsgspecError as error:  # as of numbers that are infinite
-            logger.warning("Tallies of %s are unreadable; run rebuild_profiles: %s", current_alias(), error)
-            trends = NO_TRENDS
+        """Decode and cache the value of the column `TRENDS`. An equal one, as of a casino without new bets in this
+        hour, stays the same object, and with it what is computed of it."""
+        alias, digest = current_alias(), sha256((rows or "").encode()).digest()
         with self._lock:
-            self._entries[current_alias()] = now, trends
+            _, trends, known = self._entries.get(alias, (None, NO_TRENDS, b""))
+        if known != digest:
+            try:
+                trends = decode_trends(rows)
+            except msgspec.MsgspecError as error:  # as of numbers that are infinite
+                logger.warning("Tallies of %s are unreadable; run rebuild_profiles: %s", alias, error)
+                trends, digest = NO_TRENDS, b""
+        with self._lock:
+            self._entries[alias] = now, trends, digest
         return trends
 
 
