@@ -24,7 +24,7 @@ import pytest
 from django.conf import settings
 from django.contrib import admin
 from django.db import connections
-from django.test import TransactionTestCase
+from django.test import TestCase, TransactionTestCase
 from hypothesis import settings as hypothesis_settings
 
 from operations.gc_tuning import collect_rarely
@@ -35,7 +35,7 @@ from tenants.process_state import reset_process_state
 from tenants.schema.version import code_version
 from tenants.tests import fast_postgresql
 from tenants.tests.database_creation import TestDatabaseCreation
-from tenants.tests.emptying import empty_databases
+from tenants.tests.emptying import empty_databases, roll_back
 from tenants.tests.exhaustive import IS_EXHAUSTIVE
 
 CASINO_ALIASES = ["casino_1", "casino_2"]
@@ -68,6 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
             folder.mkdir(exist_ok=True)  # pytest creates `tmp` only
             config.option.basetemp = config.option.basetemp or str(folder / "tmp")
     TransactionTestCase._fixture_teardown = empty_databases  # type: ignore[attr-defined]  # missing in django-stubs
+    TestCase._fixture_teardown = roll_back  # type: ignore[attr-defined]
     settings.RECSYS_OPEN_API = True
     settings.PUBLISH_RECOMMENDATIONS = False  # a broker that runs beside the tests is not theirs
     settings.CATALOGUE_LEASE_SECONDS = 0

@@ -62,9 +62,8 @@ def version():
     return OfferVersion.objects.get().version
 
 
-@pytest.mark.parametrize("events", [0, 3])
-def test_the_trigger_can_be_reversed_and_applied_again(events):
-    EventFactory.create_batch(events)
+def test_the_trigger_can_be_reversed_and_applied_again():
+    EventFactory.create_batch(3)
     migrate(FIRST)
     assert execute(TRIGGERS) == execute(LEFTOVERS) == (0,)
     execute(ADD_EVENT)
@@ -73,12 +72,11 @@ def test_the_trigger_can_be_reversed_and_applied_again(events):
     before = version()
     execute(ADD_EVENT)
     assert version() > before
-    assert execute("SELECT count(*) FROM events") == (events + 2,)
+    assert execute("SELECT count(*) FROM events") == (5,)
 
 
-@pytest.mark.parametrize("events", [0, 3])
-def test_the_trigger_for_effective_changes_can_be_reversed_and_applied_again(events):
-    EventFactory.create_batch(events)
+def test_the_trigger_for_effective_changes_can_be_reversed_and_applied_again():
+    EventFactory.create_batch(3)
     known = version()
     migrate(WAITING)
     assert version() == known
@@ -89,12 +87,11 @@ def test_the_trigger_for_effective_changes_can_be_reversed_and_applied_again(eve
     execute("UPDATE events SET odd = odd")
     assert version() == before
     execute("UPDATE events SET odd = odd + 1")
-    assert (version() > before) == (events > 0)
+    assert version() > before
 
 
-@pytest.mark.parametrize("events", [0, 3])
-def test_the_log_of_changes_can_be_reversed_and_applied_again(events, now):
-    EventFactory.create_batch(events)
+def test_the_log_of_changes_can_be_reversed_and_applied_again(now):
+    EventFactory.create_batch(3)
     known = version()
     migrate(ROOM)
     assert version() == known
@@ -108,9 +105,9 @@ def test_the_log_of_changes_can_be_reversed_and_applied_again(events, now):
     assert unlogged > known
     migrate(LATEST)
     assert version() == unlogged
-    EventFactory.create_batch(events + 1)
+    EventFactory.create_batch(4)
     assert execute(CHANGES_SINCE.format(unlogged)) == ("reload",)
-    assert OfferChange.objects.count() == events + 1
+    assert OfferChange.objects.count() == 4
     assert rows_of(read_offer(now)) == open_rows(now)
     EventFactory.create()
     assert rows_of(read_offer(now)) == open_rows(now)

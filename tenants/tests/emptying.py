@@ -1,13 +1,16 @@
-"""Empties the test databases after a test that committed rows.
+"""Removes the rows of a test, cheaper than Django does.
 
-Django's own way, `flush`, truncates every table of every database and makes all content types and permissions
-again: a fifth of a second of processor time a test, of which most fill five tables.
+After a test that committed rows, Django's `flush` truncates every table of every database and makes all content types
+and permissions again: a fifth of a second of processor time a test, of which most fill five tables. After the others,
+whose rows are rolled back, it checks the constraints of all databases, also of those that the test has not used: with
+two casinos, that is a fourth of a short test's statements.
 """
 
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg.pq import TransactionStatus
 
 from tenants.current_casino import MAIN
 from tenants.models import DatabaseServer
@@ -27,6 +30,24 @@ def empty_databases(test_case: Any) -> None:
         _empty(connections[alias])
         if alias == DEFAULT_DB_ALIAS:
             DatabaseServer.objects.create(name=MAIN)  # the row that a migration inserts
+
+
+def roll_back(test_case: Any) -> None:
+    """Replaces Django's `TestCase._fixture_teardown`."""
+    try:
+        for alias in reversed(test_case._databases_names()):
+            check_constraints(connections[alias])
+    finally:
+        test_case._rollback_atomics(test_case.atomics)
+
+
+def check_constraints(connection: BaseDatabaseWrapper) -> None:
+    """Raises IntegrityError for rows of this transaction that refer to missing ones."""
+    if connection.connection is None or connection.needs_rollback:
+        return
+    if connection.connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 def _empty(connection: BaseDatabaseWrapper) -> None:

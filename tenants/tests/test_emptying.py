@@ -1,16 +1,17 @@
-"""Between tests that commit, nothing of a casino stays."""
+"""Between tests, nothing of a casino stays, and nothing that refers to missing rows passes."""
 
 from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import IntegrityError, connections, transaction
 
-from tenants.models import Casino, DatabaseServer
+from tenants.models import Casino, CasinoDatabase, DatabaseServer
 from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino
 
 from .casino_rows import User, make_user
-from .emptying import empty_databases
+from .emptying import check_constraints, empty_databases
 
 DATABASES = ["default", "casino_1", "casino_2"]
 
@@ -35,3 +36,10 @@ def test_rows_of_all_databases_go_and_those_of_migrations_stay(casino_a, casino_
             assert User.objects.count() == 0
             assert version_rows() == (1, 1)
     assert Permission.objects.count() == permissions > 50
+
+
+def test_a_row_that_refers_to_a_missing_one_is_found_at_the_end_of_a_test(db):
+    row = CasinoDatabase.objects.create(casino_id=999_999, generation=1, server_id="main", db_name="none")
+    with pytest.raises(IntegrityError, match="is not present in table"), transaction.atomic():
+        check_constraints(connections["default"])
+    row.delete()
