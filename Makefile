@@ -89,7 +89,7 @@ check: .venv/dev  ## linter, formatter, types, import contracts, migrations, dep
 	env -u DEBUG SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))') \
 	  DATABASE_URL=postgres://nobody@127.0.0.1:1/none $(MANAGE) check --deploy --fail-level WARNING
 
-benchmark-quality: .venv/dev  ## our recommenders' ranking compared with that of other projects, on choices among things that expire; ARGS='--events ..'
+benchmark-quality: .venv/quality  ## our recommenders' ranking compared with that of other projects, on choices among things that expire; ARGS='--events ..'
 	$(BIN)/python -m benchmarks.quality $(ARGS)
 
 bench: .venv/dev  ## speed, as ratios taken in one run: a thousand casinos, two million messages; needs Java 17
@@ -134,6 +134,10 @@ clean:  ## remove .venv, the embedded databases and caches
 
 .venv/runtime: requirements.txt .venv/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+.venv/quality: requirements-quality.txt .venv/dev
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-quality.txt
 	touch $@
 
 .venv/dev: requirements.txt requirements-dev.txt .venv/bin/python

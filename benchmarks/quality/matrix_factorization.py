@@ -3,11 +3,15 @@
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_matrix, hstack, identity
 
+from recommendations.offer import ATTRIBUTES, Offer
 from recommendations.offer.arrays import Floats, Places
 
 from .past_bets import HOUR, PastBets
 from .peer import FittedPeer
+
+EPOCHS = 30  # of LightFM
 
 
 class Als(FittedPeer):
@@ -28,3 +32,41 @@ class Als(FittedPeer):
         user = self._model.recalculate_user(0, self.past.matrix([user_id]))
         scores: Floats = (self._model.item_factors[places] @ np.ravel(user)).astype(np.float64)
         return scores
+
+
+class LightFm(FittedPeer):
+    """Vectors of users, and of events as the sums of their own and those of their attributes, learnt with WARP loss,
+    of the library LightFM. A user without bets at the fit has the score 0."""
+
+    def __init__(self, past: PastBets, factors: int) -> None:
+        super().__init__("lightfm", past, refit=HOUR)
+        self._factors = factors
+        self._attributes = attributes_of(past.history.events)
+        self._rows: dict[int, int] = {}
+
+    def fit(self) -> None:
+        from lightfm import LightFM
+
+        self._rows = {user_id: row for row, user_id in enumerate(self.past.bets_of)}
+        self._model = LightFM(self._factors, loss="warp", random_state=1)
+        self._model.fit(self.past.matrix(), item_features=self._attributes, epochs=EPOCHS)
+
+    def predict(self, user_id: int, places: Places, now: float) -> Floats:
+        row = self._rows.get(user_id)
+        if row is None:
+            return np.zeros(places.size)
+        found = self._model.predict(row, places.astype(np.int32), item_features=self._attributes)
+        scores: Floats = found.astype(np.float64)
+        return scores
+
+
+def attributes_of(events: Offer) -> Any:
+    """A 1 for each event itself and for each value of its attributes, as a sparse matrix of shape (m, features)."""
+    size = len(events)
+    columns = [getattr(events, name) for name in ATTRIBUTES]
+    ones = np.ones(size, dtype=np.float32)
+    values = [
+        csr_matrix((ones, (np.arange(size), column.codes)), shape=(size, len(column.dictionary.values)))
+        for column in columns
+    ]
+    return hstack([identity(size, dtype=np.float32), *values], format="csr", dtype=np.float32)

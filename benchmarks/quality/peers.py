@@ -4,7 +4,8 @@ from functools import partial
 
 from .compare import Peers
 from .item_to_item import Bm25, Ease, SequenceSettings, SequentialRules
-from .matrix_factorization import Als
+from .lambdarank import LambdaRank
+from .matrix_factorization import Als, LightFm
 
 PEERS: Peers = {
     "als": {
@@ -19,5 +20,7 @@ PEERS: Peers = {
         for steps in (1, 3, 10)
         for last in (1, 3, 10)
     },
+    "lightfm": {f"{factors} factors": partial(LightFm, factors=factors) for factors in (32, 8)},
+    "lambdarank": {f"{leaves} leaves": partial(LambdaRank, leaves=leaves) for leaves in (7, 31)},
 }
-LIBRARIES = {"als": "implicit", "bm25": "implicit"}  # the package that a peer comes from
+LIBRARIES = {"als": "implicit", "bm25": "implicit", "lightfm": "lightfm"}  # the package that a peer comes from

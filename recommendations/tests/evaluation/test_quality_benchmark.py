@@ -83,7 +83,7 @@ def test_peers_score_by_earlier_bets_alone(history, settings):
 
 def test_peers_rank_what_others_bet_on_next_above_what_is_as_popular(history, settings):
     """Whoever bets on event 0 then bets on event 1, whoever bets on event 2 on event 3; Anna has bet on event 0."""
-    others = range(10, 40)
+    others = range(11, 41)
     bets = [(user, (2 * (user % 2)) + step) for user in others for step in (0, 1)]
     history = of_bets(history, *bets, (ANNA, 0))
 
@@ -103,6 +103,7 @@ class ByPlace(Peer):
         return self._sign * places.astype(float)
 
 
+@pytest.mark.slow
 def test_the_best_settings_before_the_tested_part_are_chosen(history):
     first_to_last = [(user, place) for place in range(8) for user in range(1, 11)]
     last_to_first = [(user, place) for place in (17, 16) for user in range(1, 11)]  # the tested fifth
@@ -111,6 +112,39 @@ def test_the_best_settings_before_the_tested_part_are_chosen(history):
     chosen = choose_settings(of_bets(history, *first_to_last, *last_to_first), {"by_place": settings}, 0)
 
     assert chosen == {"by_place": "first"}
+
+
+class Witness(Peer):
+    """Remembers the coupon that it was asked for, or was told of, and the number of coupons before."""
+
+    def __init__(self, past):
+        super().__init__("witness", past)
+        self.observed, self.ranked = [], []
+
+    def observe(self, coupon):
+        self.observed.append((self.past.coupons, coupon))
+
+    def score_places(self, user_id, places, now):
+        self.ranked.append((self.past.coupons, user_id, now))
+        return np.zeros(places.size)
+
+
+@pytest.mark.slow
+def test_peers_are_told_of_each_coupon_after_they_ranked_for_it(history):
+    history = of_bets(history, *((user, place) for place in range(8) for user in range(1, 11)))
+    witnesses = []
+
+    def make(past):
+        witnesses.append(Witness(past))
+        return witnesses[-1]
+
+    compare(history, {"witness": {"only": make}}, [RECOMMENDERS["hybrid"]], 1)
+
+    _, witness = witnesses  # the first of them helped to choose the settings
+    assert witness.observed == list(enumerate(history.coupons))
+    cases = [*range(64, 70), *range(71, 80)]  # of the last fifth; 70 is the first bet on its event
+    coupons = [history.coupons[number] for number in cases]
+    assert witness.ranked == [(n, each.user_id, each.timestamp) for n, each in zip(cases, coupons, strict=True)]
 
 
 @pytest.mark.slow
