@@ -77,7 +77,7 @@ def _find_view(request: HttpRequest) -> ResolverMatch | None:
     """The path's view with its arguments, if it has an `answer` and the request names no format."""
     try:
         match = resolve(request.path_info)
-        is_format_named = api_settings.URL_FORMAT_OVERRIDE in request.GET
+        is_format_named = request.META.get("QUERY_STRING") and api_settings.URL_FORMAT_OVERRIDE in request.GET
     except (Resolver404, SuspiciousOperation):  # too many parameters
         return None
     return match if hasattr(getattr(match.func, "cls", None), "answer") and not is_format_named else None

@@ -72,7 +72,7 @@ class RecommendView(CasinoAPIView):
     def answer(cls, request: HttpRequest, casino: Casino, user_id: str) -> dict[str, Any]:
         """Also called without a view, by `ShortWayMiddleware`."""
         filters, variant = NO_FILTERS, ""
-        if request.GET:
+        if request.META.get("QUERY_STRING"):
             filters = parse_parameters(request.GET, VARIANT)
             variant = parse_variant(request, request.GET)
         wanted = parse_user_id(user_id)
