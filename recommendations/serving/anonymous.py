@@ -78,7 +78,7 @@ def recommend_to_session(
     built = _build(request, profile_of_session(request, context, tallies), context)
     if needs_reasons:
         reasoned = [
-            replace(each, reasons=session_reasons(tallies, context.offer, each.event_id))
+            msgspec.structs.replace(each, reasons=session_reasons(tallies, context.offer, each.event_id))
             for each in built.recommended_events
         ]
         built = replace(built, recommended_events=tuple(reasoned))

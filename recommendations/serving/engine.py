@@ -10,6 +10,7 @@ from math import prod
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import numpy as np
 
 from recommendations.models import EventStatus
@@ -318,9 +319,9 @@ def _fill_slip(ranking: Ranking | Refusal) -> _Slip:
         events.append(_recommended_event(ranking, place, leg))
     if draw is not None:
         candidates = tuple(int(offer.ids[place]) for place in draw.candidates)
-        events[-1] = replace(events[-1], candidates=candidates, propensity=draw.propensity)
+        events[-1] = msgspec.structs.replace(events[-1], candidates=candidates, propensity=draw.propensity)
     if events and ranking.first_team is not None:
-        events[0] = replace(events[0], first_team=ranking.first_team.upper())
+        events[0] = msgspec.structs.replace(events[0], first_team=ranking.first_team.upper())
     expires_at = datetime.fromtimestamp(min(closes), UTC) if closes else None
     passed_over = tuple(PassedOver(_own_id(offer, place), why.code) for place, why in chosen.passed_over.items())
     return _Slip(ranking.step, tuple(events), expires_at, passed_over)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -99,8 +99,7 @@ ON CONFLICT DO NOTHING
 _UNREADABLE = (UnknownTalliesFormat, LookupError, ValueError, ArithmeticError)
 
 
-@dataclass(frozen=True, slots=True)
-class FoundUser:
+class FoundUser(msgspec.Struct, frozen=True):
     """A user's row with the profile's; `favorite_pairs` is JSON, None until first computed. `own_id`: the
     user's id as the casino has it."""
 
@@ -124,7 +123,7 @@ class FoundUser:
     pending_coupons: str | None
     restricted_until: datetime | None
     personalisation: bool
-    own_id: OwnId = field(kw_only=True)
+    own_id: OwnId
 
     def tallies(self) -> Tallies:
         try:
@@ -167,7 +166,7 @@ def find(user_ids: Sequence[OwnId], now: datetime, hour: float) -> Found:
         prices=None if offer.offered_by is None else prices_of_query(prices, common_row[_COMMON:count]),
     )
     users = [
-        FoundUser(*row[count:], own_id=user_ids[0] if is_one else wanted.texts.get(row[count], row[count]))
+        FoundUser(*(*row[count:], user_ids[0] if is_one else wanted.texts.get(row[count], row[count])))
         for row in rows
         if row[count] is not None
     ]
@@ -291,7 +290,7 @@ def with_fresh_pairs(user: FoundUser, request: RecommendationRequest, casino_con
         return user
     rng = np.random.default_rng(request.seed(user.user_id, 0))
     pairs = compute_favorite_pairs(user.tallies(), casino_context.offer, request.now, rng)
-    return replace(user, favorite_pairs=_as_json(pairs), purchases_at_last_update=0)
+    return msgspec.structs.replace(user, favorite_pairs=_as_json(pairs), purchases_at_last_update=0)
 
 
 def compute_favorite_pairs(tallies: Tallies, offer: Offer, now: datetime, rng: np.random.Generator) -> tuple[str, ...]:

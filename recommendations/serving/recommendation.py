@@ -13,8 +13,7 @@ from recommendations.models.event_names import event_name
 from recommendations.validation.own_ids import OwnId
 
 
-@dataclass(frozen=True, slots=True)
-class RecommendedEvent:
+class RecommendedEvent(msgspec.Struct, frozen=True):
     """A recommended event of the offer, with the recommender's `score` and `reasons`. Of a one-sided event, `home_team`
     is its name and `away_team` empty; unknown league and country are empty. `participants` of a match are its teams.
     `own_id` is its id as the casino has it: `event_id`, or the text that this stands for.

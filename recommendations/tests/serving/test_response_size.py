@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from recommendations.errors import InvalidParameter
@@ -34,7 +35,7 @@ def test_no_response_is_larger_than_its_estimate(schema, events):
 def test_no_response_with_markets_is_larger_than_its_estimate(schema):
     fields = parse_schema(schema)
     [first, *_] = EXAMPLE.recommended_events
-    first = replace(
+    first = msgspec.structs.replace(
         first, market=f"{'POINTS OF THE FIRST PERIOD':.<60}|sr:player:{10**20}", line="2" * 40, outcome="O" * 60
     )
     answer = apply_schema(fields, replace(EXAMPLE, recommended_events=(first,) * 20))
