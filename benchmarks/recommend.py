@@ -51,7 +51,7 @@ SERVERS = {
     f"--blocking-threads {THREADS} --workers {{workers}}",
 }
 
-Send = Callable[[http.client.HTTPConnection], None]
+Send = Callable[[http.client.HTTPConnection], bytes]
 
 
 def main() -> None:
@@ -84,7 +84,7 @@ def _measure(casino: Casino, rounds: int, requests: int) -> Table:
         for name in (KEY, *RECOMMENDERS, PLAIN):
             send, count = prepare(casino, name), max(requests // 20, 5) if name == PLAIN else requests
             latencies.setdefault(name, []).extend(measure_latencies(send, count))
-            rates.setdefault(name, []).append(_rate(send, count))
+            rates.setdefault(name, []).append(measure_rate(send, count))
     return _table(latencies, rates)
 
 
@@ -100,12 +100,13 @@ def sender_for(casino: Casino, name: str) -> Send:
     return lambda connection: _get(connection, f"/{folder}/{random.randint(1, benchmark.USERS)}", headers)
 
 
-def _get(connection: http.client.HTTPConnection, path: str, headers: dict[str, str]) -> None:
+def _get(connection: http.client.HTTPConnection, path: str, headers: dict[str, str]) -> bytes:
     connection.request("GET", path, headers=headers)
     response = connection.getresponse()
     body = response.read()
     if response.status != 200:
         raise SystemExit(f"{path} returned {response.status}: {body[:200]!r}")
+    return body
 
 
 def measure_latencies(send: Send, requests: int) -> list[float]:
@@ -122,7 +123,7 @@ def measure_latencies(send: Send, requests: int) -> list[float]:
     return taken
 
 
-def _rate(send: Send, requests: int) -> float:
+def measure_rate(send: Send, requests: int) -> float:
     """Requests per second with `CLIENTS` concurrent clients."""
 
     def work(_: int) -> None:
