@@ -48,10 +48,9 @@ class ShortWayMiddleware:
             return self.get_response(request)
         status, headers = 200, dict[str, str]()
         try:
-            casino = state.require_casino()
             if state.admitted_id is None:
-                state.admitted_id = admit(request, casino)
-            body = view.answer(request, casino, **match.kwargs)
+                state.admitted_id = admit(request, state.casino)
+            body = view.answer(request, state.casino, **match.kwargs)
         except (APIException, Http404, PermissionDenied):  # REST framework answers these
             return self.get_response(request)
         except Exception as error:
