@@ -38,7 +38,7 @@ from tenants.routing.context import use_casino
 
 pytestmark = pytest.mark.slow
 
-PARAMETERS = SimulatedCasino(seed=4, users=30, coupons=400, days=30, leagues=3, teams=6, events_a_day=6)
+PARAMETERS = SimulatedCasino(seed=4, users=30, coupons=250, days=30, leagues=3, teams=6, events_a_day=6)
 
 
 @pytest.fixture(scope="module")
