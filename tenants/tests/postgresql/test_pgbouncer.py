@@ -95,7 +95,7 @@ def test_the_contract_holds_through_the_pooler(socket_dir, port, tmp_path):
         LOCAL_DIR=str(tmp_path),
         PYTHONWARNINGS="",
     )
-    run_python("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *THROUGH_THE_POOLER, env=env, timeout=240)
+    run_python("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *THROUGH_THE_POOLER, env=env, timeout=900)
 
 
 @pytest.mark.exhaustive
