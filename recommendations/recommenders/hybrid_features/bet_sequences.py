@@ -22,44 +22,20 @@ _ROOM = 256  # events, at first
 _PLACES = MemoKey[tuple[Ids, Places]]("places in an offer")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PairRows:
-    """Pairs of some first slots: of each, the number of its first slot in `rows`, the second slot in `slots`, the place
-    of that event in an offer in `places`, and the users in `numbers`."""
-
-    rows: Places
-    slots: Places
-    places: Places
-    numbers: Floats
-
-
 class PairCounts:
     """The number of each pair of slots, by the first slot. One thread adds, others may read."""
 
     def __init__(self) -> None:
         self._rows: dict[int, dict[int, int]] = {}
-        self._additions: dict[int, int] = {}  # by the first slot
-        self._arrays: dict[int, tuple[int, Places, Floats]] = {}  # with the additions when they were made
 
     def add(self, first: int, second: int) -> None:
         row = self._rows.setdefault(first, {})
         row[second] = row.get(second, 0) + 1
-        self._additions[first] = self._additions.get(first, 0) + 1
 
-    def rows(self, firsts: Places, places: Places) -> PairRows:
-        """The pairs of one first slot after the other; `places`: see `SequenceCounts.places_in`."""
-        found = []
-        for first in firsts.tolist():
-            arrays, additions = self._arrays.get(first), self._additions.get(first, 0)
-            if arrays is None or arrays[0] != additions:
-                row = self._rows.get(first, {}).copy()  # of these additions or later ones: never of fewer
-                own = np.fromiter(row, np.intp, len(row)), np.fromiter(row.values(), np.float64, len(row))
-                arrays = self._arrays[first] = (additions, *own)
-            found.append(arrays[1:])
-        slots, numbers = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        rows = np.repeat(np.arange(len(found)), [own.size for own, _ in found])
-        is_known = slots < places.size - 1  # others were first bet on since the counts were taken
-        return PairRows(rows[is_known], slots[is_known], places[slots[is_known]], numbers[is_known])
+    def row(self, first: int) -> tuple[Places, Floats]:
+        """The second slots of this first one, and their numbers; with the additions of this moment."""
+        row = self._rows.get(first, {}).copy()
+        return np.fromiter(row, np.intp, len(row)), np.fromiter(row.values(), np.float64, len(row))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,13 +71,19 @@ class SequenceCounts:
             places = np.where(is_there, places, len(offer))
         return self.memo.keep(_PLACES, (offer.ids, np.append(places, len(offer)).astype(np.intp)))[1]
 
+    def pairs_of(self, pairs: PairCounts, slot: int) -> tuple[Places, Floats]:
+        """The second slots of the pairs with this first one, without those that had no bets yet, and their numbers."""
+        slots, numbers = pairs.row(slot)
+        is_known = slots < self.event_ids.size
+        return slots[is_known], numbers[is_known]
+
     def users_of(self, pairs: PairCounts, event_id: int, other_id: int) -> float:
         """The number of users of a pair of events."""
         first, second = self.slot_of(event_id), self.slot_of(other_id)
         if first is None or second is None:
             return 0.0
-        found = pairs.rows(np.array([first]), np.zeros(self.event_ids.size + 1, dtype=np.intp))
-        return float(found.numbers[found.slots == second].sum())
+        slots, numbers = pairs.row(first)
+        return float(numbers[slots == second].sum())
 
     def slot_of(self, event_id: int) -> int | None:
         slot = self.slots.get(event_id, self.event_ids.size)

@@ -1,20 +1,20 @@
 """The features of what users bet on next and together, and of popularity at several time scales (`bet_sequences`)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
-from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 
-from recommendations.offer import Offer
-from recommendations.offer.arrays import Floats, Places
+from recommendations.offer import MemoKey, Offer
+from recommendations.offer.arrays import Floats, Floats32, Places
 from recommendations.recommenders.base import ScoringContext
 from recommendations.validation.identity import name_of
 
-from .bet_sequences import DAY, SCALES, PairRows, SequenceCounts
-from .feature import EventFeature, Numbers, PairFeature, Pairs
+from .bet_sequences import DAY, SCALES, SequenceCounts
+from .feature import EventFeature, Feature, Numbers
 
 NEXT, TOGETHER, LAST = "next bets", "co-bets", "last bet"  # components
 _HALF_LIFE = 14 * DAY  # of the user's own bets, as far as they tell which events are bet on together
@@ -84,17 +84,18 @@ SCALE_FEATURES = (
     EventFeature("order of begins", "soonest", _order_of_begins),
 )
 PAIR_FEATURES = (
-    PairFeature("share of next bets", NEXT, attrgetter("next_share")),
-    PairFeature("number of next bets", NEXT, attrgetter("next_count")),
-    PairFeature("next bets after the last three", NEXT, attrgetter("next_shares")),
-    PairFeature("share of previous bets", NEXT, attrgetter("previous_share")),
-    PairFeature("co-bets with the last", TOGETHER, attrgetter("cosine_of_last")),
-    PairFeature("mean co-bets", TOGETHER, attrgetter("mean_cosine")),
-    PairFeature("sum of co-bets", TOGETHER, attrgetter("cosines")),
-    PairFeature("recent co-bets", TOGETHER, attrgetter("recent_cosines")),
-    PairFeature("conditional co-bets", TOGETHER, attrgetter("recent_share")),
-    PairFeature("logarithm of co-bets", TOGETHER, attrgetter("log_counts")),
+    Feature("share of next bets", NEXT),  # of those who bet on the user's last event and on another one afterwards
+    Feature("number of next bets", NEXT),
+    Feature("next bets after the last three", NEXT),
+    Feature("share of previous bets", NEXT),  # of this event's bettors
+    Feature("co-bets with the last", TOGETHER),  # cosine of the bettors of both, as in the next three
+    Feature("mean co-bets", TOGETHER),
+    Feature("sum of co-bets", TOGETHER),
+    Feature("recent co-bets", TOGETHER),
+    Feature("conditional co-bets", TOGETHER),  # P(this event | an event of the user's)
+    Feature("logarithm of co-bets", TOGETHER),
 )
+_SHARE, _NUMBER, _SHARES, _PREVIOUS, _COSINE, _MEAN, _SUM, _RECENT, _CONDITIONAL, _LOGARITHM = range(len(PAIR_FEATURES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class PairNumbers:
     """The pair features of the events at `places` (ascending): `numbers` (features, t). Other events have 0."""
 
     places: Places
-    numbers: Floats
+    numbers: Floats32
 
     def at(self, places: Places) -> Floats:
         """The features of these events, shape (features, places)."""
@@ -124,44 +125,99 @@ def pair_numbers(context: ScoringContext) -> PairNumbers | None:
     if not is_known.any():
         return None
     ages = np.maximum(context.hour - np.array(sequence.times), 0.0)[is_known]
-    pairs = _pairs(counts, counts.places_in(context.offer), slots[is_known], 2.0 ** (-ages / _HALF_LIFE))
-    return PairNumbers(pairs.places, np.array([feature.compute(pairs) for feature in PAIR_FEATURES]))
+    rows, offer = counts.memo.get(_PAIR_ROWS), context.offer
+    if rows is None or rows.offer_ids is not offer.ids:
+        rows = counts.memo.keep(_PAIR_ROWS, _PairRows(offer, counts.places_in(offer)))
+    row_of = partial(rows.of, counts)
+    return _pair_numbers(row_of, len(offer), slots[is_known].tolist(), 2.0 ** (-ages / _HALF_LIFE))
 
 
-def _pairs(counts: SequenceCounts, places: Places, own: Places, weights: Floats) -> Pairs:
-    """`places` of the slots in the offer; `own`: the slots of the user's events, with their weights."""
-    together = counts.co_bets.rows(own, places)
-    following = counts.next_bets.rows(own[-_LAST:], places)
-    before = counts.previous_bets.rows(own[-1:], places)
-    last_place = int(places[-1])
-    is_among = np.zeros(last_place + 1, dtype=np.bool_)
-    for rows in (together, following, before):
-        is_among[rows.places] = True
-    among = np.flatnonzero(is_among[:-1])
-    position = np.full(last_place + 1, among.size, dtype=np.intp)
-    position[among] = np.arange(among.size)
+class _PairRow(NamedTuple):
+    """What others bet on beside one event: t events of the offer, each once, and `numbers` of them (numbers, t)."""
 
-    def sums(rows: PairRows, values: Floats) -> Floats:
-        return np.bincount(position[rows.places], values, minlength=among.size + 1)[:-1].astype(np.float64, copy=False)
+    places: Places
+    numbers: Floats
 
-    bettors, own_bettors = counts.bettors, counts.bettors[own][together.rows]
-    cosines = together.numbers / np.sqrt((bettors[together.slots] + 1.0) * (own_bettors + 1.0))
-    recent, shares = weights[together.rows], together.numbers / (own_bettors + _NO_NEXT)
-    next_shares = following.numbers / (counts.followed[own[-_LAST:]][following.rows] + _NO_NEXT)
-    is_of_last, is_next = together.rows == own.size - 1, following.rows == min(own.size, _LAST) - 1
-    return Pairs(
-        places=among,
-        next_count=np.log1p(sums(following, following.numbers * is_next)),
-        next_share=sums(following, next_shares * is_next),
-        next_shares=sums(following, next_shares),
-        previous_share=sums(before, before.numbers / (bettors[before.slots] + _NO_NEXT)),
-        cosine_of_last=sums(together, cosines * is_of_last),
-        mean_cosine=sums(together, cosines) / own.size,
-        cosines=np.log1p(sums(together, cosines)),
-        recent_cosines=np.log1p(sums(together, cosines * recent)),
-        recent_share=sums(together, shares * recent) / (weights.sum() + 0.1),
-        log_counts=sums(together, np.log1p(together.numbers)) / (own.size + 2.0),
-    )
+
+_Kind = Callable[[SequenceCounts, int], tuple[Places, tuple[Floats, ...]]]
+
+
+class _PairRows:
+    """The rows that requests have asked for: they are equal for all users until the counts or the offer change. Kept
+    with the counts, and therefore without them: a cycle would keep both in memory for long."""
+
+    def __init__(self, offer: Offer, places: Places) -> None:
+        self.offer_ids, self._places = offer.ids, places
+        self._rows: dict[tuple[_Kind, int], _PairRow] = {}
+
+    def of(self, counts: SequenceCounts, kind: _Kind, slot: int) -> _PairRow:
+        row = self._rows.get((kind, slot))
+        if row is None:
+            slots, numbers = kind(counts, slot)
+            places = self._places[slots]
+            is_there = places < self.offer_ids.size
+            row = self._rows[kind, slot] = _PairRow(places[is_there], np.array(numbers)[:, is_there])
+        return row
+
+
+_PAIR_ROWS = MemoKey[_PairRows]("pairs")
+
+
+def _co_bets(counts: SequenceCounts, slot: int) -> tuple[Places, tuple[Floats, ...]]:
+    """Cosines of the bettors, the share of the event's bettors, and the logarithm of the common ones."""
+    slots, numbers = counts.pairs_of(counts.co_bets, slot)
+    own = counts.bettors[slot]
+    cosines = numbers / np.sqrt((counts.bettors[slots] + 1.0) * (own + 1.0))
+    return slots, (cosines, numbers / (own + _NO_NEXT), np.log1p(numbers))
+
+
+def _next_bets(counts: SequenceCounts, slot: int) -> tuple[Places, tuple[Floats, ...]]:
+    """The share of those who bet on another event after this one, and the logarithm of their number."""
+    slots, numbers = counts.pairs_of(counts.next_bets, slot)
+    return slots, (numbers / (counts.followed[slot] + _NO_NEXT), np.log1p(numbers))
+
+
+def _previous_bets(counts: SequenceCounts, slot: int) -> tuple[Places, tuple[Floats, ...]]:
+    """The share of the other event's bettors."""
+    slots, numbers = counts.pairs_of(counts.previous_bets, slot)
+    return slots, (numbers / (counts.bettors[slots] + _NO_NEXT),)
+
+
+def _pair_numbers(
+    row_of: Callable[[_Kind, int], _PairRow], size: int, own: Sequence[int], weights: Floats
+) -> PairNumbers:
+    """Of an offer of this size. `own`: the slots of the user's events, with their weights."""
+    together = [row_of(_co_bets, slot) for slot in own]
+    following = [row_of(_next_bets, slot) for slot in own[-_LAST:]]
+    before = row_of(_previous_bets, own[-1])
+    places = np.concatenate([row.places for row in (*together, *following, before)])
+    is_among, position = np.zeros(size, dtype=np.bool_), np.empty(size, dtype=np.intp)
+    is_among[places] = True
+    among = np.flatnonzero(is_among)
+    position[among] = np.arange(among.size)  # others are not read
+    found = np.zeros((len(PAIR_FEATURES), among.size), dtype=np.float32)
+    of_last = position[following[-1].places]
+    found[_SHARE, of_last], found[_NUMBER, of_last] = following[-1].numbers
+    for row in following:
+        found[_SHARES, position[row.places]] += row.numbers[0]
+    found[_PREVIOUS, position[before.places]] = before.numbers[0]
+    found[_COSINE, position[together[-1].places]] = together[-1].numbers[0]
+    sizes = [row.places.size for row in together]
+    cosines, shares, logarithms = np.concatenate([row.numbers for row in together], axis=1)
+    at, recent = position[places[: cosines.size]], np.repeat(weights, sizes)
+    for feature, numbers in (
+        (_SUM, cosines),
+        (_RECENT, cosines * recent),
+        (_CONDITIONAL, shares * recent),
+        (_LOGARITHM, logarithms),
+    ):
+        found[feature] = np.bincount(at, numbers, among.size)
+    found[_MEAN] = found[_SUM] / len(own)
+    found[_CONDITIONAL] /= weights.sum() + 0.1
+    found[_LOGARITHM] /= len(own) + 2.0
+    logs = found[_SUM : _RECENT + 1]
+    np.log(logs + np.float32(1.0), out=logs)  # several times as fast as log1p
+    return PairNumbers(among, found)
 
 
 def sentences_of_next_bets(context: ScoringContext, place: int) -> list[str]:

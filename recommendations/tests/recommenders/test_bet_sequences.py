@@ -180,6 +180,19 @@ def test_the_begin_of_an_event_that_has_begun_is_near_no_other(context):
     assert not column(replace(at_begin, hour=at_begin.hour + 3 * HOUR, memo={}), "begin near the last").any()
 
 
+def test_pairs_follow_a_changed_offer(context, coupons):
+    Features(context)
+    keep = np.arange(EVENTS) % 3 > 0
+    fewer = replace(context, offer=context.offer.keep(keep), memo={})
+    again = BetSequences()
+    for coupon in coupons:
+        again.add(*coupon)
+    expected = Features(replace(fewer, models=FittedModels(again.counts()), memo={})).at(np.arange(keep.sum()))
+    found = Features(fewer).at(np.arange(keep.sum()))
+    assert found[:, [NAMES.index(each.name) for each in PAIR_FEATURES]].any(axis=0).all()
+    assert np.array_equal(found, expected)
+
+
 def test_users_without_bets_and_events_without_bettors_have_no_pairs(context):
     pairs = slice(NAMES.index(PAIR_FEATURES[0].name), NAMES.index(PAIR_FEATURES[-1].name) + 1)
     nobody = replace(context, profile=NOBODY)
