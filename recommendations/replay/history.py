@@ -1,8 +1,9 @@
 """A casino's history as the input of a replay: events, coupons, odds changes, users."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf
+from math import floor, inf
 from typing import NamedTuple
 
 from recommendations.offer import Offer
@@ -77,3 +78,19 @@ class History:
 
     def user(self, user_id: int) -> PastUser:
         return self.users.get(user_id, UNKNOWN_USER)
+
+
+Slips = dict[tuple[int, int], tuple[int, ...]]
+
+
+def slips_of(coupons: Iterable[PastCoupon]) -> Slips:
+    """User and second -> the distinct events, as places in the history, of the user's coupons of that second: legs of
+    one slip, which some casinos send as a coupon each."""
+    slips = defaultdict[tuple[int, int], dict[int, None]](dict)
+    for coupon in coupons:
+        slips[slip_key(coupon)].update(dict.fromkeys(coupon.places))
+    return {key: tuple(legs) for key, legs in slips.items()}
+
+
+def slip_key(coupon: PastCoupon) -> tuple[int, int]:
+    return coupon.user_id, floor(coupon.timestamp)

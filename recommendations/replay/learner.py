@@ -56,7 +56,7 @@ class Learner:
 
     def add_case(self, serving_input: ServingInput, chosen: int) -> None:
         """Add a training case: the event at place `chosen` of the input's offer was bet on."""
-        others = np.flatnonzero(serving_input.is_candidate)
+        others = np.flatnonzero(serving_input.candidates_with(chosen))
         rng = np.random.default_rng((self._state.coupons, chosen))
         places = sample(rng, chosen, others[others != chosen])
         numbers = features_of(serving_input.context).at(places).astype(np.float32)

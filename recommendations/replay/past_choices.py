@@ -12,7 +12,7 @@ from recommendations.recommenders.base import Recommender
 from recommendations.serving.engine import RecommendationRequest
 from recommendations.serving.options import Options
 
-from .history import History, PastCoupon
+from .history import History, PastCoupon, slip_key, slips_of
 from .learner import Learner
 from .outcome_cases import OutcomeReplay
 from .replay import MIN_COUPONS_TO_FIT, TRAINING_COUPONS, served_scores
@@ -58,6 +58,7 @@ class _Walk:
         self._models = frozenset(name for each in chain for name in each.model_types)
         before = sum(each.timestamp < begins for each in history.coupons)
         self._first_training = max(before - TRAINING_COUPONS, 0)
+        self._slips = slips_of(history.coupons[self._first_training :])
         self._added = 0
 
     def choose(self, answer: PastAnswer) -> int | None:
@@ -96,14 +97,15 @@ class _Walk:
         self._learner.add_coupon(coupon)
 
     def _learn(self, coupon: PastCoupon) -> None:
-        """Use the events of a known user's coupon as training cases."""
+        """Use the events of the slip that begins with a known user's coupon as training cases."""
+        legs = self._slips.pop(slip_key(coupon), ())
         if not self._state.coupon_counts[coupon.user_id]:
             return
         request = RecommendationRequest(
             self._history.casino_id, self._recommender, _time(coupon.timestamp), self._options
         )
-        given = self._inputs.of(coupon.user_id, request, self._learner.models, frozenset())
-        for event in coupon.places:
+        given = self._inputs.of(coupon.user_id, request, self._learner.models, frozenset(), legs)
+        for event in legs:
             if (place := given.place_of(event)) is not None:
                 self._learner.add_case(given, place)
 

@@ -17,7 +17,7 @@ from recommendations.serving import slip
 from recommendations.serving.engine import RecommendationRequest
 from recommendations.serving.options import DEFAULTS, Options
 
-from .history import History, PastCoupon
+from .history import History, PastCoupon, slip_key, slips_of
 from .learner import Learner
 from .outcome_cases import OutcomeCase, OutcomeReplay
 from .replayed_state import ReplayedState
@@ -104,6 +104,7 @@ class _Replay:
         training = history.coupons[self._first_training : self._first_tested]
         # every n-th coupon, so that the training cases before the test just reach MAX_CASES
         self._stride = max(round(sum(len(coupon.places) for coupon in training) / MAX_CASES), 1)
+        self._slips = slips_of(history.coupons[self._first_training :])
         names = tuple(recommender.name for recommender in plan.recommenders)
         tested = history.coupons[self._first_tested :]
         self.found = ReplayResult(
@@ -111,7 +112,7 @@ class _Replay:
         )
 
     def step(self, number: int, coupon: PastCoupon) -> None:
-        """Use one coupon as test and training cases, then add it to the state."""
+        """Use the slip that begins with this coupon as test and training cases, then add the coupon to the state."""
         self.state.move_to(coupon.timestamp)
         self._fit_if_due(number)
         if number >= self._first_training:
@@ -132,12 +133,13 @@ class _Replay:
 
     def _use(self, coupon: PastCoupon, *, is_tested: bool, is_training: bool) -> None:
         is_training = is_training and self.state.coupon_counts[coupon.user_id] > 0
-        cases = [place for place in coupon.places if self._is_case(coupon, place)]
+        legs = self._slips.pop(slip_key(coupon), ())  # none: the slip's first coupon has used them
+        cases = [place for place in legs if self._is_case(coupon, place)]
         if not cases or not (is_tested or is_training):
             return
         request = self._request(coupon)
         needs = frozenset(ProfilePart) if is_tested else frozenset[ProfilePart]()
-        serving_input = self._inputs.of(coupon.user_id, request, self.learner.models, needs)
+        serving_input = self._inputs.of(coupon.user_id, request, self.learner.models, needs, legs)
         targets = [(event, place) for event in cases if (place := serving_input.place_of(event)) is not None]
         if is_tested and targets:
             self._test(coupon, serving_input, targets)
@@ -154,19 +156,21 @@ class _Replay:
         return RecommendationRequest(self.state.history.casino_id, any_registered, now, self._plan.options)
 
     def _test(self, coupon: PastCoupon, serving_input: ServingInput, targets: list[tuple[int, int]]) -> None:
-        candidates = serving_input.is_candidate
+        candidates = [serving_input.candidates_with(place) for _, place in targets]
         ranks = np.empty((len(targets), len(self._plan.recommenders)))
         for column, recommender in enumerate(self._plan.recommenders):
             scores = served_scores(recommender, serving_input, self._plan.options)
-            ranks[:, column] = [rank_of(scores, candidates, place) for _, place in targets]
+            ranks[:, column] = [
+                rank_of(scores, mask, place) for mask, (_, place) in zip(candidates, targets, strict=True)
+            ]
             self._add_slip(self.found.slips[column], scores, serving_input)
-        self.found.open_events.update(serving_input.open.places[candidates].tolist())
-        for (event, _), row in zip(targets, ranks, strict=True):
+        self.found.open_events.update(serving_input.open.places[serving_input.is_candidate].tolist())
+        for (event, _), mask, row in zip(targets, candidates, ranks, strict=True):
             self.found.cases.append(
                 TestedCase(
                     coupon.timestamp,
                     coupon.user_id,
-                    int(np.count_nonzero(candidates)),
+                    int(np.count_nonzero(mask)),
                     self.state.coupon_counts[coupon.user_id],
                     int(self.state.event_counts[event]),
                     tuple(row.tolist()),

@@ -18,12 +18,13 @@ from .replayed_state import OpenEvents, ReplayedState
 @dataclass(frozen=True)
 class ServingInput:
     """The inputs for one user before a bet: the recommenders' `context`, the slip builder's `rules`, the open events,
-    and the places in the history of the events that the user has `chosen` so far."""
+    and the places in the history of the events that the user has `chosen` so far, and of the `legs` of the slip."""
 
     context: ScoringContext
     rules: Rules
     open: OpenEvents
     chosen: frozenset[int]
+    legs: tuple[int, ...] = ()
 
     @property
     def offer(self) -> Offer:
@@ -35,6 +36,15 @@ class ServingInput:
         mask: Mask = np.ones(len(self.open.places), dtype=np.bool_)
         if self.chosen:
             mask &= ~np.isin(self.open.places, np.fromiter(self.chosen, dtype=np.intp))
+        return mask
+
+    def candidates_with(self, chosen: int) -> Mask:
+        """Mask of the candidates, shape (n,), without the other legs of the slip of the event at place `chosen` of the
+        offer: the user bet on them too."""
+        mask = self.is_candidate.copy()
+        if len(self.legs) > 1:
+            mask &= ~np.isin(self.open.places, self.legs)
+            mask[chosen] = True
         return mask
 
     def place_of(self, event: int) -> int | None:
@@ -53,7 +63,12 @@ class ServingInputs:
         self._pairs: dict[int, tuple[int, tuple[str, ...]]] = {}
 
     def of(
-        self, user_id: int, request: RecommendationRequest, models: FittedModels, needs: frozenset[ProfilePart]
+        self,
+        user_id: int,
+        request: RecommendationRequest,
+        models: FittedModels,
+        needs: frozenset[ProfilePart],
+        legs: tuple[int, ...] = (),
     ) -> ServingInput:
         state = self._state
         events, matches = state.tallies[user_id].events_bet_on()
@@ -74,7 +89,7 @@ class ServingInputs:
             held_events=events,
             held_matches=matches,
         )
-        return ServingInput(context, rules, state.open(), frozenset(state.chosen[user_id]))
+        return ServingInput(context, rules, state.open(), frozenset(state.chosen[user_id]), legs)
 
     def _profile(self, user_id: int, request: RecommendationRequest, needs: frozenset[ProfilePart]) -> BettingProfile:
         tallies, user = self._state.tallies[user_id], self._state.history.user(user_id)

@@ -46,6 +46,22 @@ class TestCases:
         found = run(history_of([10, 20, 30, 40, 50], coupons))
         assert [case.ranks for case in found.cases] == [(3.0,), (2.0,), (2.0,), (1.0,)]
 
+    def test_coupons_of_one_user_and_second_are_legs_of_one_slip_that_do_not_compete(self):
+        second = 1 / 3600
+        coupons = [(1, 1, [0, 3]), (2, 2, [0]), (2, 2 + 0.4 * second, [1]), (2, 2 + 2 * second, [2])]
+        found = run(history_of([10, 20, 30, 40], coupons))
+        assert [(case.user_id, case.candidates, case.user_coupons) for case in found.cases] == [
+            *[(1, 3, 0)] * 2,  # each leg, and the two events that the slip does not hold
+            *[(2, 3, 0)] * 2,
+            (2, 2, 2),
+        ]
+        assert [case.ranks for case in found.cases] == [(1.0,), (3.0,), (1.0,), (1.0,), (1.0,)]
+
+    def test_training_cases_hold_one_leg_of_a_slip(self):
+        coupons = [(1, 1, [0]), (1, 2, [1, 2])]
+        fitted = run(history_of([10, 20, 30, 40, 50], coupons), "hybrid").fitted_cases
+        assert fitted.sizes.tolist() == [3, 3]  # each leg of the second, and the two events without bets
+
     def test_only_the_last_part_is_tested(self):
         coupons = [(user, user, [user]) for user in range(10)]
         found = run(history_of([100] * 10, coupons), test_fraction=0.2)
