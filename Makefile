@@ -11,7 +11,7 @@ WORKERS ?= $(if $(ARGS),0,$(shell echo $$(( 2 * $$(nproc 2> /dev/null || echo 2)
 export EMBEDDED_POSTGRES ?= 1
 unexport PYTHONDONTWRITEBYTECODE  # or each of the tests' processes would compile the project again
 
-.PHONY: help demo run shell profile test coverage test-fast test-exhaustive test-all test-kafka check fuzz fuzz-api audit slips fail-closed release-formats chaos answers experiments kafka benchmark-quality bench format lock clean
+.PHONY: help demo run shell profile test test-fast test-exhaustive test-all test-kafka check fuzz fuzz-api audit slips fail-closed release-formats chaos answers experiments kafka benchmark-quality bench format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -30,16 +30,13 @@ shell: .venv/runtime  ## a Python shell with Django; ARGS='--casino 1' makes tha
 profile: .venv/dev  ## where the time of a warm GET /recommend goes, function by function
 	$(BIN)/python -m tools.call_path --profile $(ARGS)
 
-test: .venv/dev  ## the tests but for the exhaustive ones; ARGS='-k unknown_user' or a path: those, in one process
-	$(PYTEST) -n $(WORKERS) $(ARGS)
+test: .venv/dev  ## the tests but for the exhaustive ones, with coverage unless COVERAGE=0; ARGS='-k unknown_user' or a path: those, without
+	$(PYTEST) -n $(WORKERS) $(or $(ARGS),$(if $(filter 0,$(COVERAGE)),,--cov --cov-report=term))
 
-coverage: .venv/dev  ## `make test` with coverage, which takes half as long again; fails below `fail_under` in pyproject.toml
-	$(PYTEST) -n $(WORKERS) --cov --cov-report=term
-
-test-fast: .venv/dev  ## the tests that start no process, create no database and are no long walks; ARGS as above
+test-fast: .venv/dev  ## the tests that start no process, create no database and are no long walks, without coverage; ARGS as above
 	$(PYTEST) -q -n $(WORKERS) -m 'not (exhaustive or scaled or slow or no_cover)' $(ARGS)
 
-test-exhaustive: .venv/dev  ## what `make test` leaves out or samples: kills at every statement, chaos, property tests, ..
+test-exhaustive: .venv/dev  ## what `make test` leaves out or samples: kills between statements, chaos, property tests, ..
 	EXHAUSTIVE=1 $(PYTEST) -n $(WORKERS) -m 'exhaustive or scaled or hypothesis'
 
 test-all: .venv/dev  ## all tests: `make test`, then `make test-exhaustive`; ARGS as above

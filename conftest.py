@@ -12,7 +12,9 @@ nothing. Servers that the environment names exist once: then all tests run one a
 import copy
 import gc
 import os
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -106,6 +108,61 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
 
 
+class Coverage:
+    """Measures the tests and the set-up of their fixtures, and nothing around them: of a short test, twice as much time
+    goes into the measuring of pytest and of Django's test cases as into the test. Blocks may stand in each other."""
+
+    _tracer: Any = None  # the latest
+    _resumed = 0  # blocks
+
+    @classmethod
+    @contextmanager
+    def paused(cls) -> Iterator[None]:
+        is_measuring = sys.gettrace() is not None
+        cls._tracer = sys.gettrace() or cls._tracer
+        sys.settrace(None)
+        try:
+            yield
+        finally:
+            if is_measuring:
+                sys.settrace(sys.gettrace() or cls._tracer)
+
+    @classmethod
+    @contextmanager
+    def resumed(cls) -> Iterator[None]:
+        """To be used inside `paused`, which may have ended early: `no_cover` stops and starts the measuring, which goes
+        on until the end of the next such block."""
+        cls._tracer = sys.gettrace() or cls._tracer
+        cls._resumed += 1
+        sys.settrace(cls._tracer)
+        try:
+            yield
+        finally:
+            cls._resumed -= 1
+            if not cls._resumed:
+                sys.settrace(None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pycollect_makeitem() -> Iterator[None]:
+    with Coverage.paused():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop() -> Iterator[None]:
+    with Coverage.paused():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Iterator[None]:
+    if fixturedef.scope != "session" and ".tests." not in fixturedef.func.__module__:
+        return (yield)
+    with Coverage.resumed():
+        return (yield)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that use the database use all three. Those with databases or a broker of their own are slow."""
     for item in items:
@@ -118,11 +175,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """`no_cover` is for tests that go over the same lines thousands of times, which to measure takes twice the time.
-    Here, it is made to hold for the processes that such a test starts, too."""
-    with pytest.MonkeyPatch.context() as patch:
-        if item.get_closest_marker("no_cover"):
+    """`no_cover` is for tests that go over the same lines thousands of times, which to measure takes twice the time. It
+    holds for the processes that such a test starts, too."""
+    if item.get_closest_marker("no_cover"):
+        with pytest.MonkeyPatch.context() as patch:
             patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+            return (yield)
+    with Coverage.resumed():
         return (yield)
 
 
@@ -149,7 +208,8 @@ def casino_b(db: Any) -> Casino:
 @pytest.fixture(autouse=True)
 def _new_process_state() -> None:
     """Caches can't notice a test's rollback: in operation, other rows have other times or versions."""
-    reset_process_state()
+    with Coverage.resumed():
+        reset_process_state()
 
 
 @pytest.fixture

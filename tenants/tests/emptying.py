@@ -45,7 +45,7 @@ def check_constraints(connection: BaseDatabaseWrapper) -> None:
     """Raises IntegrityError for rows of this transaction that refer to missing ones."""
     if connection.connection is None or connection.needs_rollback:
         return
-    if connection.connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+    if connection.connection.info.transaction_status == TransactionStatus.INTRANS:
         with connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
