@@ -11,7 +11,7 @@ from tenants.tests import traffic_views
 from tenants.tests.exhaustive import scaled
 from tenants.tests.traffic import fill, rows_in_the_wrong_place, send_traffic
 
-REQUESTS, CASINOS = scaled(320, 480), 10  # requests: a multiple of the 16 workers
+REQUESTS, CASINOS = scaled(320, 960), 10  # requests: a multiple of the 16 workers
 
 
 @pytest.fixture
