@@ -103,7 +103,7 @@ class Search:
         if self.offer.offered_by is None:
             return
         alive = chooser.alive
-        for place in slip.choose(self.offer, self.scores, replace(self.rules, alive=-1)):
+        for place in slip.choose(self.offer, self.scores, replace(self.rules, alive=slip.ANY_PRODUCER)):
             offered_by = int(self.offer.offered_by[place])
             if offered_by != OWN_ODD and not offered_by & alive:
                 self.passed_over.setdefault(place, chooser.refusal_of_feeds(offered_by))

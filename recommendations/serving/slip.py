@@ -9,7 +9,7 @@ from math import inf
 import numpy as np
 
 from recommendations.offer import OWN_ODD, Column, MemoKey, Offer
-from recommendations.offer.arrays import Floats, Mask, Places, kth_largest
+from recommendations.offer.arrays import BLOCK, Floats, Mask, Places, kth_largest
 from recommendations.validation.identity import Match, is_held, name_of
 from recommendations.validation.normal_form import key_form
 
@@ -18,7 +18,7 @@ from .options import DEFAULTS, NO_SELECTORS, Options, Selectors
 _ELIGIBLE = MemoKey["_Eligible"]("eligible")
 _HAS_PARTICIPANT = MemoKey[tuple[tuple[str, ...], Mask]]("has participant")
 _NO_NAME = frozenset({""})
-_ALWAYS = -inf, inf
+ANY_PRODUCER = -1  # in `alive`: only an explanation asks so, and its mask must not take the place of the requests'
 _SORTED_AT_FIRST = 64  # places; nearly always enough
 
 
@@ -67,11 +67,14 @@ class Rules:
 
 
 def eligible(offer: Offer, rules: Rules) -> Mask:
-    """The mask of events that may be shown to any user, shape (n,), read-only."""
+    """The mask of events that may be shown to any user, shape (n,); read-only unless `rules` have `sports` or
+    `passed_over`."""
     shared = rules.options, rules.odds, rules.alive, rules.needs_market
     cached = offer.memo.get(_ELIGIBLE)
     if cached is None or not cached.holds(offer, rules, shared):
-        cached = offer.memo.keep(_ELIGIBLE, _Eligible(offer, rules, shared))
+        cached = _Eligible(offer, rules, shared)
+        if rules.alive != ANY_PRODUCER:
+            offer.memo.keep(_ELIGIBLE, cached)
     mask = cached.mask
     if rules.sports:
         mask = mask & _has_any(offer.sport, rules.sports)
@@ -82,13 +85,14 @@ def eligible(offer: Offer, rules: Rules) -> Mask:
 
 
 class _Eligible:
-    """The `mask` of events by the rules that a casino's requests share; it holds until an event begins or ends."""
+    """The `mask` of events by the rules that a casino's requests share; it holds from its moment until an event begins
+    or ends."""
 
     def __init__(self, offer: Offer, rules: Rules, shared: tuple[object, ...]) -> None:
-        options = rules.options
-        self._begins, self._shared = offer.begins, shared
-        self._soonest = _span(rules.now + options.begin_margin_seconds, offer.begins)
-        self._now = _span(rules.now, offer.begins, offer.ends) if options.live_events else _ALWAYS
+        options, now = rules.options, rules.now
+        self._begins, self._shared, self._since = offer.begins, shared, now
+        self._next_begin = _next(offer.begins, now + options.begin_margin_seconds)
+        self._next_live = min(_next(offer.begins, now), _next(offer.ends, now)) if options.live_events else inf
         self.mask = _compute_eligible(offer, rules)
         self.mask.flags.writeable = False
         self.nbytes = self.mask.nbytes
@@ -96,19 +100,14 @@ class _Eligible:
     def holds(self, offer: Offer, rules: Rules, shared: tuple[object, ...]) -> bool:
         """Offers with one memo differ in their begins, see `with_unknown_start_times`."""
         is_same = self._begins is offer.begins and self._shared == shared
-        (since, until), (now_since, now_until) = self._soonest, self._now
         soonest = rules.now + rules.options.begin_margin_seconds
-        return is_same and since <= soonest < until and now_since <= rules.now < now_until
+        return is_same and self._since <= rules.now < self._next_live and soonest < self._next_begin
 
 
-def _span(moment: float, *columns: Floats) -> tuple[float, float]:
-    """From which moment until before which one the same of these times are later than it."""
-    since, until = _ALWAYS
-    for times in columns:
-        is_later = times > moment
-        since = max(since, float(times[~is_later].max(initial=-inf)))
-        until = min(until, float(times[is_later].min(initial=inf)))
-    return since, until
+def _next(times: Floats, moment: float) -> float:
+    """The first of these times after the moment; infinity if there is none."""
+    blocks = (times[begin : begin + BLOCK] for begin in range(0, times.size, BLOCK))
+    return min((float(np.where(each > moment, each, inf).min()) for each in blocks), default=inf)
 
 
 def _compute_eligible(offer: Offer, rules: Rules) -> Mask:

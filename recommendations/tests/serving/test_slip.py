@@ -71,6 +71,22 @@ def test_events_are_eligible_as_if_computed_for_each_request(live_events, margin
     assert len(counts) > 3
 
 
+@pytest.mark.parametrize("live_events", [False, True])
+def test_eligible_events_are_computed_once_until_an_event_begins_or_ends(live_events):
+    offer, options = offer_of({}, {"begin_timestamp": OPEN + timedelta(hours=1)}), Options(live_events=live_events)
+    masks = [eligible(offer, OPEN + timedelta(minutes=each), options=options) for each in (-9, -1, 0, 59, 119, 120)]
+    assert [masks[n] is masks[n + 1] for n in range(5)] == [True, False, True, False, not live_events]
+    assert not any(mask.flags.writeable for mask in masks)
+
+
+def test_eligible_events_of_any_producer_are_not_kept():
+    offer = offer_of({}).with_offered_by({1: 2})
+    of_requests = eligible(offer, BEFORE, alive=1)
+    assert list(eligible(offer, BEFORE, alive=slip.ANY_PRODUCER)) == [True]
+    assert eligible(offer, BEFORE, alive=1) is of_requests
+    assert (list(of_requests), list(eligible(offer, BEFORE, alive=2))) == ([False], [True])
+
+
 def test_eligible_events_of_one_request_are_not_those_of_another():
     offer = offer_of({"odd": Decimal(2)}, {"odd": Decimal(3), "sport": "TENNIS"}, {"start_time_tbd": True})
     day_began_later, at_night = Options(unknown_start_time_zone="America/New_York"), OPEN - timedelta(hours=16)
