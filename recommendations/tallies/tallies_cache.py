@@ -1,6 +1,7 @@
 """Unpacked tallies of the users who were recommended to last. They are used only where the request's query returned the
 same columns again, so that what is served is what the database has."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from .user_tallies import Tallies
 MAX_BYTES = 16_000_000
 SECONDS = 600.0  # none is used for longer: what was erased in the database is not served from here, and soon leaves
 _BYTES_UNPACKED = 14  # for a byte of the packed column, with this and all that is computed of it
-_BYTES_OF_TEXT = 7  # the same for a character of the unmerged coupons, whose JSON names each field
+_BYTES_OF_TEXT = 7  # for a character of the unmerged coupons beside their text, whose JSON names each field
 _BYTES_OF_EVENT = 550  # of one that is no longer recent: some bytes in the columns, then in sets, with keys of matches
 _SMALLEST = 4_096
 _LARGEST_SHARE = 8  # one user may take an eighth
@@ -32,8 +33,10 @@ class _Entry:
 
     @property
     def nbytes(self) -> int:
-        of_columns = _BYTES_UNPACKED * len(self.packed or b"") + _BYTES_OF_TEXT * len(self.unmerged or "")
-        return _SMALLEST + of_columns + _BYTES_OF_EVENT * self.tallies.older_event_count
+        text = self.unmerged or ""
+        of_text = _BYTES_OF_TEXT * len(text) + sys.getsizeof(text)  # up to 4 bytes a character, and its UTF-8
+        of_packed = _BYTES_UNPACKED * len(self.packed or b"")
+        return _SMALLEST + of_packed + of_text + _BYTES_OF_EVENT * self.tallies.older_event_count
 
 
 class TalliesCache:
