@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -64,9 +65,10 @@ class Trends:
 
     def of_offer(self, offer: Offer) -> Floats:
         """The events' recent numbers of selections, shape (n,)."""
+        columns = offer.ids, offer.home_team.codes, offer.away_team.codes  # a change of odds keeps these arrays
         cached = self.aligned.get(_EVENT)
-        if cached is None or cached[0] is not offer.ids:  # a change of odds keeps the array of ids
-            cached = self.aligned[_EVENT] = (offer.ids, self._align(offer))
+        if cached is None or not all(map(is_, cached[0], columns)):
+            cached = self.aligned[_EVENT] = (columns, self._align(offer))
         numbers: Floats = cached[1]
         return numbers
 

@@ -13,7 +13,7 @@ from recommendations.storing import prune_casino_tallies, store_coupons, store_e
 from recommendations.storing.casino_tallies import merge_casino_sums
 from recommendations.tallies.trend_cache import MAX_VALUES, decode_trends
 from recommendations.tallies.trends import Trends
-from recommendations.tests.factories import coupon_row, event_row, league, offer_of, selection_row, user_row
+from recommendations.tests.factories import coupon_row, event_row, league, offer_of, selection_row, team, user_row
 from recommendations.tests.recommend import recommend
 from tenants.routing.connections import execute
 from tenants.routing.context import use_casino
@@ -61,6 +61,14 @@ def test_events_are_counted_by_id_or_by_match(now):
     merge_casino_sums()
     offer = offer_of({}, {}, {}, {})
     assert list(trends_at(now).of_offer(offer)) == pytest.approx([0, 1, 1, 0], abs=1e-6)
+
+
+def test_an_event_whose_team_becomes_known_has_its_trend():
+    trends, unknown = Trends(match_trends={(team("H1"), team("A1")): 3.0}), offer_of({"away_team": "TBD"}, {})
+    assert list(trends.of_offer(unknown)) == [0, 0]
+    known = unknown.patched(2, offer_of({}))
+    assert list(trends.of_offer(known)) == [3, 0]
+    assert trends.of_offer(known.patched(3, offer_of({"odd": Decimal(9)}))) is trends.of_offer(known)
 
 
 def test_trends_of_events_outside_the_offer_are_ignored():
