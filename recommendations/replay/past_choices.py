@@ -1,5 +1,6 @@
 """What a recommender would have chosen for answers of the past, by what was known at the time of each."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,7 +59,6 @@ class _Walk:
         self._models = frozenset(name for each in chain for name in each.model_types)
         before = sum(each.timestamp < begins for each in history.coupons)
         self._first_training = max(before - TRAINING_COUPONS, 0)
-        self._slips = slips_of(history.coupons[self._first_training :])
         self._added = 0
 
     def choose(self, answer: PastAnswer) -> int | None:
@@ -83,8 +83,10 @@ class _Walk:
 
     def _add_coupons(self, *, until: float) -> None:
         coupons = self._history.coupons
-        while self._added < len(coupons) and coupons[self._added].timestamp < until:
-            self._add(coupons[self._added])
+        end = bisect_left(coupons, until, key=lambda coupon: coupon.timestamp)
+        self._slips = slips_of(coupons[max(self._added, self._first_training) : end])  # without the legs from then on
+        for coupon in coupons[self._added : end]:
+            self._add(coupon)
             self._added += 1
 
     def _add(self, coupon: PastCoupon) -> None:

@@ -44,7 +44,7 @@ class ReplayPlan:
 @dataclass(frozen=True, slots=True)
 class TestedCase:
     """A user's first bet on an event. `ranks`: the event's rank for each recommender, from 1, ties at their expected
-    rank. `user_coupons` and `event_selections` are the numbers before the bet."""
+    rank. `user_coupons` and `event_selections` are the numbers before the slip."""
 
     timestamp: float
     user_id: int
@@ -104,9 +104,9 @@ class _Replay:
         training = history.coupons[self._first_training : self._first_tested]
         # every n-th coupon, so that the training cases before the test just reach MAX_CASES
         self._stride = max(round(sum(len(coupon.places) for coupon in training) / MAX_CASES), 1)
-        self._slips = slips_of(history.coupons[self._first_training :])
         names = tuple(recommender.name for recommender in plan.recommenders)
         tested = history.coupons[self._first_tested :]
+        self._slips = {False: slips_of(training), True: slips_of(tested)}
         self.found = ReplayResult(
             names, tested[0].timestamp if tested else np.inf, slips=[SlipStatistics() for _ in names]
         )
@@ -133,7 +133,7 @@ class _Replay:
 
     def _use(self, coupon: PastCoupon, *, is_tested: bool, is_training: bool) -> None:
         is_training = is_training and self.state.coupon_counts[coupon.user_id] > 0
-        legs = self._slips.pop(slip_key(coupon), ())  # none: the slip's first coupon has used them
+        legs = self._slips[is_tested].pop(slip_key(coupon), ())  # none: the slip's first coupon has used them
         cases = [place for place in legs if self._is_case(coupon, place)]
         if not cases or not (is_tested or is_training):
             return

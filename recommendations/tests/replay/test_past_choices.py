@@ -7,11 +7,11 @@ import pytest
 
 from recommendations.recommenders.base import Recommender
 from recommendations.recommenders.registry import RECOMMENDERS
-from recommendations.replay.past_choices import PastAnswer, past_choices
+from recommendations.replay.past_choices import PastAnswer, _Walk, past_choices
 from recommendations.serving.options import Options
 from recommendations.simulation.simulate import simulate
 
-from .test_replay import HOUR, SMALL, history_of, in_order
+from .test_replay import HOUR, SECOND, SMALL, history_of, in_order
 
 pytestmark = pytest.mark.slow
 
@@ -66,6 +66,16 @@ def test_what_follows_has_no_effect_on_a_choice(name):
     assert before[:8] == after[:8]
     assert len(set(before)) > 1
     assert None not in before
+
+
+def test_legs_that_are_bet_on_after_an_answer_are_not_learned_before_it():
+    coupons = [(1, 1, [0]), (1, 2, [1]), (1, 2 + 0.2 * SECOND, [2]), (1, 2 + 0.8 * SECOND, [3])]
+    walk = _Walk(history_of([10, 20, 30, 40, 50], coupons), RECOMMENDERS["hybrid"], Options(), HOUR)
+    sizes = []
+    for seconds in (0.5, 1):
+        walk.choose(PastAnswer(9, (2 + seconds * SECOND) * HOUR, (1,)))
+        sizes.append(walk._learner.recent_cases.cases().sizes.tolist())
+    assert sizes == [[3, 3], [3, 3, 2]]
 
 
 def _open(history, time):

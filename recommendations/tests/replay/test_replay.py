@@ -16,6 +16,7 @@ from recommendations.simulation.simulate import USER_KINDS, SimulatedCasino, sim
 pytestmark = pytest.mark.slow
 
 HOUR = 3_600.0
+SECOND = 1 / HOUR  # in hours
 SMALL = SimulatedCasino(seed=3, users=40, coupons=600, days=30, leagues=4, teams=6)
 
 
@@ -47,8 +48,7 @@ class TestCases:
         assert [case.ranks for case in found.cases] == [(3.0,), (2.0,), (2.0,), (1.0,)]
 
     def test_coupons_of_one_user_and_second_are_legs_of_one_slip_that_do_not_compete(self):
-        second = 1 / 3600
-        coupons = [(1, 1, [0, 3]), (2, 2, [0]), (2, 2 + 0.4 * second, [1]), (2, 2 + 2 * second, [2])]
+        coupons = [(1, 1, [0, 3]), (2, 2, [0]), (2, 2 + 0.4 * SECOND, [1]), (2, 2 + 2 * SECOND, [2])]
         found = run(history_of([10, 20, 30, 40], coupons))
         assert [(case.user_id, case.candidates, case.user_coupons) for case in found.cases] == [
             *[(1, 3, 0)] * 2,  # each leg, and the two events that the slip does not hold
@@ -57,10 +57,16 @@ class TestCases:
         ]
         assert [case.ranks for case in found.cases] == [(1.0,), (3.0,), (1.0,), (1.0,), (1.0,)]
 
-    def test_training_cases_hold_one_leg_of_a_slip(self):
-        coupons = [(1, 1, [0]), (1, 2, [1, 2])]
-        fitted = run(history_of([10, 20, 30, 40, 50], coupons), "hybrid").fitted_cases
-        assert fitted.sizes.tolist() == [3, 3]  # each leg of the second, and the two events without bets
+    @pytest.mark.parametrize("slip", [[(1, 2, [1, 2])], [(1, 2, [1]), (1, 2 + 0.4 * SECOND, [2])]])
+    def test_training_cases_hold_one_leg_of_a_slip(self, slip):
+        fitted = run(history_of([10, 20, 30, 40, 50], [(1, 1, [0]), *slip]), "hybrid").fitted_cases
+        assert fitted.sizes.tolist() == [3, 3]  # each leg of the slip, and the two events without bets
+
+    def test_of_a_slip_that_begins_before_the_test_the_later_legs_are_tested(self):
+        coupons = [(1, 1, [0]), (1, 2, [1]), (1, 2 + 0.4 * SECOND, [2]), (1, 2 + 0.6 * SECOND, [3])]
+        found = run(history_of([10, 20, 30, 40, 50], coupons), "hybrid", test_fraction=0.5)
+        assert [(case.candidates, case.user_coupons) for case in found.cases] == [(2, 2), (2, 2)]
+        assert found.fitted_cases.sizes.tolist() == [4, 2, 2]
 
     def test_only_the_last_part_is_tested(self):
         coupons = [(user, user, [user]) for user in range(10)]
