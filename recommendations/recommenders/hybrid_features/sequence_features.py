@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from recommendations.offer import MemoKey, Offer
-from recommendations.offer.arrays import Floats, Floats32, Places
+from recommendations.offer.arrays import Codes, Floats, Floats32, Places
 from recommendations.recommenders.base import ScoringContext
 from recommendations.validation.identity import name_of
 
@@ -135,8 +135,8 @@ def pair_numbers(context: ScoringContext) -> PairNumbers | None:
 class _PairRow(NamedTuple):
     """What others bet on beside one event: t events of the offer, each once, and `numbers` of them (numbers, t)."""
 
-    places: Places
-    numbers: Floats
+    places: Codes
+    numbers: Floats32
 
 
 _Kind = Callable[[SequenceCounts, int], tuple[Places, tuple[Floats, ...]]]
@@ -156,7 +156,8 @@ class _PairRows:
             slots, numbers = kind(counts, slot)
             places = self._places[slots]
             is_there = places < self.offer_ids.size
-            row = self._rows[kind, slot] = _PairRow(places[is_there], np.array(numbers)[:, is_there])
+            of_offer = np.array(numbers, np.float32)[:, is_there]
+            row = self._rows[kind, slot] = _PairRow(places[is_there].astype(np.int32), of_offer)
         return row
 
 
