@@ -18,4 +18,7 @@ class Static(Recommender):
     def score(self, context: ScoringContext) -> Scores:
         offer = context.offer
         cached = offer.memo.get(_SCORES)
-        return offer.memo.keep(_SCORES, -np.arange(len(offer), dtype=np.float64)) if cached is None else cached
+        if cached is None:
+            cached = offer.memo.keep(_SCORES, -np.arange(len(offer), dtype=np.float64))
+            cached.flags.writeable = False
+        return cached

@@ -16,6 +16,7 @@ def test_the_lowest_ids_win_for_every_user():
     for seed, profile in enumerate((BettingProfile(), BettingProfile(country="SPAIN", favorite_sport="HANDBALL"))):
         scores = Static().score(ScoringContext(offer_of({}, {}, {}, {}), profile, seed=(seed,)))
         assert list(np.argsort(-scores)) == [0, 1, 2, 3]
+        assert not scores.flags.writeable  # all requests share them
 
 
 def test_all_users_get_the_same_three_events_at_any_hour(casino_a):
