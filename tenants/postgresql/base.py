@@ -223,8 +223,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.validate_thread_sharing()
         self.validate_no_broken_transaction()
         with self.wrap_database_errors:
-            if (kept := self.connection.prepared_cursor) is None:
-                kept = self.connection.prepared_cursor = PreparedCursor(self.connection)
+            if (kept := self.connection.kept_cursor) is None:
+                kept = self.connection.kept_cursor = PreparedCursor(self.connection)
             rows: list[Any] = kept.execute(sql, parameters).fetchall()
             kept.pgresult.clear()  # it may be large, and would stay as long as the cursor
             return rows

@@ -60,7 +60,7 @@ class BudgetConnection(psycopg.Connection[Any]):
 
     place: Place  # set once it is open
     server_timeouts: ServerTimeouts | None = None
-    prepared_cursor: psycopg.Cursor[Any] | None = None
+    kept_cursor: psycopg.Cursor[Any] | None = None
 
     @classmethod
     def connect(cls, conninfo: str = "", **params: Any) -> "BudgetConnection":

@@ -153,12 +153,14 @@ def test_repeated_statement_works_on_changing_server_connections(casino):
             future.result(PATIENCE_SECONDS)
 
 
-def test_prepared_cursor_plans_each_time_through_the_pooler(casino):
+def test_prepared_statements_are_planned_each_time_through_the_pooler(casino):
     def request() -> None:
         for number in range(20):
+            sql, parameters = "SELECT %(number)s::int", {"number": number}
             with use_casino(casino), casino_connection().prepared_cursor() as cursor:
-                cursor.execute("SELECT %(number)s::int", {"number": number})
+                cursor.execute(sql, parameters)
                 assert cursor.fetchone() == (number,)
+                assert casino_connection().query_prepared(sql, parameters) == [(number,)]
 
     with ThreadPoolExecutor(8) as executor:
         for future in [executor.submit(request) for _ in range(8)]:

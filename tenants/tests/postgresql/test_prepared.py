@@ -42,6 +42,17 @@ def test_statement_is_prepared_once_for_all_parameters(gamma):
         assert len(_prepared()) == 1
 
 
+def test_a_connection_keeps_its_cursor_without_the_result(gamma):
+    with use_casino(gamma.current):
+        make_user("Ada")
+        cursors = []
+        for _ in range(2):
+            assert _query() == [("Ada",)]
+            cursors.append(casino_connection().connection.kept_cursor)
+            assert cursors[-1].pgresult.ntuples == 0
+    assert cursors[0] is cursors[1]
+
+
 def test_errors_are_djangos_and_a_broken_transaction_is_refused(gamma):
     with use_casino(gamma.current), pytest.raises(ProgrammingError):
         casino_connection().query_prepared("SELECT nothing", {})
