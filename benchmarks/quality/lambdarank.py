@@ -8,7 +8,7 @@ import numpy as np
 
 from recommendations.offer import ATTRIBUTES
 from recommendations.offer.arrays import Floats, Floats32, Places
-from recommendations.replay.history import PastCoupon
+from recommendations.replay.history import PastCoupon, slip_key, slips_of
 
 from .item_to_item import SequenceSettings, SequentialRules
 from .past_bets import DAY, HOUR, PastBets
@@ -32,23 +32,25 @@ class LambdaRank(FittedPeer):
     """LightGBM's LambdaRank. Features of an event: its bets at four time scales, the hours since it opened and until it
     begins, its odd; of user and event: the shares of the user's latest events with the same attributes, the users who
     bet on both (cosine), and two scores of sequential rules; the user's number of events. Cases are the users' first
-    bets on an event that had bets before. An unknown user has these features too."""
+    bets on an event that had bets before, without the slip's other legs. An unknown user has these features too."""
 
     def __init__(self, past: PastBets, leaves: int) -> None:
         super().__init__("lambdarank", past, refit=DAY)
         self._parameters = PARAMETERS | {"num_leaves": leaves}
         self._rules = [SequentialRules(past, SequenceSettings(*each)) for each in ((1, 1), (10, 10))]
         self._codes = np.stack([getattr(past.history.events, name).codes for name in ATTRIBUTES])
+        self._slips = slips_of(past.history.coupons)
         self._cases = deque[Floats32](maxlen=MAX_CASES)  # the row of the event bet on first
         self._rng = np.random.default_rng(1)
         self._model: lightgbm.Booster | None = None
 
     def observe(self, coupon: PastCoupon) -> None:
-        if coupon.user_id in self.past.bets_of:
+        legs = self._slips.pop(slip_key(coupon), ())  # none: the slip's first coupon has used them
+        if legs and coupon.user_id in self.past.bets_of:
             places = self.past.open_to(coupon.user_id, coupon.timestamp)
-            for place in coupon.places:
+            for place in legs:
                 if place in places and self.past.counts[place] > 0:
-                    self._cases.append(self._case(coupon, place, places[places != place]))
+                    self._cases.append(self._case(coupon, place, np.setdiff1d(places, legs)))
         for rules in self._rules:
             rules.observe(coupon)
 

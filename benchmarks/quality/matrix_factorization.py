@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, hstack, identity
 
 from recommendations.offer import ATTRIBUTES, Offer
-from recommendations.offer.arrays import Floats, Places
+from recommendations.offer.arrays import Floats, Mask, Places
 
 from .past_bets import HOUR, PastBets
 from .peer import FittedPeer
@@ -36,31 +36,34 @@ class Als(FittedPeer):
 
 class LightFm(FittedPeer):
     """Vectors of users, and of events as the sums of their own and those of their attributes, learnt with WARP loss,
-    of the library LightFM. A user without bets at the fit has the score 0."""
+    of the library LightFM. A user without bets at the fit has the score 0, and so has an event that opened later."""
 
     def __init__(self, past: PastBets, factors: int) -> None:
         super().__init__("lightfm", past, refit=HOUR)
         self._factors = factors
-        self._attributes = attributes_of(past.history.events)
+        self._attributes = _attributes_of(past.history.events)
         self._rows: dict[int, int] = {}
+        self._opened: Mask = np.zeros(len(past.history.events), dtype=np.bool_)
 
     def fit(self) -> None:
         from lightfm import LightFM
 
         self._rows = {user_id: row for row, user_id in enumerate(self.past.bets_of)}
+        self._opened = self.past.history.opens_at <= self.past.now
         self._model = LightFM(self._factors, loss="warp", random_state=1)
-        self._model.fit(self.past.matrix(), item_features=self._attributes, epochs=EPOCHS)
+        bets, attributes = self.past.matrix()[:, self._opened], self._attributes[self._opened]
+        self._model.fit(bets, item_features=attributes, epochs=EPOCHS)
 
     def predict(self, user_id: int, places: Places, now: float) -> Floats:
         row = self._rows.get(user_id)
         if row is None:
             return np.zeros(places.size)
         found = self._model.predict(row, places.astype(np.int32), item_features=self._attributes)
-        scores: Floats = found.astype(np.float64)
+        scores: Floats = np.where(self._opened[places], found, 0.0)
         return scores
 
 
-def attributes_of(events: Offer) -> Any:
+def _attributes_of(events: Offer) -> Any:
     """A 1 for each event itself and for each value of its attributes, as a sparse matrix of shape (m, features)."""
     size = len(events)
     columns = [getattr(events, name) for name in ATTRIBUTES]

@@ -7,30 +7,32 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recommendations.offer.arrays import Floats, Mask, Places
+from recommendations.replay.decayed_sums import DecayedSums
 from recommendations.replay.history import History
 
 HOUR, DAY = 3_600.0, 86_400.0
-HALF_LIVES = np.array([HOUR, DAY, 7 * DAY])
+HALF_LIVES = (HOUR, DAY, 7 * DAY)
 
 
 class PastBets:
     """The coupons of a history so far, of m events; `add_next` adds the next one. `counts` (m,): each event's bets;
-    `pairs` (m, m): the number of users who bet on both events, in the diagonal those who bet on the one; `odds` (m,);
-    `bets_of`: a user's number of bets by the event's place, in the order of the first bets."""
+    `pairs` (m, m): the number of users who bet on both events, in the diagonal those who bet on the one; `odds` (m,)
+    at the time `now`; `bets_of`: a user's number of bets by the event's place, in the order of the first bets."""
 
     def __init__(self, history: History) -> None:
         size = len(history.events)
         self.history = history
-        self.coupons = 0
+        self.coupons, self.now = 0, -np.inf
         self.counts = np.zeros(size)
         self.pairs = np.zeros((size, size))
         self.odds = history.events.odds.copy()
         self.bets_of: dict[int, dict[int, int]] = {}
-        self._recent, self._recent_at = np.zeros((len(HALF_LIVES), size)), -np.inf
+        self._recent = [DecayedSums(size, half_life) for half_life in HALF_LIVES]
         self._odds_changes = 0
 
     def move_to(self, now: float) -> None:
         """Apply the odds changes before `now` (Unix seconds)."""
+        self.now = now
         changes = self.history.odds_changes
         while self._odds_changes < len(changes) and changes[self._odds_changes].timestamp < now:
             change = changes[self._odds_changes]
@@ -41,11 +43,11 @@ class PastBets:
         """Add the history's next coupon."""
         coupon = self.history.coupons[self.coupons]
         self.coupons += 1
-        self._recent, self._recent_at = self.recent(coupon.timestamp), coupon.timestamp
         own = self.bets_of.setdefault(coupon.user_id, {})
         for place in coupon.places:
             self.counts[place] += 1
-            self._recent[:, place] += 1
+            for sums in self._recent:
+                sums.add(coupon.timestamp, place)
             if place not in own:
                 self.pairs[[*own, place], place] += 1
                 self.pairs[place, [*own]] += 1
@@ -53,7 +55,7 @@ class PastBets:
 
     def recent(self, now: float) -> Floats:
         """The events' bets, decayed with each of `HALF_LIVES` up to `now`; shape (half-lives, m)."""
-        return self._recent * 0.5 ** ((now - self._recent_at) / HALF_LIVES)[:, np.newaxis]
+        return np.stack([sums.at(now) for sums in self._recent])
 
     def places_of(self, user_id: int) -> list[int]:
         """The places of the user's events, in the order of the first bets."""

@@ -7,6 +7,8 @@ import pytest
 
 from benchmarks.quality.__main__ import HISTORY
 from benchmarks.quality.compare import choose_settings, compare
+from benchmarks.quality.lambdarank import LambdaRank
+from benchmarks.quality.matrix_factorization import LightFm
 from benchmarks.quality.past_bets import PastBets
 from benchmarks.quality.peer import Peer, ordered
 from benchmarks.quality.peers import LIBRARIES, PEERS
@@ -27,7 +29,7 @@ def history():
 @pytest.fixture(params=PEERS)
 def settings(request):
     if request.param in LIBRARIES:
-        pytest.importorskip(LIBRARIES[request.param], reason="make benchmark-quality installs it")
+        pytest.importorskip(LIBRARIES[request.param], reason=f"needs {LIBRARIES[request.param]}: make .venv/quality")
     return PEERS[request.param]
 
 
@@ -90,6 +92,40 @@ def test_peers_rank_what_others_bet_on_next_above_what_is_as_popular(history, se
     scores = scores_after(history, next(iter(settings.values())), len(history.coupons))
 
     assert scores[1] > scores[3]
+
+
+class CasesOfLambdaRank(LambdaRank):
+    """Remembers the number of coupons before each case, its event's place and the other candidates."""
+
+    def __init__(self, past):
+        super().__init__(past, leaves=7)
+        self.seen = []
+
+    def _case(self, coupon, place, others):
+        self.seen.append((self.past.coupons, place, others.tolist()))
+        return super()._case(coupon, place, others)
+
+
+def test_legs_of_a_slip_are_no_candidates_of_each_other_in_training_cases(history):
+    given = of_bets(history, (BORIS, 0), (BORIS, 1), (ANNA, 2), (ANNA, 0), (ANNA, 1))
+    *earlier, leg, other_leg = given.coupons
+    given = replace(given, coupons=[*earlier, leg, replace(other_leg, timestamp=leg.timestamp)])
+
+    past, [peer] = walk(given, [CasesOfLambdaRank], 5)
+
+    others = [place for place in past.open_to(BORIS, leg.timestamp).tolist() if place != 2]
+    assert peer.seen == [(3, 0, others), (3, 1, others)]
+
+
+def test_lightfm_does_not_know_events_that_open_after_its_fit(history):
+    pytest.importorskip("lightfm", reason="needs lightfm: make .venv/quality")
+    given = replace(history, opens_at=np.where(np.arange(len(history.events)) < 9, history.opens_at, np.inf))
+    bets = [(user, place) for user in range(1, 11) for place in range(user % 3, 9, 3)]
+    past, [peer] = walk(of_bets(given, *bets), [lambda past: LightFm(past, 8)], len(bets))
+
+    scores = peer.score_places(ANNA, np.arange(len(history.events)), past.now)
+
+    assert [bool(score) for score in scores] == [place < 9 for place in range(len(scores))]
 
 
 class ByPlace(Peer):
