@@ -97,7 +97,6 @@ bench: .venv/dev  ## speed, as ratios taken in one run: a thousand casinos, two 
 	$(BIN)/python -m benchmarks.recommend --events 100000 --workers 1
 	$(BIN)/python -m benchmarks.lists
 	$(BIN)/python -m benchmarks.request_cpu --parts
-	$(BIN)/python -m benchmarks.peers
 	$(BIN)/python -m benchmarks.experiments
 	$(BIN)/python -m benchmarks.markets --part writing
 	$(BIN)/python -m benchmarks.markets --part serving --events 3000 --markets 20 --changes 200

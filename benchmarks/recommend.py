@@ -1,8 +1,10 @@
 """Latency and throughput of `/recommend`, compared with a view of one primary-key query behind the same router (`one
 key`) and with a naive view that loads all events with the ORM (`plain`).
 
-Prints p50, p99 and requests per second of each recommender, and their ratios to both views. Each round measures all of
-them in turn, so that other load on the machine affects all equally. `--servers` compares servers, `--workers` numbers
+Prints of each recommender p50 and p99 of one client, requests per second and the server's processor time of a request
+with eight clients, ratios to both views, and the age of answers: how long after the commit of a changed odd the last
+request was sent whose answer lacked it. Each round measures all of them in turn, so that other load on the machine
+affects all equally. `--servers` compares servers, `--workers` numbers
 of processes with four threads each.
 
     python -m benchmarks.recommend [--events N] [--servers granian gunicorn] [--workers N ..]
@@ -10,6 +12,7 @@ of processes with four threads each.
 
 import argparse
 import http.client
+import json
 import os
 import random
 import statistics
@@ -19,6 +22,8 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
 
@@ -26,20 +31,26 @@ import django
 
 django.setup()
 
+import psutil
+from django.db.models import F
 from django.utils import timezone
 from rich.console import Console
 from rich.table import Table
 
+from recommendations.models import Event
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.services import configure
 from tenants.models import Casino
+from tenants.routing.context import use_casino
 
 from . import casino as benchmark
 
 PORT = 8765
 THREADS, CLIENTS = 4, 8
+OLDEST = 60.0  # seconds
 SCHEMA = {"user_id": "int", "stake": "float", "timestamp": "float", "recommended_events": "list"}
 KEY, PLAIN = "one key", "plain"
+FOLDERS = {KEY: "key", PLAIN: "plain"}
 
 # By name, with the port and the number of processes to be filled in.
 SERVERS = {
@@ -51,7 +62,16 @@ SERVERS = {
     f"--blocking-threads {THREADS} --workers {{workers}}",
 }
 
-Send = Callable[[http.client.HTTPConnection], bytes]
+Send = Callable[[http.client.HTTPConnection], object]
+
+
+class Measured(NamedTuple):
+    """Seconds, but for the `rate` of requests per second; no `age` where it is not measured."""
+
+    latencies: list[float]
+    rate: float
+    processor: float
+    age: float | None
 
 
 def main() -> None:
@@ -63,13 +83,13 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=200, help="requests of a client in a round")
     arguments = parser.parse_args()
     benchmark.EVENTS = arguments.events
-    console = Console()
+    console = Console(width=130)
     with console.status("Building the casino"):
         casino = benchmark.build_fitted_casino()
     for server in arguments.servers:
         for workers in arguments.workers:
-            with serving(server, workers), console.status(f"Measuring {server}, {workers} processes"):
-                table = _measure(casino, arguments.rounds, arguments.requests)
+            with serving(server, workers) as process, console.status(f"Measuring {server}, {workers} processes"):
+                table = _measure(casino, psutil.Process(process), arguments.rounds, arguments.requests)
             table.title = (
                 f"{arguments.events:,} events, {benchmark.USERS:,} users, {benchmark.COUPONS:,} coupons; "
                 f"{server}, {workers} processes of {THREADS} threads"
@@ -77,15 +97,15 @@ def main() -> None:
             console.print(table)
 
 
-def _measure(casino: Casino, rounds: int, requests: int) -> Table:
-    latencies: dict[str, list[float]] = {}
-    rates: dict[str, list[float]] = {}
+def _measure(casino: Casino, server: psutil.Process, rounds: int, requests: int) -> Table:
+    measured: dict[str, list[Measured]] = {}
     for _ in range(rounds):
         for name in (KEY, *RECOMMENDERS, PLAIN):
             send, count = prepare(casino, name), max(requests // 20, 5) if name == PLAIN else requests
-            latencies.setdefault(name, []).extend(measure_latencies(send, count))
-            rates.setdefault(name, []).append(measure_rate(send, count))
-    return _table(latencies, rates)
+            latencies, (rate, processor) = measure_latencies(send, count), _measure_rate(send, count, server)
+            age = None if name == KEY else _measure_age(casino, name)
+            measured.setdefault(name, []).append(Measured(latencies, rate, processor, age))
+    return _table(measured)
 
 
 def prepare(casino: Casino, name: str) -> Send:
@@ -95,8 +115,7 @@ def prepare(casino: Casino, name: str) -> Send:
 
 
 def sender_for(casino: Casino, name: str) -> Send:
-    headers = {"Casino-ID": str(casino.pk)}
-    folder = {KEY: "key", PLAIN: "plain"}.get(name, "recommend")
+    headers, folder = {"Casino-ID": str(casino.pk)}, FOLDERS.get(name, "recommend")
     return lambda connection: _get(connection, f"/{folder}/{random.randint(1, benchmark.USERS)}", headers)
 
 
@@ -123,19 +142,51 @@ def measure_latencies(send: Send, requests: int) -> list[float]:
     return taken
 
 
-def measure_rate(send: Send, requests: int) -> float:
-    """Requests per second with `CLIENTS` concurrent clients."""
+def _measure_rate(send: Send, requests: int, server: psutil.Process) -> tuple[float, float]:
+    """Requests per second with `CLIENTS` concurrent clients, and the server's processor time of one, in seconds."""
+    of_client = max(requests // 2, 2)
 
     def work(_: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", PORT)
-        for _ in range(max(requests // 2, 2)):
+        for _ in range(of_client):
             send(connection)
         connection.close()
 
-    started = time.perf_counter()
+    started, before = time.perf_counter(), _processor_time(server)
     with ThreadPoolExecutor(CLIENTS) as pool:
         list(pool.map(work, range(CLIENTS)))
-    return CLIENTS * max(requests // 2, 2) / (time.perf_counter() - started)
+    count = CLIENTS * of_client
+    return count / (time.perf_counter() - started), (_processor_time(server) - before) / count
+
+
+def _processor_time(server: psutil.Process) -> float:
+    """Seconds that the server and its processes have taken."""
+    times = [each.cpu_times() for each in (server, *server.children(recursive=True))]
+    return float(sum(each.user + each.system for each in times))
+
+
+def _measure_age(casino: Casino, name: str) -> float:
+    """Seconds between the commit of a changed odd and the last request whose answer lacked it; 0 if the first had
+    it."""
+    connection = http.client.HTTPConnection("127.0.0.1", PORT)
+    path, key = f"/{FOLDERS.get(name, 'recommend')}/1", "events" if name == PLAIN else "recommended_events"
+
+    def ask() -> list[dict[str, Any]]:
+        events: list[dict[str, Any]] = json.loads(_get(connection, path, {"Casino-ID": str(casino.pk)}))[key]
+        return events
+
+    shown = ask()[0]
+    with use_casino(casino.current):
+        same = {each: shown[each] for each in ("sport", "league", "home_team", "away_team")}
+        Event.objects.filter(**same).update(odd=F("odd") + Decimal(1))
+    committed, age = time.perf_counter(), 0.0
+    asked = committed
+    while shown in ask():
+        age, asked = asked - committed, time.perf_counter()
+        if age > OLDEST:
+            raise SystemExit(f"{name} has answered with an old odd for {age:.0f} s: {shown}")
+    connection.close()
+    return age
 
 
 @contextmanager
@@ -167,14 +218,19 @@ def _wait_for_server(port: int) -> None:
     raise SystemExit("The server does not respond.")
 
 
-def _table(latencies: dict[str, list[float]], rates: dict[str, list[float]]) -> Table:
+def _table(measured: dict[str, list[Measured]]) -> Table:
     table = Table("recommender", "p50 ms", "p99 ms", "p50 / one key", "requests/s", "/ one key", "/ plain")
-    base, base_rate = statistics.median(latencies[KEY]), statistics.median(rates[KEY])
-    plain_rate = statistics.median(rates[PLAIN])
-    for name, taken in latencies.items():
-        p50, rate = statistics.median(taken), statistics.median(rates[name])
-        p99 = statistics.quantiles(taken, n=100)[98]
-        shown = (p50 * 1000, p99 * 1000, p50 / base, rate, rate / base_rate, rate / plain_rate)
+    for heading in ("processor ms", "/ plain", "oldest answer ms"):
+        table.add_column(heading)
+    latencies = {name: [seconds for each in rounds for seconds in each.latencies] for name, rounds in measured.items()}
+    rates = {name: statistics.median(each.rate for each in rounds) for name, rounds in measured.items()}
+    processor = {name: statistics.median(each.processor for each in rounds) for name, rounds in measured.items()}
+    for name, rounds in measured.items():
+        p50, p99 = statistics.median(latencies[name]), statistics.quantiles(latencies[name], n=100)[98]
+        shown = [p50 * 1000, p99 * 1000, p50 / statistics.median(latencies[KEY])]
+        shown += [rates[name], rates[name] / rates[KEY], rates[name] / rates[PLAIN]]
+        shown += [processor[name] * 1000, processor[name] / processor[PLAIN]]
+        shown += [max(each.age for each in rounds if each.age is not None) * 1000] if name != KEY else []
         table.add_row(name, *(f"{number:.2f}" if number < 100 else f"{number:.0f}" for number in shown))
     return table
 
