@@ -153,10 +153,8 @@ def problems_of(page: Any, path: str, width: int) -> list[str]:
     [
         pytest.param(DESK, "light", marks=pytest.mark.scaled),
         pytest.param(PHONE, "dark", marks=pytest.mark.exhaustive),
-        pytest.param(DESK, "dark", marks=pytest.mark.exhaustive),
-        pytest.param(PHONE, "light", marks=pytest.mark.exhaustive),
     ],
-    ids=["desk-light", "phone-dark", "desk-dark", "phone-light"],
+    ids=["desk-light", "phone-dark"],
 )
 def test_every_page_opens_without_errors_and_nothing_is_covered_or_cut_off(
     open_page, everything, browser_errors, viewport, scheme
