@@ -1,6 +1,5 @@
 """The fixtures that this app's tests share: a caller of the API for each casino."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -66,16 +65,3 @@ def caller_b(casino_b: Casino) -> Caller:
 @pytest.fixture
 def example_configuration() -> dict[str, Any]:
     return EXAMPLE_CONFIGURATION
-
-
-@pytest.fixture
-def lowered_sequences(casino_a: Casino) -> Iterator[None]:
-    """For tests that raise casino A's sequences above all own ids: a sequence stays where it was set, though the rows
-    are rolled back, and later tests would get such ids."""
-    sequences = ("users_id_seq", "events_id_seq")
-    with connections[casino_a.current.alias].cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(f'nextval({name!r})' for name in sequences)}")
-        before = cursor.fetchone()
-    yield
-    with connections[casino_a.current.alias].cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(f'setval({name!r}, %s)' for name in sequences)}", before)

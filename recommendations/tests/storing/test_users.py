@@ -118,7 +118,6 @@ def test_an_own_id_taken_by_the_sequence_is_rejected_and_overwrites_no_user():
     assert User.objects.get().name == "Nameless"
 
 
-@pytest.mark.usefixtures("lowered_sequences")
 def test_users_can_get_ids_above_the_highest_own_id(caller_a, settings):
     settings.RECSYS_TEST_ENDPOINTS = True
     store_users([user_row(id=MAX_OWN_ID)])
