@@ -30,8 +30,8 @@ shell: .venv/runtime  ## a Python shell with Django; ARGS='--casino 1' makes tha
 profile: .venv/dev  ## where the time of a warm GET /recommend goes, function by function
 	$(BIN)/python -m tools.call_path --profile $(ARGS)
 
-test: .venv/dev  ## the tests but for the exhaustive ones, with coverage unless COVERAGE=0; EXHAUSTIVE=1: all; ARGS='-k unknown_user' or a path: those
-	$(PYTEST) -n $(WORKERS) $(if $(EXHAUSTIVE),-m '') $(or $(ARGS),$(if $(filter 0,$(COVERAGE)),,--cov --cov-report=term))
+test: .venv/dev  ## the tests but for the exhaustive ones, with coverage unless COVERAGE=0; ARGS='-k unknown_user' or a path: those, without
+	$(PYTEST) -n $(WORKERS) $(or $(ARGS),$(if $(filter 0,$(COVERAGE)),,--cov --cov-report=term))
 
 test-fast: .venv/dev  ## the tests that start no process, create no database and are no long walks, without coverage; ARGS as above
 	$(PYTEST) -q -n $(WORKERS) -m 'not (exhaustive or scaled or slow or no_cover)' $(ARGS)
@@ -39,8 +39,8 @@ test-fast: .venv/dev  ## the tests that start no process, create no database and
 test-exhaustive: .venv/dev  ## what `make test` leaves out or samples: kills between statements, chaos, property tests, ..
 	EXHAUSTIVE=1 $(PYTEST) -n $(WORKERS) -m 'exhaustive or scaled or hypothesis'
 
-test-all:  ## all tests in one run, samples in full, without coverage; ARGS as above
-	$(MAKE) test EXHAUSTIVE=1 COVERAGE=0
+test-all: .venv/dev  ## all tests: `make test`, then `make test-exhaustive`; ARGS as above
+	$(if $(ARGS),EXHAUSTIVE=1 $(PYTEST) -n $(WORKERS) -m '' $(ARGS),$(MAKE) test && $(MAKE) test-exhaustive)
 
 test-kafka: .venv/dev  ## the tests of ingestion on a real Apache Kafka, without containers; ARGS='-k lag'
 	$(APACHE_KAFKA) run $(BIN)/pytest ingestion -m '' $(ARGS)
