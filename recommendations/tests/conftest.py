@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from django.db import connections
 from django.test import Client
 
 from tenants.models import Casino
@@ -42,14 +41,6 @@ class Caller:
     def configure(self, recommender_type: str) -> None:
         answer = self.post("/config", {**EXAMPLE_CONFIGURATION, "recommender_type": recommender_type})
         assert answer.status_code == 200, answer.content
-
-
-@pytest.fixture
-def fresh_ids(casino_a: Casino) -> None:
-    """The next id handed out in casino A is 1; rolled back with the test, unlike what sequences usually do."""
-    with connections["casino_1"].cursor() as cursor:
-        for table in ("users", "events", "purchased_coupons"):
-            cursor.execute(f"ALTER SEQUENCE {table}_id_seq RESTART")
 
 
 @pytest.fixture

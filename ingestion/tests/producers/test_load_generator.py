@@ -19,7 +19,7 @@ from tenants.routing.context import use_casino
 
 
 @pytest.fixture
-def casinos(casino_a, casino_b):
+def casinos(casino_a, casino_b, fresh_ids):
     for casino in (casino_a, casino_b):
         with use_casino(casino.current):
             UserFactory.create_batch(3)

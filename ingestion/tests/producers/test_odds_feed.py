@@ -59,6 +59,7 @@ def test_prices_walk_on_from_those_that_are_stored(casino_a):
         assert list(MarketLine.objects.values_list("market", "line")) == [("WHO", "9")]
 
 
+@pytest.mark.usefixtures("fresh_ids")
 def test_an_event_that_came_without_an_id_gets_prices_too(casino_a):
     with use_casino(casino_a.current):
         store_events([event_row(id=None)])

@@ -75,6 +75,7 @@ def test_dummies_reach_every_active_casino(broker, casino_a, casino_b, topic):
     assert sender.sent == 2
 
 
+@pytest.mark.usefixtures("fresh_ids")
 def test_casino_without_users_or_open_events_gets_no_dummy_coupons(broker, casino_a, casino_b, caplog):
     with use_casino(casino_a.current):
         UserFactory(id=77)

@@ -37,6 +37,7 @@ class TestInOneCasino:
         assert len(set(numbers.values())) == 4
         assert id_of(Kind.EVENTS, "A") is None
 
+    @pytest.mark.usefixtures("fresh_ids")
     def test_numbers_are_above_all_that_a_casino_may_choose(self):
         store_users([user_row(id=MAX_OWN_ID)])
         generated = store_users([user_row(name="Without an id")])[0].id or 0
