@@ -8,7 +8,7 @@ from scipy.sparse import csr_matrix
 
 from recommendations.offer.arrays import Floats, Mask, Places
 from recommendations.replay.decayed_sums import DecayedSums
-from recommendations.replay.history import History
+from recommendations.replay.history import History, InTurn
 
 HOUR, DAY = 3_600.0, 86_400.0
 HALF_LIVES = (HOUR, DAY, 7 * DAY)
@@ -28,16 +28,13 @@ class PastBets:
         self.odds = history.events.odds.copy()
         self.bets_of: dict[int, dict[int, int]] = {}
         self._recent = [DecayedSums(size, half_life) for half_life in HALF_LIVES]
-        self._odds_changes = 0
+        self._odds_changes = InTurn(history.odds_changes)
 
     def move_to(self, now: float) -> None:
         """Apply the odds changes before `now` (Unix seconds)."""
         self.now = now
-        changes = self.history.odds_changes
-        while self._odds_changes < len(changes) and changes[self._odds_changes].timestamp < now:
-            change = changes[self._odds_changes]
+        for change in self._odds_changes.before(now):
             self.odds[change.place] = change.odd
-            self._odds_changes += 1
 
     def add_next(self) -> None:
         """Add the history's next coupon."""

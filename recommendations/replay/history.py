@@ -1,10 +1,10 @@
 """A casino's history as the input of a replay: events, coupons, odds changes, users."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import floor, inf
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from recommendations.offer import Offer
 from recommendations.offer.arrays import Floats
@@ -94,3 +94,20 @@ def slips_of(coupons: Iterable[PastCoupon]) -> Slips:
 
 def slip_key(coupon: PastCoupon) -> tuple[int, int]:
     return coupon.user_id, floor(coupon.timestamp)
+
+
+Change = TypeVar("Change", bound=OddsChange | PriceChange)
+
+
+class InTurn(Generic[Change]):
+    """Changes in chronological order, each given once, as time moves on."""
+
+    def __init__(self, changes: Sequence[Change]) -> None:
+        self._changes = changes
+        self._given = 0
+
+    def before(self, now: float) -> Iterator[Change]:
+        """Those before `now` (Unix seconds) that were not given yet."""
+        while self._given < len(self._changes) and self._changes[self._given].timestamp < now:
+            self._given += 1
+            yield self._changes[self._given - 1]

@@ -20,7 +20,7 @@ from recommendations.tallies.outcome_keys import (
 from recommendations.tallies.selections import BAND_BOUNDS, weight_at
 from recommendations.tallies.trends import Trends
 
-from .history import History, PastCoupon, PastOutcome
+from .history import History, InTurn, PastCoupon, PastOutcome, PriceChange
 from .replayed_state import ReplayedState
 
 _Values = tuple[str, ...]
@@ -93,12 +93,15 @@ class OutcomeReplay:
     state: ReplayedState
     cases: list[OutcomeCase] = field(default_factory=list)
     unknown: int = 0
-    _changed: int = 0
+    _price_changes: InTurn[PriceChange] = field(init=False)
     _prices: defaultdict[int, dict[PastOutcome, float]] = field(default_factory=lambda: defaultdict(dict))
     _values: dict[tuple[str, PastOutcome], _Values] = field(default_factory=dict)
     _tallies: dict[str, _DecayedTally] = field(
         default_factory=lambda: {name: _DecayedTally() for name in (*OUTCOME_ATTRIBUTES, *OFFERED_ATTRIBUTES)}
     )
+
+    def __post_init__(self) -> None:
+        self._price_changes = InTurn(self.history.price_changes)
 
     def use(self, coupon: PastCoupon, *, is_tested: bool) -> None:
         """Test the coupon's bets, then count what they could choose from. Call it before the state has the coupon."""
@@ -118,10 +121,7 @@ class OutcomeReplay:
         return self._prices[place].get(outcome, float(self.state.odds[place]))
 
     def _move_to(self, now: float) -> None:
-        changes = self.history.price_changes
-        while self._changed < len(changes) and changes[self._changed].timestamp < now:
-            change = changes[self._changed]
-            self._changed += 1
+        for change in self._price_changes.before(now):
             if change.odd is None:
                 self._prices[change.place].pop(change.outcome, None)
             else:

@@ -18,7 +18,7 @@ from recommendations.tallies.trends import TREND_HALF_LIFE, DictionarySums, Tren
 from recommendations.tallies.user_tallies import Tallies
 
 from .decayed_sums import DecayedSums
-from .history import History, PastCoupon, PastOutcome
+from .history import History, InTurn, PastCoupon, PastOutcome
 
 _ODDS_BAND = "odds_band"
 _NEGLIGIBLE = 1e-6  # trend of an event, as in the SQL of trend_cache
@@ -54,18 +54,15 @@ class ReplayedState:
         sizes = {name: len(dictionary.values) for name, dictionary in self._dictionaries.items()}
         self._weights = {name: DecayedSums(size, HALF_LIFE) for name, size in sizes.items()}
         self._recent = {name: DecayedSums(size, TREND_HALF_LIFE) for name, size in sizes.items()}
-        self._changed = 0  # number of odds changes applied
+        self._odds_changes = InTurn(history.odds_changes)
         self._open: OpenEvents | None = None
         self._trends: tuple[float, Trends] | None = None
 
     def move_to(self, now: float) -> None:
         """Advance the time to `now` (Unix seconds), and apply earlier odds changes."""
         self.now = now
-        changes = self.history.odds_changes
-        while self._changed < len(changes) and changes[self._changed].timestamp < now:
-            change = changes[self._changed]
+        for change in self._odds_changes.before(now):
             self.odds[change.place] = change.odd
-            self._changed += 1
             self._open = None
 
     def add(self, coupon: PastCoupon, odd_of: Callable[[int, PastOutcome], float] | None = None) -> None:

@@ -34,7 +34,7 @@ def settings(request):
 
 
 def walk(history, makers, coupons):
-    """The peers after so many coupons, and what they saw."""
+    """The peers after this number of coupons, and what they saw."""
     past = PastBets(history)
     peers = [make(past) for make in makers]
     for coupon in history.coupons[:coupons]:
@@ -84,7 +84,7 @@ def test_peers_score_by_earlier_bets_alone(history, settings):
 
 
 def test_peers_rank_what_others_bet_on_next_above_what_is_as_popular(history, settings):
-    """Whoever bets on event 0 then bets on event 1, whoever bets on event 2 on event 3; Anna has bet on event 0."""
+    """Those who bet on event 0 then bet on event 1, those who bet on event 2 on event 3; Anna has bet on event 0."""
     others = range(11, 41)
     bets = [(user, (2 * (user % 2)) + step) for user in others for step in (0, 1)]
     history = of_bets(history, *bets, (ANNA, 0))
