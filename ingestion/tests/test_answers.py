@@ -1,9 +1,13 @@
 """A short form of `make answers`, and the proof's own ledger: it finds what is wrong."""
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
+from django.conf import settings
 
+from .answers.__main__ import found_by
 from .answers.backlog import FULL_BYTES, KEPT_BYTES, Backlog
 from .answers.ledger import SECOND, Ledger, Leg, Moment, fault_of_slip
 from .answers.said import EventFacts, JournalReader, JournalWriter, Said, SaidMarket, line_scope
@@ -14,6 +18,20 @@ NOW = 1_800_000_000 * SECOND
 MOMENT = Moment(now=NOW, clock=NOW, lowest=1_500, highest=4_000)
 SILENCE, MAX_LIVE_AGE = 3 * SECOND, 15 * SECOND
 OVER = Leg(7, 2_000, "TOTALS", "2.5", "OVER", "LIVE", NOW - SECOND)
+# Terminated while its handlers are no more: when the interpreter, at its end, lets go of what modules hold.
+TERMINATED_AT_ITS_END = """
+import os, signal
+from ingestion.tests.answers.reader import until_sigterm
+
+class Held:
+    def __del__(self, kill=os.kill, process=os.getpid(), number=signal.SIGTERM):
+        kill(process, number)
+
+held = Held()
+with until_sigterm() as is_ending:
+    os.kill(os.getpid(), signal.SIGTERM)
+print(is_ending)
+"""
 PRICED = [SaidMarket("TOTALS", "2.5", True, {"OVER": 2_000, "UNDER": 0})]
 
 
@@ -115,6 +133,19 @@ def test_the_feed_waits_for_consumers_before_the_broker_drops_messages():
     assert not backlog.has_lost
     backlog.add(("odds", 0), 3, KEPT_BYTES)
     assert backlog.has_lost
+
+
+def test_sigterm_ends_the_reading_and_does_not_kill_a_reader_at_its_end():
+    command = [sys.executable, "-c", TERMINATED_AT_ITS_END]
+    run = subprocess.run(command, cwd=settings.BASE_DIR, stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (run.stdout, run.returncode) == ("[True]\n", 0)
+
+
+def test_a_reader_that_has_printed_what_it_found_has_not_failed():
+    commands = ["""echo '{"answers": 4}'; kill $$""", """echo '{"answers": 3}'""", "kill $$"]
+    readers = [subprocess.Popen(["sh", "-c", each], stdout=subprocess.PIPE, text=True) for each in commands]
+    found, errors = found_by(readers)
+    assert (found.answers, errors) == (7, ["reader 2 ended with -15"])
 
 
 @pytest.mark.exhaustive

@@ -73,7 +73,7 @@ def run(
                     _, sender.stored = read_place()
 
             _wait(readers, arguments.seconds, turn, is_ending)
-            found, errors = _found(readers)
+            found, errors = found_by(readers)
         sender.finish()
     finally:
         disturbances.end()
@@ -123,16 +123,17 @@ def _wait(
         reader.terminate()  # does nothing to one that has ended
 
 
-def _found(readers: list["subprocess.Popen[str]"]) -> tuple[Any, list[str]]:
+def found_by(readers: list["subprocess.Popen[str]"]) -> tuple[Any, list[str]]:
+    """The sum of what the readers printed, however they ended; and errors of those that printed nothing."""
     from .checker import Found
 
     found, errors = Found(), []
     for number, reader in enumerate(readers):
         out, _ = reader.communicate()
-        if reader.returncode != 0:
-            errors.append(f"reader {number} ended with {reader.returncode}")
-        else:
+        if out:
             found.add(msgspec.json.decode(out, type=Found))
+        else:
+            errors.append(f"reader {number} ended with {reader.returncode}")
     return found, errors
 
 

@@ -10,7 +10,8 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,22 @@ def main() -> None:
     parser.add_argument("--users", type=int, nargs=2, required=True, help="the first, and the one after the last")
     parser.add_argument("--port", type=int)
     arguments = parser.parse_args()
+    with until_sigterm() as is_ending:
+        django.setup()
+        found = _read(arguments, is_ending)
+    print(msgspec.json.encode(found).decode(), flush=True)
+
+
+@contextmanager
+def until_sigterm() -> Iterator[list[bool]]:
+    """A list that SIGTERM fills. After the block, SIGTERM is ignored until the process has ended: Python takes handlers
+    back while it ends, but leaves what is ignored."""
     is_ending: list[bool] = []
     signal.signal(signal.SIGTERM, lambda *_: is_ending.append(True))
-    django.setup()
-    found = _read(arguments, is_ending)
-    print(msgspec.json.encode(found).decode(), flush=True)
+    try:
+        yield is_ending
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _read(arguments: argparse.Namespace, is_ending: list[bool]) -> Any:
