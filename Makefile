@@ -132,14 +132,21 @@ clean:  ## remove .venv, the embedded databases and caches
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 ..") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
 
+# uv takes a sixth of pip's processor time; pip, where uv can't reach the index, since it does not read pip's configuration.
+define install
+$(BIN)/pip install --quiet --disable-pip-version-check $$(grep -o '^uv==[^ ]*' requirements-dev.txt) \
+	  && $(BIN)/uv pip install --quiet --python $(BIN)/python -r $(1) \
+	  || $(BIN)/pip install --quiet --disable-pip-version-check -r $(1)
+endef
+
 .venv/runtime: requirements.txt .venv/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(call install,requirements.txt)
 	touch $@
 
 .venv/quality: requirements-quality.txt .venv/dev
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-quality.txt
+	$(call install,requirements-quality.txt)
 	touch $@
 
 .venv/dev: requirements.txt requirements-dev.txt .venv/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(call install,requirements-dev.txt)
 	touch $@ .venv/runtime
