@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connections
+from django.test import Client
 
 from dashboard.tests.conftest import fill
 from ingestion.tests.conftest import broker
@@ -44,14 +46,14 @@ def _chromium() -> str | None:
     return next((path for path in found if path), None)
 
 
-@pytest.fixture
-def chromium(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """One browser per test: while Playwright runs, its event loop is in this thread, where Django refuses database
-    queries."""
+@pytest.fixture(scope="package")
+def chromium(django_db_setup: None) -> Iterator[Any]:
+    """One browser for this folder: its start takes as much as seven pages. While Playwright runs, its event loop is in
+    this thread, where Django refuses database queries."""
     from playwright.sync_api import sync_playwright
 
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-    with sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         browser = playwright.chromium.launch(executable_path=_chromium(), args=["--no-sandbox"])
         yield browser
         browser.close()
@@ -75,11 +77,14 @@ def browser_errors() -> Iterator[BrowserErrors]:
 
 @pytest.fixture
 def open_page(chromium: Any, live_server: Any, browser_errors: BrowserErrors) -> Iterator[Callable[..., Any]]:
-    """Opens a page in its own browser context; arguments as for Playwright's `new_context`."""
+    """Opens a page in its own browser context, if wanted of the superuser "staff", who has logged in before; arguments
+    as for Playwright's `new_context`."""
     contexts = []
 
-    def _open(**arguments: Any) -> Any:
+    def _open(*, staff: bool = False, **arguments: Any) -> Any:
         context = chromium.new_context(base_url=live_server.url, **arguments)
+        if staff:
+            context.add_cookies([{**session_of("staff"), "url": live_server.url}])
         context.set_default_timeout(60_000)
         contexts.append(context)
         page = context.new_page()
@@ -104,9 +109,17 @@ def casinos(casino_a: Casino, casino_b: Casino, now: Any) -> list[Casino]:
 
 @pytest.fixture
 def staff_page(open_page: Callable[..., Any], casinos: list[Casino]) -> Any:
-    page = open_page()
-    log_in(page)
+    """The overview."""
+    page = open_page(staff=True)
+    page.goto("/")
     return page
+
+
+def session_of(name: str) -> dict[str, str]:
+    """The session's cookie of someone who has logged in."""
+    client = Client()
+    client.force_login(User.objects.get(username=name))
+    return {"name": settings.SESSION_COOKIE_NAME, "value": client.cookies[settings.SESSION_COOKIE_NAME].value}
 
 
 def log_in(page: Any, path: str = "/") -> None:

@@ -12,8 +12,10 @@ from .conftest import log_in
 OTHER = '{"customer": {"type": "string", "source_field": "user_id"}, "stake": "float"}'
 
 
-def test_staff_log_in_and_see_all_casinos(staff_page):
-    rows = staff_page.get_by_role("row")
+def test_staff_log_in_and_see_all_casinos(open_page, casinos):
+    page = open_page()
+    log_in(page)
+    rows = page.get_by_role("row")
     assert "Alpha" in rows.nth(1).inner_text()
     assert "Beta" in rows.nth(2).inner_text()
     assert "41" in rows.nth(1).inner_text()
