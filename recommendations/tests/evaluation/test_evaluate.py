@@ -38,12 +38,18 @@ from tenants.routing.context import use_casino
 
 pytestmark = pytest.mark.slow
 
-PARAMETERS = SimulatedCasino(seed=4, users=30, coupons=250, days=30, leagues=3, teams=6, events_a_day=6)
+PARAMETERS = SimulatedCasino(seed=4, users=30, coupons=130, days=30, leagues=3, teams=6, events_a_day=6)
 
 
 @pytest.fixture(scope="module")
 def simulated():
     return simulate(PARAMETERS)
+
+
+@pytest.fixture(scope="module")
+def longer():
+    """With enough cases to fit trees."""
+    return simulate(replace(PARAMETERS, coupons=250))
 
 
 def fill(casino, now, history):
@@ -199,15 +205,15 @@ class TestFitting:
             assert number(timedelta(minutes=1)) == first + 1
             assert number(AGAIN) == first + 2
 
-    def test_served_features_equal_the_replayed_ones_also_after_a_restart(self, casino_a, simulated, now, settings):
+    def test_served_features_equal_the_replayed_ones_also_after_a_restart(self, casino_a, longer, now, settings):
         settings.TRENDS_SECONDS = 0.0
-        fill(casino_a, now - timedelta(hours=1), replace(simulated, coupons=simulated.coupons[:-30]))
+        fill(casino_a, now - timedelta(hours=1), replace(longer, coupons=longer.coupons[:-30]))
         with use_casino(casino_a.current):
-            store_users([user_row(id=each.user_id, timestamp=now) for each in simulated.coupons[-30:]])
+            store_users([user_row(id=each.user_id, timestamp=now) for each in longer.coupons[-30:]])
             fit_models(now, 1)
             find([1], now, now.timestamp())
-            for number, each in enumerate(simulated.coupons[-30:]):  # counted one by one, after all others
-                store_coupons([coupon_of(each, simulated.events, now - timedelta(seconds=60 - number))])
+            for number, each in enumerate(longer.coupons[-30:]):  # counted one by one, after all others
+                store_coupons([coupon_of(each, longer.events, now - timedelta(seconds=60 - number))])
                 live = features_served(each.user_id, now)
             model_cache.clear()
             restarted = features_served(each.user_id, now)
@@ -222,10 +228,10 @@ class TestFitting:
 
     @pytest.mark.parametrize("has_hindsight", [pytest.param(True, marks=pytest.mark.exhaustive), False])
     def test_a_version_that_scores_lower_than_the_active_one_is_saved_inactive(
-        self, casino_a, simulated, now, has_hindsight
+        self, casino_a, simulated, longer, now, has_hindsight
     ):
         """The active one was fitted to the held-out cases, or is wrong on purpose."""
-        fill(casino_a, now, simulated)
+        fill(casino_a, now, longer if has_hindsight else simulated)
         with use_casino(casino_a.current):
             model = HybridModel({"nearness": -5.0})
             if has_hindsight:
@@ -291,7 +297,9 @@ class TestFitting:
         kinds = {casino_a: "crowd", casino_b: "last-minute"}
         explanations = []
         for casino, kind in kinds.items():
-            simulated = SimulatedCasino(seed=6, users=40, coupons=500, days=30, leagues=4, preferences=USER_KINDS[kind])
+            simulated = SimulatedCasino(
+                seed=6, users=40, coupons=250, days=30, leagues=4, events_a_day=6, preferences=USER_KINDS[kind]
+            )
             fill(casino, now, simulate(simulated))
             with use_casino(casino.current):
                 outcome = fit_models(now, casino.pk)

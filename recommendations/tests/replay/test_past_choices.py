@@ -55,15 +55,15 @@ def test_before_the_first_coupon_of_a_history_that_is_cut_nothing_is_known():
 @pytest.mark.parametrize("name", [pytest.param("hybrid", marks=pytest.mark.exhaustive), "neighbours", "inference"])
 def test_what_follows_has_no_effect_on_a_choice(name):
     history = simulate(SMALL)
-    coupons = history.coupons
-    at = [coupons[number].timestamp + 1 for number in range(300, 600, 20)]
+    coupons = history.coupons[:320]  # enough for trees
+    at = [coupons[number].timestamp + 1 for number in range(200, 320, 15)]
     answers = [PastAnswer(coupons[number].user_id, time, _open(history, time)) for number, time in enumerate(at)]
-    later = in_order([*coupons[:460], *(replace(each, places=each.places[:1], user_id=3) for each in coupons[460:])])
+    later = in_order([*coupons[:300], *(replace(each, places=each.places[:1], user_id=3) for each in coupons[300:])])
     before, after = (
         past_choices(replace(history, coupons=each), answers, RECOMMENDERS[name], Options())
         for each in (coupons, later)
     )
-    assert before[:8] == after[:8]
+    assert before[:7] == after[:7]
     assert len(set(before)) > 1
     assert None not in before
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 HOUR = 3_600.0
 SECOND = 1 / HOUR  # in hours
-SMALL = SimulatedCasino(seed=3, users=40, coupons=600, days=30, leagues=4, teams=6)
+SMALL = SimulatedCasino(seed=3, users=40, coupons=600, days=30, leagues=4, teams=6, events_a_day=7)
 
 
 def history_of(begins, coupons, opens_at=None):
@@ -103,20 +103,21 @@ class TestState:
         slips = [run(replace(history, coupons=history.coupons[:n])).slips[0].selections for n in (1, 2, 3)]
         assert np.diff([0, *slips]).tolist() == [2, 1, 2]  # an event with an odd of 1 can't be bet on
 
+    @pytest.mark.no_cover
     @pytest.mark.exhaustive
-    def test_no_slip_breaks_a_rule(self):
-        found = run(simulate(SMALL), *RECOMMENDERS, "random", test_fraction=0.5)
-        assert {count.invalid for count in found.slips} == {0}
-        assert all(count.selections > 700 for count in found.slips)
+    def test_no_slip_breaks_a_rule(self, unchanged):
+        assert {count.invalid for count in unchanged.slips} == {0}
+        assert all(count.selections > 500 for count in unchanged.slips)
 
 
-SPLIT = 0.85  # share of the history after which models have been fitted
+SPLIT = 0.9  # share of the history after which models have been fitted
+END = 0.92  # of the simulated history: later cases would prove nothing more
 EVERYTHING = (*RECOMMENDERS, "random", "popular", "live_popularity")
 
 
-def replayed(history, tested_from=0.6):
-    """Replay with models fitted every three days."""
-    return run(history, *EVERYTHING, test_fraction=1 - tested_from, refit=3 * 24 * HOUR)
+def replayed(history, *names):
+    """Replay with models fitted before the tested part, and again before the split."""
+    return run(history, *(names or EVERYTHING), test_fraction=0.4, refit=6 * 24 * HOUR)
 
 
 def until(found, split_time):
@@ -132,7 +133,8 @@ CONSTANT = {"lift of country", "share of country", "own country", "favourite spo
 
 @pytest.fixture(scope="module")
 def past():
-    return simulate(SMALL)
+    history = simulate(SMALL)
+    return replace(history, coupons=history.coupons[: int(len(history.coupons) * END)])
 
 
 @pytest.fixture(scope="module")
@@ -150,53 +152,35 @@ class TestNoDataLeakage:
     """Future data has no effect on earlier cases."""
 
     @pytest.mark.exhaustive
-    def test_shifting_a_future_coupon_has_no_effect_on_earlier_cases(self, past, split_time, unchanged):
-        place = int(len(past.coupons) * SPLIT)
-        coupons = list(past.coupons)
-        coupons[place] = replace(coupons[place], timestamp=coupons[place].timestamp + 5 * 24 * HOUR)
-        found = replayed(replace(past, coupons=in_order(coupons)))
-        assert len(until(unchanged, split_time)) > 150
-        assert until(found, split_time) == until(unchanged, split_time)
-        assert found.cases != unchanged.cases
-
-    @pytest.mark.exhaustive
-    def test_a_changed_future_leaves_every_feature_of_earlier_cases_as_it_was(self, past, split_time, unchanged):
+    def test_a_changed_future_has_no_effect_on_earlier_cases_and_their_features(self, past, split_time, unchanged):
+        """Future coupons are of other users, of other events and later, and the odds of all coming events change."""
         coupons = [each for each in past.coupons if each.timestamp < split_time]
         longest = int(np.argmax(past.events.begins))
         others = [
-            replace(each, user_id=1 + each.user_id % 40, places=(longest, *each.places[:1]))
+            PastCoupon(1 + each.user_id % 40, each.timestamp + HOUR, (longest, *each.places[:1]))
             for each in past.coupons[len(coupons) :]
         ]
-        changed = replayed(replace(past, coupons=[*coupons, *others])).fitted_cases
-        earlier = [part_until(cases, split_time) for cases in (unchanged.fitted_cases, changed)]
+        is_coming = np.flatnonzero(past.events.begins > split_time)
+        odds = [OddsChange(split_time, int(place), 50.0) for place in is_coming]
+        found = replayed(replace(past, coupons=[*coupons, *others], odds_changes=odds))
+        assert len(until(unchanged, split_time)) > 150
+        assert until(found, split_time) == until(unchanged, split_time)
+        assert found.cases != unchanged.cases
+        earlier = [part_until(each.fitted_cases, split_time) for each in (unchanged, found)]
         assert np.array_equal(earlier[0].numbers, earlier[1].numbers)
         varying = {name for name, column in zip(NAMES, earlier[0].numbers.T, strict=True) if np.ptp(column) > 0}
         assert set(NAMES) - varying <= CONSTANT
-        assert len(changed) > len(earlier[1])
+        assert len(found.fitted_cases) > len(earlier[1])
 
     @pytest.mark.exhaustive
-    def test_future_coupons_of_others_have_no_effect_on_earlier_cases(self, past, split_time, unchanged):
-        longest = int(np.argmax(past.events.begins))
-        future = [PastCoupon(900 + number, split_time + number, (longest,)) for number in range(5)]
-        coupons = in_order([*past.coupons, *future])
-        first_tested = int(len(past.coupons) * 0.6)
-        found = replayed(replace(past, coupons=coupons), tested_from=(first_tested + 0.5) / len(coupons))
-        assert until(found, split_time) == until(unchanged, split_time)
-
-    @pytest.mark.exhaustive
-    def test_future_odds_changes_have_no_effect_on_earlier_cases(self, past, split_time, unchanged):
-        is_coming = np.flatnonzero(past.events.begins > split_time)
-        changes = [OddsChange(split_time, int(place), 50.0) for place in is_coming]
-        found = replayed(replace(past, odds_changes=changes))
-        assert until(found, split_time) == until(unchanged, split_time)
-        assert found.cases != unchanged.cases
-
-    @pytest.mark.exhaustive
-    def test_shifting_past_coupons_changes_later_cases(self, past, split_time, unchanged):
-        late = [replace(each, timestamp=each.timestamp + 9 * HOUR) for each in past.coupons[::7]]
-        others = [each for number, each in enumerate(past.coupons) if number % 7]
-        found = replayed(replace(past, coupons=in_order([*others, *late])))
-        assert until(found, split_time) != until(unchanged, split_time)
+    def test_shifting_past_coupons_changes_the_ranks_of_later_cases(self, past):
+        first = past.coupons[:150]
+        late = [replace(each, timestamp=each.timestamp + 9 * HOUR) for each in first[::7]]
+        shifted = in_order([*(each for number, each in enumerate(first) if number % 7), *late])
+        found = [replayed(replace(past, coupons=each), "trending", "profile", "hybrid") for each in (first, shifted)]
+        before, after = ({(each.timestamp, each.user_id): each.ranks for each in one.cases} for one in found)
+        changed = [np.not_equal(before[case], after[case]) for case in before.keys() & after.keys()]
+        assert np.sum(changed, axis=0).min() > 5
 
 
 class TestUnusualCasinos:
@@ -222,7 +206,7 @@ class TestUnusualCasinos:
         border = int(len(past.coupons) * 0.6)
         swapped = [replace(each, user_id=1 + each.user_id * 7 % 40) for each in past.coupons[border:]]
         history = replace(past, coupons=[*past.coupons[:border], *swapped])
-        found = run(history, "hybrid", "soonest", "trending", test_fraction=0.4, refit=24 * HOUR)
+        found = run(history, "hybrid", "soonest", "trending", test_fraction=0.4, refit=6 * 24 * HOUR)
         mean = np.log2(1 + np.array([case.ranks for case in found.cases])).mean(axis=0)
         assert mean[0] <= mean[1:].min() + 0.05
 
@@ -240,7 +224,8 @@ class TestRecovery:
 
     def report(self, kind):
         casino = replace(
-            SimulatedCasino(seed=2, users=80, coupons=1_600, days=50, leagues=6), preferences=USER_KINDS[kind]
+            SimulatedCasino(seed=2, users=80, coupons=1_000, days=50, leagues=6, events_a_day=8),
+            preferences=USER_KINDS[kind],
         )
         return evaluate(
             simulate(casino),
