@@ -3,6 +3,7 @@
 import math
 import random
 from decimal import Decimal
+from functools import cache
 
 _SEED = "team strength"
 _SPREAD = 0.55  # standard deviation of strengths, in logits
@@ -32,5 +33,6 @@ def result_probabilities(sport: str, home_team: str, away_team: str) -> dict[str
     return {"HOME": home / total, "DRAW": draw / total, "AWAY": away / total}
 
 
+@cache
 def strength(sport: str, team: str) -> float:
     return random.Random(f"{_SEED}/{sport}/{team}").gauss(0.0, _SPREAD)

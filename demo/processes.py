@@ -3,26 +3,31 @@
 import os
 import signal
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
 from django.conf import settings
 
+from .forked import ForkedCommand
+
 _STOP_SECONDS = 15
+
+Process = subprocess.Popen[bytes] | ForkedCommand
 
 
 class Processes:
-    """Child processes, each with a log file in `.local/logs`, stopped in reverse order at the end of the block.
+    """Child processes, each with a log file in `.local/logs`, stopped at the end of the block: the one started last
+    before the others, and the one started first, which they need, after them.
 
-    `restart_killed` restarts processes that were killed, like a container's restart policy.
+    `environment` is added to that of this process. `restart_killed` restarts processes that were killed, like a
+    container's restart policy.
     """
 
     def __init__(self, environment: dict[str, str]) -> None:
-        self._environment = {**os.environ, **environment}
-        self._commands: dict[str, tuple[str, ...]] = {}
-        self._environments: dict[str, dict[str, str]] = {}
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        os.environ.update(environment)
+        self._starts: dict[str, Callable[[], Process]] = {}
+        self._running: dict[str, Process] = {}
 
     def __enter__(self) -> "Processes":
         return self
@@ -33,51 +38,52 @@ class Processes:
         # A second Ctrl-C would raise here and leave the remaining processes running.
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            for name in reversed(list(self._running)):
-                self.stop(name)
+            names = list(self._running)
+            for together in (names[1:][-1:], names[1:-1], names[:1]):
+                self._stop(together)
         finally:
             signal.signal(signal.SIGINT, previous)
 
     def manage(self, command: str, *arguments: str) -> None:
         """Start `manage.py command`."""
-        self.start(command, sys.executable, str(settings.BASE_DIR / "manage.py"), command, *arguments)
+        self._add(command, lambda: ForkedCommand((command, *arguments), log_path(command)))
 
     def start(self, name: str, *command: str, environment: dict[str, str] | None = None) -> None:
+        self._add(name, lambda: _spawn(log_path(name), command, os.environ | (environment or {})))
+
+    def _add(self, name: str, start: Callable[[], Process]) -> None:
         log_path(name).parent.mkdir(parents=True, exist_ok=True)
         log_path(name).unlink(missing_ok=True)
-        self._commands[name] = command
-        self._environments[name] = self._environment | (environment or {})
-        self._spawn(name)
+        self._starts[name] = start
+        self._running[name] = start()
 
-    def _spawn(self, name: str) -> None:
-        with log_path(name).open("ab") as log:
-            # Own session: Ctrl-C in the terminal reaches only the demo, which then stops its children in order.
-            self._running[name] = subprocess.Popen(
-                self._commands[name],
-                env=self._environments[name],
-                cwd=settings.BASE_DIR,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def stop(self, name: str) -> None:
-        process = self._running.pop(name)
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    def _stop(self, names: list[str]) -> None:
+        stopped = [self._running.pop(name) for name in names]
+        for process in stopped:
+            process.terminate()
+        for process in stopped:
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     def restart_killed(self) -> None:
         for name, process in list(self._running.items()):
             if (process.poll() or 0) < 0:  # killed by a signal
-                self._spawn(name)
+                self._running[name] = self._starts[name]()
 
     def exited(self) -> list[str]:
         """Names of the processes that have exited; the log of each has the reason."""
         return [name for name, process in self._running.items() if process.poll() is not None]
+
+
+def _spawn(log: Path, command: tuple[str, ...], environment: dict[str, str]) -> Process:
+    with log.open("ab") as file:
+        # Own session: Ctrl-C in the terminal reaches only the demo, which then stops its children in order.
+        return subprocess.Popen(
+            command, env=environment, cwd=settings.BASE_DIR, stdout=file, stderr=file, start_new_session=True
+        )
 
 
 def log_path(name: str) -> Path:

@@ -2,6 +2,7 @@
 
 import math
 import random
+from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,8 @@ HISTORY = timedelta(days=28)
 BET_AHEAD = timedelta(days=8)  # longest time between a bet and its event
 _REGISTERED = datetime(2025, 1, 1, tzinfo=UTC)
 _RANDOM_CANDIDATES = 25
+
+_begin = attrgetter("begin_timestamp")
 
 _NAMES = ("Ada", "Alan", "Grace", "Edsger", "Barbara", "Donald", "Radia", "Dennis", "Frances", "Ken", "Hedy", "Tim")
 _SURNAMES = ("Fisher", "Novak", "Silva", "Jensen", "Rossi", "Dubois", "Garcia", "Muller", "Kowalski", "Tanaka")
@@ -42,10 +45,11 @@ class BettingPreference:
 
 
 class DemoFixtures:
-    """A casino's events, indexed by league and by team."""
+    """A casino's events, indexed by league, by team and by time."""
 
     def __init__(self, events: list[EventRow]) -> None:
         self.events = events
+        self._by_begin = sorted(events, key=_begin)
         self._by_name: dict[str, list[EventRow]] = defaultdict(list)
         for event in events:
             for name in (event.league, event.home_team, event.away_team):
@@ -61,9 +65,7 @@ class DemoFixtures:
         soon = (event for event in (*preferred, *others) if moment < event.begin_timestamp < moment + BET_AHEAD)
         if found := list({event.id: event for event in soon}.values()):
             return found
-        return [
-            min((event for event in self.events if event.begin_timestamp > moment), key=attrgetter("begin_timestamp"))
-        ]
+        return [self._by_begin[bisect_right(self._by_begin, moment, key=_begin)]]
 
 
 def make_users(

@@ -1,10 +1,13 @@
 """The demo command, run as a child process on its own embedded PostgreSQL and broker."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 import pytest
@@ -16,6 +19,15 @@ from demo.processes import Processes, log_path
 
 pytestmark = pytest.mark.slow
 
+SHOWN = (
+    "Aurora Casino",
+    "Borealis Bets",
+    "Cascade Sportsbook",
+    "inference_score",
+    " @ ",
+    "prices of Cascade Sportsbook move",
+    "Users want the events of `personal` more than those of `popular`",
+)
 AS_A_BACKGROUND_JOB = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]  # starts with SIGINT ignored
 
 
@@ -31,97 +43,100 @@ def recommendations_counted(base_url):
 
 
 @pytest.mark.exhaustive
-@pytest.mark.no_cover
-def test_check_passes_twice_and_stores_every_coupon_once_although_a_consumer_is_killed(
-    environment, tmp_path, left_running
-):
+def test_two_demos_store_every_coupon_once_although_a_consumer_is_killed(environment, tmp_path, left_running):
+    """The first ends by itself, the second by Ctrl-C."""
     log = tmp_path / "local" / "logs" / "consume_coupons.log"
-    with check(environment) as process:
+    with started(tmp_path / "first", not_measured(environment), "--check") as process:
         while not log.exists() or " messages: " not in log.read_text():
             assert process.poll() is None
             time.sleep(0.01)
-        [consumer] = [each for each in left_running() if "consume_coupons" in each.cmdline()]
-        consumer.kill()
-        assert_table_is_shown(process)
-    for casino_id in ("1", "2", "3"):
-        assert once_and_complete(environment, casino_id) == "t|t|t"
+        writer_of(log, left_running()).kill()
+        assert process.wait(300) == 0, (tmp_path / "first").read_text()
+    assert_shown("all valid", *SHOWN, out=tmp_path / "first")
+    await_none(left_running)
 
-    with check(environment) as process:
-        assert_table_is_shown(process)
+    with started(tmp_path / "second", environment) as process:
+        try:
+            await_line("Press Ctrl-C to stop", tmp_path / "second", process)
+            assert [counts_of_coupons(tmp_path, casino_id) for casino_id in (1, 2, 3)] == ["t|t|t"] * 3
+            commands = (tmp_path / "second").read_text().splitlines()
+            assert_answered_and_counted(next(line for line in commands if "curl" in line).split())
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(120) == 0
+    assert_shown("Stopped.", "password", *SHOWN, out=tmp_path / "second")
     assert " stored" not in log.read_text()  # the second run found the first one's rows
     assert "duplicate" in log.read_text()
-    assert left_running() == []
+    await_none(left_running)
 
 
-def check(environment):
-    return subprocess.Popen(
-        demo("--check", "--port", "0"),
-        cwd=settings.BASE_DIR,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+def not_measured(environment):
+    """One demo is enough for the coverage, which takes as much time as what it measures."""
+    return {name: value for name, value in environment.items() if name != "COVERAGE_PROCESS_CONFIG"}
 
 
-def assert_table_is_shown(process):
-    out, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, out
-    for word in (
-        "Aurora Casino",
-        "Borealis Bets",
-        "Cascade Sportsbook",
-        "inference_score",
-        "all valid",
-        " @ ",
-        "prices of Cascade Sportsbook move",
-        "Users want the events of `personal` more than those of `popular`",
-    ):
-        assert word in out
-
-
-def once_and_complete(environment, casino_id):
-    """Whether there are coupons, none is missing (their ids are 1, 2, 3, ..), and each is counted once, as "t|t|t"."""
-    sql = (
-        "SELECT count(*) > 1000, count(*) = max(id), count(*) = (SELECT sum(coupon_count) FROM users_profile) "
-        "FROM purchased_coupons"
-    )
-    command = [sys.executable, "manage.py", "dbshell", "--casino", casino_id, "--", "-tAc", sql]
-    return subprocess.check_output(command, cwd=settings.BASE_DIR, env=environment, text=True).strip()
-
-
-@pytest.mark.exhaustive
-def test_demo_runs_until_ctrl_c_and_prints_commands_to_try(environment, tmp_path, left_running):
-    out = tmp_path / "out"
+@contextmanager
+def started(out, environment, *arguments):
     with out.open("wb") as file:
         process = subprocess.Popen(
-            [*AS_A_BACKGROUND_JOB, *demo("--port", "0")],
+            [*AS_A_BACKGROUND_JOB, *demo("--port", "0", *arguments)],
             cwd=settings.BASE_DIR,
             env=environment,
             stdout=file,
             stderr=file,
         )
-    try:
-        deadline = time.monotonic() + 300
-        while "Press Ctrl-C to stop" not in out.read_text():
-            assert time.monotonic() < deadline, out.read_text()
-            assert process.poll() is None, out.read_text()
-            time.sleep(0.2)
-        printed = out.read_text()
-        curl = next(line for line in printed.splitlines() if "curl" in line).split()
-        request = urllib.request.Request(curl[-1], headers={"Casino-ID": curl[3].strip("'")})
-        with urllib.request.urlopen(request, timeout=120) as response:
-            assert response.status == 200
-        base_url = curl[-1].partition("/recommend")[0]
-        counted = {recommendations_counted(base_url) for _ in range(20)}
-        assert counted == {max(counted)}  # whichever worker answers
-        assert max(counted) > 1
-    finally:
-        process.send_signal(signal.SIGINT)
-        assert process.wait(120) == 0
-    assert "Stopped." in out.read_text()
-    assert "password" in printed
-    assert left_running() == []
+    with process:
+        yield process
+
+
+def writer_of(log, processes):
+    [writer] = [each for each in processes if os.path.samefile(f"/proc/{each.pid}/fd/1", log)]
+    return writer
+
+
+def assert_shown(*words, out):
+    printed = out.read_text()
+    for word in words:
+        assert word in printed
+
+
+def await_line(line, out, process):
+    deadline = time.monotonic() + 300
+    while line not in out.read_text():
+        assert time.monotonic() < deadline, out.read_text()
+        assert process.poll() is None, out.read_text()
+        time.sleep(0.2)
+
+
+def await_none(left_running):
+    """The process that the others are forked from ends when it sees that the demo has ended."""
+    deadline = time.monotonic() + 60
+    while left := left_running():
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
+
+
+def counts_of_coupons(folder, casino_id):
+    """Whether there are coupons, none is missing (their ids are 1, 2, 3, ..), and each is counted once, as "t|t|t"."""
+    sql = (
+        "SELECT count(*) > 1000, count(*) = max(id), count(*) = (SELECT sum(coupon_count) FROM users_profile) "
+        "FROM purchased_coupons"
+    )
+    pid, _, _, _, sockets, *_ = (folder / "local" / "postgres" / "postmaster.pid").read_text().splitlines()
+    psql = Path(psutil.Process(int(pid)).exe()).with_name("psql")
+    command = [psql, "-h", sockets, "-U", "postgres", "-d", f"casino_{casino_id}", "-tAc", sql]
+    return subprocess.check_output(command, text=True).strip()
+
+
+def assert_answered_and_counted(curl):
+    """The printed command is answered, and both web workers count its answer."""
+    request = urllib.request.Request(curl[-1], headers={"Casino-ID": curl[3].strip("'")})
+    with urllib.request.urlopen(request, timeout=120) as response:
+        assert response.status == 200
+    base_url = curl[-1].partition("/recommend")[0]
+    counted = {recommendations_counted(base_url) for _ in range(20)}
+    assert counted == {max(counted)}  # whichever worker answers
+    assert max(counted) > 1
 
 
 @pytest.mark.parametrize(
@@ -167,8 +182,9 @@ def test_children_are_stopped_when_the_block_ends(settings, tmp_path):
     settings.LOCAL_DIR = tmp_path
     with Processes({}) as processes:
         processes.start("sleeper", sys.executable, "-c", "import time; time.sleep(60)")
-        pid = processes._running["sleeper"].pid
-    assert not psutil.pid_exists(pid)
+        sleeper = processes._running["sleeper"]
+        assert isinstance(sleeper, subprocess.Popen)
+    assert not psutil.pid_exists(sleeper.pid)
 
 
 def test_patience_ends_without_progress_and_not_with_time():

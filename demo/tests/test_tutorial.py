@@ -74,7 +74,7 @@ class Shell:
         while not block.pattern.search(printed := self.run(block.commands)):
             assert block.is_repeated, f"{block.commands}\nprints\n{printed}"
             assert time.monotonic() < deadline, f"{block.commands}\nprints in the end\n{printed}"
-            time.sleep(0.2)
+            time.sleep(1)  # a command takes more of the processor than what it waits for
 
 
 def blocks() -> list[Block]:

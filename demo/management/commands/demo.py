@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from rich.console import Console
@@ -35,6 +36,7 @@ WITH_KEYS = {"RECSYS_OPEN_API": "0"}  # so that a newcomer learns at once that o
 
 
 class Command(BaseCommand):
+    requires_system_checks = [Tags.models]  # the others import all URLs and pages, which another process serves
     help = "Run the whole service on embedded servers: three casinos, real fixtures, recommendations over HTTP."
 
     def add_arguments(self, parser: CommandParser) -> None:
