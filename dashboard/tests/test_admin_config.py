@@ -13,9 +13,22 @@ django.setup()
 from django.core import checks
 from django.core.management import load_command_class
 """
-CONSUMER = """
-command = load_command_class("ingestion", "consume_users")
-assert checks.run_checks(tags=command.requires_system_checks) == []
+COMMANDS = """
+for app, name in (
+    ("demo", "demo"),
+    ("ingestion", "consume_users"),
+    ("ingestion", "create_topics"),
+    ("ingestion", "dead_letters"),
+    ("ingestion", "import"),
+    ("ingestion", "ingestion_status"),
+    ("ingestion", "produce_users"),
+    ("ingestion", "run_maintenance"),
+    ("recommendations", "configure"),
+    ("tenants", "casino"),
+    ("tenants", "migrate_casinos"),
+):
+    command = load_command_class(app, name)
+    assert checks.run_checks(tags=command.requires_system_checks) == [], name
 assert not {"dashboard.admin", "recsys_project.urls", "recommendations.api.views"} & set(sys.modules)
 """
 CHECKS = """
@@ -27,5 +40,5 @@ assert "dashboard.admin" in sys.modules
 """
 
 
-def test_a_consumer_imports_no_pages_and_the_checks_import_the_admin(casino_a):
-    run_python("-W", "ignore", "-c", STARTED + CONSUMER + CHECKS, env=environment(url_of_test_catalogue()))
+def test_a_command_imports_no_pages_and_the_checks_import_the_admin(casino_a):
+    run_python("-W", "ignore", "-c", STARTED + COMMANDS + CHECKS, env=environment(url_of_test_catalogue()))

@@ -74,6 +74,7 @@ def _health_server(consumer: TopicConsumer, port: int) -> AbstractContextManager
 class ProduceCommand(BaseCommand):
     """Send messages of `topic`: dummies to every active casino, or with --rate a realistic load."""
 
+    requires_system_checks = ConsumeCommand.requires_system_checks
     topic: ClassVar[Topic]
 
     def add_arguments(self, parser: CommandParser) -> None:

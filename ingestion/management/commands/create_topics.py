@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 
 from ingestion.errors import BrokerUnavailable
@@ -9,6 +10,7 @@ from ingestion.topics import create_topics
 
 
 class Command(BaseCommand):
+    requires_system_checks = [Tags.models]  # the others import all URLs and pages
     help = "Create missing topics, with three partitions each. Waits for a starting broker."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
@@ -23,6 +24,7 @@ from tenants.numbers import as_id, counted
 
 
 class Command(BaseCommand):
+    requires_system_checks = [Tags.models]  # the others import all URLs and pages
     help = (
         "Store the messages of a CSV, JSON or NDJSON file, also compressed with gzip, in a casino's database, by the "
         "rules of Kafka's. A second import of the same file continues the first one, and stores nothing twice."

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from confluent_kafka import KafkaException
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
@@ -20,6 +21,7 @@ _TEXT = 60
 
 
 class Command(BaseCommand):
+    requires_system_checks = [Tags.models]  # the others import all URLs and pages
     help = "Show consumer lag by partition, each casino's messages of the last hour, and its feeds of prices."
 
     def add_arguments(self, parser: CommandParser) -> None:

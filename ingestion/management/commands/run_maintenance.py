@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ingestion.errors import AllDatabasesUnavailable
@@ -21,6 +22,7 @@ _SHOWN = 5
 
 
 class Command(BaseCommand):
+    requires_system_checks = [Tags.models]  # the others import all URLs and pages
     help = (
         "Expire waiting coupons, merge tallies, and delete old tallies, Idempotency-Keys, served recommendations, "
         "impressions and closed dead letters. Consumers do so between their batches; this is for installations "

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
@@ -13,6 +14,7 @@ from tenants.numbers import as_id
 
 
 class Command(BaseCommand):
+    requires_system_checks = [Tags.models]  # the others import all URLs and pages
     help = "Configure a new casino with a recommender and the default recommendation schema, and print the schema."
 
     def add_arguments(self, parser: CommandParser) -> None:

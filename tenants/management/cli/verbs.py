@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import msgspec
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
@@ -44,6 +45,7 @@ class Verb:
 class VerbCommand(BaseCommand):
     """Parses the verb's arguments, runs it, and prints its result."""
 
+    requires_system_checks = [Tags.models]  # the others import all URLs and pages
     verbs: ClassVar[dict[str, Verb]]
     stealth_options = ("stdin",)  # for tests: confirmations are read from it
 

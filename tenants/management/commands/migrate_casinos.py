@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tenants.errors import WorkersFailed
@@ -36,6 +37,7 @@ class CasinoProblem(msgspec.Struct, frozen=True):
 
 
 class Command(BaseCommand):
+    requires_system_checks = [Tags.models]  # the others import all URLs and pages
     help = "Migrate every server's template and every casino that is behind; a failure does not stop the others."
 
     def add_arguments(self, parser: CommandParser) -> None:
