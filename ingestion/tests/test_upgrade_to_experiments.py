@@ -34,9 +34,10 @@ USER = 7
 SCHEMA = {"recommender": {"type": "string", "source_field": "recommender"}}
 
 
-@pytest.fixture
-def earlier(tmp_path):
-    return release_without("recommendations/migrations/0047_placements_and_experiments_of_answers.py", tmp_path)
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory):
+    path = "recommendations/migrations/0047_placements_and_experiments_of_answers.py"
+    return release_without(path, tmp_path_factory.mktemp("earlier"))
 
 
 @pytest.fixture
@@ -62,6 +63,23 @@ def stored_when(casino: Casino, is_stored: Callable[[], bool], topic: Topic) -> 
 def message_of_user(minutes: int, **changes: Any) -> dict[str, Any]:
     at = timezone.now() - timedelta(minutes=10 - minutes)
     return user(id=USER, timestamp=at.isoformat(), **changes)
+
+
+def test_while_an_experiment_runs_an_earlier_server_answers_by_the_casinos_own_configuration(earlier, casinos):
+    """First, since it compiles the earlier code: the consumers of the other test would do so all at once."""
+    casino, _ = casinos
+    with earlier.server() as port:
+        assert by_http(port, casino)["recommender"] == "dynamic"
+        create_experiment(casino=casino, definition=ab(), by="a test", now=timezone.now())
+        start_experiment(casino=casino, name="trees", by="a test", now=timezone.now())
+        assert by_http(port, casino)["recommender"] == "dynamic"
+    casino.refresh_from_db()
+    with use_casino(casino.current):
+        [answer] = recommend_mapped(casino=casino, user_ids=[USER], now=timezone.now()).values()
+    assert isinstance(answer, dict)
+    assert answer["recommender"] in {"static", "soonest"}
+    run = earlier.manage("migrate_casinos", "--dry-run")
+    assert run.returncode == 0, run.stdout + run.stderr
 
 
 def test_what_the_earlier_consumers_store_is_attributed_and_keeps_consent_and_ends_of_restrictions(
@@ -101,22 +119,6 @@ def test_what_the_earlier_consumers_store_is_attributed_and_keeps_consent_and_en
     with use_casino(other.current):
         assert not Attribution.objects.exists()
     assert stored_letters() == []
-
-
-def test_while_an_experiment_runs_an_earlier_server_answers_by_the_casinos_own_configuration(earlier, casinos):
-    casino, _ = casinos
-    with earlier.server() as port:
-        assert by_http(port, casino)["recommender"] == "dynamic"
-        create_experiment(casino=casino, definition=ab(), by="a test", now=timezone.now())
-        start_experiment(casino=casino, name="trees", by="a test", now=timezone.now())
-        assert by_http(port, casino)["recommender"] == "dynamic"
-    casino.refresh_from_db()
-    with use_casino(casino.current):
-        [answer] = recommend_mapped(casino=casino, user_ids=[USER], now=timezone.now()).values()
-    assert isinstance(answer, dict)
-    assert answer["recommender"] in {"static", "soonest"}
-    run = earlier.manage("migrate_casinos", "--dry-run")
-    assert run.returncode == 0, run.stdout + run.stderr
 
 
 def by_http(port: int, casino: Casino) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""The commands, in subprocesses. Rows are really committed."""
+"""The commands; in subprocesses where signals reach them. Rows are really committed."""
 
 import signal
 import threading
+from io import StringIO
 from uuid import uuid4
 
 import pytest
@@ -11,7 +12,7 @@ from django.utils import timezone
 from ingestion.producers.sender import DUMMIES
 from ingestion.storing import rejection_limit
 from ingestion.tests.kafka_client import closed_port, committed, read_all, send
-from ingestion.tests.manage_processes import IN_PROCESSES, database_environment, manage, run
+from ingestion.tests.manage_processes import IN_PROCESSES, database_environment, manage
 from ingestion.tests.sample_messages import coupon, user
 from ingestion.tests.stored_letters import stored_letters
 from ingestion.topics import COUPONS, TOPICS, USERS
@@ -21,6 +22,21 @@ from tenants.routing.context import use_casino
 from tenants.tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(**IN_PROCESSES)]
+
+
+@pytest.fixture(autouse=True)
+def _own_signal_handlers():
+    """Those that a command sets in this process."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+def printed(*arguments):
+    out = StringIO()
+    call_command(*arguments, stdout=out)
+    return out.getvalue()
 
 
 def stored(casino, model):
@@ -44,8 +60,7 @@ def test_signal_stops_a_consumer_which_prints_its_outcomes(broker, casino_a, cas
 @pytest.mark.exhaustive
 def test_consumer_without_messages_ends_after_idle_exit(broker, casino_a, tmp_path):
     heartbeat = tmp_path / "heartbeat"
-    status, out, _ = run("consume_events", "--idle-exit", "0.5", "--heartbeat", str(heartbeat))
-    assert (status, out) == (0, "events: none\n")
+    assert printed("consume_events", "--idle-exit", "0.5", "--heartbeat", str(heartbeat)) == "events: none\n"
     assert heartbeat.exists()
 
 
@@ -110,10 +125,10 @@ def test_killed_and_restarted_consumer_stores_each_coupon_once(broker, casino_a,
     ],
 )
 def test_command_without_a_broker_fails_with_instructions(casino_a, settings, tmp_path, command):
-    settings.KAFKA_BOOTSTRAP_SERVERS = ""
-    status, out, error = run(command, KAFKA_STARTUP_SECONDS="0.1", LOCAL_DIR=str(tmp_path))
-    assert (status, out) == (1, "")
-    assert error.startswith("CommandError: No Kafka broker: set KAFKA_BOOTSTRAP_SERVERS")
+    settings.KAFKA_BOOTSTRAP_SERVERS, settings.EMBEDDED_BROKER_FILE = "", tmp_path / "none"
+    settings.KAFKA_STARTUP_SECONDS = 0.1
+    with pytest.raises(CommandError, match=r"^No Kafka broker: set KAFKA_BOOTSTRAP_SERVERS"):
+        call_command(command)
 
 
 @pytest.mark.exhaustive
@@ -146,8 +161,8 @@ def test_producer_sends_its_rounds_to_every_casino(broker, casino_a, casino_b, t
                 recommendation_id=uuid4(), user_id=user_id, timestamp=timezone.now(), recommender="static",
                 asked_for="static", stake=10, currency="EUR", events=[{"event_id": event_id, "odd": 2, "score": 1}],
             )  # fmt: skip
-    status, out, error = run(f"produce_{topic.name}", "--count", "6", "--interval", "0", LOG_LEVEL="ERROR")
-    assert (status, out, error) == (0, f"{topic.name}: 6 messages sent\n", "")
+    out = printed(f"produce_{topic.name}", "--count", "6", "--interval", "0")
+    assert out == f"{topic.name}: 6 messages sent\n"
     headers = [dict(message.headers())["casino_id"] for message in read_all(topic, 6)]
     assert sorted(headers) == [b"1"] * 3 + [b"2"] * 3
 
@@ -161,4 +176,4 @@ def test_signal_stops_a_producer_between_its_rounds(broker, casino_a):
 
 
 def test_create_topics_reports_existing_topics(broker):
-    assert run("create_topics")[:2] == (0, "All topics exist already.\n")
+    assert printed("create_topics") == "All topics exist already.\n"
