@@ -1,11 +1,14 @@
 """An installation of a test's own, which a demo runs in other processes."""
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
+
+from tenants.tests.waiting import PATIENCE_SECONDS
 
 EMBEDDED = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "SECRET_KEY", "RECSYS_OPEN_API", "HTTPS")
 
@@ -25,6 +28,19 @@ def left_running(tmp_path: Path) -> Callable[[], list[psutil.Process]]:
         return [process for process in psutil.process_iter() if _belongs(process, tmp_path, marks)]
 
     return find
+
+
+@pytest.fixture
+def await_none_left(left_running: Callable[[], list[psutil.Process]]) -> Callable[[], None]:
+    """Waits until none is running: the process that others are forked from ends when it sees that the demo has."""
+
+    def wait() -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while left := left_running():
+            assert time.monotonic() < deadline, left
+            time.sleep(0.05)
+
+    return wait
 
 
 def _belongs(process: psutil.Process, folder: Path, marks: tuple[str, ...]) -> bool:

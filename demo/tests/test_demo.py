@@ -43,7 +43,9 @@ def recommendations_counted(base_url):
 
 
 @pytest.mark.exhaustive
-def test_two_demos_store_every_coupon_once_although_a_consumer_is_killed(environment, tmp_path, left_running):
+def test_two_demos_store_every_coupon_once_although_a_consumer_is_killed(
+    environment, tmp_path, left_running, await_none_left
+):
     """The first ends by itself, the second by Ctrl-C."""
     log = tmp_path / "local" / "logs" / "consume_coupons.log"
     with started(tmp_path / "first", not_measured(environment), "--check") as process:
@@ -53,7 +55,7 @@ def test_two_demos_store_every_coupon_once_although_a_consumer_is_killed(environ
         writer_of(log, left_running()).kill()
         assert process.wait(300) == 0, (tmp_path / "first").read_text()
     assert_shown("all valid", *SHOWN, out=tmp_path / "first")
-    await_none(left_running)
+    await_none_left()
 
     with started(tmp_path / "second", environment) as process:
         try:
@@ -67,7 +69,7 @@ def test_two_demos_store_every_coupon_once_although_a_consumer_is_killed(environ
     assert_shown("Stopped.", "password", *SHOWN, out=tmp_path / "second")
     assert " stored" not in log.read_text()  # the second run found the first one's rows
     assert "duplicate" in log.read_text()
-    await_none(left_running)
+    await_none_left()
 
 
 def not_measured(environment):
@@ -106,14 +108,6 @@ def await_line(line, out, process):
         assert time.monotonic() < deadline, out.read_text()
         assert process.poll() is None, out.read_text()
         time.sleep(0.2)
-
-
-def await_none(left_running):
-    """The process that the others are forked from ends when it sees that the demo has ended."""
-    deadline = time.monotonic() + 60
-    while left := left_running():
-        assert time.monotonic() < deadline, left
-        time.sleep(0.05)
 
 
 def counts_of_coupons(folder, casino_id):

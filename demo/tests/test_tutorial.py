@@ -123,7 +123,7 @@ def dashboard(printed: str, path: str) -> str:
         return str(response.read().decode())
 
 
-def test_the_commands_of_the_tutorial_do_what_it_says(environment, tmp_path, left_running):
+def test_the_commands_of_the_tutorial_do_what_it_says(environment, tmp_path, await_none_left):
     start, *others = blocks()
     with started(start.commands, environment, tmp_path) as printed:
         shell = Shell(environment, tmp_path)
@@ -133,7 +133,7 @@ def test_the_commands_of_the_tutorial_do_what_it_says(environment, tmp_path, lef
                 shell.check(block)
         page = dashboard(printed, "/casinos/1/")
         assert "Northern Lights" in page
-    assert left_running() == []
+    await_none_left()
 
 
 def test_all_blocks_of_the_tutorial_are_run():
