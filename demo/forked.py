@@ -4,13 +4,15 @@ A command's imports take two seconds of a core, more than all else that a consum
 """
 
 import atexit
-import importlib
 import multiprocessing
 import os
 import subprocess
 import sys
 from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
+
+import django
+from django.core.management import call_command
 
 # A process forked without exec may crash in the system's libraries on macOS.
 _CONTEXT: ForkServerContext | SpawnContext = (
@@ -20,11 +22,11 @@ _CONTEXT.set_forkserver_preload(["demo.preloaded"])
 
 
 class ForkedCommand:
-    """A running `manage.py arguments`, with `subprocess.Popen`'s methods. The first one in a process settles the
+    """A running `manage.py command`, with `subprocess.Popen`'s methods. The first one in a process settles the
     environment of all."""
 
-    def __init__(self, arguments: tuple[str, ...], log: Path) -> None:
-        self._process = _CONTEXT.Process(target=_run, args=(arguments, log))
+    def __init__(self, command: str, arguments: tuple[str, ...], log: Path) -> None:
+        self._process = _CONTEXT.Process(target=_run, args=(command, arguments, log))
         self._process.start()
 
     def poll(self) -> int | None:
@@ -43,13 +45,13 @@ class ForkedCommand:
         self._process.kill()
 
 
-def _run(arguments: tuple[str, ...], log: Path) -> None:
+def _run(command: str, arguments: tuple[str, ...], log: Path) -> None:
     os.setsid()  # Ctrl-C in the terminal reaches only the demo, which then stops its children in order
     with log.open("ab") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    sys.argv = ["manage.py", *arguments]
+    django.setup()  # for a process that is not forked
     try:
-        importlib.import_module("manage").main()
+        call_command(command, *arguments)  # without the system checks, which the demo has run
     finally:
         atexit._run_exitfuncs()  # which multiprocessing leaves out

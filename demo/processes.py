@@ -46,7 +46,7 @@ class Processes:
 
     def manage(self, command: str, *arguments: str) -> None:
         """Start `manage.py command`."""
-        self._add(command, lambda: ForkedCommand((command, *arguments), log_path(command)))
+        self._add(command, lambda: ForkedCommand(command, arguments, log_path(command)))
 
     def start(self, name: str, *command: str, environment: dict[str, str] | None = None) -> None:
         self._add(name, lambda: _spawn(log_path(name), command, os.environ | (environment or {})))

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from demo.casino_messages import USERS, casino_messages, scheduled_fixtures
+from demo.casino_messages import casino_messages, scheduled_fixtures
 from demo.casinos import DEMO_CASINOS
 from demo.errors import DemoFailed
-from demo.interleaving import DAYS, attribute, begin, check_verdict, coupons_of_slips, serve
+from demo.interleaving import DAYS, USERS, attribute, begin, check_verdict, coupons_of_slips, serve
 from recommendations.experiments.report import VariantReport, report_on
 from recommendations.models import PurchasedCoupon, ServedSlip
 from recommendations.services import configure
@@ -51,7 +51,7 @@ def test_whenever_it_starts_it_has_a_slip_and_a_coupon_of_each_day_and_finds_wha
         store_recommendations(announced)
         coupons = list(coupons_of_slips(messages))
         store_coupons(coupons)
-        assert ServedSlip.objects.exclude(events=[]).count() == len(coupons) == USERS * DAYS
+        assert ServedSlip.objects.exclude(events=[]).count() == len(coupons) == len(USERS) * DAYS
         assert PurchasedCoupon.objects.count() == len(messages.coupons) + len(coupons) == coupons[-1].id
         attribute(casino_a, now)
         [verdict] = report_on(experiment, now).variants
