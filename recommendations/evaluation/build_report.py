@@ -1,15 +1,18 @@
 """Computing a report from the result of a replay."""
 
 from collections.abc import Sequence
+from math import isnan
 from typing import Any
 
 import numpy as np
 
 from recommendations.offer.arrays import Floats
 from recommendations.replay.replay import ReplayResult, TestedCase
+from recommendations.replay.slip_quality import SlipStatistics
 
 from .advice import advise
 from .bootstrap import bootstrap, interval
+from .calibration_error import calibration_error
 from .outcome_metrics import outcome_report
 from .report import Period, RecommenderMetrics, Report, Slice, SlipMetrics
 
@@ -86,16 +89,26 @@ def _slice(name: str, cases: list[TestedCase], names: Sequence[str], ks: Sequenc
 
 
 def _slips(replayed: ReplayResult) -> list[SlipMetrics]:
-    open_events = max(len(replayed.open_events), 1)
     return [
-        SlipMetrics(
-            name,
-            coverage=len(slips.shown) / open_events,
-            diversity=slips.diversity / max(slips.compared, 1),
-            invalid=slips.invalid / max(slips.selections, 1),
-        )
+        _slip_metrics(name, slips, max(len(replayed.open_events), 1))
         for name, slips in zip(replayed.names, replayed.slips, strict=True)
     ]
+
+
+def _slip_metrics(name: str, slips: SlipStatistics, open_events: int) -> SlipMetrics:
+    tested = [each for each in slips.slips.over if not isnan(each.confidence)]
+    confidences = np.array([each.confidence for each in tested])
+    held = np.array([each.held for each in tested], dtype=np.float64)
+    return SlipMetrics(
+        name,
+        coverage=len(slips.shown) / open_events,
+        diversity=slips.diversity / max(slips.compared, 1),
+        invalid=slips.invalid / max(slips.selections, 1),
+        shown=len(tested),
+        confidence=float(confidences.mean()) if tested else 0.0,
+        held=float(held.mean()) if tested else 0.0,
+        calibration_error=calibration_error(confidences, held) if tested else 0.0,
+    )
 
 
 def _periods(known: list[TestedCase], names: Sequence[str], k: int) -> list[Period]:

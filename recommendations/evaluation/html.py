@@ -19,6 +19,7 @@ font-size: 10px; } .chart-grid { stroke: #ddd; } .chart-interval { stroke: #111;
 """  # noqa: E501 (compact CSS)
 
 OUTCOME_METRICS = ("HIT@1", "LOG LOSS", "NDCG")
+SLIP_METRICS = ("coverage", "diversity", "invalid", "slips shown", "confidence", "bet on", "calibration error")
 
 
 def as_html(report: Report) -> str:
@@ -81,11 +82,19 @@ def _over_time(report: Report) -> str:
 
 
 def _slips(report: Report) -> str:
-    rows = [
-        [each.recommender, f"{each.coverage:.1%}", f"{each.diversity:.3f}", f"{each.invalid:.1%}"]
+    return _table(["recommender", *SLIP_METRICS], slip_rows(report))
+
+
+def slip_rows(report: Report) -> list[list[str]]:
+    """A row of cells for each recommender, under `SLIP_METRICS`."""
+    return [
+        [
+            *(each.recommender, f"{each.coverage:.1%}", f"{each.diversity:.3f}", f"{each.invalid:.1%}"),
+            f"{each.shown:,}",
+            *(f"{number:.3f}" if each.shown else "" for number in (each.confidence, each.held, each.calibration_error)),
+        ]
         for each in report.slips
     ]
-    return _table(["recommender", "coverage", "diversity", "invalid"], rows)
 
 
 def _outcomes(outcomes: OutcomeReport | None) -> str:

@@ -26,12 +26,18 @@ class Slice(msgspec.Struct, frozen=True):
 
 class SlipMetrics(msgspec.Struct, frozen=True):
     """`coverage`: share of the open events that were in at least one slip; `diversity`: mean share of attributes in
-    which two events of a slip differ; `invalid`: share of selections that break a rule."""
+    which two events of a slip differ; `invalid`: share of selections that break a rule. Of the `shown` slips whose day
+    is over: their mean `confidence`, the share that `held` an event which the user bet on within a day, and how far the
+    two are apart in slips of like confidence (`calibration_error`)."""
 
     recommender: str
     coverage: float
     diversity: float
     invalid: float
+    shown: int = 0
+    confidence: float = 0.0
+    held: float = 0.0
+    calibration_error: float = 0.0
 
 
 class Period(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tenants.management.cli.verbs import columns
 
-from .html import OUTCOME_METRICS, interval_text, outcome_rows
+from .html import OUTCOME_METRICS, SLIP_METRICS, interval_text, outcome_rows, slip_rows
 from .report import OutcomeReport, Report, Slice
 
 
@@ -60,6 +60,4 @@ def _outcomes(outcomes: OutcomeReport) -> str:
 
 
 def _slips(report: Report) -> str:
-    rows = [["slips", "coverage", "diversity", "invalid"]]
-    rows += [[e.recommender, f"{e.coverage:.1%}", f"{e.diversity:.3f}", f"{e.invalid:.1%}"] for e in report.slips]
-    return columns(rows)
+    return columns([["slips", *SLIP_METRICS], *slip_rows(report)])

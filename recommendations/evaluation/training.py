@@ -62,6 +62,8 @@ def _models(learner: Learner, selected: SelectedModel) -> Iterator[tuple[str, An
     if learner.user_vectors is not None:
         yield "tastes", learner.user_vectors
     yield "hybrid", selected.model
+    if learner.calibration is not None:
+        yield "calibration", learner.calibration
 
 
 def _is_worse(selected: SelectedModel, cases: Cases) -> bool:

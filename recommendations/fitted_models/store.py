@@ -23,7 +23,8 @@ logger = logging.getLogger(__name__)
 M = TypeVar("M", bound=StoredModel)
 
 MODEL_TYPES = {name: kind for each in RECOMMENDERS.values() for name, kind in each.model_types.items()}
-_TOGETHER = ("hybrid", "tastes")  # the weights belong to these user vectors' likeness
+# the weights belong to these user vectors' likeness, and the calibration to slips of these weights
+_TOGETHER = ("hybrid", "tastes", "calibration")
 _MAX_VERSIONS = 5  # besides the served ones
 _MAX_BYTES = 16 * 2**20  # of an encoded model; those of `fit_models` have up to 2 MB
 # What decoding raises for bytes that are damaged or of another release; numpy raises the latter two.
@@ -121,7 +122,7 @@ def _of_present_users(encoded: bytes) -> bytes:
 
 
 def _carried_over(version: int, is_served: bool) -> Iterator[FittedModel]:
-    """The served `hybrid`, if readable, and the user vectors that it was fitted with, as rows of this version."""
+    """The served `hybrid`, if readable, and what it was fitted with, as rows of this version."""
     if present_model() is None:
         return
     for row in readable(FittedModel.objects.filter(version=served_version(), recommender__in=_TOGETHER)):

@@ -1,6 +1,7 @@
 """The interface of recommenders, and their input."""
 
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -14,6 +15,8 @@ from recommendations.offer.arrays import BLOCK, Floats
 from recommendations.tallies.outcome_bets import OutcomeBet
 from recommendations.tallies.selections import NO_SEQUENCE, BetSequence, RecentSelection
 from recommendations.tallies.trends import NO_TRENDS, Trends
+
+from .calibration import Calibration
 
 Scores = Floats
 Tally = Mapping[str, Mapping[str, float]]
@@ -57,6 +60,7 @@ _SPLITMIX = (
 )
 
 
+_COUPONS_OF_HALF_CONFIDENCE = 10
 MAX_NUMBER = 1e6  # of a stored model's weights and values
 
 
@@ -157,7 +161,8 @@ def soonest_first(offer: Offer) -> Scores:
 class Recommender(ABC):
     """One algorithm. Subclasses set `name` (as in `recommender_type`, the file and the class), `needs`, and the
     `model_types` that are fitted for it, by the name under which they are stored. One that ranks the events alike for
-    all users sets `is_personal` to False: it is used for users who do not allow personalisation.
+    all users sets `is_personal` to False: it is used for users who do not allow personalisation. One whose slips
+    casinos' calibrations are fitted to sets `is_calibrated`.
 
     A recommender only scores; `serving/slip.py` decides which events may be shown. It gets neither clock nor database,
     and takes its randomness from the context, so that the same request gets the same answer.
@@ -167,6 +172,7 @@ class Recommender(ABC):
     needs: ClassVar[frozenset[ProfilePart]] = frozenset()
     model_types: ClassVar[Mapping[str, type[StoredModel]]] = {}
     is_personal: ClassVar[bool] = True
+    is_calibrated: ClassVar[bool] = False
 
     def applies(self, context: ScoringContext) -> bool:
         """Whether there is enough data to score. If not, the next fallback is used (cold start)."""
@@ -176,6 +182,17 @@ class Recommender(ABC):
     def score(self, context: ScoringContext) -> Scores:
         """A score for each of the offer's n events, shape (n,); the highest win. Never raises, not even for an empty
         offer or profile."""
+
+    def confidence(self, models: FittedModels, coupons: int, events: int, step: int) -> float:
+        """The probability that a user of so many coupons bets within a day on one of the events of a slip, by the
+        casino's calibration. Where it has none: n / (n + 10) for n coupons, halved at each fallback before this one."""
+        calibration = models.get(Calibration) if self.is_calibrated else None
+        if calibration is None:
+            return coupons / (coupons + _COUPONS_OF_HALF_CONFIDENCE) / float(2**step)
+        if not events:
+            return 0.0
+        row = calibration.shares[min(events, len(calibration.shares)) - 1]
+        return row[bisect_right(calibration.coupons, coupons) - 1]
 
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
         """Sentences for the user that explain the high score of the event at `place` of the offer, the most important

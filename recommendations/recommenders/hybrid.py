@@ -12,6 +12,7 @@ from recommendations.offer.arrays import Floats, Mask, Places, kth_largest
 from recommendations.tallies.user_tallies import TALLIED
 
 from .base import MAX_NUMBER, ProfilePart, Recommender, Scores, ScoringContext, StoredModel, require
+from .calibration import Calibration
 from .hybrid_features.decision_trees import Trees
 from .hybrid_features.features import ADDITIVE, FEATURES, FINGERPRINT, NAMES, Features
 from .hybrid_features.sequence_features import SENTENCES
@@ -88,7 +89,12 @@ class Hybrid(Recommender):
 
     name = "hybrid"
     needs = frozenset({ProfilePart.TALLIES})
-    model_types: ClassVar[Mapping[str, type[StoredModel]]] = {"hybrid": HybridModel, "tastes": UserVectors}
+    is_calibrated = True
+    model_types: ClassVar[Mapping[str, type[StoredModel]]] = {
+        "hybrid": HybridModel,
+        "tastes": UserVectors,
+        "calibration": Calibration,
+    }
     explanations: ClassVar[Mapping[str, Callable[[ScoringContext, int], list[str]]]] = {
         **{each.name: each.reasons for each in (Profile(), Trending(), Neighbours(), Soonest())},
         **SENTENCES,

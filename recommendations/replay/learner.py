@@ -1,24 +1,27 @@
 """Fitting models during a replay, always to the past alone."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from recommendations.learning.calibration import fit_calibration
 from recommendations.learning.cases import Case, RecentCases, sample
 from recommendations.learning.model_selection import SelectedModel, fit_again, select_model
 from recommendations.learning.user_vectors import fit_user_vectors
 from recommendations.recommenders import neighbours
 from recommendations.recommenders.base import NO_MODELS, BettingProfile, FittedModels
-from recommendations.recommenders.hybrid import features_of
+from recommendations.recommenders.calibration import Calibration
+from recommendations.recommenders.hybrid import HybridModel, features_of
 from recommendations.recommenders.hybrid_features.features import NAMES
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettorSums, UserVectors
 
 from .history import PastCoupon
 from .replayed_state import ReplayedState
 from .serving_inputs import ServingInput
+from .shown_slips import ShownSlip
 
 GROWTH = 1.05  # factor of coupons since the last fit before models are fitted again
 _SELECTION_GROWTH = 1.5  # factor of cases since the last selection before models are compared again
@@ -37,6 +40,7 @@ class Learner:
     def __init__(self, state: ReplayedState, every: float) -> None:
         self.recent_cases = RecentCases(len(NAMES))
         self.selected: SelectedModel | None = None
+        self.calibration: Calibration | None = None
         self._state, self._every = state, every
         self._models = NO_MODELS
         self._sums: CoBettorSums | None = None
@@ -71,19 +75,25 @@ class Learner:
         if self._sums is not None:
             self._sums.add(coupon.user_id, event_ids)
 
+    def model_of_cases(self) -> HybridModel:
+        """The hybrid as it would be selected and fitted now; nothing changes."""
+        return select_model(self.recent_cases.cases()).model
+
     def is_due(self) -> bool:
         """Whether the interval has passed and there are enough new coupons."""
         has_grown = self._state.coupons >= max(self._coupons * GROWTH, self._coupons + 1)
         return has_grown and self._state.now >= self._fitted_at + self._every
 
-    def fit(self, *, with_hybrid: bool) -> None:
-        """Fit the models to all coupons so far, and with `with_hybrid` the hybrid to the cases."""
+    def fit(self, *, with_hybrid: bool, slips: Sequence[ShownSlip] = ()) -> None:
+        """Fit the models to all coupons so far, and with `with_hybrid` the hybrid to the cases and its calibration to
+        its `slips`."""
         self._fitted_at, self._coupons = self._state.now, float(self._state.coupons)
         model = neighbours.fit(self._tokens())
         self._models = FittedModels(self._counts_of_events(), *([model] if model is not None else []))
         self.set_user_vectors(fit_user_vectors(self._bets))
         if with_hybrid:
             self._fit_hybrid()
+            self._calibrate(slips)
 
     def set_user_vectors(self, user_vectors: UserVectors | None) -> None:
         """Replace the user vectors, and sum those of each open event's bettors."""
@@ -103,6 +113,12 @@ class Learner:
         else:
             self.selected = fit_again(self.selected, cases)
         self._models = self._models.including(self.selected.model)
+
+    def _calibrate(self, slips: Sequence[ShownSlip]) -> None:
+        numbers = np.array([(each.coupons, each.first_hit) for each in slips], dtype=np.float64).reshape(-1, 2)
+        self.calibration = fit_calibration(numbers[:, 0], numbers[:, 1])
+        if self.calibration is not None:
+            self._models = self._models.including(self.calibration)
 
     def _counts_of_events(self) -> EventCounts:
         counts = self._state.event_counts

@@ -1,16 +1,19 @@
 """Replaying a history in chronological order: each recommender ranks the open events before each bet."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from math import nan
 from typing import Any
 
 import numpy as np
 from django.conf import settings
 
+from recommendations.learning.calibration import LONGEST
 from recommendations.learning.cases import MAX_CASES, Cases
 from recommendations.learning.model_selection import SelectedModel
 from recommendations.recommenders.base import ProfilePart, Recommender, Scores
+from recommendations.recommenders.hybrid import HybridModel
 from recommendations.recommenders.hybrid_features.features import NAMES
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.serving import slip
@@ -22,11 +25,14 @@ from .learner import Learner
 from .outcome_cases import OutcomeCase, OutcomeReplay
 from .replayed_state import ReplayedState
 from .serving_inputs import ServingInput, ServingInputs
+from .shown_slips import ShownSlip
 from .slip_quality import SlipStatistics, count_rule_violations, intra_list_diversity
 
 DAY = 86_400.0
 TRAINING_COUPONS = 8_000  # right before the tested ones
 MIN_COUPONS_TO_FIT = 20
+CALIBRATING = 0.25  # of the training coupons, the last ones: a model fitted to those before shows slips
+_CALIBRATING_SLIPS = 1_000  # at most, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ def replay_to_fit(history: History, *, refit: float = 7 * DAY, min_prior_coupons
     run = _Replay(history, ReplayPlan([RECOMMENDERS["hybrid"]], 0.0, refit, min_prior_coupons))
     for number, coupon in enumerate(history.coupons):
         run.step(number, coupon)
-    run.learner.fit(with_hybrid=True)
+    run.fit(with_hybrid=True)
     return run.learner
 
 
@@ -104,6 +110,11 @@ class _Replay:
         training = history.coupons[self._first_training : self._first_tested]
         # every n-th coupon, so that the training cases before the test just reach MAX_CASES
         self._stride = max(round(sum(len(coupon.places) for coupon in training) / MAX_CASES), 1)
+        calibrating = round(len(training) * CALIBRATING)
+        self._first_shown = self._first_tested - calibrating
+        self._shown_stride = max(round(calibrating / _CALIBRATING_SLIPS), 1)
+        self._shown_model: HybridModel | None = None
+        self._calibrated = [column for column, each in enumerate(plan.recommenders) if each.is_calibrated]
         names = tuple(recommender.name for recommender in plan.recommenders)
         tested = history.coupons[self._first_tested :]
         self._slips = {False: slips_of(training), True: slips_of(tested)}
@@ -114,28 +125,41 @@ class _Replay:
     def step(self, number: int, coupon: PastCoupon) -> None:
         """Use the slip that begins with this coupon as test and training cases, then add the coupon to the state."""
         self.state.move_to(coupon.timestamp)
+        for each in self.found.slips:
+            each.slips.move_to(coupon.timestamp)
         self._fit_if_due(number)
+        is_tested = number >= self._first_tested
+        if self._calibrated and number == self._first_shown and not is_tested:
+            self._shown_model = self.learner.model_of_cases()
         if number >= self._first_training:
-            self._use(coupon, is_tested=number >= self._first_tested, is_training=number % self._stride == 0)
+            is_shown = self._shown_model is not None and number % self._shown_stride == 0
+            self._use(coupon, is_tested=is_tested, is_training=number % self._stride == 0, is_shown=is_shown)
         odd_of = None
         if self.outcomes is not None and coupon.bets:
-            self.outcomes.use(coupon, is_tested=number >= self._first_tested)
+            self.outcomes.use(coupon, is_tested=is_tested)
             odd_of = self.outcomes.odd_of
         self.state.add(coupon, odd_of)
         self.learner.add_coupon(coupon)
+        for each in self.found.slips:
+            each.slips.add(coupon)
+
+    def fit(self, *, with_hybrid: bool) -> None:
+        """Fit the models to all so far."""
+        shown = [slip for column in self._calibrated for slip in self.found.slips[column].slips.over]
+        self.learner.fit(with_hybrid=with_hybrid, slips=shown)
 
     def _fit_if_due(self, number: int) -> None:
         is_first_test = number == self._first_tested
         has_enough = number >= self._first_training and self.state.coupons >= MIN_COUPONS_TO_FIT
         is_due = has_enough and self.learner.is_due()
         if is_due or is_first_test:
-            self.learner.fit(with_hybrid=number >= self._first_tested)
+            self.fit(with_hybrid=number >= self._first_tested)
 
-    def _use(self, coupon: PastCoupon, *, is_tested: bool, is_training: bool) -> None:
+    def _use(self, coupon: PastCoupon, *, is_tested: bool, is_training: bool, is_shown: bool) -> None:
         is_training = is_training and self.state.coupon_counts[coupon.user_id] > 0
         legs = self._slips[is_tested].pop(slip_key(coupon), ())  # none: the slip's first coupon has used them
         cases = [place for place in legs if self._is_case(coupon, place)]
-        if not cases or not (is_tested or is_training):
+        if not cases or not (is_tested or is_training or is_shown):
             return
         request = self._request(coupon)
         needs = frozenset(ProfilePart) if is_tested else frozenset[ProfilePart]()
@@ -143,6 +167,8 @@ class _Replay:
         targets = [(event, place) for event in cases if (place := serving_input.place_of(event)) is not None]
         if is_tested and targets:
             self._test(coupon, serving_input, targets)
+        elif is_shown and targets:
+            self._show(coupon, serving_input)
         for _, place in targets if is_training else ():
             self.learner.add_case(serving_input, place)
 
@@ -155,15 +181,33 @@ class _Replay:
         any_registered = RECOMMENDERS["soonest"]  # the inputs don't depend on it; baselines are not registered
         return RecommendationRequest(self.state.history.casino_id, any_registered, now, self._plan.options)
 
+    def _show(self, coupon: PastCoupon, serving_input: ServingInput) -> None:
+        """Show a slip by the model that was fitted to the coupons before the first such slip."""
+        context = serving_input.context
+        models = context.models.including(self._shown_model)
+        for column in self._calibrated:
+            scores = self._plan.recommenders[column].score(replace(context, models=models))
+            places = slip.choose(serving_input.offer, scores, replace(serving_input.rules, limit=LONGEST))
+            self._add_shown(column, coupon, serving_input.open.places[places].tolist())
+
+    def _add_shown(self, column: int, coupon: PastCoupon, places: list[int], confidence: float = nan) -> None:
+        coupons, limit = self.state.coupon_counts[coupon.user_id], self._plan.options.event_limit
+        shown = ShownSlip(coupon.timestamp, coupons, places, confidence, limit)
+        self.found.slips[column].slips.show(coupon.user_id, shown)
+
     def _test(self, coupon: PastCoupon, serving_input: ServingInput, targets: list[tuple[int, int]]) -> None:
         candidates = [serving_input.candidates_with(place) for _, place in targets]
         ranks = np.empty((len(targets), len(self._plan.recommenders)))
         for column, recommender in enumerate(self._plan.recommenders):
-            scores = served_scores(recommender, serving_input, self._plan.options)
+            step, answering = answering_recommender(recommender, serving_input, self._plan.options)
+            scores = answering.score(serving_input.context)
             ranks[:, column] = [
                 rank_of(scores, mask, place) for mask, (_, place) in zip(candidates, targets, strict=True)
             ]
-            self._add_slip(self.found.slips[column], scores, serving_input)
+            events = self._add_slip(column, scores, serving_input)
+            limit, coupons = serving_input.rules.limit, self.state.coupon_counts[coupon.user_id]
+            confidence = answering.confidence(serving_input.context.models, coupons, min(len(events), limit), step)
+            self._add_shown(column, coupon, events, confidence)
         self.found.open_events.update(serving_input.open.places[serving_input.is_candidate].tolist())
         for (event, _), mask, row in zip(targets, candidates, ranks, strict=True):
             self.found.cases.append(
@@ -177,20 +221,35 @@ class _Replay:
                 )
             )
 
-    def _add_slip(self, statistics: SlipStatistics, scores: Scores, serving_input: ServingInput) -> None:
-        places = slip.choose(serving_input.offer, scores, serving_input.rules)
-        events = serving_input.open.places[places].tolist()
-        invalid = count_rule_violations(self.state, events, serving_input.chosen)
-        statistics.add(events, invalid, intra_list_diversity(serving_input.offer, places))
+    def _add_slip(self, column: int, scores: Scores, serving_input: ServingInput) -> list[int]:
+        """Count the slip. Returns its events, as places in the history, of a calibrated recommender those that a longer
+        slip would have, too."""
+        rules = serving_input.rules
+        longer = replace(rules, limit=max(rules.limit, LONGEST)) if column in self._calibrated else rules
+        places = slip.choose(serving_input.offer, scores, longer)
+        events: list[int] = serving_input.open.places[places].tolist()
+        served = events[: rules.limit]
+        invalid = count_rule_violations(self.state, served, serving_input.chosen)
+        diversity = intra_list_diversity(serving_input.offer, places[: rules.limit])
+        self.found.slips[column].add(served, invalid, diversity)
+        return events
 
 
 def served_scores(recommender: Recommender, serving_input: ServingInput, options: Options) -> Scores:
     """The scores of the recommender, or of its first fallback that applies."""
+    _, answering = answering_recommender(recommender, serving_input, options)
+    return answering.score(serving_input.context)
+
+
+def answering_recommender(
+    recommender: Recommender, serving_input: ServingInput, options: Options
+) -> tuple[int, Recommender]:
+    """The recommender, or its first fallback that applies, and the number of recommenders before it."""
     context = serving_input.context
     if recommender.applies(context):
-        return recommender.score(context)
+        return 0, recommender
     request = RecommendationRequest(0, recommender, datetime.fromtimestamp(context.now, UTC), options)
-    return next(each for each in request.chain[1:] if each.applies(context)).score(context)
+    return next((step, each) for step, each in enumerate(request.chain) if step and each.applies(context))
 
 
 def rank_of(scores: Scores, candidates: Any, place: int) -> float:

@@ -7,18 +7,21 @@ from itertools import combinations
 from recommendations.offer import ATTRIBUTES, Offer
 
 from .replayed_state import ReplayedState
+from .shown_slips import ShownSlips
 
 
 @dataclass(slots=True)
 class SlipStatistics:
     """Statistics of many slips: the numbers of selections and of `invalid` ones, the shown events, and the sum of
-    the `diversity` of the `compared` slips, those with at least two events."""
+    the `diversity` of the `compared` slips, those with at least two events. `slips`: those of the test, and
+    before them those that confidence was calibrated to."""
 
     selections: int = 0
     invalid: int = 0
     shown: set[int] = field(default_factory=set)
     diversity: float = 0.0
     compared: int = 0
+    slips: ShownSlips = field(default_factory=ShownSlips)
 
     def add(self, events: Sequence[int], invalid: int, diversity: float | None) -> None:
         self.selections += len(events)

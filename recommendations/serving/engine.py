@@ -43,7 +43,6 @@ from .start_times import with_unknown_start_times
 from .team_draft import Team
 
 EMPTY_SLIP_EXPIRES = timedelta(minutes=5)
-_COUPONS_OF_HALF_CONFIDENCE = 10
 _STREAM_OF_COINS = 2  # of a user's random numbers; 0 and 1 are those of favourite pairs and of scores
 _STREAM_OF_DRAWS = 3
 
@@ -136,10 +135,7 @@ class CasinoContext:
 def build_recommendation(
     request: RecommendationRequest, user_context: UserContext, casino_context: CasinoContext, recommendation_id: UUID
 ) -> Recommendation:
-    """The recommendation for one user; without events where the guard rails forbid bets, or no event may be shown.
-
-    Its confidence is n / (n + 10) for a user of n coupons, halved at each fallback.
-    """
+    """The recommendation for one user; without events where the guard rails forbid bets, or no event may be shown."""
     ranking = _rank(request, user_context, casino_context)
     if request.explore and casino_context.prices is not None and isinstance(ranking, Ranking):
         casino_context.prices.of(first_look(ranking.search))
@@ -176,7 +172,7 @@ def _build(
     step, events = slip.step, slip.events
     stake = Decimal() if user is None or not events else suggest_stake(user, user_context.usual_stake, request.options)
     total_odds = prod((Decimal(str(event.odd)) for event in events), start=Decimal(bool(events)))
-    coupons = user_context.coupon_count
+    recommender, models = request.chain[step], casino_context.models
     return Recommendation(
         recommendation_id=recommendation_id,
         user_id=user_context.user_id,
@@ -185,10 +181,10 @@ def _build(
         currency=currency,
         timestamp=request.now,
         expires_at=slip.expires_at or request.now + EMPTY_SLIP_EXPIRES,
-        recommender=request.chain[step].name,
+        recommender=recommender.name,
         fallback_step=step,
-        model_version=casino_context.models.version,
-        confidence=round(coupons / (coupons + _COUPONS_OF_HALF_CONFIDENCE) / float(2**step), 3),
+        model_version=models.version,
+        confidence=round(recommender.confidence(models, user_context.coupon_count, len(events), step), 3),
         refusal=slip.refusal,
         recommended_events=events,
         total_odds=total_odds,

@@ -61,7 +61,7 @@ def refuse(user: GuardedUser, options: Options, now: datetime) -> Refusal | None
             return forbidden
     if user.is_withheld:
         return Refusal.WITHHELD
-    if (refusal := _refuse_age(_age(user, now.date()), options)) is not None:
+    if (refusal := _refuse_age(user, now.date(), options)) is not None:
         return refusal
     catalogue, currency = options.catalogue, currency_of(user, options)
     if catalogue.user_countries is not None and user.country not in catalogue.user_countries:
@@ -80,19 +80,17 @@ def currency_of(user: GuardedUser, options: Options) -> str:
     return user.currency or ("" if options.catalogue.currencies is not None else options.default_currency or "")
 
 
-def _refuse_age(age: int | None, options: Options) -> Refusal | None:
-    if age is None:
+def _refuse_age(user: GuardedUser, today: date, options: Options) -> Refusal | None:
+    """By the age of the birth date, or of the birth year if that makes the user younger: then, as without a date, the
+    user counts as born on the last day of the year."""
+    born, year = user.birth_date, user.birth_year
+    if born is not None and (year is None or born.year >= year):
+        age = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+    elif year is not None:
+        age = today.year - year - 1
+    else:
         return None if options.allow_unknown_age else Refusal.AGE_UNKNOWN
     return Refusal.UNDER_AGE if age < options.minimum_age else None
-
-
-def _age(user: GuardedUser, today: date) -> int | None:
-    """The age by the birth date, or by the birth year if that makes the user younger: then, as without a date, the user
-    counts as born on the last day of the year. None if neither is known."""
-    born, year = user.birth_date, user.birth_year
-    if born is None or (year is not None and born.year < year):
-        return None if year is None else today.year - year - 1
-    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
 
 def suggest_stake(user: GuardedUser, usual: Decimal | None, options: Options) -> Decimal:

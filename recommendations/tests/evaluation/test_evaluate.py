@@ -1,6 +1,7 @@
 """Reading a casino's history, fitting its models, and the commands `evaluate` and `simulate`."""
 
 import json
+from bisect import bisect_right
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -17,6 +18,7 @@ from recommendations.fitted_models.store import Fitting, store_models
 from recommendations.learning.lambdarank import fit_trees
 from recommendations.models import Evaluation, Event, FittedModel
 from recommendations.recommenders.base import FittedModels, ScoringContext
+from recommendations.recommenders.calibration import Calibration
 from recommendations.recommenders.hybrid import HybridModel
 from recommendations.recommenders.hybrid_features.features import NAMES, VALUE_FEATURES, Features
 from recommendations.recommenders.hybrid_features.sequence_features import LAST, PAIR_FEATURES, SCALE_FEATURES
@@ -160,9 +162,10 @@ class TestHistory:
 
 class TestFitting:
     def test_fitted_models_and_live_co_bettors_are_used_from_the_next_request_on(
-        self, casino_a, simulated, now, settings
+        self, casino_a, simulated, now, settings, monkeypatch
     ):
         settings.TRENDS_SECONDS = 0.0
+        monkeypatch.setattr("recommendations.learning.calibration.MIN_SLIPS", 20)
         fill(casino_a, now, simulated)
         with use_casino(casino_a.current):
             before = recommend(casino_id=1, recommender_type="hybrid", user_id=1, now=now)
@@ -173,9 +176,16 @@ class TestFitting:
             after = recommend(casino_id=1, recommender_type="hybrid", user_id=1, now=now)
             models = find([1], now, now.timestamp()).casino_context.models
             assert isinstance(models.get(HybridModel), HybridModel)
+            calibration = Calibration.decode(bytes(FittedModel.objects.get(recommender="calibration").fitted))
             co_bettors = present(models.get(CoBettors))
             counted = dict(zip(co_bettors.event_ids.tolist(), co_bettors.counts.tolist(), strict=True))
         assert (before.model_version, after.model_version) == ("", "1")
+        coupons, events = sum(each.user_id == 1 for each in simulated.coupons), len(after.recommended_events)
+        assert before.confidence == round(coupons / (coupons + 10), 3)
+        assert after.confidence == round(
+            calibration.shares[events - 1][bisect_right(calibration.coupons, coupons) - 1], 3
+        )
+        assert after.confidence != before.confidence
         assert after.recommended_events
         bets = {(each.user_id, int(simulated.events.ids[place])) for each in simulated.coupons for place in each.places}
         assert counted == {event: sum(other == event for _, other in bets) for event in {event for _, event in bets}}

@@ -1,6 +1,7 @@
 """Stored models that are damaged, or made to break the process, are not served."""
 
 from dataclasses import replace
+from itertools import product
 
 import msgspec
 import numpy as np
@@ -12,6 +13,7 @@ from recommendations.fitted_models import store
 from recommendations.fitted_models.store import present_model
 from recommendations.models import FittedModel
 from recommendations.recommenders.base import FittedModels, StoredModel
+from recommendations.recommenders.calibration import Calibration
 from recommendations.recommenders.hybrid import Hybrid, HybridModel, StoredHybridModel
 from recommendations.recommenders.hybrid_features.decision_trees import StoredTrees
 from recommendations.recommenders.hybrid_features.features import ADDITIVE, FINGERPRINT, NAMES
@@ -39,6 +41,7 @@ NEIGHBOURS = StoredNeighboursModel(
     np.array([[1, 2], [0, 2], [0, 1]], dtype=np.int32).tobytes(),
     np.ones((3, 2), dtype=np.float32).tobytes(),
 )
+CALIBRATION = Calibration((0, 4, 9), ((0.1, 0.2, 0.3), (0.1, 0.3, 0.4)))
 OFFER = offer_of(*({"odd": 1.5 + number % 7} for number in range(40)))
 HUGE = 10**15
 
@@ -61,6 +64,7 @@ VALID: dict[str, tuple[type[StoredModel], bytes]] = {
     "weights": (HybridModel, hybrid()),
     "vectors": (UserVectors, encoded(VECTORS)),
     "neighbours": (NeighboursModel, encoded(NEIGHBOURS)),
+    "calibration": (Calibration, CALIBRATION.encode()),
 }
 UNUSABLE: dict[str, tuple[type[StoredModel], bytes]] = {
     "endless depth": (HybridModel, hybrid(encoded(ONE_SPLIT, depth=HUGE))),
@@ -90,14 +94,25 @@ UNUSABLE: dict[str, tuple[type[StoredModel], bytes]] = {
     "users without vectors": (UserVectors, encoded(VECTORS, user_ids=np.arange(9).tobytes())),
     "unsorted users": (UserVectors, encoded(VECTORS, user_ids=np.array([3, 2, 1]).tobytes())),
     "infinite vectors": (UserVectors, encoded(VECTORS, vectors=numbers(*[np.inf] * 6, kind=np.float16))),
+    "no shares": (Calibration, encoded(CALIBRATION, shares=())),
+    "few shares": (Calibration, encoded(CALIBRATION, shares=((0.1, 0.2, 0.3), (0.1, 0.2)))),
+    "shares that fall with coupons": (Calibration, encoded(CALIBRATION, shares=((0.3, 0.2, 0.3),))),
+    "shares that fall with events": (Calibration, encoded(CALIBRATION, shares=((0.1, 0.2, 0.3), (0.1, 0.1, 0.3)))),
+    "confidence above 1": (Calibration, encoded(CALIBRATION, shares=((0.1, 0.2, 1.1),))),
+    "confidence not a number": (Calibration, encoded(CALIBRATION, shares=((0.1, float("nan"), 0.3),))),
+    "coupons not from 0": (Calibration, encoded(CALIBRATION, coupons=(1, 4, 9))),
+    "coupons that fall": (Calibration, encoded(CALIBRATION, coupons=(0, 9, 4))),
     "deep": (HybridModel, b"\x93\x80\xc0\xa0" + b"\x91" * 100_000),
     "deeper": (HybridModel, b"\x94\x80\xc0\xa0" + b"\x91" * 100_000),
 }
 
 
 def scores_with(model):
-    """All scores of a user, by the recommender of this model."""
+    """All scores of a user, by the recommender of this model; of a calibration, the confidence of as many slips."""
     models = FittedModels(model)
+    if isinstance(model, Calibration):
+        slips = product((0, 5, 10, HUGE), range(len(OFFER) // 4))
+        return np.array([Hybrid().confidence(models, *each, 0) for each in slips])
     if isinstance(model, UserVectors):
         sums = CoBettorSums(model)
         sums.add(2, OFFER.ids[::3].tolist())

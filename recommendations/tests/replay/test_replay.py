@@ -124,6 +124,11 @@ def until(found, split_time):
     return [case for case in found.cases if case.timestamp < split_time]
 
 
+def confidences_until(found, split_time):
+    slips = found.slips[found.names.index("hybrid")].slips.over
+    return [each.confidence for each in slips if found.tested_from <= each.timestamp < split_time]
+
+
 def part_until(cases, split_time):
     return cases.part(0, int(np.searchsorted(cases.timestamps, split_time)))
 
@@ -166,6 +171,8 @@ class TestNoDataLeakage:
         assert len(until(unchanged, split_time)) > 150
         assert until(found, split_time) == until(unchanged, split_time)
         assert found.cases != unchanged.cases
+        assert len({*confidences_until(unchanged, split_time)}) > 2
+        assert confidences_until(found, split_time) == confidences_until(unchanged, split_time)
         earlier = [part_until(each.fitted_cases, split_time) for each in (unchanged, found)]
         assert np.array_equal(earlier[0].numbers, earlier[1].numbers)
         varying = {name for name, column in zip(NAMES, earlier[0].numbers.T, strict=True) if np.ptp(column) > 0}
@@ -254,3 +261,6 @@ class TestRecovery:
         assert means["hybrid"] > means[best] - 0.02
         assert report.learning.explanation.startswith(f"Strongest predictors of the users' bets: {predictor}")
         assert report.advice.recommender in {"hybrid", best}
+        slips = {each.recommender: each for each in report.slips}
+        assert slips["hybrid"].shown > 200
+        assert slips["hybrid"].calibration_error < 0.1  # of some 280 slips, calibrated to some 150

@@ -1,0 +1,17 @@
+"""How far confidence is from the share of slips that hold a bet."""
+
+import numpy as np
+
+from recommendations.offer.arrays import Floats
+
+_MOST_GROUPS, _LEAST_SLIPS = 5, 100
+
+
+def calibration_error(confidences: Floats, held: Floats) -> float:
+    """The expected calibration error (Naeini et al. 2015) of n slips, both of shape (n,): the difference of mean
+    confidence and share of `held` by group of like confidence, weighted by the groups' sizes. Up to five groups of at
+    least about 100 slips, since the share of few is a matter of chance; slips of equal confidence are in one."""
+    groups = max(min(_MOST_GROUPS, len(confidences) // _LEAST_SLIPS), 1)
+    bounds = np.unique(np.quantile(confidences, np.arange(groups) / groups, method="lower"))
+    own = np.searchsorted(bounds, confidences, side="right") - 1
+    return float(np.abs(np.bincount(own, confidences - held)).sum() / len(confidences))

@@ -1,0 +1,57 @@
+"""The slips that a replay shows, and which of their events the users bet on within a day."""
+
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+
+from .history import PastCoupon
+
+DAY = 86_400.0  # seconds
+
+
+@dataclass(slots=True)
+class ShownSlip:
+    """A slip of the first `events` at `places` of the history, shown at `timestamp` (Unix seconds) to a user of so many
+    `coupons` with this `confidence`; longer slips would have the other places, too. `first_hit`: the number, from 1, of
+    the first place that the user bets on within a day; infinity without one."""
+
+    timestamp: float
+    coupons: int
+    places: Sequence[int]
+    confidence: float
+    events: int
+    first_hit: float = inf
+
+    @property
+    def held(self) -> bool:
+        """Whether the user bet on one of the events shown."""
+        return self.first_hit <= self.events
+
+
+class ShownSlips:
+    """Slips in chronological order. `over` are those whose day is over."""
+
+    def __init__(self) -> None:
+        self.over: list[ShownSlip] = []
+        self._open = deque[ShownSlip]()
+        self._of_users: dict[int, list[ShownSlip]] = defaultdict(list)
+
+    def show(self, user_id: int, slip: ShownSlip) -> None:
+        self._open.append(slip)
+        self._of_users[user_id].append(slip)
+
+    def move_to(self, now: float) -> None:
+        """Close the slips whose day was over before `now`."""
+        while self._open and self._open[0].timestamp + DAY < now:
+            self.over.append(self._open.popleft())
+
+    def add(self, coupon: PastCoupon) -> None:
+        """Note the bets of a coupon; its time is that of the last move or later."""
+        mine = self._of_users.get(coupon.user_id)
+        if not mine:
+            return
+        mine[:] = [each for each in mine if each.timestamp + DAY >= coupon.timestamp]
+        for slip in mine:
+            found = (number for number, place in enumerate(slip.places, start=1) if place in coupon.places)
+            slip.first_hit = min(slip.first_hit, next(found, inf))
