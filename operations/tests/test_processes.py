@@ -9,6 +9,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -46,6 +47,21 @@ def catalogue() -> tuple[str, list[int]]:
     return url, build_casinos(environment(url))
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the processes' metrics."""
+    return tmp_path_factory.mktemp("metrics")
+
+
+@pytest.fixture(scope="module")
+def port(catalogue: tuple[str, list[int]], folder: Path) -> Iterator[int]:
+    """Of two workers, which started after another process had ended."""
+    env = environment(catalogue[0], PROMETHEUS_MULTIPROC_DIR=str(folder), CATALOGUE_LEASE_SECONDS="2")
+    run_python("-c", f"import django; django.setup(){GAUGE}", env=env)
+    with granian(env) as (port, _):
+        yield port
+
+
 def metric(text: str, name: str, **labels: str) -> float:
     """The sum of the samples with these labels."""
     samples = re.findall(rf"^{name}\{{(.*)\}} (\S+)$", text, re.MULTILINE)
@@ -67,18 +83,37 @@ def workers_that_answered(folder: Path) -> list[Path]:
 
 
 @pytest.mark.exhaustive
-def test_any_process_answers_for_all(catalogue, tmp_path):
-    url, [casino_id, _] = catalogue
-    with granian(environment(url, PROMETHEUS_MULTIPROC_DIR=str(tmp_path))) as (port, _):
-        asked = 0
-        while len(workers_that_answered(tmp_path)) < 2 or asked < 40:
-            assert ask(port, "/config", casino_id)[0] == 200
-            asked += 1
-            assert asked < 20_000, "one worker only answers"
-        for _ in range(10):
-            text = read_metrics(port)
-            assert metric(text, "recsys_requests_total", route="/config", status="200", casino=str(casino_id)) == asked
-            assert metric(text, "recsys_request_seconds_count", route="/config") == asked
+def test_any_process_answers_for_all(catalogue, folder, port):
+    _, [casino_id, _] = catalogue
+    asked = 0
+    while len(workers_that_answered(folder)) < 2 or asked < 40:
+        assert ask(port, "/config", casino_id)[0] == 200
+        asked += 1
+        assert asked < 20_000, "one worker only answers"
+    for _ in range(10):
+        text = read_metrics(port)
+        assert metric(text, "recsys_requests_total", route="/config", status="200", casino=str(casino_id)) == asked
+        assert metric(text, "recsys_request_seconds_count", route="/config") == asked
+
+
+@pytest.mark.exhaustive
+def test_ended_process_keeps_its_counters_and_loses_its_gauges(port):
+    text = read_metrics(port)
+    assert metric(text, "recsys_requests_total", casino="7") == 3
+    assert metric(text, "recsys_casino_connections", state="in_use") <= 2  # one of each worker; it had 5
+
+
+@pytest.mark.exhaustive
+def test_configuration_is_confirmed_once_all_processes_use_it(catalogue, port):
+    _, [casino_id, _] = catalogue
+    for recommender in ("static", "soonest"):
+        for _ in range(10):  # until all have the casino in their caches
+            ask(port, "/config", casino_id)
+        began = time.monotonic()
+        with contextlib.closing(send_configuration(port, casino_id, recommender)) as post:
+            assert post.getresponse().status == 200
+        assert time.monotonic() - began >= 2
+        assert {recommender_of(port, casino_id) for _ in range(30)} == {recommender}
 
 
 def send_configuration(port: int, casino_id: int, recommender: str) -> http.client.HTTPConnection:
@@ -114,39 +149,13 @@ def kill_with_workers(process: "subprocess.Popen[bytes]") -> None:
         worker.kill()
 
 
-@pytest.mark.exhaustive
-def test_configuration_is_confirmed_once_all_processes_use_it(catalogue):
-    url, [casino_id, _] = catalogue
-    with granian(environment(url, CATALOGUE_LEASE_SECONDS="2")) as (port, _):
-        for recommender in ("static", "soonest"):
-            for _ in range(10):  # until all have the casino in their caches
-                ask(port, "/config", casino_id)
-            began = time.monotonic()
-            with contextlib.closing(send_configuration(port, casino_id, recommender)) as post:
-                assert post.getresponse().status == 200
-            assert time.monotonic() - began >= 2
-            assert {recommender_of(port, casino_id) for _ in range(30)} == {recommender}
-
-
 def recommender_of(port: int, casino_id: int) -> object:
     url = f"http://127.0.0.1:{port}/config"
     with urlopen(Request(url, headers={"Casino-ID": str(casino_id)}), timeout=120) as response:
         return json.load(response)["recommender_type"]
 
 
-@pytest.mark.exhaustive
-def test_ended_process_keeps_its_counters_and_loses_its_gauges(catalogue, tmp_path):
-    url, [casino_id, _] = catalogue
-    env = environment(url, PROMETHEUS_MULTIPROC_DIR=str(tmp_path))
-    run_python("-c", f"import django; django.setup(){GAUGE}", env=env)
-    with granian(env, workers=1) as (port, _):
-        assert ask(port, "/config", casino_id)[0] == 200
-        text = read_metrics(port)
-        assert metric(text, "recsys_requests_total", casino="7") == 3
-        assert metric(text, "recsys_casino_connections", state="in_use") <= 1
-
-
-_REQUESTS = 20
+_REQUESTS, _PAUSE = 20, 0.05  # seconds between two: at full speed, they alone would keep the machine busy
 _IN_USE = settings.WEB_DRAIN_SECONDS / 2  # seconds without a request; a busy server may read it as much later
 
 
@@ -191,6 +200,7 @@ class Traffic:
                 self.failures.append(f"{error!r} on a {'kept' if is_in_use else 'new or idle'} connection")
             time.sleep(0.01)  # nobody listens, perhaps
             return None
+        time.sleep(_PAUSE)
         self.closed += response.will_close
         if response.status != 200:
             self.failures.append(str(response.status))
@@ -204,18 +214,7 @@ def wait_for_workers(folder: Path, count: int) -> None:
 
 
 @pytest.mark.exhaustive
-def test_stopping_server_answers_accepted_requests(catalogue, tmp_path):
-    url, [casino_id, _] = catalogue
-    env = environment(url, PROMETHEUS_MULTIPROC_DIR=str(tmp_path), API_REQUESTS_PER_SECOND="0")
-    with granian(env) as (port, process), Traffic(port, casino_id) as traffic:
-        wait_for_workers(tmp_path, 2)
-        process.send_signal(signal.SIGTERM)
-        process.wait(120)
-    assert traffic.failures == []
-
-
-@pytest.mark.exhaustive
-def test_workers_are_replaced_without_losing_a_request(catalogue, tmp_path):
+def test_workers_are_replaced_and_the_server_stops_without_losing_a_request(catalogue, tmp_path):
     url, [casino_id, _] = catalogue
     env = environment(url, PROMETHEUS_MULTIPROC_DIR=str(tmp_path), API_REQUESTS_PER_SECOND="0")
     with granian(env) as (port, process), Traffic(port, casino_id) as traffic:
@@ -225,8 +224,10 @@ def test_workers_are_replaced_without_losing_a_request(catalogue, tmp_path):
         wait_until(lambda: not _children(process.pid) & before, else_say="an old worker is still there")
         wait_for_workers(tmp_path, 4)
         assert not _children(process.pid) & before
+        assert traffic.closed >= 1
+        process.send_signal(signal.SIGTERM)
+        process.wait(120)
     assert traffic.failures == []
-    assert traffic.closed >= 1
 
 
 def _children(pid: int) -> set[int]:
