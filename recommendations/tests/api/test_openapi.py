@@ -32,7 +32,7 @@ from tenants.routing.context import use_casino
 from tenants.tests.api_clients import UNKNOWN_KEY, bearing, make_key
 from tenants.tests.exhaustive import scaled
 
-CASES = int(os.environ.get("API_CASES", scaled(80, 200)))
+CASES = int(os.environ.get("API_CASES", scaled(60, 120)))
 PAGES = ("schema", "swagger")
 CHECKS = [
     schemathesis.checks.not_a_server_error,

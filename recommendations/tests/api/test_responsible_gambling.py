@@ -97,7 +97,7 @@ def answers_to(caller) -> list[dict[str, Any]]:
 @pytest.mark.scaled
 @pytest.mark.parametrize("options", OPTIONS, ids=["defaults", "young", "old"])
 def test_nobody_flagged_is_shown_a_bet_and_no_stake_is_above_a_limit(caller_a, caller_b, casino, options):
-    @settings(max_examples=scaled(25, 120), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=scaled(20, 50), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(people)
     def check(person):
         with casino_atomic():

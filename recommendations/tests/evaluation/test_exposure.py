@@ -215,7 +215,7 @@ OF_STAKES = {None, Refusal.LIMIT_REACHED}
 
 @pytest.mark.no_cover
 @pytest.mark.scaled
-@settings(max_examples=scaled(60, 300), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=scaled(50, 120), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(people, st.integers(16, 30), st.booleans(), st.sampled_from([Decimal("9.99"), Decimal(10), Decimal(60)]))
 def test_the_report_flags_whom_the_guard_rails_refuse(person, minimum_age, allow_unknown_age, stake):
     """Two implementations of the same rules, over all statuses, limits and ages."""

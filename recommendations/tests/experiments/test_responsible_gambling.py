@@ -35,7 +35,7 @@ from recommendations.tests.serving.test_slip_rules import (
 )
 from tenants.tests.exhaustive import scaled
 
-USERS = scaled(1_500, 6_000)
+USERS = scaled(1_200, 3_000)
 USERS_AN_OFFER = 50
 
 

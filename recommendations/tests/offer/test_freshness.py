@@ -92,7 +92,7 @@ def run(transaction, *, is_rolled_back):
 
 @pytest.mark.no_cover
 @pytest.mark.scaled
-@settings(max_examples=scaled(15, 60), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=scaled(15, 30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(histories)
 def test_after_any_history_of_two_casinos_each_offer_equals_its_database(casino_a, casino_b, history):
     both = (casino_a, casino_b)

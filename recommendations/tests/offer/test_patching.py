@@ -33,7 +33,7 @@ def shared(first, second):
 
 
 @pytest.mark.scaled
-@settings(max_examples=scaled(60, 150))
+@settings(max_examples=scaled(50, 100))
 @given(tables, st.lists(st.tuples(tables, st.sets(st.integers(0, 9))), max_size=4))
 def test_any_patches_result_in_the_snapshot_of_the_final_events(table, patches):
     offer = offer_with(table)

@@ -42,7 +42,7 @@ producers = st.builds(
     st.sampled_from([None, 0.0, NOW - 10, NOW, inf]),
 )
 markets = st.just(frozenset[str]()) | st.sets(st.sampled_from(["1X2", "TOTALS", "OTHER"]), max_size=2).map(frozenset)
-many_rules = settings(max_examples=scaled(150, 900))
+many_rules = settings(max_examples=scaled(100, 300))
 rules = st.builds(
     PriceRules,
     now=st.just(NOW),

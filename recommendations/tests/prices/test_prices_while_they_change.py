@@ -22,7 +22,7 @@ from tenants.routing.context import use_casino
 from tenants.tests.exhaustive import scaled
 
 NOW = datetime(2049, 6, 1, 18, tzinfo=UTC)
-EVENTS, CHANGES = 30, scaled(150, 600)
+EVENTS, CHANGES = 30, scaled(150, 300)
 CHANGE = """
 UPDATE markets SET status = %s, odds = ARRAY[%s, 0], as_of = %s WHERE event_id BETWEEN %s AND %s
 """

@@ -21,7 +21,7 @@ from tenants.tests.exhaustive import scaled
 
 from .test_slip_rules import NOW, check, random_event, random_options, random_profile, random_trends, random_user
 
-SLIPS, SLIPS_AN_OFFER = scaled(1_000, 6_000), 20
+SLIPS, SLIPS_AN_OFFER = scaled(800, 2_400), 20
 OFFER = CasinoContext(offer_of(*({"begin_timestamp": NOW + timedelta(hours=hours)} for hours in range(1, 11))))
 STATIC = RECOMMENDERS["static"]
 

@@ -13,7 +13,7 @@ from tenants.tests.exhaustive import scaled
 
 from .test_slip_rules import NOW, check, random_event, random_options, random_profile, random_trends, random_user
 
-SLIPS = scaled(1_000, 6_000)
+SLIPS = scaled(800, 2_400)
 SLIPS_AN_OFFER = 20
 PAIRS = list(permutations(RECOMMENDERS.values(), 2))
 

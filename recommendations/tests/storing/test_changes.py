@@ -20,7 +20,7 @@ from tenants.routing.connections import casino_atomic, current_alias
 from tenants.routing.context import use_casino
 from tenants.tests.exhaustive import scaled
 
-SLOW = settings(max_examples=scaled(15, 60), suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = settings(max_examples=scaled(15, 30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 EVENING = datetime(2050, 6, 1, 21, tzinfo=UTC)
 
 

@@ -298,7 +298,7 @@ def expected(messages):
 
 
 @pytest.mark.hypothesis
-@settings(max_examples=scaled(30, 150), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=scaled(30, 75), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(MESSAGES, max_size=12), st.integers(1, 12))
 def test_storing_is_a_dictionary_of_the_latest(casino_a, messages, size):
     with use_casino(casino_a.current):

@@ -21,7 +21,7 @@ from tenants.tests.exhaustive import scaled
 
 STORE: dict[str, Any] = {"users": store_users, "events": store_events, "purchased_coupons": store_coupons}
 OWN_IDS = 10_001  # the first one; the sequences start higher
-SLOW = settings(max_examples=scaled(10, 60), suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = settings(max_examples=scaled(10, 30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 ids = st.integers(OWN_IDS, OWN_IDS + 2)
 minutes = st.integers(0, 5)

@@ -25,7 +25,7 @@ from tenants.routing.connections import casino_atomic, current_alias
 from tenants.routing.context import use_casino
 from tenants.tests.exhaustive import scaled
 
-SLOW = settings(max_examples=scaled(40, 120), suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = settings(max_examples=scaled(25, 50), suppress_health_check=[HealthCheck.function_scoped_fixture])
 STORE: dict[type, Any] = {User: store_users, Event: store_events}
 RESTRICT: dict[type, Any] = {User: restrict_users, Event: restrict_events}
 

@@ -166,7 +166,7 @@ def test_a_tournament_in_two_versions_of_its_file_has_each_match_once(seed):
 MESSAGES = st.lists(st.tuples(st.integers(0, 60), st.sampled_from(["H1", "H2"]), st.integers(1, 4)), max_size=8)
 
 
-@settings(max_examples=scaled(25, 60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=scaled(20, 40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(MESSAGES)
 @pytest.mark.slow
 def test_messages_within_a_window_of_each_other_are_one_event_with_the_latest_begin(messages):
