@@ -23,13 +23,7 @@ def fit_weights(cases: Cases, columns: Places, prior: Floats, strength: float) -
 
     Newton's method with step halving. Without cases the result is the prior.
     """
-    if not len(cases):
-        return prior.copy()
-    numbers = cases.numbers[:, columns].astype(np.float64)
-    spread = _spread_within(numbers, cases)
-    scale = np.where(spread > 0, spread, 1.0)
-    problem = _PenalizedLogit(numbers / scale, cases, prior * scale, np.where(spread > 0, strength, 1e6))
-    return problem.solve() / scale
+    return _Scaled(cases, columns, prior).fit(strength)
 
 
 def choose_strength(cases: Cases, columns: Places, prior: Floats) -> float:
@@ -37,13 +31,34 @@ def choose_strength(cases: Cases, columns: Places, prior: Floats) -> float:
     by weights fitted to the parts before. Of the latest cases alone, with some of their candidates."""
     latest = cases.part(max(len(cases) - VALIDATED_CASES, 0), len(cases)).thinned(VALIDATED_CANDIDATES)
     bounds = np.linspace(0, len(latest), _PARTS + 1).round().astype(int).tolist()
-    parts = [(latest.part(0, begin), latest.part(begin, end)) for begin, end in pairwise(bounds[1:])]
+    parts = [
+        (_Scaled(latest.part(0, begin), columns, prior), latest.part(begin, end)) for begin, end in pairwise(bounds[1:])
+    ]
 
     def likelihood(strength: float) -> float:
-        fits = ((fit_weights(before, columns, prior, strength), after) for before, after in parts)
+        fits = ((before.fit(strength), after) for before, after in parts)
         return sum(_log_likelihood(after.numbers[:, columns] @ weights, after)[0] for weights, after in fits)
 
     return max(reversed(STRENGTHS), key=likelihood)
+
+
+class _Scaled:
+    """Cases whose features are in standard deviations, for fits with several strengths of the prior."""
+
+    def __init__(self, cases: Cases, columns: Places, prior: Floats) -> None:
+        self._cases, self._prior = cases, prior
+        if len(cases):
+            numbers = cases.numbers[:, columns].astype(np.float64)
+            self._varies = (spread := _spread_within(numbers, cases)) > 0
+            self._scale = np.where(self._varies, spread, 1.0)
+            self._numbers = numbers / self._scale
+
+    def fit(self, strength: float) -> Floats:
+        if not len(self._cases):
+            return self._prior.copy()
+        penalty = np.where(self._varies, strength, 1e6)
+        problem = _PenalizedLogit(self._numbers, self._cases, self._prior * self._scale, penalty)
+        return problem.solve() / self._scale
 
 
 def _spread_within(numbers: Floats, cases: Cases) -> Floats:
