@@ -27,7 +27,7 @@ from .definitions import ab, variant
 
 START = datetime(2035, 6, 1, 9, tzinfo=UTC)  # fixed: draws depend on the hour
 ALIKE = [variant("one"), variant("other")]
-USERS, HOURS, EVENTS = 400, 15, 30
+USERS, HOURS, EVENTS = 250, 15, 30
 
 
 def appeal(event_id):
