@@ -13,25 +13,48 @@ from django.conf import settings
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
 PROJECT = Path(settings.BASE_DIR)
-REPORT = (
-    "import json; from django.conf import settings as s; "
-    "print(json.dumps({name: getattr(s, name) for name in %r}, default=str))"
-)
+# Imports once what settings need; a fork for each line of input then reads those of an environment. Its output and
+# errors go to a file.
+READER = """
+import json, os, sys
+import django.conf, django_stubs_ext, environ, recsys_project.environment
+
+for line in sys.stdin:
+    path, names, environment = json.loads(line)
+    if not os.fork():
+        output = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(output, 1), os.dup2(output, 2)
+        os.environ.clear()
+        os.environ.update(environment)
+        from django.conf import settings
+        print(json.dumps({name: getattr(settings, name) for name in names}, default=str))
+        sys.exit()
+    print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+"""
 PRODUCTION = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none", "SECRET_KEY": "k" * 60}
 
 
-def read_settings(*names, **environment):
-    """The settings of a new process with only this environment."""
+@pytest.fixture(scope="module")
+def read_settings(tmp_path_factory):
+    """Returns the settings of a process with only these variables; or what it wrote, if it failed."""
+    report = tmp_path_factory.mktemp("settings") / "report"
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    ran = subprocess.run(
-        [sys.executable, "-c", REPORT % (list(names),)],
-        cwd=PROJECT,
-        env={**kept, "DJANGO_SETTINGS_MODULE": "recsys_project.settings", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
+    reader = subprocess.Popen(
+        [sys.executable, "-c", READER], cwd=PROJECT, env=kept, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    return json.loads(ran.stdout) if ran.returncode == 0 else ran.stderr
+    requests, statuses = reader.stdin, reader.stdout
+    assert requests is not None
+    assert statuses is not None
+
+    def read(*names, **environment):
+        environment = {**kept, "DJANGO_SETTINGS_MODULE": "recsys_project.settings", **environment}
+        requests.write(json.dumps([str(report), names, environment]) + "\n")
+        requests.flush()
+        status = int(statuses.readline())
+        return json.loads(report.read_text()) if status == 0 else report.read_text()
+
+    with reader:
+        yield read
 
 
 def test_example_describes_every_variable():
@@ -44,7 +67,7 @@ def test_example_describes_every_variable():
 
 
 @pytest.mark.exhaustive
-def test_no_number_takes_a_word_or_a_value_out_of_all_proportion():
+def test_no_number_takes_a_word_or_a_value_out_of_all_proportion(read_settings):
     example = dict(
         re.findall(r"^([A-Z_]+)=([0-9]+(?:\.[0-9]+)?)$", (PROJECT / ".env.example").read_text(), re.MULTILINE)
     )
@@ -54,7 +77,7 @@ def test_no_number_takes_a_word_or_a_value_out_of_all_proportion():
         assert [name for name in numbers if f"{name} is '{wrong}'; allowed is" not in error] == []
 
 
-def test_example_has_the_defaults():
+def test_example_has_the_defaults(read_settings):
     example = dict(re.findall(r"^([A-Z_]+)=(.*)$", (PROJECT / ".env.example").read_text(), re.MULTILINE))
     settings_alone = (
         "CONN_MAX_AGE",
@@ -66,12 +89,12 @@ def test_example_has_the_defaults():
     assert read_settings(*names) == read_settings(*names, **example)
 
 
-def test_an_embedded_installation_is_open_and_without_tls():
+def test_an_embedded_installation_is_open_and_without_tls(read_settings):
     found = read_settings("RECSYS_OPEN_API", "HTTPS", "RECSYS_TEST_ENDPOINTS", "DEBUG")
     assert found == {"RECSYS_OPEN_API": True, "HTTPS": False, "RECSYS_TEST_ENDPOINTS": False, "DEBUG": False}
 
 
-def test_an_installation_with_a_database_server_is_closed_and_behind_tls():
+def test_an_installation_with_a_database_server_is_closed_and_behind_tls(read_settings):
     names = ("RECSYS_OPEN_API", "SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "DEBUG")
     assert read_settings(*names, **PRODUCTION) == {
         "RECSYS_OPEN_API": False,
@@ -82,7 +105,7 @@ def test_an_installation_with_a_database_server_is_closed_and_behind_tls():
     }
 
 
-def test_database_server_requires_a_secret_key():
+def test_database_server_requires_a_secret_key(read_settings):
     error = read_settings("DEBUG", DATABASE_URL=PRODUCTION["DATABASE_URL"])
     assert "SECRET_KEY is not set, and DATABASE_URL is: set it to at least 50 random characters." in error
     error = read_settings("DEBUG", **PRODUCTION, CASINO_ROLES="1")
@@ -114,8 +137,13 @@ def test_wrong_values_end_every_process_with_a_line_each_and_no_traceback(comman
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("command", [("manage.py", "casino", "list"), ("-m", "recsys_project.wsgi")])
-@pytest.mark.parametrize("variables", [{}, {"DATABSE_URL": PRODUCTION["DATABASE_URL"]}])
+@pytest.mark.parametrize(
+    ("command", "variables"),
+    [
+        (("manage.py", "casino", "list"), {}),
+        (("-m", "recsys_project.wsgi"), {"DATABSE_URL": PRODUCTION["DATABASE_URL"]}),
+    ],
+)
 def test_forgotten_database_url_is_an_error_and_starts_no_embedded_server(command, variables, tmp_path):
     ran = run(*command, LOCAL_DIR=str(tmp_path / "local"), **variables)
     assert ran.returncode == 1
@@ -126,7 +154,7 @@ def test_forgotten_database_url_is_an_error_and_starts_no_embedded_server(comman
 
 
 @pytest.mark.exhaustive
-def test_further_servers_and_sockets_are_read():
+def test_further_servers_and_sockets_are_read(read_settings):
     found = read_settings(
         "DATABASE_SERVERS", "DATABASES",
         **PRODUCTION | {"DATABASE_URL": "postgresql://u@%2Frun%2Fpostgresql:5433/catalogue"},
@@ -143,7 +171,7 @@ def test_further_servers_and_sockets_are_read():
 
 
 @pytest.mark.exhaustive
-def test_secrets_are_read_from_files(tmp_path):
+def test_secrets_are_read_from_files(read_settings, tmp_path):
     values = {
         "DATABASE_URL": "postgres://u:from-file@h/db",
         "DATABASE_SERVER_EAST_URL": "postgres://a:p@east/postgres",
@@ -165,13 +193,13 @@ def test_secrets_are_read_from_files(tmp_path):
     assert "EMBEDDED" not in read_settings("DEBUG", **files | {"SECRET_KEY_FILE": "/missing"})
 
 
-def test_direct_url_without_its_server_is_an_error():
+def test_direct_url_without_its_server_is_an_error(read_settings):
     error = read_settings("DEBUG", **PRODUCTION, DATABASE_SERVER_EAST_DIRECT_URL="postgres://a@east/postgres")
     assert "DATABASE_SERVER_EAST_DIRECT_URL is set without DATABASE_SERVER_EAST_URL: set both." in error
 
 
 @pytest.mark.exhaustive
-def test_stakes_of_currencies_are_settable_and_exact():
+def test_stakes_of_currencies_are_settable_and_exact(read_settings):
     found = read_settings("DEFAULT_STAKES", DEFAULT_STAKES="jpy=1500, BTC=0.00020000")
     assert found == {"DEFAULT_STAKES": {"JPY": "1500", "BTC": "0.00020000"}}
     for wrong in ("JPY", "JPY=0", "JPY=0.000", "JPY=-5", "¥=1500", "BTC=0.000000001"):
