@@ -7,6 +7,7 @@ from recommendations.recommenders.base import Recommender
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.replay.history import History
 from recommendations.replay.replay import DAY, ReplayPlan, replay
+from recommendations.serving.options import DEFAULTS, Options
 
 from .baselines import BASELINES
 from .build_report import report_of
@@ -35,13 +36,15 @@ def evaluate(
     refit: float = 7 * DAY,
     min_prior_coupons: int = 0,
     source: str = "",
+    options: Options = DEFAULTS,
     on_progress: Callable[[], None] = lambda: None,
 ) -> Report:
-    """Replay a history, and report the metrics of each recommender. `on_progress` is called after each coupon."""
+    """Replay a history, and report the metrics of each recommender, with slips under these `options`. `on_progress` is
+    called after each coupon."""
     tested = list(recommenders if recommenders is not None else (RECOMMENDERS | BASELINES).values())
     if baseline not in {each.name for each in tested}:
         tested += find_recommenders([baseline])
-    replayed = replay(history, ReplayPlan(tested, test_fraction, refit, min_prior_coupons), on_progress)
+    replayed = replay(history, ReplayPlan(tested, test_fraction, refit, min_prior_coupons, options), on_progress)
     learning = summarize(replayed.selected, replayed.fitted_cases) if replayed.selected is not None else None
     return report_of(
         replayed,

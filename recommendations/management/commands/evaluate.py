@@ -20,6 +20,7 @@ from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.replay.casino_history import casino_history
 from recommendations.replay.csv_files import read_history
 from recommendations.replay.history import History
+from recommendations.serving.options import Options
 from recommendations.validation.times import read_time
 from tenants.management.cli.arguments import ready_casino
 from tenants.management.cli.progress import ProgressBar
@@ -57,6 +58,8 @@ class Command(BaseCommand):
             metavar="N",
             help="ignore bets on events with fewer earlier selections (0)",
         )
+        parser.add_argument("--max-per-league", type=as_positive, metavar="N", help="most events of a league in a slip")
+        parser.add_argument("--max-per-sport", type=as_positive, metavar="N", help="most events of a sport in a slip")
         parser.add_argument("--json", action="store_true", help="print one JSON document")
         parser.add_argument("--html", type=Path, metavar="FILE", help="write an HTML page with charts")
 
@@ -96,6 +99,7 @@ class Command(BaseCommand):
                 refit=options["refit"],
                 min_prior_coupons=options["min_prior_coupons"],
                 source=source,
+                options=Options(max_per_league=options["max_per_league"], max_per_sport=options["max_per_sport"]),
                 on_progress=bar.advance,
             )
 

@@ -359,6 +359,15 @@ class TestCommands:
         with use_casino(casino_a.current):
             assert Evaluation.objects.count() == 20
 
+    def test_slips_differ_more_with_fewer_events_of_a_league_or_sport(self, files, capsys):
+        def diversity(*caps):
+            call_command("evaluate", *files, "--recommenders", "soonest", "--test-fraction", "0.1", "--json", *caps)
+            return json.loads(capsys.readouterr().out)["slips"][0]["diversity"]
+
+        without = diversity()
+        assert diversity("--max-per-league", "1") > without
+        assert diversity("--max-per-sport", "1") > without
+
     def test_evaluation_of_files_gives_json_and_a_self_contained_page(self, files, tmp_path, capsys):
         page = tmp_path / "report.html"
         call_command("evaluate", *files, *self.NAMES, "--json", "--html", str(page))
