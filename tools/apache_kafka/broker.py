@@ -19,8 +19,6 @@ from confluent_kafka.admin import AdminClient
 from .errors import BrokerFailed
 
 _SETTINGS = Path(__file__).with_name("server.properties")
-# Half the processor time of a start, which is most of what a short-lived broker takes: no second, optimizing compiler.
-_JAVA_OPTIONS = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dlog4j2.level=INFO")
 _START_SECONDS, _STOP_SECONDS = 60, 30
 
 
@@ -39,7 +37,7 @@ def running_broker(
     _require_free(port)
     folder.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
-    java = ["java", *_JAVA_OPTIONS, "-cp", os.pathsep.join(map(str, jars))]
+    java = ["java", "-Xmx512m", "-Dlog4j2.level=INFO", "-cp", os.pathsep.join(map(str, jars))]
     with _locked(folder) as lock, log.open("w") as output:
         path = _write_settings(folder, port, listeners, settings)
         _format_once(java, folder, path, output)

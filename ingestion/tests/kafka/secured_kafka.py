@@ -21,6 +21,8 @@ from tools.apache_kafka.secured_broker import USER, SecuredBroker, running_secur
 
 PREFIX = "acme."  # all that the ACLs allow
 CLIENT_SECRET = "client-secret-of-the-tests"
+# Half of the processor time of a start, which is most of what a short-lived broker takes, is the optimizing compiler's.
+QUICK_START = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 JARS = Path(settings.BASE_DIR) / ".local" / "apache-kafka" / "jars"  # those of `make kafka`
 
 
@@ -33,7 +35,9 @@ def secured_kafka(folder: Path) -> Iterator[SecuredBroker]:
     except KafkaMissing as error:
         pytest.skip(str(error))
     with ExitStack() as stack:
-        with InterProcessLock(folder.parents[1] / "secured-kafka.lock"):  # workers start theirs one after the other
+        one_at_a_time = InterProcessLock(folder.parents[1] / "secured-kafka.lock")  # of the workers
+        with one_at_a_time, pytest.MonkeyPatch.context() as patch:
+            patch.setenv("JDK_JAVA_OPTIONS", QUICK_START)
             broker = running_secured_broker(jars, free_port(), folder, folder / "log", prefix=PREFIX)
             started = stack.enter_context(broker)
         yield started
