@@ -14,6 +14,7 @@ from recommendations.recommenders.base import BettingProfile
 from recommendations.replay.casino_history import casino_history
 from recommendations.replay.learner import Learner
 from recommendations.replay.replay import replay_to_fit
+from recommendations.serving.options import DEFAULTS, Options
 from recommendations.tallies.user_tallies_sql import PAGE_OF_TALLIES, merge_tallies
 from tenants.routing.connections import casino_connection
 
@@ -30,17 +31,18 @@ class FitResult:
     explanation: str
 
 
-def fit_models(now: datetime, casino_id: int = 0) -> FitResult | None:
+def fit_models(now: datetime, casino_id: int = 0, options: Options = DEFAULTS) -> FitResult | None:
     """Fit `neighbours`, the user vectors and `hybrid`, and store them as a new version: active unless the active
     `hybrid` scores higher on the held-out cases. With too few cases for `hybrid`, the new version keeps the active
-    `hybrid` and its user vectors. None if there is too little data for any model; then nothing is stored."""
+    `hybrid` and what it was fitted with. None if there is too little data for any model; then nothing is stored.
+    `options`: the casino's, of the slips that confidence is calibrated to."""
     rows, coupons = [], 0
     for tokens, count in _users(now):
         rows.append(tokens)
         coupons += count
     model = neighbours.fit(rows)
     history = casino_history(casino_id=casino_id, until=now)
-    learner = replay_to_fit(history, min_prior_coupons=MIN_PRIOR_COUPONS)
+    learner = replay_to_fit(history, min_prior_coupons=MIN_PRIOR_COUPONS, options=options)
     fitted = [("neighbours", model.encode())] if model is not None else []
     selected = learner.selected
     if selected is not None and selected.cases < MIN_CASES:

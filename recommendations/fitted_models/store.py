@@ -38,8 +38,10 @@ def read_models(version: int) -> FittedModels:
     served = FittedModel.objects.filter(is_served=True, version__gte=version)
     rows = readable(served).order_by("version", "recommender")
     of_first = [row for row in rows if row.version == rows[0].version and row.recommender in MODEL_TYPES]
-    decoded = (decode(row, MODEL_TYPES[row.recommender]) for row in of_first)
-    return FittedModels(*filter(None, decoded), version=str(rows[0].version if rows else version))
+    decoded = {row.recommender: decode(row, MODEL_TYPES[row.recommender]) for row in of_first}
+    if decoded.get("hybrid") is None:
+        decoded.pop("calibration", None)  # it holds for that model's slips alone
+    return FittedModels(*filter(None, decoded.values()), version=str(rows[0].version if rows else version))
 
 
 def served_number(version: int) -> str:

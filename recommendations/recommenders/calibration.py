@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import Annotated
 
 import msgspec
 
 from recommendations.errors import UnreadableModel
+
+_Rows, _Columns = msgspec.Meta(max_length=100), msgspec.Meta(max_length=100)
 
 
 class Calibration(msgspec.Struct, frozen=True, array_like=True):
@@ -15,8 +18,8 @@ class Calibration(msgspec.Struct, frozen=True, array_like=True):
     Shares neither fall from column to column nor from row to row.
     """
 
-    coupons: tuple[int, ...]
-    shares: tuple[tuple[float, ...], ...]
+    coupons: Annotated[tuple[int, ...], _Columns]
+    shares: Annotated[tuple[Annotated[tuple[float, ...], _Columns], ...], _Rows]
 
     def encode(self) -> bytes:
         return msgspec.msgpack.encode(self)

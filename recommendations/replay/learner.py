@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,8 @@ class Learner:
 
     def _calibrate(self, slips: Sequence[ShownSlip]) -> None:
         numbers = np.array([(each.coupons, each.first_hit) for each in slips], dtype=np.float64).reshape(-1, 2)
+        if isfinite(self._state.history.known_since):
+            numbers[:, 0] = 0.0  # coupons are missing, so their numbers are none that serving knows
         self.calibration = fit_calibration(numbers[:, 0], numbers[:, 1])
         if self.calibration is not None:
             self._models = self._models.including(self.calibration)

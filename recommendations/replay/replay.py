@@ -88,9 +88,12 @@ def replay(history: History, plan: ReplayPlan, on_progress: Callable[[], None] =
     return run.found
 
 
-def replay_to_fit(history: History, *, refit: float = 7 * DAY, min_prior_coupons: int = 0) -> Learner:
-    """Replay the history to collect training cases, and fit all models to all of it at the end."""
-    run = _Replay(history, ReplayPlan([RECOMMENDERS["hybrid"]], 0.0, refit, min_prior_coupons))
+def replay_to_fit(
+    history: History, *, refit: float = 7 * DAY, min_prior_coupons: int = 0, options: Options = DEFAULTS
+) -> Learner:
+    """Replay the history to collect training cases, and fit all models to all of it at the end. The `options` are those
+    of the slips that confidence is calibrated to."""
+    run = _Replay(history, ReplayPlan([RECOMMENDERS["hybrid"]], 0.0, refit, min_prior_coupons, options))
     for number, coupon in enumerate(history.coupons):
         run.step(number, coupon)
     run.fit(with_hybrid=True)
@@ -167,7 +170,7 @@ class _Replay:
         targets = [(event, place) for event in cases if (place := serving_input.place_of(event)) is not None]
         if is_tested and targets:
             self._test(coupon, serving_input, targets)
-        elif is_shown and targets:
+        elif is_shown and targets and self._have_own_odds(targets):
             self._show(coupon, serving_input)
         for _, place in targets if is_training else ():
             self.learner.add_case(serving_input, place)
@@ -175,6 +178,10 @@ class _Replay:
     def _is_case(self, coupon: PastCoupon, place: int) -> bool:
         is_first = place not in self.state.chosen[coupon.user_id]
         return is_first and self.state.event_counts[place] >= self._plan.min_prior_coupons
+
+    def _have_own_odds(self, targets: list[tuple[int, int]]) -> bool:
+        """Whether the slips of a replay, which have no events that are priced by markets alone, could hold these."""
+        return not np.isnan(self.state.odds[[event for event, _ in targets]]).any()
 
     def _request(self, coupon: PastCoupon) -> RecommendationRequest:
         now = datetime.fromtimestamp(coupon.timestamp, UTC)
@@ -191,6 +198,8 @@ class _Replay:
             self._add_shown(column, coupon, serving_input.open.places[places].tolist())
 
     def _add_shown(self, column: int, coupon: PastCoupon, places: list[int], confidence: float = nan) -> None:
+        if not places:  # nothing is shown
+            return
         coupons, limit = self.state.coupon_counts[coupon.user_id], self._plan.options.event_limit
         shown = ShownSlip(coupon.timestamp, coupons, places, confidence, limit)
         self.found.slips[column].slips.show(coupon.user_id, shown)

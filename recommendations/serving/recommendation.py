@@ -84,9 +84,9 @@ class Recommendation:
 
     `recommender` is the one that scored, `fallback_step` the number of recommenders before it that lacked data, and
     `model_version` that of the fitted models, or empty. `refusal` is a guard rail's code if bets may not be shown: then
-    there are no events, and the stake is 0. `confidence`, from 0 to 1, does not fall with the user's coupons. `own_id`
-    is the user's id as the casino has it: `user_id`, or the text that this stands for. `users_variant` is that of a
-    user who takes part in an experiment; `unsent` are slips that were computed for the experiment and are not shown.
+    there are no events, and the stake is 0. `confidence`, from 0 to 1, is `Recommender.confidence`. `own_id` is the
+    user's id as the casino has it: `user_id`, or the text that this stands for. `users_variant` is that of a user who
+    takes part in an experiment; `unsent` are slips that were computed for the experiment and are not shown.
     `personalisation`: whether the user allows it.
     """
 

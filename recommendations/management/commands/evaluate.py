@@ -86,6 +86,8 @@ class Command(BaseCommand):
         return report
 
     def _evaluate(self, history: History, source: str, options: dict[str, Any]) -> Report:
+        caps = {name: options[name] for name in ("max_per_league", "max_per_sport") if options[name] is not None}
+        source += "".join(f", {name} {number}" for name, number in caps.items())
         names = options["recommenders"]
         recommenders = find_recommenders(names) if names else None
         find_recommenders([options["baseline"]])
@@ -99,7 +101,7 @@ class Command(BaseCommand):
                 refit=options["refit"],
                 min_prior_coupons=options["min_prior_coupons"],
                 source=source,
-                options=Options(max_per_league=options["max_per_league"], max_per_sport=options["max_per_sport"]),
+                options=Options(**caps),
                 on_progress=bar.advance,
             )
 

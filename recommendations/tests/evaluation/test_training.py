@@ -60,6 +60,8 @@ def test_a_fitted_model_is_used_from_the_next_request_on(casino_a, bets, now, ca
         assert slip.recommended_events[0].home_team == "DERBY"
         assert slip.recommended_events[0].reasons == ("Popular with bettors like you: DERBY",)
         assert FittedModel.objects.get().coupons == 63
+    casino_a.options = {"max_per_league": 1, "fallbacks": ["a recommender of an earlier release"]}
+    casino_a.save()
     call_command("fit_models", casino=[1])
     with use_casino(casino_a.current):
         assert ask(now).model_version == "2"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommendations.fitted_models import store
-from recommendations.fitted_models.store import present_model
+from recommendations.fitted_models.store import Fitting, present_model, read_models, store_models
 from recommendations.models import FittedModel
 from recommendations.recommenders.base import FittedModels, StoredModel
 from recommendations.recommenders.calibration import Calibration
@@ -101,6 +101,8 @@ UNUSABLE: dict[str, tuple[type[StoredModel], bytes]] = {
     "confidence above 1": (Calibration, encoded(CALIBRATION, shares=((0.1, 0.2, 1.1),))),
     "confidence not a number": (Calibration, encoded(CALIBRATION, shares=((0.1, float("nan"), 0.3),))),
     "coupons not from 0": (Calibration, encoded(CALIBRATION, coupons=(1, 4, 9))),
+    "endless coupons": (Calibration, encoded(CALIBRATION, coupons=tuple(range(1_000)), shares=((0.5,) * 1_000,))),
+    "endless shares": (Calibration, encoded(CALIBRATION, shares=CALIBRATION.shares[:1] * 1_000)),
     "coupons that fall": (Calibration, encoded(CALIBRATION, coupons=(0, 9, 4))),
     "deep": (HybridModel, b"\x93\x80\xc0\xa0" + b"\x91" * 100_000),
     "deeper": (HybridModel, b"\x94\x80\xc0\xa0" + b"\x91" * 100_000),
@@ -191,6 +193,16 @@ def test_unusable_model_is_not_served_and_logged_once(known_user, now, caplog, n
     ] * 3
     assert sum("is unreadable and not served" in record.message for record in caplog.records) == 1
     assert present_model() is None
+
+
+def test_a_calibration_is_served_with_its_hybrid_alone(known_user):
+    fitted = [("hybrid", hybrid()), ("calibration", CALIBRATION.encode())]
+    store_models(fitted, Fitting(1))
+    store_models([("neighbours", encoded(NEIGHBOURS))], Fitting(1))
+    assert read_models(2).get(Calibration) == CALIBRATION
+    FittedModel.objects.filter(version=2, recommender="hybrid").update(fitted=b"damaged")
+    assert read_models(2).get(Calibration) is None
+    assert read_models(2).get(NeighboursModel) is not None
 
 
 def test_huge_model_is_not_read(known_user, now, caplog, monkeypatch):

@@ -1,6 +1,7 @@
 """Replaying a history: its cases, the state before each, and that no future data is used."""
 
 from dataclasses import replace
+from math import inf, nan
 
 import numpy as np
 import pytest
@@ -10,7 +11,11 @@ from recommendations.offer import offer_of_columns
 from recommendations.recommenders.hybrid_features.features import NAMES
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.replay.history import History, OddsChange, PastCoupon
-from recommendations.replay.replay import ReplayPlan, rank_of, replay
+from recommendations.replay.learner import Learner
+from recommendations.replay.replay import ReplayPlan, rank_of, replay, replay_to_fit
+from recommendations.replay.replayed_state import ReplayedState
+from recommendations.replay.shown_slips import ShownSlip
+from recommendations.serving.options import Options
 from recommendations.simulation.simulate import USER_KINDS, SimulatedCasino, simulate
 
 pytestmark = pytest.mark.slow
@@ -87,6 +92,40 @@ class TestCases:
         assert rank_of(np.zeros(5), everything, 0) == 3.0
         assert rank_of(np.array([2.0, 1.0, 1.0, 0.0, 0.0]), everything, 1) == 2.5
         assert rank_of(np.array([9.0, 1.0, 1.0, 0.0, 0.0]), np.array([False, True, True, True, True]), 1) == 1.5
+
+
+class TestShownSlips:
+    def test_slips_without_events_and_before_bets_on_events_of_markets_alone_are_not_shown(self):
+        history = simulate(replace(SMALL, coupons=120))
+        has_no_odd = np.arange(len(history.events)) % 2 == 0
+        odds = [
+            history.events.odds,
+            np.where(has_no_odd, np.nan, history.events.odds),
+            np.full(len(has_no_odd), np.nan),
+        ]
+        histories = [replace(history, events=replace(history.events, odds=each), odds_changes=()) for each in odds]
+        shown = [run(each, "hybrid", test_fraction=0.5).slips[0].slips.over for each in histories]
+        assert len(shown[0]) > len(shown[1]) > len(shown[2]) == 0
+        assert {place for slip in shown[1] for place in slip.places}.isdisjoint(np.flatnonzero(has_no_odd).tolist())
+
+    @pytest.mark.no_cover
+    @pytest.mark.exhaustive
+    def test_confidence_is_calibrated_to_slips_by_the_casinos_options(self, past):
+        learner = replay_to_fit(past, options=Options(min_odd=1_000.0))  # which no event has
+        assert learner.selected.kind != "default"
+        assert learner.calibration is None
+
+    def test_where_coupons_are_missing_confidence_is_not_by_their_number(self):
+        history = history_of([10], [])
+        slips = [ShownSlip(number, number % 50, [0], nan, 3, 1 if number % 50 > 25 else inf) for number in range(400)]
+        calibrations = []
+        for known_since in (-inf, 5 * HOUR):
+            learner = Learner(ReplayedState(replace(history, known_since=known_since)), HOUR)
+            learner.fit(with_hybrid=True, slips=slips)
+            calibrations.append(learner.calibration)
+        assert len(calibrations[0].coupons) > 1
+        assert calibrations[1].coupons == (0,)
+        assert calibrations[1].shares[0] == pytest.approx([0.48])
 
 
 class TestState:
@@ -263,4 +302,5 @@ class TestRecovery:
         assert report.advice.recommender in {"hybrid", best}
         slips = {each.recommender: each for each in report.slips}
         assert slips["hybrid"].shown > 200
-        assert slips["hybrid"].calibration_error < 0.1  # of some 280 slips, calibrated to some 150
+        uncalibrated = [each.calibration_error for name, each in slips.items() if name != "hybrid"]
+        assert slips["hybrid"].calibration_error < min(uncalibrated)
