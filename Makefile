@@ -132,9 +132,10 @@ clean:  ## remove .venv, the embedded databases and caches
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 ..") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
 
-# uv takes a sixth of pip's processor time; pip, where uv can't reach the index, since it does not read pip's configuration.
+# uv takes a sixth of pip's processor time. It does not read pip's configuration: where that names an index, pip installs.
 define install
-$(BIN)/pip install --quiet --disable-pip-version-check $$(grep -o '^uv==[^ ]*' requirements-dev.txt) \
+! $(BIN)/pip config list | grep -q index \
+	  && $(BIN)/pip install --quiet --disable-pip-version-check $$(grep -o '^uv==[^ ]*' requirements-dev.txt) \
 	  && $(BIN)/uv pip install --quiet --python $(BIN)/python -r $(1) \
 	  || $(BIN)/pip install --quiet --disable-pip-version-check -r $(1)
 endef
