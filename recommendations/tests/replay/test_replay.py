@@ -154,9 +154,9 @@ END = 0.92  # of the simulated history: later cases would prove nothing more
 EVERYTHING = (*RECOMMENDERS, "random", "popular", "live_popularity")
 
 
-def replayed(history, *names):
+def replayed(history, *names, test_fraction=0.4):
     """Replay with models fitted before the tested part, and again before the split."""
-    return run(history, *(names or EVERYTHING), test_fraction=0.4, refit=6 * 24 * HOUR)
+    return run(history, *(names or EVERYTHING), test_fraction=test_fraction, refit=6 * 24 * HOUR)
 
 
 def until(found, split_time):
@@ -197,16 +197,22 @@ class TestNoDataLeakage:
 
     @pytest.mark.exhaustive
     def test_a_changed_future_has_no_effect_on_earlier_cases_and_their_features(self, past, split_time, unchanged):
-        """Future coupons are of other users, of other events and later, and the odds of all coming events change."""
+        """Future coupons are more, of other users, half of them new, of other events and later, and the odds of all
+        coming events change."""
         coupons = [each for each in past.coupons if each.timestamp < split_time]
         longest = int(np.argmax(past.events.begins))
         others = [
             PastCoupon(1 + each.user_id % 40, each.timestamp + HOUR, (longest, *each.places[:1]))
             for each in past.coupons[len(coupons) :]
         ]
+        others[::2] = [replace(each, user_id=900 + each.user_id) for each in others[::2]]
+        last = others[-1]
+        others += [replace(last, user_id=990 + number, timestamp=last.timestamp + number) for number in range(5)]
         is_coming = np.flatnonzero(past.events.begins > split_time)
         odds = [OddsChange(split_time, int(place), 50.0) for place in is_coming]
-        found = replayed(replace(past, coupons=[*coupons, *others], odds_changes=odds))
+        changed = replace(past, coupons=[*coupons, *others], odds_changes=odds)
+        first_tested = int(len(past.coupons) * 0.6)  # as when unchanged
+        found = replayed(changed, test_fraction=1 - (first_tested + 0.5) / len(changed.coupons))
         assert len(until(unchanged, split_time)) > 150
         assert until(found, split_time) == until(unchanged, split_time)
         assert found.cases != unchanged.cases
