@@ -101,11 +101,12 @@ def test_ascii_text_takes_a_short_way_to_the_same_form(text):
 
 @pytest.mark.exhaustive
 def test_each_character_has_one_form():
-    """Letters, marks and numbers many to a text, an e before each; the others, which may matter at its end, alone."""
+    """Each after an e at a word's end: letters, marks and numbers many to a text, the others, which may matter at its
+    end, alone."""
     every = [each for each in map(chr, range(sys.maxunicode + 1)) if category(each) not in ("Cn", "Co")]
     many = [each for each in every if category(each)[0] in "LMN"]
     texts = [f"e{each}" for each in every if category(each)[0] not in "LMN"]
-    texts += ["e" + "e".join(many[place : place + 50]) for place in range(0, len(many), 50)]
+    texts += [" ".join(f"e{each}" for each in many[place : place + 50]) for place in range(0, len(many), 50)]
     for text in texts:
         for form in FORMS:
             assert form(form(text)) == form(text)
