@@ -21,7 +21,7 @@ from ingestion.models import PartitionOffset, Upload
 from ingestion.tests.kafka_client import consume, send
 from ingestion.topics import USERS
 from recommendations.experiments.lifecycle import create_experiment
-from recommendations.models import Event, MarketStatus, Producer, ServedSlip, Team
+from recommendations.models import Event, MarketStatus, Producer, ServedSlip, Team, User
 from recommendations.tests.experiments.definitions import ab, interleaving
 from recommendations.tests.prices.market_rows import LIVE, PREMATCH, heard, market
 from tenants.access.api_keys import issue_key
@@ -121,9 +121,9 @@ def routes(resolver: Any = None, prefix: str = "") -> Any:
 
 @pytest.fixture
 def everything(casinos, now, broker):
-    """A row of every model of the admin, and a dead letter."""
-    send(USERS, [(1, b"{")])
-    consume(USERS, 1)
+    """A row of every model of the admin, and dead letters of a casino and of none."""
+    send(USERS, [(1, b"{"), (None, b"{")])
+    consume(USERS, 2)
     alpha = casinos[0]
     alpha.name = LONG
     alpha.save()
@@ -136,13 +136,16 @@ def everything(casinos, now, broker):
     create_experiment(casino=alpha, definition=interleaving("trees-or-trending-in-the-summer"), by="login ada", now=now)
     create_experiment(casino=alpha, definition=ab("1"), by="login ada", now=now)  # of the path /experiments/1/
     with use_casino(alpha.current):
-        Team.objects.create(name="ALPHA ROVERS", sport="FOOTBALL")
+        Team.objects.create(name=LONG, sport="FOOTBALL")
+        User.objects.filter(pk=1).update(name=LONG)
         events = [{"event_id": 1, "odd": 2.5, "score": 1.0}]
         ServedSlip.objects.create(
             recommendation_id=uuid4(), user_id=1, timestamp=now - timedelta(hours=1), recommender="static",
             asked_for="static", stake=Decimal(10), currency="EUR", events=events,
         )  # fmt: skip
         priced = Event.objects.order_by("pk")[0].pk
+        Event.objects.filter(pk=priced).update(home_team=LONG)
+        market(priced, name=LONG)
         for number in range(60):
             market(priced, {"A VERY LONG NAME OF AN OUTCOME": 2.5, "W" * 60: 0.0}, name=f"PLAYER {number}|" + "W" * 60)
         for status in MarketStatus.values:
@@ -173,7 +176,8 @@ def _paths_of(route: str) -> Iterator[str]:
     if found := OBJECT.match(route):
         model: Any = apps.get_model(found[1], found[2])
         key = model.objects.order_by("pk").values_list("pk", flat=True).first()
-        if key is not None and not route.endswith("<path:object_id>/"):  # which redirects to the change page
+        assert key is not None, f"{found[2]} has no row"
+        if not route.endswith("<path:object_id>/"):  # which redirects to the change page
             yield "/" + OBJECT.sub(f"admin/{found[1]}/{found[2]}/{key}/", route)
     elif "(?P<app_label>" in route:
         yield from ("/" + re.sub(r"\(.*?\)", label, route) for label in re.findall(r"\w+(?=[|)]/?)", route))
@@ -195,16 +199,20 @@ def problems_of(page: Any, path: str) -> list[str]:
         found += [problem for check in checks for problem in page.evaluate(check)]
         if page.evaluate("document.documentElement.scrollWidth") > viewport["width"]:
             found.append("wider than the screen")
-    for scheme in ("dark", "light") if is_own else ():
-        page.emulate_media(color_scheme=scheme)
-        found += page.evaluate(CONTRAST)
+        for scheme in ("dark", "light") if is_own else ():
+            page.emulate_media(color_scheme=scheme)
+            found += page.evaluate(CONTRAST)
     return found
 
 
 @pytest.mark.scaled
 def test_every_page_opens_without_errors_and_can_be_read_and_used(open_page, everything, browser_errors):
+    def note(dialog: Any) -> None:
+        browser_errors.append(f"a script ran: {dialog.message}")
+        dialog.dismiss()  # or it would block the page
+
     page = open_page(staff=True)
-    page.on("dialog", lambda dialog: browser_errors.append(f"a script ran: {dialog.message}"))
+    page.on("dialog", note)
     page.goto("/casinos/1/")  # which makes casino 1 the chosen one
     with use_casino(everything[0].current):
         event = Event.objects.order_by("pk")[0].pk
