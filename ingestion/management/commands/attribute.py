@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from time import monotonic
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import close_old_connections
 from django.utils import timezone
@@ -26,6 +27,7 @@ _BUSY_SECONDS = 0.05  # while another process attributes this casino's coupons
 
 
 class Command(BaseCommand):
+    requires_system_checks = [Tags.models]  # the others import all URLs and pages
     help = (
         "Attribute a casino's coupons to recommendations, until none is due. consume_recommendations does so between "
         "its batches; use this for more than it manages, some 2,000 coupons a second, or after an upgrade (--since). "

@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from recommendations.errors import UserNotFound
@@ -14,6 +15,7 @@ from tenants.routing.context import use_casino
 
 
 class Command(BaseCommand):
+    requires_system_checks = [Tags.models]  # the others import all URLs and pages
     help = "Print all stored data of a user, as JSON."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
@@ -17,6 +18,7 @@ _HEADER = f"{'day':10} {'answers':>9} {'refused':>9} {'flagged':>9} {'stakes':>9
 
 
 class Command(BaseCommand):
+    requires_system_checks = [Tags.models]  # the others import all URLs and pages
     help = (
         "Report by day how many answers were refused, how many showed bets to users who must not get any (0), and how "
         "suggested stakes compare with the users' own medians. Fails if any user was shown bets wrongly."

@@ -6,6 +6,7 @@ It is idempotent, and completes an interrupted run.
 import random
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
@@ -20,6 +21,7 @@ from tenants.routing.context import use_casino
 
 
 class Command(BaseCommand):
+    requires_system_checks = [Tags.models]  # the others import all URLs and pages
     help = "Create dummy casinos with users, teams and events. Does nothing if other casinos exist."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
@@ -30,6 +31,7 @@ _RECENT = "skipped: fitted within the hours of --older-than"
 
 
 class Command(BaseCommand):
+    requires_system_checks = [Tags.models]  # the others import all URLs and pages
     help = (
         "Fit the models of recommenders. A new version is active from the next request on, without a restart, unless "
         "the active version of hybrid scores higher. After an interruption, --older-than 6 continues with the casinos "

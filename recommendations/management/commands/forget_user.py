@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
@@ -15,6 +16,7 @@ from tenants.routing.context import use_casino
 
 
 class Command(BaseCommand):
+    requires_system_checks = [Tags.models]  # the others import all URLs and pages
     help = (
         "Erase all data of a user: row, profile, tallies, coupons, served recommendations, waiting coupons, and dead "
         "letters. --again erases all previously erased users of the audit log again, as after a restore."

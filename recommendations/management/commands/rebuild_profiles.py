@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
@@ -13,6 +14,7 @@ from tenants.routing.context import use_casino
 
 
 class Command(BaseCommand):
+    requires_system_checks = [Tags.models]  # the others import all URLs and pages
     help = (
         "Recount the profiles and tallies of users, and the tallies of their casinos, from the stored coupons. Storing "
         "can continue meanwhile. Required once after an upgrade from a version without tallies, and after inserting "

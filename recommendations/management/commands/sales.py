@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
@@ -26,6 +27,7 @@ _MARKETS_HEAD = ("", "BETS", "TURNOVER")
 
 
 class Command(BaseCommand):
+    requires_system_checks = [Tags.models]  # the others import all URLs and pages
     help = "Print the bets that are attributed to recommendations, by day, recommender, placement and market."
 
     def add_arguments(self, parser: CommandParser) -> None:
