@@ -3,9 +3,10 @@
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 
 from django.conf import settings
 
@@ -35,14 +36,10 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # A second Ctrl-C would raise here and leave the remaining processes running.
-        previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
+        with _stops_noted():  # a second one would leave the remaining processes running
             names = list(self._running)
             for together in (names[1:][-1:], names[1:-1], names[:1]):
                 self._stop(together)
-        finally:
-            signal.signal(signal.SIGINT, previous)
 
     def manage(self, command: str, *arguments: str) -> None:
         """Start `manage.py command`."""
@@ -55,7 +52,8 @@ class Processes:
         log_path(name).parent.mkdir(parents=True, exist_ok=True)
         log_path(name).unlink(missing_ok=True)
         self._starts[name] = start
-        self._running[name] = start()
+        with _stopped_later():
+            self._running[name] = start()
 
     def _stop(self, names: list[str]) -> None:
         stopped = [self._running.pop(name) for name in names]
@@ -71,11 +69,41 @@ class Processes:
     def restart_killed(self) -> None:
         for name, process in list(self._running.items()):
             if (process.poll() or 0) < 0:  # killed by a signal
-                self._running[name] = self._starts[name]()
+                with _stopped_later():
+                    self._running[name] = self._starts[name]()
 
     def exited(self) -> list[str]:
         """Names of the processes that have exited; the log of each has the reason."""
         return [name for name, process in self._running.items() if process.poll() is not None]
+
+
+@contextmanager
+def _stops_noted() -> Iterator[list[int]]:
+    """In this block, SIGINT and SIGTERM only add their numbers to the list."""
+    came: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        came.append(number)
+
+    previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield came
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _stopped_later() -> Iterator[None]:
+    """Raises KeyboardInterrupt at the end of the block if SIGINT or SIGTERM came in it: amid a start, nobody would know
+    of the process that has started."""
+    came: list[int] = []
+    try:
+        with _stops_noted() as came:
+            yield
+    finally:
+        if came:
+            raise KeyboardInterrupt
 
 
 def _spawn(log: Path, command: tuple[str, ...], environment: dict[str, str]) -> Process:

@@ -3,16 +3,17 @@ imports, one after the other: for a shell's function in place of `./manage.py`."
 
 import json
 import os
-import signal
 import socket
 import sys
 from pathlib import Path
 
 CLIENT = """
-import json, socket, sys
+import json, os, socket, sys
 with socket.socket(socket.AF_UNIX) as server:
     server.connect(sys.argv[1])
-    socket.send_fds(server, [json.dumps(sys.argv[2:]).encode()], [0, 1, 2])
+    socket.send_fds(server, [b"0"], [0, 1, 2])
+    server.sendall(json.dumps([sys.argv[2:], dict(os.environ), os.getcwd()]).encode())
+    server.shutdown(socket.SHUT_WR)
     sys.exit(server.recv(1)[0])
 """
 
@@ -25,20 +26,27 @@ def function(path: Path) -> str:
 
 
 def serve(path: str) -> None:
-    """Print a line once it listens. Returns in the process of each command, with its arguments and streams."""
+    """Print a line once it listens. Returns in the process of each command, with its arguments, environment,
+    working directory and streams. Django's settings are read before, from the environment of this process."""
     with socket.create_server(path, family=socket.AF_UNIX) as server:
         os.write(1, b"ready\n")
         while True:
             with server.accept()[0] as connection:
-                arguments, streams, _, _ = socket.recv_fds(connection, 10_000, 3)
+                _, streams, _, _ = socket.recv_fds(connection, 1, 3)
+                with connection.makefile() as file:
+                    arguments, environment, folder = json.load(file)
                 if (pid := os.fork()) == 0:
                     for number, stream in enumerate(streams):
                         os.dup2(stream, number)
-                    sys.argv = ["manage.py", *json.loads(arguments)]
+                    sys.argv = ["manage.py", *arguments]
+                    os.environ.clear()
+                    os.environ.update(environment)
+                    os.chdir(folder)
                     return
                 for stream in streams:
                     os.close(stream)
-                connection.send(bytes([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])]))
+                status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+                connection.send(bytes([status if status >= 0 else 128 - status]))
 
 
 if __name__ == "__main__":
@@ -46,5 +54,4 @@ if __name__ == "__main__":
     import manage
 
     serve(sys.argv[1])
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     manage.main()

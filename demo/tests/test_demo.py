@@ -1,6 +1,7 @@
 """The demo command, run as a child process on its own embedded PostgreSQL and broker."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from django.conf import settings
 from demo import steps
 from demo.errors import DemoFailed
 from demo.processes import Processes, log_path
+from tenants.tests.server_process import run_python
+from tenants.tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -28,6 +31,38 @@ SHOWN = (
     "prices of Cascade Sportsbook move",
     "Users want the events of `personal` more than those of `popular`",
 )
+FORKED = """
+import multiprocessing.forkserver, os, signal
+import django
+django.setup()
+from demo.processes import Processes, log_path
+from ingestion.kafka.embedded_broker import running_embedded_broker
+from tenants.tests.waiting import wait_until
+
+NAME = "run_embedded_broker"
+
+with Processes({}) as processes:
+    processes.manage(NAME)
+    processes._running[NAME].kill()
+    wait_until(processes.exited)
+    processes.restart_killed()
+    wait_until(running_embedded_broker)
+    assert processes.exited() == []
+    with Processes({}) as others:
+        others.manage(NAME)
+        wait_until(others.exited)
+        print(log_path(NAME).read_text(), end="")
+assert running_embedded_broker() is None
+
+server = multiprocessing.forkserver._forkserver._forkserver_pid
+assert os.getsid(server) == server  # no signal to this process's group or terminal reaches it
+with Processes({}) as processes:
+    processes.manage(NAME)
+    wait_until(running_embedded_broker)
+    os.kill(server, signal.SIGKILL)
+    wait_until(processes.exited)
+wait_until(lambda: running_embedded_broker() is None)
+"""
 AS_A_BACKGROUND_JOB = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]  # starts with SIGINT ignored
 
 
@@ -87,13 +122,23 @@ def started(out, environment, *arguments):
             stdout=file,
             stderr=file,
         )
-    with process:
+    try:
         yield process
+    finally:
+        process.terminate()
+        process.wait(60)
 
 
 def writer_of(log, processes):
-    [writer] = [each for each in processes if os.path.samefile(f"/proc/{each.pid}/fd/1", log)]
+    [writer] = [each for each in processes if writes_to(log, each)]
     return writer
+
+
+def writes_to(log, process):
+    try:
+        return os.path.samefile(f"/proc/{process.pid}/fd/1", log)
+    except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        return False
 
 
 def assert_shown(*words, out):
@@ -179,6 +224,28 @@ def test_children_are_stopped_when_the_block_ends(settings, tmp_path):
         sleeper = processes._running["sleeper"]
         assert isinstance(sleeper, subprocess.Popen)
     assert not psutil.pid_exists(sleeper.pid)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_child_is_stopped_whose_start_was_interrupted(settings, tmp_path, number):
+    settings.LOCAL_DIR = tmp_path
+    sleepers = []
+
+    def start():
+        sleepers.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]))
+        signal.raise_signal(number)
+        return sleepers[0]
+
+    with pytest.raises(KeyboardInterrupt), Processes({}) as processes:
+        processes._add("sleeper", start)
+    assert sleepers[0].returncode == -signal.SIGTERM
+
+
+def test_a_forked_command_is_restarted_reported_and_stopped(environment, await_none_left):
+    """Even if the process that it was forked from is killed."""
+    printed = run_python("-c", FORKED, env={**environment, "EMBEDDED_POSTGRES": "1"}, timeout=2 * PATIENCE_SECONDS)
+    assert re.fullmatch(r"CommandError: An embedded broker of this installation already runs on .*\n", printed)
+    await_none_left()
 
 
 def test_patience_ends_without_progress_and_not_with_time():

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -58,18 +59,22 @@ class Shell:
         self._functions = ""
 
     @contextmanager
-    def forking(self, socket: Path) -> Iterator[None]:
+    def forking(self) -> Iterator[None]:
         """In this block each `./manage.py` is forked from a process that has its imports: they took half of the test's
         processor time."""
-        command = [sys.executable, "-m", "demo.tests.forked_commands", str(socket)]
-        with subprocess.Popen(command, cwd=settings.BASE_DIR, env=self._environment, stdout=subprocess.PIPE) as process:
-            try:
-                assert process.stdout is not None
-                assert process.stdout.readline() == b"ready\n"
-                self._functions = function(socket)
-                yield
-            finally:
-                process.terminate()
+        with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # the path of a socket has 104 bytes at most
+            socket = Path(folder) / "commands"
+            command = [sys.executable, "-m", "demo.tests.forked_commands", str(socket)]
+            with subprocess.Popen(
+                command, cwd=settings.BASE_DIR, env=self._environment, stdout=subprocess.PIPE
+            ) as process:
+                try:
+                    assert process.stdout is not None
+                    assert process.stdout.readline() == b"ready\n"
+                    self._functions = function(socket)
+                    yield
+                finally:
+                    process.terminate()
 
     def run(self, commands: str) -> str:
         script = f"set -eo pipefail\n. {self._exported}\n{self._functions}{commands}\nexport -p > {self._exported}\n"
@@ -149,7 +154,7 @@ def test_the_commands_of_the_tutorial_do_what_it_says(environment, tmp_path, awa
         commands = next(number for number, block in enumerate(possible) if "./manage.py" in block.commands)
         for block in possible[: commands + 1]:
             shell.check(block)
-        with shell.forking(tmp_path / "commands"):
+        with shell.forking():
             for block in possible[commands + 1 :]:
                 shell.check(block)
         page = dashboard(printed, "/casinos/1/")
