@@ -17,6 +17,7 @@ from recommendations.replay.replayed_state import ReplayedState
 from recommendations.replay.shown_slips import ShownSlip
 from recommendations.serving.options import Options
 from recommendations.simulation.simulate import USER_KINDS, SimulatedCasino, simulate
+from recommendations.tests.present import present
 
 pytestmark = pytest.mark.slow
 
@@ -112,7 +113,7 @@ class TestShownSlips:
     @pytest.mark.exhaustive
     def test_confidence_is_calibrated_to_slips_by_the_casinos_options(self, past):
         learner = replay_to_fit(past, options=Options(min_odd=1_000.0))  # which no event has
-        assert learner.selected.kind != "default"
+        assert present(learner.selected).kind != "default"
         assert learner.calibration is None
 
     def test_where_coupons_are_missing_confidence_is_not_by_their_number(self):
@@ -122,7 +123,7 @@ class TestShownSlips:
         for known_since in (-inf, 5 * HOUR):
             learner = Learner(ReplayedState(replace(history, known_since=known_since)), HOUR)
             learner.fit(with_hybrid=True, slips=slips)
-            calibrations.append(learner.calibration)
+            calibrations.append(present(learner.calibration))
         assert len(calibrations[0].coupons) > 1
         assert calibrations[1].coupons == (0,)
         assert calibrations[1].shares[0] == pytest.approx([0.48])
