@@ -1,14 +1,14 @@
 """An installation of a test's own, which a demo runs in other processes."""
 
 import os
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tenants.tests.waiting import PATIENCE_SECONDS
+from tenants.tests.waiting import wait_until
 
 EMBEDDED = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "SECRET_KEY", "RECSYS_OPEN_API", "HTTPS")
 
@@ -34,13 +34,7 @@ def left_running(tmp_path: Path) -> Callable[[], list[psutil.Process]]:
 def await_none_left(left_running: Callable[[], list[psutil.Process]]) -> Callable[[], None]:
     """Waits until none is running: the process that others are forked from ends when it sees that the demo has."""
 
-    def wait() -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while left := left_running():
-            assert time.monotonic() < deadline, left
-            time.sleep(0.05)
-
-    return wait
+    return partial(wait_until, lambda: not left_running(), else_say="processes of the demo are still running")
 
 
 def _belongs(process: psutil.Process, folder: Path, marks: tuple[str, ...]) -> bool:
