@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from recommendations.errors import InvalidConfiguration
 from recommendations.recommenders.base import Recommender
 from recommendations.recommenders.registry import RECOMMENDERS
-from recommendations.replay.history import History
-from recommendations.replay.replay import DAY, ReplayPlan, replay
+from recommendations.replay.history import DAY, History
+from recommendations.replay.replay import ReplayPlan, replay
 from recommendations.serving.options import DEFAULTS, Options
 
 from .baselines import BASELINES

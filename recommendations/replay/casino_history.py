@@ -14,11 +14,10 @@ from recommendations.validation.identity import Match, match_of
 from tenants.routing.connections import casino_connection
 
 from .casino_outcomes import MAX_SERVED, SERVED, ToldOutcome, outcome_of, price_changes
-from .history import History, OddsChange, PastCoupon, PastUser, PriceChange
+from .history import DAY, History, OddsChange, PastCoupon, PastUser, PriceChange
 
 MAX_COUPONS = 100_000  # the latest
-_DAY = 86_400.0
-_OPEN_FOR = 7 * _DAY  # before its begin, for an event of unknown opening time
+_OPEN_FOR = 7 * DAY  # before its begin, for an event of unknown opening time
 
 _COUPONS = """
 SELECT user_id, extract(epoch FROM timestamp)::float8, stake, recommended_events FROM purchased_coupons AS coupon

@@ -9,6 +9,8 @@ from typing import Generic, NamedTuple, TypeVar
 from recommendations.offer import Offer
 from recommendations.offer.arrays import Floats
 
+DAY = 86_400.0  # seconds
+
 
 class PastOutcome(NamedTuple):
     """An outcome of a market; `line` is empty where the market has none."""

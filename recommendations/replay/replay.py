@@ -20,7 +20,7 @@ from recommendations.serving import slip
 from recommendations.serving.engine import RecommendationRequest
 from recommendations.serving.options import DEFAULTS, Options
 
-from .history import History, PastCoupon, slip_key, slips_of
+from .history import DAY, History, PastCoupon, slip_key, slips_of
 from .learner import Learner
 from .outcome_cases import OutcomeCase, OutcomeReplay
 from .replayed_state import ReplayedState
@@ -28,7 +28,6 @@ from .serving_inputs import ServingInput, ServingInputs
 from .shown_slips import ShownSlip
 from .slip_quality import SlipStatistics, count_rule_violations, intra_list_diversity
 
-DAY = 86_400.0
 TRAINING_COUPONS = 8_000  # right before the tested ones
 MIN_COUPONS_TO_FIT = 20
 CALIBRATING = 0.25  # of the training coupons, the last ones: a model fitted to those before shows slips

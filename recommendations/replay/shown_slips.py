@@ -5,16 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
-from .history import PastCoupon
-
-DAY = 86_400.0  # seconds
+from .history import DAY, PastCoupon
 
 
 @dataclass(slots=True)
 class ShownSlip:
-    """A slip of the first `events` at `places` of the history, shown at `timestamp` (Unix seconds) to a user of so many
-    `coupons` with this `confidence`; longer slips would have the other places, too. `first_hit`: the number, from 1, of
-    the first place that the user bets on within a day; infinity without one."""
+    """A slip of the first `events` at `places` of the history, shown at `timestamp` (Unix seconds) to a user with this
+    number of `coupons`, with this `confidence`; longer slips would have the other places, too. `first_hit`: the number,
+    from 1, of the first place that the user bets on within a day; infinity without one."""
 
     timestamp: float
     coupons: int

@@ -2,8 +2,8 @@
 
 from math import inf, nan
 
-from recommendations.replay.history import PastCoupon
-from recommendations.replay.shown_slips import DAY, ShownSlip, ShownSlips
+from recommendations.replay.history import DAY, PastCoupon
+from recommendations.replay.shown_slips import ShownSlip, ShownSlips
 
 
 def first_hits(*coupons, until=10 * DAY):
