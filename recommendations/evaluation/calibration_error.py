@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from recommendations.learning.calibration import like_groups
 from recommendations.offer.arrays import Floats
 
 _MOST_GROUPS, _LEAST_SLIPS = 5, 100
@@ -12,6 +13,5 @@ def calibration_error(confidences: Floats, held: Floats) -> float:
     confidence and share of `held` by group of like confidence, weighted by the groups' sizes. Up to five groups of at
     least about 100 slips, since the share of few is a matter of chance; slips of equal confidence are in one."""
     groups = max(min(_MOST_GROUPS, len(confidences) // _LEAST_SLIPS), 1)
-    bounds = np.unique(np.quantile(confidences, np.arange(groups) / groups, method="lower"))
-    own = np.searchsorted(bounds, confidences, side="right") - 1
+    _, own = like_groups(confidences, groups)
     return float(np.abs(np.bincount(own, confidences - held)).sum() / len(confidences))

@@ -8,7 +8,7 @@ from scipy.optimize import isotonic_regression
 from recommendations.offer.arrays import Floats, Mask, Places
 from recommendations.recommenders.calibration import Calibration
 
-LONGEST = 10  # events; longer slips have the confidence of so many
+LONGEST = 10  # events; longer slips have the confidence of these
 MIN_SLIPS = 100  # fewer give no calibration
 MAX_SLIPS = 2_000  # the latest: how often users bet changes
 _GROUPS = 10
@@ -28,11 +28,17 @@ def fit_calibration(coupons: Floats, first_hits: Floats) -> Calibration | None:
     coupons, hits = coupons[-MAX_SLIPS:], first_hits[-MAX_SLIPS:] <= np.arange(1, LONGEST + 1)[:, np.newaxis]
     if len(coupons) < MIN_SLIPS:
         return None
-    bounds = np.unique(np.quantile(coupons, np.arange(_GROUPS) / _GROUPS, method="lower"))
+    bounds, groups = like_groups(coupons, _GROUPS)
     bounds[0] = 0.0
-    groups = np.searchsorted(bounds, coupons, side="right") - 1
     shares = _shares(groups, hits, len(bounds), _choose_strength(groups, hits, len(bounds)))
     return Calibration(tuple(bounds.astype(int).tolist()), tuple(map(tuple, shares.tolist())))
+
+
+def like_groups(values: Floats, number: int) -> tuple[Floats, Places]:
+    """The n values in up to `number` groups of like ones, about equally large: from which value on each group is, and
+    the group of each value, shape (n,). Equal values are in one group."""
+    bounds = np.unique(np.quantile(values, np.arange(number) / number, method="lower"))
+    return bounds, np.searchsorted(bounds, values, side="right") - 1
 
 
 def _choose_strength(groups: Places, hits: Mask, number: int) -> float:

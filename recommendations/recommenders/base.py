@@ -184,7 +184,7 @@ class Recommender(ABC):
         offer or profile."""
 
     def confidence(self, models: FittedModels, coupons: int, events: int, step: int) -> float:
-        """The probability that a user of so many coupons bets within a day on one of the events of a slip, by the
+        """The probability that a user with this number of coupons bets within a day on one of a slip's events, by the
         casino's calibration. Where it has none: n / (n + 10) for n coupons, halved at each fallback before this one."""
         calibration = models.get(Calibration) if self.is_calibrated else None
         if calibration is None:
