@@ -11,7 +11,7 @@ WORKERS ?= $(if $(ARGS),0,$(shell echo $$(( 2 * $$(nproc 2> /dev/null || echo 2)
 export EMBEDDED_POSTGRES ?= 1
 unexport PYTHONDONTWRITEBYTECODE  # or each of the tests' processes would compile the project again
 
-.PHONY: help demo run shell profile test test-fast test-exhaustive test-all test-kafka check fuzz fuzz-api audit slips fail-closed release-formats chaos answers experiments kafka benchmark-quality bench format lock clean
+.PHONY: help demo run shell profile test test-fast test-all test-kafka check fuzz fuzz-api audit slips fail-closed release-formats chaos answers experiments kafka benchmark-quality bench format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -36,11 +36,8 @@ test: .venv/dev  ## the tests but for the exhaustive ones, with coverage unless 
 test-fast: .venv/dev  ## the tests that start no process, create no database and are no long walks, without coverage; ARGS as above
 	$(PYTEST) -q -n $(WORKERS) -m 'not (exhaustive or scaled or slow or no_cover)' $(ARGS)
 
-test-exhaustive: .venv/dev  ## what `make test` leaves out or samples: kills between statements, chaos, property tests, ..
-	EXHAUSTIVE=1 $(PYTEST) -n $(WORKERS) -m 'exhaustive or scaled or hypothesis'
-
-test-all: .venv/dev  ## all tests: `make test`, then `make test-exhaustive`; ARGS as above
-	$(if $(ARGS),EXHAUSTIVE=1 $(PYTEST) -n $(WORKERS) -m '' $(ARGS),$(MAKE) test && $(MAKE) test-exhaustive)
+test-all: .venv/dev  ## all tests, the exhaustive ones and all samples in full, without coverage; ARGS as above
+	EXHAUSTIVE=1 $(PYTEST) -n $(WORKERS) -m '' $(ARGS)
 
 test-kafka: .venv/dev  ## the tests of ingestion on a real Apache Kafka, without containers; ARGS='-k lag'
 	$(APACHE_KAFKA) run $(BIN)/pytest ingestion -m '' $(ARGS)
