@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -28,7 +29,7 @@ from tenants.models import Casino
 from .catalogue import feed_silence_option
 from .errors import BrokerUnavailable
 from .kafka.client import new_admin
-from .kafka.connection_errors import explain, listening
+from .kafka.connection_errors import answer_within, explain
 from .kafka.forwarder import MAX_BYTES
 from .kafka.names import group_on_broker, topic_on_broker
 from .messages.coupons import decode_coupon
@@ -42,7 +43,6 @@ from .messages.reading import CloseUnread
 logger = logging.getLogger(__name__)
 
 PARTITIONS = 3
-_RETRY_SECONDS = 0.5
 
 # Parked messages are kept until they are stored, and are a little larger than the original ones.
 _FORWARDED_CONFIG = {"retention.ms": "-1", "max.message.bytes": str(MAX_BYTES)}
@@ -163,23 +163,17 @@ def create_topics() -> list[str]:
     """Create the missing topics, and return their names. Add partitions to those of parked messages that have fewer
     than their original topic.
 
-    Waits for a starting broker up to `KAFKA_STARTUP_SECONDS`; then raises BrokerUnavailable.
+    Waits for a starting broker up to `KAFKA_STARTUP_SECONDS`; then, or at once if it refuses the login, raises
+    BrokerUnavailable.
     """
     deadline = time.monotonic() + settings.KAFKA_STARTUP_SECONDS
     admin = new_admin(deadline=deadline)
-    while True:
-        try:
-            with listening(admin):
-                return _create_missing(admin, timeout=min(5, max(deadline - time.monotonic(), 0.5)))
-        except KafkaException as error:
-            reason = explain(error)
-            if time.monotonic() > deadline:
-                raise BrokerUnavailable(
-                    f"The topics could not be created within {settings.KAFKA_STARTUP_SECONDS:.0f} s: {reason}. "
-                    "Check KAFKA_BOOTSTRAP_SERVERS and the broker."
-                ) from error
-            logger.info("Waiting for the broker: %s", reason)
-            time.sleep(_RETRY_SECONDS)
+    try:
+        return answer_within(deadline - time.monotonic(), admin, partial(_create_missing, admin))
+    except KafkaException as error:
+        raise BrokerUnavailable(
+            f"The topics could not be created: {explain(error)}. Check KAFKA_BOOTSTRAP_SERVERS and the broker."
+        ) from error
 
 
 def _new_topic(name: str, present: dict[str, Any]) -> NewTopic:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from django.utils import timezone
 from ingestion import metrics
 from ingestion.errors import AllDatabasesUnavailable, BrokerUnavailable, NotDelivered
 from ingestion.kafka.client import close_within, new_consumer
-from ingestion.kafka.connection_errors import explain, listening, problem_of
+from ingestion.kafka.connection_errors import answer_within, explain, problem_of
 from ingestion.kafka.errors import log_or_raise
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.kafka.offset_commits import OffsetCommits
@@ -100,10 +101,8 @@ class TopicConsumer:
 
     def _connect(self) -> None:
         try:
-            with listening(self._client):
-                self._cluster = (
-                    self._client.list_topics(self._topic.full_name, timeout=_CONNECT_SECONDS).cluster_id or ""
-                )
+            list_topics = partial(self._client.list_topics, self._topic.full_name)
+            self._cluster = answer_within(_CONNECT_SECONDS, self._client, list_topics).cluster_id or ""
         except KafkaException as error:
             raise BrokerUnavailable(f"The broker does not answer: {explain(error)}") from error
         self._identity = TopicIdentity(self._topic.full_name, self._cluster)

@@ -1,5 +1,5 @@
 """Finds the reason for failed connections to brokers: a wrong password, a missing CA, TLS against plaintext. librdkafka
-passes the reason to `error_cb` only; its exceptions say "transport failure".
+passes the reason to `error_cb` only; its exceptions say "transport failure". Waits for a broker that is starting.
 """
 
 import logging
@@ -7,8 +7,9 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException
@@ -19,7 +20,10 @@ from tenants.process_state import register
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 RECENT_SECONDS = 60.0
+_FIRST_ANSWER_SECONDS, _RETRY_SECONDS = 1.0, 0.5
 _CONNECT_SECONDS = 2.0
 _REFUSALS = frozenset({
     KafkaError._AUTHENTICATION,
@@ -29,6 +33,8 @@ _REFUSALS = frozenset({
     KafkaError.GROUP_AUTHORIZATION_FAILED,
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
 })  # fmt: skip
+_REFUSED_LOGINS = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED})
+_TOKENLESS = "OAUTHBEARER token"  # an error of the client: its token's endpoint may be starting
 _TLS_REFUSALS = ("SSL handshake failed", "tls alert")
 _WITHOUT_REASON = frozenset({KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN})
 _CLIENT_CERTIFICATE = "check KAFKA_SSL_CERTIFICATE_FILE and KAFKA_SSL_KEY_FILE"
@@ -39,7 +45,7 @@ _ADVICE = {
     "alert bad certificate": _CLIENT_CERTIFICATE,  # so do brokers on Java when there is none
     "connecting to a PLAINTEXT broker listener": "check KAFKA_SECURITY_PROTOCOL and the port",
     "Unsupported SASL mechanism": "check KAFKA_SASL_MECHANISM",
-    "OAUTHBEARER token": "check the variables KAFKA_OAUTH_..",
+    _TOKENLESS: "check the variables KAFKA_OAUTH_..",
     "SASL authentication error": "check KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
 }
 _STATE = re.compile(r"\s*\(after \d+ms in state .*\)$")
@@ -55,6 +61,7 @@ class ConnectionErrors:
     def reset(self) -> None:
         self._lock = threading.Lock()
         self._reason, self._is_refusal, self._at = "", False, float("-inf")
+        self.login_refused_at = float("-inf")  # of time.monotonic
 
     def record(self, error: KafkaError) -> None:
         """The clients' `error_cb`."""
@@ -63,6 +70,8 @@ class ConnectionErrors:
         reason = _with_advice(_STATE.sub("", error.str()))
         is_refusal = error.code() in _REFUSALS or any(text in reason for text in _TLS_REFUSALS)
         with self._lock:
+            if error.code() in _REFUSED_LOGINS and _TOKENLESS not in reason:
+                self.login_refused_at = time.monotonic()
             if self._is_refusal and not is_refusal and self._is_recent():
                 return
             is_new = reason != self._reason or not self._is_recent()
@@ -101,6 +110,23 @@ def listening(client: Consumer | AdminClient) -> Iterator[None]:
     except KafkaException:
         client.poll(0)
         raise
+
+
+def answer_within(seconds: float, client: Consumer | AdminClient, ask: Callable[[float], T]) -> T:
+    """What `ask` returns, which gets the seconds that it may wait and is called again until a starting broker answers.
+    Raises its KafkaException after `seconds`, and at once if a broker refuses the login."""
+    began, patience = time.monotonic(), _FIRST_ANSWER_SECONDS
+    while True:
+        left = began + seconds - time.monotonic()
+        try:
+            with listening(client):
+                return ask(min(patience, max(left, _RETRY_SECONDS)))
+        except KafkaException as error:
+            if time.monotonic() >= began + seconds or connection_errors.login_refused_at >= began:
+                raise
+            logger.info("Waiting for the broker: %s", explain(error))
+        time.sleep(_RETRY_SECONDS)
+        patience *= 2
 
 
 def explain(error: KafkaException) -> str:

@@ -8,19 +8,19 @@ import threading
 from contextlib import ExitStack
 
 import pytest
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from django.core.management import CommandError, call_command
 
 from ingestion.consumer.consumer import TopicConsumer
 from ingestion.errors import BrokerUnavailable
-from ingestion.kafka.client import broker_state, client_config
-from ingestion.kafka.connection_errors import connection_errors, explain, listening, problem_of
+from ingestion.kafka.client import broker_state, client_config, new_admin
+from ingestion.kafka.connection_errors import answer_within, connection_errors, explain, listening, problem_of
 from ingestion.kafka.embedded_broker import EmbeddedBroker
 from ingestion.tests.kafka_client import Until, closed_port
 from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.topics import PARTITIONS, USERS, create_topics, topic_names
-from tenants.tests.waiting import wait_until
+from tenants.tests.waiting import require_quick, wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +104,44 @@ def test_refused_login_is_told_and_is_a_refusal(settings):
         settings.KAFKA_BOOTSTRAP_SERVERS = broker.bootstrap_servers
         require_reason("SASL", security_protocol="SASL_PLAINTEXT", **login)
         assert connection_errors.is_refusal
+
+
+@pytest.mark.parametrize(
+    "connect", [create_topics, lambda: TopicConsumer(USERS, Until(lambda: False)).run()], ids=["topics", "consumer"]
+)
+def test_refused_login_ends_a_process_that_starts_at_once(settings, connect):
+    settings.KAFKA_STARTUP_SECONDS = 300  # of a consumer, 30
+    settings.KAFKA_SECURITY_PROTOCOL, settings.KAFKA_SASL_MECHANISM = "SASL_PLAINTEXT", "PLAIN"
+    settings.KAFKA_SASL_USERNAME = settings.KAFKA_SASL_PASSWORD = "wrong"
+
+    def require_the_reason() -> None:
+        with pytest.raises(BrokerUnavailable, match="SASL Handshake not supported by broker"):
+            connect()
+
+    with EmbeddedBroker() as broker:
+        settings.KAFKA_BOOTSTRAP_SERVERS = broker.bootstrap_servers
+        require_quick(require_the_reason, 15)
+
+
+def test_missing_token_is_waited_for_at_the_start(settings):
+    """Its endpoint may be starting, too."""
+    settings.KAFKA_SECURITY_PROTOCOL, settings.KAFKA_SASL_MECHANISM = "SASL_PLAINTEXT", "OAUTHBEARER"
+    settings.KAFKA_OAUTH_TOKEN_URL = f"http://{closed_port()}/token"
+    settings.KAFKA_OAUTH_CLIENT_ID = settings.KAFKA_OAUTH_CLIENT_SECRET = "client"
+    attempts = list[float]()
+
+    def ask(seconds: float) -> None:
+        attempts.append(seconds)
+        if len(attempts) == 1:
+            wait_until(lambda: admin.poll(0.1) or "OAUTHBEARER token" in connection_errors.reason)
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+
+    with EmbeddedBroker() as broker:
+        settings.KAFKA_BOOTSTRAP_SERVERS = broker.bootstrap_servers
+        admin = new_admin()
+        answer_within(60, admin, ask)
+    assert attempts == [1, 2]
+    assert connection_errors.is_refusal
 
 
 def test_commands_tell_it_in_one_line(settings):
