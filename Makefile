@@ -31,13 +31,13 @@ profile: .venv/dev  ## where the time of a warm GET /recommend goes, function by
 	$(BIN)/python -m tools.call_path --profile $(ARGS)
 
 test: .venv/dev  ## the tests but for the exhaustive ones, with coverage unless COVERAGE=0; ARGS='-k unknown_user' or a path: those, without
-	$(PYTEST) -n $(WORKERS) $(or $(ARGS),$(if $(filter 0,$(COVERAGE)),,--cov --cov-report=term))
+	$(PYTEST) -n $(WORKERS) $(if $(EXHAUSTIVE),-m '') $(or $(ARGS),$(if $(or $(EXHAUSTIVE),$(filter 0,$(COVERAGE))),,--cov --cov-report=term))
 
 test-fast: .venv/dev  ## the tests that start no process, create no database and are no long walks, without coverage; ARGS as above
 	$(PYTEST) -q -n $(WORKERS) -m 'not (exhaustive or scaled or slow or no_cover)' $(ARGS)
 
 test-all: .venv/dev  ## all tests, the exhaustive ones and all samples in full, without coverage; ARGS as above
-	EXHAUSTIVE=1 $(PYTEST) -n $(WORKERS) -m '' $(ARGS)
+	$(MAKE) test EXHAUSTIVE=1
 
 test-kafka: .venv/dev  ## the tests of ingestion on a real Apache Kafka, without containers; ARGS='-k lag'
 	$(APACHE_KAFKA) run $(BIN)/pytest ingestion -m '' $(ARGS)
