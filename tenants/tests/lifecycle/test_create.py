@@ -2,7 +2,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.conf import settings
 from django.db import IntegrityError, connections
+from django.db.models.signals import pre_migrate
 
 from tenants.databases.catalogue import ensure_catalogue
 from tenants.databases.locks import template_lock
@@ -13,6 +15,8 @@ from tenants.lifecycle.placement import choose_server
 from tenants.models import Casino, CasinoState
 from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino
+from tenants.schema.migrate import migrations_in
+from tenants.schema.version import migrations_on_disk
 from tenants.tests.casino_rows import User, make_event, make_user, offer_version
 
 pytestmark = pytest.mark.usefixtures("real_databases")
@@ -159,3 +163,18 @@ def test_missing_catalogue_is_created_and_migrated_and_an_existing_one_is_kept(f
     tables = connections["default"].introspection.table_names()
     assert {"casinos", "auth_user", "django_session"} <= set(tables)
     assert not {"users", "events"} & set(tables)
+
+
+def test_a_fresh_catalogue_records_the_migrations_of_casinos_and_spends_no_time_on_them(fresh_catalogue_name):
+    apps: set[str] = set()
+
+    def note(plan, **_):
+        apps.update(migration.app_label for migration, _ in plan)
+
+    pre_migrate.connect(note)
+    ensure_catalogue()
+    pre_migrate.disconnect(note)
+    assert "tenants" in apps
+    assert not apps & {*settings.CASINO_APPS}
+    with connections["default"].cursor() as cursor:
+        assert migrations_in(cursor) == [*migrations_on_disk()]
