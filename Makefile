@@ -33,7 +33,8 @@ profile: .venv/dev  ## where the time of a warm GET /recommend goes, function by
 test: .venv/dev  ## the tests but for the exhaustive ones, with coverage unless COVERAGE=0; ARGS='-k unknown_user' or a path: those, without
 	$(PYTEST) -n $(WORKERS) $(if $(EXHAUSTIVE),-m '') $(or $(ARGS),$(if $(or $(EXHAUSTIVE),$(filter 0,$(COVERAGE))),,--cov --cov-report=term))
 
-test-fast: .venv/dev  ## the tests that start no process, create no database and are no long walks, without coverage; ARGS as above
+test-fast: WORKERS = $(if $(ARGS),0,logical)
+test-fast: .venv/dev  ## the quick tests: no requests, pages, processes, databases of their own or long walks; ARGS as above
 	$(PYTEST) -q -n $(WORKERS) -m 'not (exhaustive or scaled or slow or no_cover)' $(ARGS)
 
 test-all: .venv/dev  ## all tests, the exhaustive ones and all samples in full, without coverage; ARGS as above

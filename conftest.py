@@ -39,7 +39,9 @@ from tenants.tests.emptying import empty_databases, roll_back
 from tenants.tests.exhaustive import IS_EXHAUSTIVE
 
 CASINO_ALIASES = ["casino_1", "casino_2"]
-SLOW_FIXTURES = {"real_databases", "second_postgres", "broker", "live_server"}
+OF_THEIR_OWN = {"real_databases", "second_postgres", "broker", "live_server"}
+REQUESTS = {"caller_a", "caller_b", "client", "staff"}
+SLOW_FIXTURES = OF_THEIR_OWN | REQUESTS
 
 hypothesis_settings.register_profile("sample", deadline=None, max_examples=10)
 hypothesis_settings.register_profile("exhaustive", deadline=None, max_examples=50)
@@ -164,7 +166,8 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that use the database use all three. Those with databases or a broker of their own are slow."""
+    """Tests that use the database use all three. Those that send requests, or have databases or a broker of their own,
+    are slow."""
     for item in items:
         if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("slow")

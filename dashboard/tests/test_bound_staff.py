@@ -7,6 +7,8 @@ from tenants.models import StaffBinding
 
 from .conftest import fill, staff_client, text_of
 
+pytestmark = pytest.mark.slow
+
 PERMISSIONS = (
     "tenants.view_casino",
     "tenants.change_casino",

@@ -14,6 +14,8 @@ from demo.casinos import DEMO_CASINOS
 from demo.odds import home_odd
 from recommendations.validation.markets import OddsRow
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2027, 3, 3, 14, 30, tzinfo=UTC)
 
 

@@ -12,6 +12,8 @@ from recommendations.prices.feeds import Feeds, Producer
 from recommendations.prices.meter import price_meter
 from recommendations.tests.prices.market_rows import offered_by
 
+pytestmark = pytest.mark.slow
+
 FEEDS = Feeds(
     0.0,
     {

@@ -24,6 +24,8 @@ from tenants.routing.context import use_casino
 from tenants.tests.api_clients import UNKNOWN_KEY, bearing, make_expired_key, make_key
 from tenants.tests.exhaustive import IS_EXHAUSTIVE
 
+pytestmark = pytest.mark.slow
+
 EXISTING, MISSING = 7, 4711  # users of casino A
 CASINO, NO_CASINO = "1", "77"
 

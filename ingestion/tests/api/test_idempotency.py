@@ -15,7 +15,7 @@ from tenants.routing.context import use_casino
 
 from .conftest import LINES, Sender
 
-pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+pytestmark = [pytest.mark.django_db(**IN_PROCESSES), pytest.mark.slow]
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from tenants.errors import RequestTooLarge
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.slow
+
 ANSWERS = Path(__file__).parents[1] / "provider_answers"
 OWN = "/events?mapping=own"
 _OUTCOMES = [{"fields": {"outcome": {"value": "HOME"}, "odd": "price"}}]

@@ -14,6 +14,8 @@ from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import user
 from ingestion.topics import USERS
 
+pytestmark = pytest.mark.slow
+
 
 def get(port, path):
     try:

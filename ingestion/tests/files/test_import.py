@@ -32,7 +32,7 @@ from recommendations.tests.profile_counts import assert_counts_equal_a_recount
 from tenants.routing.context import use_casino
 from tenants.tests.waiting import wait_until
 
-pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+pytestmark = [pytest.mark.django_db(**IN_PROCESSES), pytest.mark.slow]
 
 USERS_CSV = """id,name,surname,birth_year,currency,country,gender,timestamp,favorite_sport
 31,Ada,Lovelace,1985,GBP,England,FEMALE,2026-01-01,football

@@ -14,7 +14,7 @@ from tenants.routing.context import use_casino
 
 from .test_import import import_file, rejections
 
-pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+pytestmark = [pytest.mark.django_db(**IN_PROCESSES), pytest.mark.slow]
 
 MAPPING = """
 messages: users

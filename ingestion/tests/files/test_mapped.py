@@ -17,7 +17,7 @@ from ingestion.tests.storing.test_mapped_messages import MAPPING, match
 from recommendations.models import Event, User
 from tenants.routing.context import use_casino
 
-pytestmark = pytest.mark.django_db(databases="__all__")
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.slow]
 
 ANSWERS = Path(__file__).parents[1] / "provider_answers"
 

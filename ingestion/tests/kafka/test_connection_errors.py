@@ -22,6 +22,8 @@ from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.topics import PARTITIONS, USERS, create_topics, topic_names
 from tenants.tests.waiting import require_quick, wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _quiet_library():

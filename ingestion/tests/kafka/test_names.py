@@ -32,6 +32,8 @@ from ingestion.uploads.store import UploadedMessage
 from recommendations.models import User
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.slow
+
 PREFIX = "acme-test.recsys_"
 
 

@@ -11,7 +11,7 @@ from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import user
 from ingestion.topics import PARTITIONS, USERS, topic_names
 
-pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+pytestmark = [pytest.mark.django_db(**IN_PROCESSES), pytest.mark.slow]
 
 OFFSET_COMMIT, REBALANCE_IN_PROGRESS = 8, 27  # codes of Kafka's protocol
 

@@ -17,7 +17,7 @@ from recommendations.storing import store_coupons, store_recommendations
 from recommendations.tests.factories import UserFactory, coupon_row, selection_row, served_row
 from tenants.routing.context import use_casino
 
-pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+pytestmark = [pytest.mark.django_db(**IN_PROCESSES), pytest.mark.slow]
 
 
 @pytest.fixture

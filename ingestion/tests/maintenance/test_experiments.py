@@ -24,7 +24,7 @@ from tenants.postgresql.wait_budget import consumer_budget, waiting_within
 from tenants.routing.connections import casino_atomic, execute
 from tenants.routing.context import use_casino
 
-pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+pytestmark = [pytest.mark.django_db(**IN_PROCESSES), pytest.mark.slow]
 
 
 def task():

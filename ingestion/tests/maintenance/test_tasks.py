@@ -21,7 +21,7 @@ from tenants.routing.context import use_casino
 
 from .test_dead_letter_pruning import letters
 
-pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+pytestmark = [pytest.mark.django_db(**IN_PROCESSES), pytest.mark.slow]
 
 DONE = {"waiting": 0, "sums": 0, "keys": 0, "closed": 0}
 TO_DO = dict.fromkeys(DONE, 1)

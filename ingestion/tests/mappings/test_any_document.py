@@ -22,6 +22,8 @@ from ingestion.topics import TOPICS
 from recommendations.validation.markets import OddsRow
 from recommendations.validation.rows import EventRow
 
+pytestmark = pytest.mark.slow
+
 ANSWERS = Path(__file__).parents[1] / "provider_answers"
 SAMPLES = [
     ("api-football", "api_football.json"),

@@ -12,6 +12,8 @@ from tenants.routing.context import use_casino
 
 from .shipped_feed import ShippedFeed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def feed(casino_a, settings):

@@ -14,6 +14,8 @@ from tenants.routing.context import use_casino
 
 from .shipped_feed import ShippedFeed
 
+pytestmark = pytest.mark.slow
+
 UOF = "sportradar-uof-markets"
 
 

@@ -17,6 +17,8 @@ from ingestion.topics import COUPONS, EVENTS, USERS
 from recommendations.tests.factories import EventFactory, UserFactory
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def casinos(casino_a, casino_b, fresh_ids):

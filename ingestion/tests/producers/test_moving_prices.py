@@ -7,6 +7,8 @@ import pytest
 
 from ingestion.producers.moving_prices import MARGIN, MovingPrices, line_of_odds, random_lines
 
+pytestmark = pytest.mark.slow
+
 BEGIN = datetime(2050, 6, 1, 18, tzinfo=UTC)
 END = BEGIN + timedelta(hours=2)
 OPEN_LINES = (("1.5", 1.3, 3.5), ("2.5", 1.95, 1.85), ("3.5", 3.2, 1.35))

@@ -16,7 +16,7 @@ from recommendations.models import PurchasedCoupon
 from recommendations.tests.factories import UserFactory
 from tenants.routing.context import use_casino
 
-pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+pytestmark = [pytest.mark.django_db(**IN_PROCESSES), pytest.mark.slow]
 
 
 def output_of(command, *arguments):

@@ -16,6 +16,8 @@ from recommendations.storing.waiting_changes import MAX_WAITING
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.slow
+
 TENNIS = {"sports": ["TENNIS"]}
 BITCOIN = {"currencies": ["BTC", "GBP"], "currency_decimals": {"BTC": 8}}
 

@@ -15,6 +15,8 @@ from recommendations.serving.options import Options
 from recommendations.validation.status_words import EVENT_WORDS, USER_WORDS
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.slow
+
 LONG = "x" * 101
 LIVE_TOO = Options(live_events=True)
 

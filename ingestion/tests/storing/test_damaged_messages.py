@@ -7,6 +7,8 @@ import pytest
 from ingestion.tests.closing_messages import Feed, ahead, event, user
 from ingestion.tests.damaged_forms import DAMAGED, KEYED
 
+pytestmark = pytest.mark.slow
+
 CLOSINGS: list[dict[str, Any]] = [
     {"status": "suspended"}, {"status": "cancelled"}, {"status": "settled"}, {"status": "PST"}, {"status": "whatever"},
     {"odd": None}, {"odd": 0}, {"odd": "-"},

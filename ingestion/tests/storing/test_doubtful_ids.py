@@ -10,6 +10,8 @@ from ingestion.tests.closing_messages import Feed, ago, event, user
 from recommendations.models import User
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.slow
+
 
 def reversed_json(message: dict[str, Any]) -> bytes:
     """The message as JSON with the id last."""

@@ -12,6 +12,8 @@ from tenants.routing.context import use_casino
 
 from .test_odds import OPEN, TOTALS, WINNER, WON, OddsFeed, odds
 
+pytestmark = pytest.mark.slow
+
 ID = 900_007
 WITHOUT_ODD = {name: value for name, value in event(7).items() if name != "odd"}
 

@@ -16,6 +16,8 @@ from recommendations.serving.options import DEFAULTS, Options
 from recommendations.serving.output_schema import apply_schema, parse_schema
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.slow
+
 ID = 900001
 BEGIN = datetime.fromisoformat(ahead(days=22))
 FEW: dict[str, Any] = {

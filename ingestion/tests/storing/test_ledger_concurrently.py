@@ -22,7 +22,7 @@ from tenants.tests.waiting import PATIENCE_SECONDS
 
 from .test_ledger import store, users
 
-pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+pytestmark = [pytest.mark.django_db(**IN_PROCESSES), pytest.mark.slow]
 
 
 class Crash(Exception):

@@ -20,6 +20,8 @@ from tenants.tests.exhaustive import scaled
 
 from .test_odds import OddsFeed
 
+pytestmark = pytest.mark.slow
+
 FIRST, SECOND, THIRD = 900_001, 900_002, 900_003
 ALL = {FIRST: "OVER", SECOND: "OVER", THIRD: "OVER"}
 BEGAN = NOW - timedelta(minutes=30)

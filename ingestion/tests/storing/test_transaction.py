@@ -21,7 +21,7 @@ from tenants.routing.context import use_casino
 
 from .test_ledger import counts, offsets, store, users
 
-pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+pytestmark = [pytest.mark.django_db(**IN_PROCESSES), pytest.mark.slow]
 
 MAX_STAKE_TOTAL = Decimal("9999999999999999.99")  # the highest of users_profile.stake_total
 

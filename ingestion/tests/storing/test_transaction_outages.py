@@ -14,7 +14,7 @@ from tenants.models import Casino
 from .test_ledger import offsets, store, users
 from .test_transaction import ids, meddled, trigger
 
-pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+pytestmark = [pytest.mark.django_db(**IN_PROCESSES), pytest.mark.slow]
 
 
 @pytest.mark.parametrize("sqlstate", ["40001", "40P01"])

@@ -20,6 +20,8 @@ from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino
 from tenants.tests.api_clients import UNKNOWN_KEY, bearing, make_key
 
+pytestmark = pytest.mark.slow
+
 SCHEMA = {
     "user_id": "int",
     "bet": {"type": "float", "source_field": "stake"},

@@ -20,6 +20,8 @@ from tenants.tests.api_clients import bearing, make_key
 
 from .test_job import NOON, NOW, attribute, buy, serve
 
+pytestmark = pytest.mark.slow
+
 FIRST, LAST = date(2026, 11, 1), date(2026, 11, 7)
 PERIOD = {"from": "2026-11-01", "to": "2026-11-07"}
 OVER = {"market": "TOTALS", "line": "2.5", "outcome": "OVER"}

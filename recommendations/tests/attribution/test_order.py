@@ -27,6 +27,8 @@ from tenants.routing.context import use_casino
 
 from .reference import expected_attributions, expected_user_days
 
+pytestmark = pytest.mark.slow
+
 BEGIN = datetime(2026, 11, 2, tzinfo=UTC)
 NOW = BEGIN + timedelta(days=5)
 WINDOW = timedelta(hours=24)

@@ -26,6 +26,8 @@ from tenants.routing.connections import casino_atomic, casino_connection
 from tenants.routing.context import use_casino
 from tenants.tests.exhaustive import scaled
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 AGO = NOW - timedelta(hours=3)
 EVENTS = [{"event_id": 7, "odd": 2.5, "score": 1.0}]

@@ -17,6 +17,8 @@ from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.replay.csv_files import read_history
 from recommendations.replay.history import PastCoupon
 
+pytestmark = pytest.mark.slow
+
 ANNA, BORIS = 1, 2
 LATER = 250  # coupons
 

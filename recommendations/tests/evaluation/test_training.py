@@ -16,6 +16,8 @@ from recommendations.tests.factories import coupon_row, event_row, offer_of, sel
 from recommendations.tests.recommend import recommend
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def bets(casino_a, now):

@@ -15,6 +15,8 @@ from recommendations.recommenders.hybrid import Hybrid
 from recommendations.recommenders.trending import Trending
 from recommendations.tests.present import present
 
+pytestmark = pytest.mark.slow
+
 SLIP = st.tuples(st.integers(0, 60), st.sampled_from([1, 2, 3, 7, 11, np.inf]))
 SLIPS = st.lists(SLIP, min_size=MIN_SLIPS, max_size=MIN_SLIPS + 50)
 

@@ -17,6 +17,8 @@ from recommendations.recommenders.hybrid_features.features import ADDITIVE, NAME
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettors, CoBettorSums, Likeness, UserVectors
 from recommendations.tests.factories import offer_of
 
+pytestmark = pytest.mark.slow
+
 COLUMNS = np.arange(len(ADDITIVE))
 PRIOR = np.array([DEFAULT_WEIGHTS.get(name, 0.0) for name in ADDITIVE])
 NEARNESS, TREND, NUMBER_OF_BETS = (NAMES.index(name) for name in ("nearness", "trend", "selections"))

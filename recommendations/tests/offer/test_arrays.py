@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from recommendations.offer.arrays import BLOCK, add_entries, kth_largest
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 7])
 def test_entries_are_added_to_every_total(size):

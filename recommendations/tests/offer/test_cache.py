@@ -18,6 +18,8 @@ from tenants.errors import NoCurrentCasino
 from tenants.routing.connections import casino_atomic, casino_connection, current_alias
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.slow
+
 READ_ALL = "open_events("
 
 

@@ -23,6 +23,8 @@ from tenants.routing.context import use_casino
 
 from .market_rows import LIVE, PREMATCH, heard, market, producer
 
+pytestmark = pytest.mark.slow
+
 SILENCE = 100.0
 
 

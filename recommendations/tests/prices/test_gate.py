@@ -18,6 +18,8 @@ from recommendations.prices.price_rules import PriceRules
 from recommendations.prices.refusals import Refusal
 from tenants.tests.exhaustive import scaled
 
+pytestmark = pytest.mark.slow
+
 NOW = 1_800_000_000.0
 LINES = Lines(
     [(1, "1X2", "", ["HOME", "DRAW", "AWAY"]), (2, "TOTALS", "2.5", ["OVER", "UNDER"]), (3, "TOTALS", "", [])]

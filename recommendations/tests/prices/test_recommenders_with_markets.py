@@ -15,6 +15,8 @@ from recommendations.tests.recommend import recommend
 from recommendations.tests.recommenders.test_recommenders import FULL_PROFILE, context
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.slow
+
 TOTALS = {"OVER": 1.91, "UNDER": 1.95}
 
 

@@ -21,6 +21,8 @@ from recommendations.tests.recommend import recommend
 from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.slow
+
 TOTALS = {"OVER": 1.91, "UNDER": 1.95}
 
 

@@ -16,6 +16,8 @@ from recommendations.tests.factories import offer_of
 
 from .test_recommenders import FULL_PROFILE, context
 
+pytestmark = pytest.mark.slow
+
 EVENTS = 300
 
 

@@ -30,6 +30,8 @@ from recommendations.validation.identity import name_of
 from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def user(casino_a, casino_b):

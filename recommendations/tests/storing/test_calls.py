@@ -12,6 +12,8 @@ from tenants.errors import NoCurrentCasino
 from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.slow
+
 BUYER = 9000
 CALLS = [(store_users, user_row), (store_events, event_row), (store_coupons, partial(coupon_row, user_id=BUYER))]
 TABLES = [User, UserProfile, Event, Team, EventTeam, PurchasedCoupon]

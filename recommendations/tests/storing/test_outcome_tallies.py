@@ -36,6 +36,8 @@ from recommendations.tests.user_context_of import read_tallies
 from tenants.routing.connections import casino_connection, query
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime.now(UTC)
 OVER = {"market": "TOTALS", "line": "2.5", "outcome": "OVER"}
 HIGH = {"market": "TOTALS", "line": "219.5", "outcome": "UNDER", "sport": "BASKETBALL"}

@@ -23,6 +23,8 @@ from recommendations.validation.changes import UserChange
 from tenants.routing.connections import execute
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime.now(UTC)
 
 

@@ -50,6 +50,8 @@ from tenants.models import PrivacyRecord, Scope, StaffBinding
 from tenants.routing.context import use_casino
 from tenants.tests.api_clients import bearing, make_key
 
+pytestmark = pytest.mark.slow
+
 TABLES = (
     "users", "users_profile", "user_tallies", "purchased_coupons", "served_recommendations", "impressions",
     "attributions", "user_days", "waiting_coupons",

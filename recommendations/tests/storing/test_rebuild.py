@@ -25,6 +25,8 @@ from recommendations.tests.user_context_of import read_tallies
 from recommendations.validation.rows import Removal
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.slow
+
 
 def random_coupon(rng, now, number):
     selections = [

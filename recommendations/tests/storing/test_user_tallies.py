@@ -30,6 +30,8 @@ from tenants.routing.connections import casino_atomic, casino_connection, curren
 from tenants.routing.context import use_casino
 from tenants.tests.exhaustive import scaled
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _inside_casino_a(casino_a, fresh_ids):

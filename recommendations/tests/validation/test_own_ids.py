@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from recommendations.errors import InvalidRow
 from recommendations.validation.own_ids import MAX_OWN_ID, own_id, parse_own_id
 
+pytestmark = pytest.mark.slow
+
 
 def code(value):
     with pytest.raises(InvalidRow) as error:

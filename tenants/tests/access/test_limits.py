@@ -16,6 +16,8 @@ from tenants.models import Casino
 from tenants.tests.api_clients import ask, bearing, make_key
 from tenants.tests.commands import run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def limited(settings, casino_a, casino_b):

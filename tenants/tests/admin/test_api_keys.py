@@ -12,6 +12,8 @@ from tenants.access.api_keys import revoke_key
 from tenants.models import ApiKey, StaffBinding
 from tenants.tests.api_clients import ask, make_key
 
+pytestmark = pytest.mark.slow
+
 LIST, ADD = "/admin/tenants/apikey/", "/admin/tenants/apikey/add/"
 FORM = {"casino": 1, "name": "back end", "scopes": ["configure"], "expires_at_0": "", "expires_at_1": ""}
 

@@ -11,6 +11,8 @@ from tenants.models import Casino, CasinoState, DatabaseServer, ServerState
 from tenants.routing.context import use_casino
 from tenants.tests.casino_rows import User
 
+pytestmark = pytest.mark.slow
+
 LIST = "/admin/tenants/casino/"
 
 

@@ -2,6 +2,8 @@ import pytest
 
 from tenants.models import Casino, CasinoDatabase, CasinoMigration, DatabaseServer, MigrationRun
 
+pytestmark = pytest.mark.slow
+
 SERVERS = "/admin/tenants/databaseserver/"
 
 

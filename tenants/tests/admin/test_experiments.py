@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from tenants.models import Experiment, StaffBinding
 
+pytestmark = pytest.mark.slow
+
 LIST = "/admin/tenants/experiment/"
 NOW = timezone.now()
 

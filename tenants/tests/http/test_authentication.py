@@ -9,6 +9,8 @@ from django.test import Client
 from tenants.http.request_state import may_choose_casino
 from tenants.models import CasinoState
 
+pytestmark = pytest.mark.slow
+
 HEADERS = {"Casino-ID": "1"}
 
 

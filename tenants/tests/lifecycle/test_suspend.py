@@ -7,6 +7,8 @@ from tenants.models import Casino, CasinoState
 from tenants.routing.context import use_casino
 from tenants.tests.casino_rows import User, make_user
 
+pytestmark = pytest.mark.slow
+
 
 def _status(client, casino):
     return client.get("/config", headers={"Casino-ID": str(casino.pk)}).status_code

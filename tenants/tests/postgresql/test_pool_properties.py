@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -12,6 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tenants.errors import NoFreeConnection
 from tenants.tests.exhaustive import scaled
 from tenants.tests.fake_connections import FakeConnection, FakePool, refuse
+
+pytestmark = pytest.mark.slow
 
 
 def test_forked_process_starts_empty_and_closes_none_of_its_parents_connections():

@@ -11,6 +11,8 @@ from tenants.postgresql.stalls import Stalls
 from tenants.tests.unstartable_threads import no_new_threads
 from tenants.tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def stalls(settings) -> Iterator[Stalls]:
