@@ -100,6 +100,7 @@ bench: .venv/dev  ## speed, as ratios taken in one run: a thousand casinos, two 
 	$(BIN)/python -m benchmarks.markets --part serving --events 3000 --markets 20 --changes 200
 	$(BIN)/python -m benchmarks.markets --part serving --events 10000 --markets 100 --changes 2000
 	$(BIN)/python -m benchmarks.scoring
+	$(BIN)/python -m benchmarks.fitting
 	$(BIN)/python -m benchmarks.odds_changes
 	$(BIN)/python -m benchmarks.offer
 	$(BIN)/python -m benchmarks.keys
