@@ -1,7 +1,6 @@
 """Computing a report from the result of a replay."""
 
 from collections.abc import Sequence
-from math import isnan
 from typing import Any
 
 import numpy as np
@@ -96,9 +95,8 @@ def _slips(replayed: ReplayResult) -> list[SlipMetrics]:
 
 
 def _slip_metrics(name: str, slips: SlipStatistics, open_events: int) -> SlipMetrics:
-    tested = [each for each in slips.slips.over if not isnan(each.confidence)]
-    confidences = np.array([each.confidence for each in tested])
-    held = np.array([each.held for each in tested], dtype=np.float64)
+    tested = [(each.confidence, each.held) for each in slips.slips.over if each.confidence is not None]
+    confidences, held = np.array(tested, dtype=np.float64).reshape(-1, 2).T
     return SlipMetrics(
         name,
         coverage=len(slips.shown) / open_events,

@@ -12,7 +12,7 @@ LONGEST = 10  # events; longer slips have the confidence of these
 MIN_SLIPS = 100  # fewer give no calibration
 MAX_SLIPS = 2_000  # the latest: how often users bet changes
 _GROUPS = 10
-_STRENGTHS = (20.0, 100.0, 300.0, 1_000.0, 10_000.0)  # of the share of all users, in slips of each group
+_STRENGTHS = (20.0, 100.0, 300.0, 1_000.0, 1e9)  # of the share of all users, in slips of each group
 _PARTS = 5  # of the slips in order of time: each but the first is predicted by those before
 _TOLERANCE = 2.0  # standard errors
 
@@ -23,7 +23,7 @@ def fit_calibration(coupons: Floats, first_hits: Floats) -> Calibration | None:
 
     Of ten groups of slips by `coupons`, about equally large, each share is shrunk towards that of all, then made to
     rise by pooling adjacent violators (Barlow et al. 1972). So a user of whom nothing is known has at most the share of
-    all.
+    all. The shares are rounded to thousandths, as they are served.
     """
     coupons, hits = coupons[-MAX_SLIPS:], first_hits[-MAX_SLIPS:] <= np.arange(1, LONGEST + 1)[:, np.newaxis]
     if len(coupons) < MIN_SLIPS:
@@ -31,7 +31,7 @@ def fit_calibration(coupons: Floats, first_hits: Floats) -> Calibration | None:
     bounds, groups = like_groups(coupons, _GROUPS)
     bounds[0] = 0.0
     shares = _shares(groups, hits, len(bounds), _choose_strength(groups, hits, len(bounds)))
-    return Calibration(tuple(bounds.astype(int).tolist()), tuple(map(tuple, shares.tolist())))
+    return Calibration(tuple(bounds.astype(int).tolist()), tuple(map(tuple, shares.round(3).tolist())))
 
 
 def like_groups(values: Floats, number: int) -> tuple[Floats, Places]:
@@ -44,7 +44,7 @@ def like_groups(values: Floats, number: int) -> tuple[Floats, Places]:
 def _choose_strength(groups: Places, hits: Mask, number: int) -> float:
     """The strength with the best progressive Brier score (Dawid 1984): each part of the slips is predicted by those
     before. A stronger one is preferred if it is not worse by two standard errors: where coupons do not clearly tell
-    something, all users have nearly the share of all."""
+    something, all users have the share of all."""
     borders = np.linspace(0, len(groups), _PARTS + 1).round().astype(int).tolist()
 
     def losses(strength: float) -> Floats:

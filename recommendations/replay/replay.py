@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from math import nan
 from typing import Any
 
 import numpy as np
@@ -196,7 +195,7 @@ class _Replay:
             places = slip.choose(serving_input.offer, scores, replace(serving_input.rules, limit=LONGEST))
             self._add_shown(column, coupon, serving_input.open.places[places].tolist())
 
-    def _add_shown(self, column: int, coupon: PastCoupon, places: list[int], confidence: float = nan) -> None:
+    def _add_shown(self, column: int, coupon: PastCoupon, places: list[int], confidence: float | None = None) -> None:
         if not places:  # nothing is shown
             return
         coupons, limit = self.state.coupon_counts[coupon.user_id], self._plan.options.event_limit

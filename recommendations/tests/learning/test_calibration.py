@@ -49,7 +49,7 @@ def test_confidence_rises_with_coupons_and_events_and_is_no_more_than_the_share_
     for events in (1, 2, LONGEST):
         of_user = [confidence(calibration, coupons, events) for coupons in range(0, 65, 3)]
         assert all(0 <= low <= high <= 1 for low, high in pairwise(of_user))
-        assert of_user[0] <= np.mean([hit <= events for _, hit in slips]) + 1e-9
+        assert of_user[0] <= np.mean([hit <= events for _, hit in slips]) + 0.0005 + 1e-9
         assert confidence(calibration, 63, events) >= confidence(calibration, 63, events - 1)
 
 
@@ -73,9 +73,10 @@ def test_the_error_on_slips_that_are_held_back_is_small(slope):
     assert calibration_error(served + 0.1, held_back[:, 1] <= 3) > 0.05
 
 
-def test_where_coupons_tell_nothing_all_users_have_nearly_the_share_of_all():
-    calibration = simulated(lambda coupons: 0.5 + 0.0 * coupons)
-    assert [confidence(calibration, each) for each in (0, 20, 49)] == pytest.approx([0.5] * 3, abs=0.03)
+def test_where_coupons_tell_nothing_all_users_have_the_share_of_all():
+    slips = slips_with(lambda coupons: 0.5 + 0.0 * coupons)
+    share = round(np.mean(slips[:, 1] <= 3), 3)
+    assert {confidence(fitted(slips), each) for each in range(50)} == {share}
 
 
 def test_too_few_slips_give_no_calibration():

@@ -1,7 +1,7 @@
 """Replaying a history: its cases, the state before each, and that no future data is used."""
 
 from dataclasses import replace
-from math import inf, nan
+from math import inf
 
 import numpy as np
 import pytest
@@ -118,7 +118,7 @@ class TestShownSlips:
 
     def test_where_coupons_are_missing_confidence_is_not_by_their_number(self):
         history = history_of([10], [])
-        slips = [ShownSlip(number, number % 50, [0], nan, 3, 1 if number % 50 > 25 else inf) for number in range(400)]
+        slips = [ShownSlip(number, number % 50, [0], None, 3, 1 if number % 50 > 25 else inf) for number in range(400)]
         calibrations = []
         for known_since in (-inf, 5 * HOUR):
             learner = Learner(ReplayedState(replace(history, known_since=known_since)), HOUR)

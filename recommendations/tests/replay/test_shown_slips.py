@@ -1,6 +1,6 @@
 """Which events of past slips their users bet on within a day."""
 
-from math import inf, nan
+from math import inf
 
 from recommendations.replay.history import DAY, PastCoupon
 from recommendations.replay.shown_slips import ShownSlip, ShownSlips
@@ -11,7 +11,7 @@ def first_hits(*coupons, until=10 * DAY):
     slips = ShownSlips()
     for timestamp in (0.0, DAY / 2):
         slips.move_to(timestamp)
-        slips.show(1, ShownSlip(timestamp, 2, [5, 6, 7], nan, events=3))
+        slips.show(1, ShownSlip(timestamp, 2, [5, 6, 7], None, events=3))
     for user_id, timestamp, place in coupons:
         slips.move_to(timestamp)
         slips.add(PastCoupon(user_id, timestamp, (3, place)))
