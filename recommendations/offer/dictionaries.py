@@ -126,7 +126,7 @@ class Dictionary(Generic[Value]):
     `grown` begins with `values`: to look up a place that is known to be one of theirs takes less than half of the time.
     """
 
-    __slots__ = ("_grown", "grown", "nbytes", "places", "values")
+    __slots__ = ("__weakref__", "_grown", "grown", "nbytes", "places", "values")
 
     def __init__(self, grown: _GrowingValues[Value] | None = None, size: int = 0) -> None:
         self._grown: _GrowingValues[Value] = grown or _GrowingValues()

@@ -2,10 +2,11 @@
 
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, ClassVar, Protocol, Self, TypeVar
+from weakref import ref
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from .calibration import Calibration
 Scores = Floats
 Tally = Mapping[str, Mapping[str, float]]
 Model = TypeVar("Model")
+Source = TypeVar("Source")
+T = TypeVar("T")
 
 
 class ProfilePart(Enum):
@@ -39,7 +42,7 @@ class BettingProfile:
 
     `counts` and `weights`: attribute -> value -> number of selections, and that number with a half-life of 30 days.
     `recent`: the latest selections, the newest last; `bets`: those that name an outcome of a market, weighted alike;
-    `sequence`: the latest events.
+    `sequence`: the latest events. `memo` is `keep`'s.
     """
 
     country: str = ""
@@ -51,6 +54,20 @@ class BettingProfile:
     recent: Sequence[RecentSelection] = ()
     bets: Sequence[OutcomeBet] = ()
     sequence: BetSequence = NO_SEQUENCE
+    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def keep(self, name: str, sources: list[Source], compute: Callable[[Self, list[Source]], T]) -> T:
+        """What is computed of the tallies and other objects, which it does not keep in memory; once, while the tallies
+        and all `sources` are the same objects."""
+        kept = self.memo.get(name)
+        if kept is None or kept[0] is not self.counts or kept[1] is not self.weights or _are_others(kept[2], sources):
+            kept = self.memo[name] = self.counts, self.weights, [*map(ref, sources)], compute(self, sources)
+        computed: T = kept[3]
+        return computed
+
+
+def _are_others(known: list[ref[Any]], sources: Sequence[object]) -> bool:
+    return any(each() is not source for each, source in zip(known, sources, strict=True))
 
 
 NOBODY = BettingProfile()

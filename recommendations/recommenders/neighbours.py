@@ -39,7 +39,6 @@ _ROWS_AT_ONCE = 4_096
 
 
 _TOKENS_OF_VALUES = MemoKey[tuple[list[Dictionary[Any]], Places]]("tokens of values")
-_TOKENS = "tokens"  # in a context's memo
 
 
 class StoredNeighboursModel(msgspec.Struct, array_like=True):
@@ -49,7 +48,7 @@ class StoredNeighboursModel(msgspec.Struct, array_like=True):
     weights: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class NeighboursModel:
     """For each of T tokens the K most related ones: `neighbours` int32 and `weights` float32, (T, K)."""
 
@@ -146,14 +145,18 @@ def token_scores(context: ScoringContext) -> tuple[NeighboursModel, Scores] | No
     model = context.models.get(NeighboursModel)
     if model is None:
         return None
-    tokens: dict[str, float] = context.memo.get(_TOKENS) or context.memo.setdefault(_TOKENS, tokens_of(context.profile))
-    places = np.fromiter(map(model.places.get, tokens, repeat(-1)), np.intp, len(tokens))
-    is_known = places >= 0
-    places = places[is_known]
-    numbers = np.fromiter(tokens.values(), np.float64, len(tokens))[is_known]
+    places, numbers = context.profile.keep("tokens", [model], _known_tokens)
     weights = model.weights[places] * numbers[:, np.newaxis]
     scores = np.bincount(model.neighbours[places].ravel(), weights.ravel(), minlength=len(model.tokens) + 1)
     return model, scores.astype(np.float64, copy=False) / len(_KINDS)
+
+
+def _known_tokens(profile: BettingProfile, models: list[NeighboursModel]) -> tuple[Codes, Floats]:
+    """The places of the profile's tokens in the model, and their numbers (see `tokens_of`)."""
+    tokens = tokens_of(profile)
+    places = np.fromiter(map(models[0].places.get, tokens, repeat(-1)), np.int32, len(tokens))
+    is_known = places >= 0
+    return places[is_known], np.fromiter(tokens.values(), np.float64, len(tokens))[is_known]
 
 
 def tokens_of(profile: BettingProfile) -> dict[str, float]:

@@ -218,11 +218,10 @@ def build_user_context(user: FoundUser, request: RecommendationRequest, casino_c
     kept = tallies_cache.get(key, *columns)
     try:
         tallies = merge_tallies(*columns) if kept is None else kept
-        is_to_keep = kept is None and not tallies.has_unpacked_bets
         user_context = _build_user_context(user, tallies, request, casino_context)
     except _UNREADABLE:
         return _build_user_context(user, _recount_tallies(user.user_id), request, casino_context)
-    if is_to_keep:  # here, so that no error of the cache passes for one of the tallies
+    if kept is None:  # here, so that no error of the cache passes for one of the tallies
         tallies_cache.put(key, *columns, tallies)
     return user_context
 
@@ -264,6 +263,7 @@ def parts_of_tallies(tallies: Tallies, request: RecommendationRequest, casino_co
         "counts": tallies.counts if has_tallies else {},
         "weights": tallies.weights_at(request.hour) if has_tallies else {},
         "sequence": tallies.sequence() if has_tallies else NO_SEQUENCE,
+        "memo": tallies.memo,
         # the choice of an outcome needs them, with any recommender
         "bets": () if casino_context.prices is None else tallies.bets_at(request.hour),
     }

@@ -17,9 +17,9 @@ from .user_tallies import Tallies
 MAX_BYTES = 16_000_000
 SECONDS = 600.0  # none is used for longer: what was erased in the database is not served from here, and soon leaves
 _BYTES_UNPACKED = 14  # for a byte of the packed column, with this and all that is computed of it
-_BYTES_OF_TEXT = 7  # for a character of the unmerged coupons beside their text, whose JSON names each field
+_BYTES_OF_TEXT = 8  # for a character of the unmerged coupons beside their text, whose JSON names each field
 _BYTES_OF_EVENT = 550  # of one that is no longer recent: some bytes in the columns, then in sets, with keys of matches
-_SMALLEST = 4_096
+_SMALLEST = 5_120
 _LARGEST_SHARE = 8  # one user may take an eighth
 
 UserKey = tuple[int, int]  # casino, user
@@ -69,8 +69,7 @@ class TalliesCache:
         return entry.tallies
 
     def put(self, key: UserKey, packed: bytes | None, unmerged: str | None, tallies: Tallies) -> None:
-        """Keep what `merge_tallies` made of these columns, unless it is too large. Not tallies that it made with
-        `has_unpacked_bets`."""
+        """Keep what `merge_tallies` made of these columns, unless it is too large."""
         entry = _Entry(packed, unmerged, tallies)
         if entry.nbytes * _LARGEST_SHARE <= self._max_bytes:
             with self._lock:

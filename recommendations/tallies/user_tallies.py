@@ -131,18 +131,14 @@ class Tallies:
         self._packed = packed
         self._selections = sum(len(coupon.selections) for coupon in packed.coupons) // _WIDTH
         self._places: dict[str, int] | None = None  # word -> its index in the list
-        self._unpacked_bets: dict[int, Sequence[TallySelection]] = {}  # key of a coupon added here -> its selections
         self._counts: dict[str, dict[str, int]] | None = None
         self._weights: tuple[float, dict[str, dict[str, float]]] | None = None  # with their time
         self._events: tuple[frozenset[int], frozenset[Match]] | None = None
-
-    @property
-    def has_unpacked_bets(self) -> bool:
-        """Whether reading them may change them, so that threads must not share them."""
-        return bool(self._unpacked_bets)
+        self._sequence: BetSequence | None = None
+        self._bets: tuple[float, list[OutcomeBet]] | None = None
+        self.memo: dict[str, Any] = {}  # of the betting profile with these tallies
 
     def encode(self) -> bytes:
-        self._pack_bets()
         self._packed.format = _FORMAT_WITH_BETS if self._packed.bets else _FORMAT
         return _ENCODER.encode(self._packed)
 
@@ -178,7 +174,6 @@ class Tallies:
         self._drop_unused_words()
 
     def _drop_unused_words(self) -> None:
-        self._pack_bets()
         packed = self._packed
         used = {place for match in packed.older_matches for place in match}.union(*packed.older[:-1])
         for coupon in packed.coupons:
@@ -198,7 +193,8 @@ class Tallies:
         self._forget_computed()
 
     def _forget_computed(self) -> None:
-        self._counts = self._weights = self._events = None
+        self._counts = self._weights = self._events = self._sequence = self._bets = None
+        self.memo = {}
 
     def require_consistent(self) -> None:
         """Raises UnknownTalliesFormat for numbers that contradict each other; other methods raise LookupError or
@@ -224,8 +220,8 @@ class Tallies:
                 insort(recent, added)
             else:
                 recent.append(added)
-            if names_outcome(coupon.selections):  # a request reads them as they are
-                self._unpacked_bets[coupon.key] = coupon.selections
+            if names_outcome(coupon.selections) and (bets := numbers_of_bets(coupon.selections, self._places)):
+                self._packed.bets[coupon.key] = bets
             self._selections += len(coupon.selections)
             self._packed.older_events.update(coupon.unread_events)
         self._packed.words = list(self._places)
@@ -235,7 +231,6 @@ class Tallies:
     def _age_out(self) -> None:
         """Move selections that are no longer recent to the sums, and drop coupons that have neither a recent selection
         nor a recent stake."""
-        self._pack_bets()
         coupons, dropped = self._packed.coupons, 0
         surplus = self._selections - RECENT_SELECTIONS
         for coupon in coupons if surplus > 0 else ():
@@ -249,18 +244,6 @@ class Tallies:
         while len(coupons) - dropped > RECENT_STAKES and not coupons[dropped].selections:
             dropped += 1
         del coupons[:dropped]
-
-    def _pack_bets(self) -> None:
-        """Those of the coupons that were added, as numbers."""
-        if not self._unpacked_bets:
-            return
-        if self._places is None:
-            self._places = {word: place for place, word in enumerate(self._packed.words)}
-        for key, selections in self._unpacked_bets.items():
-            if bets := numbers_of_bets(selections, self._places):
-                self._packed.bets[key] = bets
-        self._unpacked_bets = {}
-        self._packed.words = list(self._places)
 
     def _drop_bets(self, key: int, selections: int) -> None:
         """Those of a coupon's first selections. They are not summed: recent ones are enough to choose outcomes by."""
@@ -314,41 +297,27 @@ class Tallies:
     def bets_at(self, now: float) -> list[OutcomeBet]:
         """The recent selections that name an outcome of a market, weighted like `weights_at`. Raises LookupError or
         ValueError for numbers that contradict each other."""
-        if not self._packed.bets and not self._unpacked_bets:
-            return []
-        decay = 1.0 / weight_at(now)
-        return [*self._packed_bets_at(decay), *self._unpacked_bets_at(decay)]
+        bets = self._bets
+        if bets is None or bets[0] != now:
+            bets = self._bets = now, self._find_bets(now)
+        return bets[1]
 
-    # Both make lists of all coupons' selections: of each coupon's few, the lists would take longer than their content.
-
-    def _packed_bets_at(self, decay: float) -> Iterator[OutcomeBet]:
+    def _find_bets(self, now: float) -> list[OutcomeBet]:
         packed, weights, numbers, selections = self._packed, list[float](), list[int](), list[int]()
+        decay = 1.0 / weight_at(now)
+        # lists of all coupons' selections: of each coupon's few, the lists would take longer than their content
         for coupon in packed.coupons if packed.bets else ():
-            if (own := packed.bets.get(coupon.key)) and coupon.key not in self._unpacked_bets:
+            if own := packed.bets.get(coupon.key):
                 weights += [decay * weight_at(coupon.timestamp)] * _count_of_bets(own, coupon.selections)
                 numbers += own
                 selections += coupon.selections
         texts = texts_of_bets(numbers, selections[1::_WIDTH], packed.words) if numbers else []
         bets = zip(weights, texts, _columns(selections)[-1], strict=True)
-        return ((weight, named, band) for weight, named, band in bets if named)
-
-    def _unpacked_bets_at(self, decay: float) -> Iterator[OutcomeBet]:
-        weights, bets, selections = list[float](), list[TallySelection](), list[int]()
-        for coupon in self._packed.coupons if self._unpacked_bets else ():
-            if own := self._unpacked_bets.get(coupon.key):
-                weights += [decay * weight_at(coupon.timestamp)] * len(own)
-                bets += own
-                selections += coupon.selections
-        return (
-            (weight, (bet.sport, bet.market, bet.line, bet.outcome), band)
-            for weight, bet, band in zip(weights, bets, _columns(selections)[-1], strict=True)
-            if bet.market and bet.outcome
-        )
+        return [(weight, named, band) for weight, named, band in bets if named]
 
     @property
     def recent(self) -> list[RecentSelection]:
         """The newest selections, at most `RECENT_SELECTIONS`, the newest last."""
-        self._pack_bets()
         words = self._packed.words
         recent = [
             RecentSelection(
@@ -357,10 +326,15 @@ class Tallies:
             for coupon in self._packed.coupons
             for event_id, a, b, c, d, e, odd in _by_selection(coupon.selections)
         ]
-        return with_bets(recent, self._bets(), words) if self._packed.bets else recent
+        return with_bets(recent, self._numbers_of_bets(), words) if self._packed.bets else recent
 
     def sequence(self) -> BetSequence:
         """The latest of the recent selections' events, at most `MAX_SEQUENCE`; those without an id are left out."""
+        if self._sequence is None:
+            self._sequence = self._find_sequence()
+        return self._sequence
+
+    def _find_sequence(self) -> BetSequence:
         firsts = dict[int, tuple[_RecentCoupon, int]]()
         for coupon in self._packed.coupons:
             for place, event_id in enumerate(coupon.selections[::_WIDTH]):
@@ -376,7 +350,7 @@ class Tallies:
         )
         return BetSequence(ids, tuple(firsts[each][0].timestamp for each in ids), last)
 
-    def _bets(self) -> list[int]:
+    def _numbers_of_bets(self) -> list[int]:
         """`BET_WIDTH` numbers for each recent selection."""
         bets = self._packed.bets
         nothing = [0] * BET_WIDTH

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.offer import Column, MemoKey
+from recommendations.offer import Column, Dictionary, MemoKey
 from recommendations.offer.arrays import Codes, Floats, Floats32, Mask, Places, add_entries
-from recommendations.recommenders.base import Scores, ScoringContext
+from recommendations.recommenders.base import BettingProfile, Scores, ScoringContext
 from recommendations.recommenders.neighbours import NeighboursModel, token_scores
 from recommendations.recommenders.profile import SMOOTHING, column_of
 from recommendations.tallies.trends import Trends
@@ -179,21 +179,11 @@ class _UserValues:
     def __init__(
         self, context: ScoringContext, offer: _OfferFeatures, neighbours: tuple[NeighboursModel, Scores] | None
     ) -> None:
-        profile, dictionaries = context.profile, [column.dictionary.places for column in offer.columns]
-        counts = [profile.counts.get(name) or {} for name in TALLIED]
-        weights = [profile.weights.get(name) or {} for name in TALLIED]
-        names = [list(own or other) for own, other in zip(counts, weights, strict=True)]
-        size = sum(map(len, names))
-        codes = np.fromiter(_look_up(dictionaries, names, -1), np.intp, size)
-        owners = np.repeat(np.arange(len(TALLIED)), [len(each) for each in names])
-        is_known = codes >= 0
-        self._owners = owners = owners[is_known]
-        self._codes = codes = codes[is_known] + offer.starts[owners]
-        weighed = np.fromiter(_look_up(weights, names, 0.0), np.float64, size)[is_known]
-        counted = np.fromiter(_look_up(counts, names, 0), np.float64, size)[is_known]
-        totals = np.array([max(sum(each.values()), 1) for each in counts])
-        self._lifts = np.log1p(weighed / (SMOOTHING * offer.rates[codes]))
-        self._shares = counted / totals[owners] * offer.surprise[codes]
+        profile, dictionaries = context.profile, [column.dictionary for column in offer.columns]
+        self._owners, codes, (weights, shares) = profile.keep("values", dictionaries, _numbers_of_values)
+        self._codes = codes = codes + offer.starts[self._owners]
+        self._lifts = np.log1p(weights / (SMOOTHING * offer.rates[codes]))
+        self._shares = shares * offer.surprise[codes]
         favourites = [(_SPORT, "sport", profile.favorite_sport), (_COUNTRY, "country", profile.country)]
         if (last := profile.sequence.last) is not None:
             teams = {last.home_team, last.away_team}  # a team is the same at home and away
@@ -202,7 +192,8 @@ class _UserValues:
         self._favourites = [
             (row, place + int(offer.starts[TALLIED.index(attribute)]))
             for row, attribute, value in favourites
-            if value[-1:] not in _NOTHING and (place := dictionaries[TALLIED.index(attribute)].get(value)) is not None
+            if value[-1:] not in _NOTHING
+            and (place := dictionaries[TALLIED.index(attribute)].places.get(value)) is not None
         ]
         self._of_neighbours: Scores | None = None
         if neighbours is not None:
@@ -243,6 +234,22 @@ class _UserValues:
             hours, near = self._begins
             found[_LAST_BEGIN] = near[hours[places]]
         return found
+
+
+def _numbers_of_values(profile: BettingProfile, dictionaries: list[Dictionary[Any]]) -> tuple[Codes, Codes, Floats]:
+    """The profile's values that the dictionaries (of `TALLIED`) have: places of their attributes, shape (v,); codes in
+    their dictionaries, (v,); decayed numbers of selections, and shares in all of the attribute, (2, v)."""
+    counts = [profile.counts.get(name) or {} for name in TALLIED]
+    weights = [profile.weights.get(name) or {} for name in TALLIED]
+    names = [list(own or other) for own, other in zip(counts, weights, strict=True)]
+    size = sum(map(len, names))
+    codes = np.fromiter(_look_up([each.places for each in dictionaries], names, -1), np.int32, size)
+    is_known = codes >= 0
+    owners = np.repeat(np.arange(len(TALLIED), dtype=np.int32), [len(each) for each in names])[is_known]
+    weighed = np.fromiter(_look_up(weights, names, 0.0), np.float64, size)[is_known]
+    counted = np.fromiter(_look_up(counts, names, 0), np.float64, size)[is_known]
+    totals = np.array([max(sum(each.values()), 1) for each in counts])
+    return owners, codes[is_known], np.array([weighed, counted / totals[owners]])
 
 
 def _near_the_last(context: ScoringContext) -> tuple[Codes, Scores] | None:

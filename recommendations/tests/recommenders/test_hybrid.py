@@ -1,6 +1,7 @@
 """`hybrid`: the weighted sum of features, and trees that rerank the best events."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from recommendations.learning.lambdarank import fit_trees
 from recommendations.recommenders.hybrid import REFINED, Hybrid, HybridModel
 from recommendations.recommenders.hybrid_features.features import ADDITIVE, NAMES, Features
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettorSums, UserVectors
+from recommendations.recommenders.neighbours import NeighboursModel
 from recommendations.recommenders.profile import Profile, column_of
 from recommendations.tallies.user_tallies import TALLIED
 from recommendations.tests.factories import offer_of
@@ -55,6 +57,25 @@ def test_the_lifts_are_those_of_profile(known):
     importance = [{"country": 0.5, "odds_band": 0.5, "home_team": 0.75, "away_team": 0.75}.get(a, 1.0) for a in TALLIED]
     assert numbers[:, : len(TALLIED)] @ importance == pytest.approx(Profile().score(known), abs=1e-3)
     assert {name for name, column in zip(NAMES, numbers.T, strict=True) if column.any()} >= {"likeness", "trend", "odd"}
+
+
+@pytest.mark.parametrize("part", ["counts", "weights", "dictionaries", "model"])
+def test_what_is_kept_of_tallies_is_not_used_for_others(known, part):
+    model, places = known.models.get(NeighboursModel), np.arange(EVENTS)
+    tokens = [*model.tokens[1:], model.tokens[0]]
+    changes: dict[str, dict[str, Any]] = {
+        "counts": {"profile": replace(FULL_PROFILE, counts={"sport": {"FOOTBALL": 2}})},
+        "weights": {"profile": replace(FULL_PROFILE, weights={"sport": {"FOOTBALL": 2.0}})},
+        "dictionaries": {"offer": offer_of(*({"sport": "TENNIS"} for _ in range(EVENTS)))},
+        "model": {"models": known.models.including(model.of(tokens, model.neighbours, model.weights))},
+    }
+    before = Features(known).at(places)
+    other = replace(known, memo={}, **changes[part])
+    assert other.profile.memo  # what is kept, of the same profile or of a copy
+    fresh = replace(other, profile=replace(other.profile, memo={}))
+    assert np.array_equal(Features(other).at(places), Features(fresh).at(places))
+    assert not np.array_equal(Features(other).at(places), before)
+    assert np.array_equal(Features(replace(known, memo={})).at(places), before)
 
 
 def test_trees_decide_among_the_best_and_all_others_come_after(known):

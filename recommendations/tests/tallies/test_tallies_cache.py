@@ -4,15 +4,19 @@ import tracemalloc
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from cachetools import TTLCache
 
-from recommendations.models import UserProfile
+from recommendations.recommenders.base import BettingProfile, FittedModels, ScoringContext
+from recommendations.recommenders.hybrid_features.features import Features
+from recommendations.recommenders.neighbours import NeighboursModel, tokens_of
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.tallies.selections import TallyCoupon, TallySelection
 from recommendations.tallies.tallies_cache import SECONDS, TalliesCache, tallies_cache
 from recommendations.tallies.user_tallies_sql import merge_tallies
-from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, selection
+from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of, selection
+from recommendations.validation.identity import name_of
 from tenants.process_state import registered_states
 from tenants.routing.context import use_casino
 
@@ -74,9 +78,11 @@ def test_what_was_computed_for_one_hour_is_not_served_in_the_next():
 
 def test_adding_a_coupon_forgets_what_was_computed():
     tallies = merge_tallies(None, unmerged("A", event_id=1))
-    before = tallies.counts, tallies.weights_at(HOUR), tallies.events_bet_on()
+    before = tallies.counts, tallies.weights_at(HOUR), tallies.events_bet_on(), tallies.sequence()
+    tallies.memo["computed of them"] = before
     tallies.add(TallyCoupon(9, HOUR, 10.0, [msgspec.convert(selection(league="B", event_id=2), TallySelection)]))
-    after = tallies.counts, tallies.weights_at(HOUR), tallies.events_bet_on()
+    after = tallies.counts, tallies.weights_at(HOUR), tallies.events_bet_on(), tallies.sequence()
+    assert not tallies.memo
     assert all(old != new for old, new in zip(before, after, strict=True))
 
 
@@ -109,11 +115,22 @@ def test_nothing_is_kept_for_longer_than_its_time():
 
 def assert_size_is_counted(*columns):
     cache, sent = TalliesCache(), msgspec.msgpack.encode(columns)
+    known = merge_tallies(*columns)
+    names = ("league", "home_team", "away_team")
+    offer = offer_of(*({name: name_of(getattr(each, name)) for name in names} for each in known.recent))
+    tokens = tokens_of(BettingProfile(weights=known.weights_at(HOUR)))
+    nothing = np.zeros((len(tokens), 1), np.int32)
+    models = FittedModels(NeighboursModel.of([*tokens], nothing, nothing.astype(np.float32)))
+    Features(ScoringContext(offer, models=models))  # what all users share is there
     tracemalloc.start()
     try:
         columns = msgspec.msgpack.decode(sent)  # as a request has them: copies of its own
         tallies = merged(cache, USER, *columns)
-        computed = tallies.counts, tallies.weights_at(HOUR), tallies.events_bet_on()
+        counts, weights = tallies.counts, tallies.weights_at(HOUR)
+        computed = counts, weights, tallies.events_bet_on(), tallies.sequence(), tallies.memo
+        tallies.bets_at(HOUR)
+        profile = BettingProfile(counts=counts, weights=weights, memo=tallies.memo)
+        Features(ScoringContext(offer, profile, models=models))
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -136,10 +153,13 @@ def test_a_user_takes_no_more_memory_than_is_counted(has_ids):
 
 @pytest.mark.parametrize("prefix", ["", "ЗЕНИТ ", "🏀 "])
 @pytest.mark.parametrize("count", [1, 10, 100])
-def test_unmerged_coupons_of_new_names_take_no_more_memory_than_is_counted(count, prefix):
+@pytest.mark.parametrize("on", [{}, {"market": "TOTALS", "line": "2.5", "outcome": "OVER"}], ids=["event", "outcome"])
+def test_unmerged_coupons_of_new_names_take_no_more_memory_than_is_counted(count, prefix, on):
     teams = [{"home_team": f"{prefix}H {number}", "away_team": f"{prefix}A {number}"} for number in range(count)]
     leagues = [f"{prefix}L {number}" for number in range(count)]
-    events = [selection(event_id=10**6 + number, league=leagues[number], **each) for number, each in enumerate(teams)]
+    events = [
+        selection(event_id=10**6 + number, league=leagues[number], **each, **on) for number, each in enumerate(teams)
+    ]
     coupons = [TallyCoupon(each["event_id"], HOUR, 10.0, [msgspec.convert(each, TallySelection)]) for each in events]
     text = msgspec.json.encode(coupons).decode()
     assert merge_tallies(None, text).counts  # what all users share is there
@@ -160,18 +180,13 @@ def test_it_is_reset_after_a_fork():
     assert state.after_fork == tallies_cache.reset_after_fork
 
 
-@pytest.mark.parametrize("explain", [0, 1])
-def test_tallies_whose_reading_changes_them_are_not_kept(caller_a, casino_a, explain):
-    with use_casino(casino_a.current):
-        for user_id, more in ((1, {}), (2, {"market": "1X2", "outcome": "HOME"})):
-            user = UserFactory.create(id=user_id)
-            TalliedCouponFactory.create(user=user, recommended_events=[selection(**more)])
-        UserProfile.objects.update(needs_rebuild=True)  # so that requests read the coupons
-        EventFactory.create_batch(5)
-    caller_a.configure("static")
-    for user_id, is_kept in ((2, False), (1, True)):
-        assert caller_a.get(f"/recommend/{user_id}?explain={explain}").status_code == 200
-        assert bool(tallies_cache.nbytes) == is_kept
+def test_bets_on_outcomes_are_kept_too():
+    texts = unmerged("A", "B", market="1X2", outcome="HOME")
+    cached, fresh = merged(TalliesCache(), USER, None, texts), merge_tallies(None, texts)
+    for hour in (10 * HOUR, 11 * HOUR, 10 * HOUR):
+        assert cached.bets_at(hour) == fresh.bets_at(hour)
+    assert cached.bets_at(10 * HOUR) != cached.bets_at(11 * HOUR)
+    assert cached.recent == fresh.recent
 
 
 class BrokenCache(TTLCache[Any, Any]):
