@@ -13,7 +13,7 @@ from .answers.ledger import SECOND, Ledger, Leg, Moment, fault_of_slip
 from .answers.said import EventFacts, JournalReader, JournalWriter, Said, SaidMarket, line_scope
 from .short_runs import require_success
 
-SHORT = "--answers 4000 --readers 1 --rate 1000 --events 200 --seconds 60"
+SHORT = "--answers 2000 --readers 1 --rate 1000 --events 200 --seconds 60"
 NOW = 1_800_000_000 * SECOND
 MOMENT = Moment(now=NOW, clock=NOW, lowest=1_500, highest=4_000)
 SILENCE, MAX_LIVE_AGE = 3 * SECOND, 15 * SECOND

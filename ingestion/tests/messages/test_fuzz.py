@@ -22,9 +22,8 @@ from ingestion.topics import COUPONS, EVENTS, IMPRESSIONS, RECOMMENDATIONS, USER
 from recommendations.storing import store_users
 from recommendations.tests.factories import user_row
 from tenants.routing.context import use_casino
-from tenants.tests.exhaustive import scaled
 
-MESSAGES = int(os.environ.get("FUZZ_MESSAGES", scaled(8_000, 16_000)))
+MESSAGES = int(os.environ.get("FUZZ_MESSAGES", "8000"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 BOUNDS = TimeBounds.at(datetime(2026, 6, 1, tzinfo=UTC))
 TOPICS = [USERS, EVENTS, COUPONS, RECOMMENDATIONS, IMPRESSIONS] * 2
@@ -43,7 +42,6 @@ def fuzzed(count):
 
 
 @pytest.mark.no_cover
-@pytest.mark.scaled
 def test_no_message_crashes_the_decoder(caplog):
     caplog.set_level(logging.ERROR)
     outcomes = Counter[str]()
@@ -62,7 +60,6 @@ def test_no_message_crashes_the_decoder(caplog):
 
 
 @pytest.mark.no_cover
-@pytest.mark.scaled
 def test_accepted_messages_and_what_rejected_ones_restrict_can_be_stored(casino_a):
     accepted: dict[str, list[Any]] = {topic.name: [] for topic in TOPICS}
     for topic, envelope in fuzzed(min(MESSAGES, 60_000)):

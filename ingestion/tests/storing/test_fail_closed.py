@@ -19,7 +19,7 @@ from tenants.routing.context import use_casino
 from tenants.tests.exhaustive import scaled
 
 BATCH = 250  # of events, and of users
-MESSAGES = int(os.environ.get("FAIL_CLOSED", scaled(2_000, 8_000)))
+MESSAGES = int(os.environ.get("FAIL_CLOSED", scaled(2_000, 4_000)))
 SLOW = settings(
     max_examples=max(MESSAGES // (2 * BATCH), 1),
     phases=[Phase.generate],  # what failed is shown; to shrink a batch takes minutes

@@ -111,7 +111,7 @@ def test_a_row_and_its_removal_in_turns_delay_no_other_casino(batches, casino_a,
         envelope_of(
             USERS, None if n % 2 else user(timestamp=SENT_AT / 1000 + n), offset=n, key=b"7", sent_at=SENT_AT + n * 1000
         )
-        for n in range(3_000)
+        for n in range(1_500)
     ]
     store_beside_a_parked_one(batches, *alternating, *users_of_casino(2, 1))
     settings.INGESTION_TRANSACTION_SECONDS = 5
