@@ -258,7 +258,7 @@ def recommend(
     """The recommendations of the current casino's users that are known, in the given order, each once. `found` are
     these users and others, if they are loaded already; `contexts` are shared with other requests for them."""
     if found is None:
-        found = find(user_ids, request.now, request.hour)
+        found = find(user_ids, request.now, request.hour, request.needs)
     users = [found.users[user_id] for user_id in dict.fromkeys(user_ids) if user_id in found.users]
 
     context = found.casino_context

@@ -84,7 +84,8 @@ def test_preview_stores_nothing_and_equals_the_next_served_recommendation(staff,
     assert profile() != before
 
 
-def test_users_page_takes_a_fixed_number_of_queries(staff, filled, casino_a):
+def test_users_page_takes_a_fixed_number_of_queries(staff, filled, casino_a, settings):
+    settings.TRENDS_SECONDS = 3_600.0  # after which bets are read again
     staff.get(URL, {"user": 1})
     with use_casino(casino_a.current):
         TalliedCouponFactory.create_batch(30, user_id=1)

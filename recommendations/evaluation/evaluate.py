@@ -37,6 +37,7 @@ def evaluate(
     min_prior_coupons: int = 0,
     source: str = "",
     options: Options = DEFAULTS,
+    fit_first: int | None = None,
     on_progress: Callable[[], None] = lambda: None,
 ) -> Report:
     """Replay a history, and report the metrics of each recommender, with slips under these `options`. `on_progress` is
@@ -44,7 +45,8 @@ def evaluate(
     tested = list(recommenders if recommenders is not None else (RECOMMENDERS | BASELINES).values())
     if baseline not in {each.name for each in tested}:
         tested += find_recommenders([baseline])
-    replayed = replay(history, ReplayPlan(tested, test_fraction, refit, min_prior_coupons, options), on_progress)
+    plan = ReplayPlan(tested, test_fraction, refit, min_prior_coupons, options, fit_first)
+    replayed = replay(history, plan, on_progress)
     learning = summarize(replayed.selected, replayed.fitted_cases) if replayed.selected is not None else None
     return report_of(
         replayed,

@@ -123,10 +123,13 @@ def _read(latest: datetime | None, now: datetime) -> Sequence[Any]:
 
 @dataclass(slots=True)
 class _CachedModels:
-    version: int
+    """`followed` are the `models` with those that were `added` from coupons."""
+
+    version: int | None
     models: FittedModels
     live: LiveBets
     added: tuple[object, ...] = ()
+    followed: FittedModels = NO_MODELS
 
 
 class ModelCache:
@@ -137,21 +140,24 @@ class ModelCache:
         self._lock = threading.Lock()
         self._reading: dict[str, threading.Lock] = {}
 
-    def at(self, version: int | None, now: datetime) -> FittedModels:
-        """The current casino's models of this version, with the counts of bets as of about `now`."""
-        if version is None:
+    def at(self, version: int | None, now: datetime, *, has_bets: bool = True) -> FittedModels:
+        """The current casino's models of this version, None without any; with `has_bets` the counts of bets as of about
+        `now`, too."""
+        if version is None and not has_bets:
             return NO_MODELS
         alias = current_alias()
         with self._lock:
             cached = self._cached.get(alias)
         if cached is None or cached.version != version:
             cached = self._read(alias, version)
+        if not has_bets:
+            return cached.models
         added = cached.live.at(now)
         if added is not cached.added:
-            cached.models, cached.added = cached.models.including(*added), added
-        return cached.models
+            cached.followed, cached.added = cached.models.including(*added), added
+        return cached.followed
 
-    def _read(self, alias: str, version: int) -> _CachedModels:
+    def _read(self, alias: str, version: int | None) -> _CachedModels:
         """The casino's models, read by one thread for all that need them. A request that read the number before an
         erasure changed it gets those that another has read since."""
         with self._lock:
@@ -160,7 +166,7 @@ class ModelCache:
             with self._lock:
                 cached = self._cached.get(alias)
             if cached is None or (cached.version != version and cached.models.version != served_number(version)):
-                models = read_models(version)
+                models = NO_MODELS if version is None else read_models(version)
                 cached = _CachedModels(version, models, LiveBets(models.get(UserVectors)))
                 with self._lock:
                     self._cached[alias] = cached

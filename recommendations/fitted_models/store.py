@@ -25,6 +25,7 @@ M = TypeVar("M", bound=StoredModel)
 MODEL_TYPES = {name: kind for each in RECOMMENDERS.values() for name, kind in each.model_types.items()}
 # the weights belong to these user vectors' likeness, and the calibration to slips of these weights
 _TOGETHER = ("hybrid", "tastes", "calibration")
+EMPTY_VERSION = "none"  # the recommender of a version without models
 _MAX_VERSIONS = 5  # besides the served ones
 _MAX_BYTES = 16 * 2**20  # of an encoded model; those of `fit_models` have up to 2 MB
 # What decoding raises for bytes that are damaged or of another release; numpy raises the latter two.
@@ -34,19 +35,21 @@ _Rows = QuerySet[FittedModel]
 
 def read_models(version: int) -> FittedModels:
     """The current casino's served models of this version. The removal of an erased user renumbers it: then the models
-    of the next version."""
+    of the next version. Those of an empty version have no number."""
     served = FittedModel.objects.filter(is_served=True, version__gte=version)
     rows = readable(served).order_by("version", "recommender")
     of_first = [row for row in rows if row.version == rows[0].version and row.recommender in MODEL_TYPES]
     decoded = {row.recommender: decode(row, MODEL_TYPES[row.recommender]) for row in of_first}
     if decoded.get("hybrid") is None:
         decoded.pop("calibration", None)  # it holds for that model's slips alone
-    return FittedModels(*filter(None, decoded.values()), version=str(rows[0].version if rows else version))
+    number = rows[0].version if rows else version
+    return FittedModels(*filter(None, decoded.values()), version=str(number) if of_first or not rows else "")
 
 
-def served_number(version: int) -> str:
+def served_number(version: int | None) -> str:
     """The version of the models that `read_models` would read."""
-    first = FittedModel.objects.filter(is_served=True, version__gte=version).aggregate(Min("version"))["version__min"]
+    served = FittedModel.objects.filter(is_served=True, version__gte=version or 0)
+    first = served.aggregate(Min("version"))["version__min"]
     return str(version if first is None else first)
 
 

@@ -32,6 +32,7 @@ class ProfilePart(Enum):
     FAVORITE_PAIRS = auto()
     TOP_VALUES = auto()
     TALLIES = auto()  # `counts` and `weights`
+    SEQUENCE = auto()  # with the counts of all users' sequences of bets
 
 
 @dataclass(frozen=True, slots=True)

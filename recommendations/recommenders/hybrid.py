@@ -88,7 +88,7 @@ class Hybrid(Recommender):
     first `REFINED` are ordered by the blend of that sum and of trees (LambdaRank: Burges 2010)."""
 
     name = "hybrid"
-    needs = frozenset({ProfilePart.TALLIES})
+    needs = frozenset({ProfilePart.TALLIES, ProfilePart.SEQUENCE})
     is_calibrated = True
     model_types: ClassVar[Mapping[str, type[StoredModel]]] = {
         "hybrid": HybridModel,

@@ -36,13 +36,15 @@ _CALIBRATING_SLIPS = 1_000  # at most, about
 @dataclass(frozen=True, slots=True)
 class ReplayPlan:
     """The last `test_fraction` of the coupons is tested. Tested and training cases are bets on events with at least
-    `min_prior_coupons` earlier selections. Models are fitted again every `refit` seconds."""
+    `min_prior_coupons` earlier selections. Models are fitted again every `refit` seconds; with `fit_first` they are
+    fitted to so many coupons alone, the first ones, and not again."""
 
     recommenders: Sequence[Recommender]
     test_fraction: float = 0.2
     refit: float = 7 * DAY
     min_prior_coupons: int = 0
     options: Options = DEFAULTS
+    fit_first: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +109,14 @@ class _Replay:
         has_outcomes = any(coupon.bets for coupon in history.coupons)
         self.outcomes = OutcomeReplay(history, self.state) if has_outcomes else None
         self._first_tested = int(len(history.coupons) * (1 - plan.test_fraction))
-        self._first_training = max(self._first_tested - TRAINING_COUPONS, 0)
-        training = history.coupons[self._first_training : self._first_tested]
+        self._is_fitted_once = plan.fit_first is not None
+        self._first_fit = self._first_tested if plan.fit_first is None else min(plan.fit_first, self._first_tested)
+        self._first_training = max(self._first_fit - TRAINING_COUPONS, 0)
+        training = history.coupons[self._first_training : self._first_fit]
         # every n-th coupon, so that the training cases before the test just reach MAX_CASES
         self._stride = max(round(sum(len(coupon.places) for coupon in training) / MAX_CASES), 1)
         calibrating = round(len(training) * CALIBRATING)
-        self._first_shown = self._first_tested - calibrating
+        self._first_shown = self._first_fit - calibrating
         self._shown_stride = max(round(calibrating / _CALIBRATING_SLIPS), 1)
         self._shown_model: HybridModel | None = None
         self._calibrated = [column for column, each in enumerate(plan.recommenders) if each.is_calibrated]
@@ -150,11 +154,13 @@ class _Replay:
         self.learner.fit(with_hybrid=with_hybrid, slips=shown)
 
     def _fit_if_due(self, number: int) -> None:
-        is_first_test = number == self._first_tested
+        if self._is_fitted_once and number > self._first_fit:
+            return
+        is_first_fit = number == self._first_fit
         has_enough = number >= self._first_training and self.state.coupons >= MIN_COUPONS_TO_FIT
         is_due = has_enough and self.learner.is_due()
-        if is_due or is_first_test:
-            self.fit(with_hybrid=number >= self._first_tested)
+        if is_due or is_first_fit:
+            self.fit(with_hybrid=number >= self._first_fit)
 
     def _use(self, coupon: PastCoupon, *, is_tested: bool, is_training: bool, is_shown: bool) -> None:
         is_training = is_training and self.state.coupon_counts[coupon.user_id] > 0

@@ -105,7 +105,7 @@ def _request(
 
 
 def _context(request: RecommendationRequest) -> CasinoContext:
-    return find((), request.now, request.hour).casino_context
+    return find((), request.now, request.hour, request.needs).casino_context
 
 
 def _build(request: RecommendationRequest, profile: BettingProfile, context: CasinoContext) -> Recommendation:

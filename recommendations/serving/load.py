@@ -1,7 +1,7 @@
 """Loads users and their casino's context in the one query of a request, and builds each user's context."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -140,8 +140,11 @@ class Found:
     casino_context: CasinoContext
 
 
-def find(user_ids: Sequence[OwnId], now: datetime, hour: float) -> Found:
-    """Load users of the current casino, and its offer as of this query; trends and models may be some seconds old."""
+def find(
+    user_ids: Sequence[OwnId], now: datetime, hour: float, needs: Collection[ProfilePart] = frozenset(ProfilePart)
+) -> Found:
+    """Load users of the current casino, and its offer as of this query; trends and models may be some seconds old. The
+    `needs` of the recommenders tell whether sequences of bets are counted."""
     known = offers.known()
     trends = trend_cache.get(now)
     prices = prices_at_begin() if known.offer is not None and known.offer.offered_by is not None else None
@@ -162,7 +165,7 @@ def find(user_ids: Sequence[OwnId], now: datetime, hour: float) -> Found:
     casino_context = CasinoContext(
         offer=offer,
         trends=trend_cache.put(read_trends, now) if trends is None else trends,
-        models=model_cache.at(model_version, now),
+        models=model_cache.at(model_version, now, has_bets=ProfilePart.SEQUENCE in needs),
         prices=None if offer.offered_by is None else prices_of_query(prices, common_row[_COMMON:count]),
     )
     users = [
@@ -262,7 +265,7 @@ def parts_of_tallies(tallies: Tallies, request: RecommendationRequest, casino_co
         "top_values": {name: tallies.top(name, 2) for name in ATTRIBUTES} if has_top_values else {},
         "counts": tallies.counts if has_tallies else {},
         "weights": tallies.weights_at(request.hour) if has_tallies else {},
-        "sequence": tallies.sequence() if has_tallies else NO_SEQUENCE,
+        "sequence": tallies.sequence() if ProfilePart.SEQUENCE in request.needs else NO_SEQUENCE,
         "memo": tallies.memo,
         # the choice of an outcome needs them, with any recommender
         "bets": () if casino_context.prices is None else tallies.bets_at(request.hour),

@@ -10,7 +10,14 @@ from typing import Any
 
 from recommendations.attribution.erasing import erase_attributions_until, note_days_of
 from recommendations.attribution.notes import lock_attribution
-from recommendations.fitted_models.store import decode, lock_models, next_version, readable, served_version
+from recommendations.fitted_models.store import (
+    EMPTY_VERSION,
+    decode,
+    lock_models,
+    next_version,
+    readable,
+    served_version,
+)
 from recommendations.models import FittedModel
 from recommendations.recommenders.hybrid_features.user_vectors import UserVectors
 from tenants.routing.connections import casino_atomic, execute, query
@@ -126,9 +133,10 @@ def _erase_vectors(user_id: int) -> int:
 
 
 def _renumber_served() -> None:
-    """Give the served version a new number. Processes keep its models, and what they count from coupons in memory, by
-    that number: they read both again."""
-    FittedModel.objects.filter(version=served_version()).update(version=next_version())
+    """Give the served version a new number; without one, store an empty version. Processes keep its models, and what
+    they count from coupons in memory, by that number: they read both again."""
+    if not FittedModel.objects.filter(version=served_version()).update(version=next_version()):
+        FittedModel.objects.create(version=next_version(), recommender=EMPTY_VERSION, fitted=b"", coupons=0)
 
 
 def _erase_others(user_id: int, until: datetime | None) -> dict[str, int]:

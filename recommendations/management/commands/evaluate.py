@@ -52,6 +52,9 @@ class Command(BaseCommand):
         )
         parser.add_argument("--refit", type=_duration, default="7d", help="interval of fitting: 12h, 7d, 4w (7d)")
         parser.add_argument(
+            "--fit-first", type=as_count, metavar="N", help="fit once, to the first N coupons; 0: not at all"
+        )
+        parser.add_argument(
             "--min-prior-coupons",
             type=as_count,
             default=0,
@@ -87,7 +90,8 @@ class Command(BaseCommand):
 
     def _evaluate(self, history: History, source: str, options: dict[str, Any]) -> Report:
         caps = {name: options[name] for name in ("max_per_league", "max_per_sport") if options[name] is not None}
-        source += "".join(f", {name} {number}" for name, number in caps.items())
+        named = caps | ({} if options["fit_first"] is None else {"fit_first": options["fit_first"]})
+        source += "".join(f", {name} {number}" for name, number in named.items())
         names = options["recommenders"]
         recommenders = find_recommenders(names) if names else None
         find_recommenders([options["baseline"]])
@@ -102,6 +106,7 @@ class Command(BaseCommand):
                 min_prior_coupons=options["min_prior_coupons"],
                 source=source,
                 options=Options(**caps),
+                fit_first=options["fit_first"],
                 on_progress=bar.advance,
             )
 

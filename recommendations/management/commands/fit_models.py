@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from recommendations.evaluation.training import FitResult, fit_models
+from recommendations.fitted_models.store import EMPTY_VERSION
 from recommendations.models import FittedModel
 from recommendations.serving.options import DEFAULTS, load_options
 from tenants.errors import WorkersFailed
@@ -107,7 +108,8 @@ def _fit_one(casino_id: int, older_than: float) -> str:
     casino, now = Casino.objects.get(pk=casino_id), timezone.now()
     with use_casino(casino.current):
         since = now - timedelta(hours=older_than)
-        if older_than and FittedModel.objects.filter(fitted_at__gt=since).exists():
+        fitted = FittedModel.objects.exclude(recommender=EMPTY_VERSION)
+        if older_than and fitted.filter(fitted_at__gt=since).exists():
             return _RECENT
         # a replay of hybrid needs no fallbacks; those that are stored may be of an earlier release
         options = msgspec.structs.replace(load_options(casino.options), fallbacks=DEFAULTS.fallbacks)

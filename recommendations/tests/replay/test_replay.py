@@ -8,6 +8,7 @@ import pytest
 
 from recommendations.evaluation.evaluate import evaluate, find_recommenders
 from recommendations.offer import offer_of_columns
+from recommendations.recommenders.hybrid import DEFAULT_MODEL
 from recommendations.recommenders.hybrid_features.features import NAMES
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.replay.history import History, OddsChange, PastCoupon
@@ -87,6 +88,15 @@ class TestCases:
     def test_an_empty_history_and_a_single_coupon_can_be_replayed(self):
         assert run(history_of([], [])).cases == []
         assert len(run(history_of([10], [(1, 1, [0])])).cases) == 1
+
+    def test_models_are_fitted_once_to_the_first_coupons_alone(self, past):
+        none, some = (run(past, "hybrid", test_fraction=0.4, fit_first=number) for number in (0, 100))
+        of_first = replay_to_fit(replace(past, coupons=past.coupons[:100])).selected
+        assert (present(none.selected).cases, present(none.selected).model) == (0, DEFAULT_MODEL)
+        assert 10 < present(some.selected).cases == present(of_first).cases
+        assert present(some.selected).model.weights == present(of_first).model.weights
+        assert [each.timestamp for each in none.cases] == [each.timestamp for each in some.cases]
+        assert [each.ranks for each in none.cases] != [each.ranks for each in some.cases]
 
     def test_equal_scores_count_at_their_expected_rank(self):
         everything = np.ones(5, dtype=bool)

@@ -7,7 +7,8 @@ import pytest
 
 from recommendations.models import OfferChange, User, UserProfile
 from recommendations.offer import read_offer
-from recommendations.recommenders.registry import get_recommender
+from recommendations.recommenders.hybrid_features.bet_sequences import SequenceCounts
+from recommendations.recommenders.registry import RECOMMENDERS, get_recommender
 from recommendations.serving.engine import CasinoContext, RecommendationRequest
 from recommendations.serving.load import build_user_context, find
 from recommendations.storing import store_coupons, store_users
@@ -247,6 +248,15 @@ def test_known_and_unknown_users_of_a_batch_are_found_in_the_casinos_context(use
     found = find([1, 7, 1], now, now.timestamp())
     assert [*found.users] == [1]
     assert found.casino_context.offer.ids.tolist() == [event.pk]
+
+
+@pytest.mark.parametrize("recommender", ["hybrid", "trending"])
+def test_bets_are_counted_only_for_recommenders_that_need_them(user, now, recommender, django_assert_num_queries):
+    needs, later = RECOMMENDERS[recommender].needs, now + timedelta(minutes=1)
+    find([1], now, now.timestamp(), needs)
+    with django_assert_num_queries(2 if recommender == "hybrid" else 1, connection=casino_connection()):
+        found = find([1], later, now.timestamp(), needs)
+    assert (found.casino_context.models.get(SequenceCounts) is not None) == (recommender == "hybrid")
 
 
 def test_favourite_pairs_that_are_too_many_are_computed_again(user, now):
