@@ -115,19 +115,20 @@ def decode_message(decode: Decode, envelope: Envelope, bounds: TimeBounds) -> An
         return Rejection("ambiguous_header", name, f"header {name} occurs more than once: send it once")
     if envelope.casino_id is None:
         return _NO_CASINO
-    if (rejection := _rejection_of_bytes(envelope)) is not None:
+    if (rejection := _rejection_of_size(envelope)) is not None:
         return rejection
     try:
         read = _decode_removal if envelope.value is None else decode
         return read(envelope, bounds)
     except (InvalidRow, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return rejection_of(error)
+        problem = problem_of_encoding(envelope.value or b"")
+        return Rejection("malformed", "", problem) if problem else rejection_of(error)
     except Exception as error:  # no single message ends the process
         logger.exception("An error of this program: the message %s can't be decoded", envelope.place)
         return Rejection("undecodable", "", f"an error of this program, {type(error).__name__}: see the log")
 
 
-def _rejection_of_bytes(envelope: Envelope) -> Rejection | None:
+def _rejection_of_size(envelope: Envelope) -> Rejection | None:
     size = len(envelope.value or b"")
     if size > limits.message_bytes:
         return Rejection("too_large", "", f"the value has {size} bytes: send at most {limits.message_bytes}")
@@ -136,8 +137,7 @@ def _rejection_of_bytes(envelope: Envelope) -> Rejection | None:
         beside += len(name) + len(value or b"")
     if beside > _MAX_BYTES_BESIDE:
         return Rejection("too_large", "", f"key and headers have {beside} bytes: send at most {_MAX_BYTES_BESIDE}")
-    problem = problem_of_encoding(envelope.value or b"")
-    return Rejection("malformed", "", problem) if problem else None
+    return None
 
 
 _DECODE_USER = msgspec.json.Decoder(UserMessage).decode

@@ -7,9 +7,6 @@ import msgspec
 
 from recommendations.validation.own_ids import MAX_OWN_ID, OwnId, parse_own_id
 
-from .envelope import Envelope
-
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UTF_16 = re.compile(rb'\xff\xfe|\xfe\xff|[\s{\["]\x00|\x00[\s{\["]\x00')
 _FRAMED = b"\x00"  # the magic byte of a schema registry, before a schema's id of four bytes
 
@@ -17,13 +14,6 @@ _QUOTE = b'"'
 _LONG_BYTES = 8
 # Of eight bytes, also three characters behind the five bytes of a schema registry, and four characters in UTF-16.
 _LONG_OR_TEXT = re.compile(rb"\x00....[\x20-\x7e]{3}|(?:\x00[\x20-\x7e]){4}|(?:[\x20-\x7e]\x00){4}", re.DOTALL)
-
-
-def without_byte_order_mark(envelope: Envelope) -> Envelope:
-    value = envelope.value
-    if value is None or not value.startswith(_BYTE_ORDER_MARK):
-        return envelope
-    return msgspec.structs.replace(envelope, value=value.removeprefix(_BYTE_ORDER_MARK))
 
 
 def problem_of_encoding(value: bytes) -> str:

@@ -21,6 +21,7 @@ _ID_BYTES = 40  # of the greatest id 19; longer ones would fill the cache
 _QUOTED_ID = re.compile(rb'\s*("?)([0-9]+)\1\s*')
 
 _HEADERS = methodcaller("headers")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Transport(StrEnum):
@@ -93,6 +94,13 @@ def open_message(message: Any, cluster: str, topic_id: str) -> Envelope:
     headers = read_headers(message)
     place = Place(cluster, message.topic(), message.partition(), message.offset(), message.timestamp()[1], topic_id)
     return Envelope(place, casino_id_of(headers), message.key(), message.value(), headers)
+
+
+def without_byte_order_mark(envelope: Envelope) -> Envelope:
+    value = envelope.value
+    if value is None or not value.startswith(_BYTE_ORDER_MARK):
+        return envelope
+    return msgspec.structs.replace(envelope, value=value.removeprefix(_BYTE_ORDER_MARK))
 
 
 def pack(envelope: Envelope) -> bytes:

@@ -8,8 +8,7 @@ import msgspec
 from recommendations.errors import InvalidRow
 from recommendations.validation.own_ids import own_id
 
-from .encodings import without_byte_order_mark
-from .envelope import Envelope
+from .envelope import Envelope, without_byte_order_mark
 from .formats import CouponMessage, ImpressionMessage, ServedMessage, UserMessage
 
 

@@ -12,8 +12,7 @@ from recommendations.validation.rows import AnyRow, EventRow, Removal
 from recommendations.validation.status_words import NO_WORDS, Words
 
 from .decoding import Decode, Partial, Rejection, TimeBounds, decode_message, not_ahead, time_in_json
-from .encodings import without_byte_order_mark
-from .envelope import Envelope
+from .envelope import Envelope, without_byte_order_mark
 from .field_by_field import read_field_by_field
 from .lost import name_lost
 from .partial_formats import PartialFormat
