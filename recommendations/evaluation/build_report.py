@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from recommendations.offer.arrays import Floats
-from recommendations.replay.replay import ReplayResult, TestedCase
+from recommendations.replay.replay_result import ReplayResult, TestedCase
 from recommendations.replay.slip_quality import SlipStatistics
 
 from .advice import advise

@@ -1,7 +1,7 @@
 """Replaying a history in chronological order: each recommender ranks the open events before each bet."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,19 +9,18 @@ import numpy as np
 from django.conf import settings
 
 from recommendations.learning.calibration import LONGEST
-from recommendations.learning.cases import MAX_CASES, Cases
-from recommendations.learning.model_selection import SelectedModel
+from recommendations.learning.cases import MAX_CASES
 from recommendations.recommenders.base import ProfilePart, Recommender, Scores
-from recommendations.recommenders.hybrid import HybridModel
-from recommendations.recommenders.hybrid_features.features import NAMES
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.serving import slip
 from recommendations.serving.engine import RecommendationRequest
 from recommendations.serving.options import DEFAULTS, Options
 
+from .calibrating_slips import CalibratingSlips
 from .history import DAY, History, PastCoupon, slip_key, slips_of
 from .learner import Learner
-from .outcome_cases import OutcomeCase, OutcomeReplay
+from .outcome_cases import OutcomeReplay
+from .replay_result import ReplayResult, TestedCase
 from .replayed_state import ReplayedState
 from .serving_inputs import ServingInput, ServingInputs
 from .shown_slips import ShownSlip
@@ -29,8 +28,6 @@ from .slip_quality import SlipStatistics, count_rule_violations, intra_list_dive
 
 TRAINING_COUPONS = 8_000  # right before the tested ones
 MIN_COUPONS_TO_FIT = 20
-CALIBRATING = 0.25  # of the training coupons, the last ones: a model fitted to those before shows slips
-_CALIBRATING_SLIPS = 1_000  # at most, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,35 +42,6 @@ class ReplayPlan:
     min_prior_coupons: int = 0
     options: Options = DEFAULTS
     fit_first: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TestedCase:
-    """A user's first bet on an event. `ranks`: the event's rank for each recommender, from 1, ties at their expected
-    rank. `user_coupons` and `event_selections` are the numbers before the slip."""
-
-    timestamp: float
-    user_id: int
-    candidates: int
-    user_coupons: int
-    event_selections: int
-    ranks: tuple[float, ...]
-
-
-@dataclass(slots=True)
-class ReplayResult:
-    """The result of a replay; `slips` has one entry per recommender, in the order of `names`. `outcome_cases`: of bets
-    that name an outcome; `unknown_outcomes`: those of an outcome that had no price before."""
-
-    names: tuple[str, ...]
-    tested_from: float
-    cases: list[TestedCase] = field(default_factory=list)
-    slips: list[SlipStatistics] = field(default_factory=list)
-    open_events: set[int] = field(default_factory=set)
-    selected: SelectedModel | None = None
-    outcome_cases: list[OutcomeCase] = field(default_factory=list)
-    unknown_outcomes: int = 0
-    fitted_cases: Cases = field(default_factory=lambda: Cases.of([], len(NAMES)))
 
 
 def replay(history: History, plan: ReplayPlan, on_progress: Callable[[], None] = lambda: None) -> ReplayResult:
@@ -115,10 +83,7 @@ class _Replay:
         training = history.coupons[self._first_training : self._first_fit]
         # every n-th coupon, so that the training cases before the test just reach MAX_CASES
         self._stride = max(round(sum(len(coupon.places) for coupon in training) / MAX_CASES), 1)
-        calibrating = round(len(training) * CALIBRATING)
-        self._first_shown = self._first_fit - calibrating
-        self._shown_stride = max(round(calibrating / _CALIBRATING_SLIPS), 1)
-        self._shown_model: HybridModel | None = None
+        self._calibrating = CalibratingSlips(self.learner, range(self._first_training, self._first_fit))
         self._calibrated = [column for column, each in enumerate(plan.recommenders) if each.is_calibrated]
         names = tuple(recommender.name for recommender in plan.recommenders)
         tested = history.coupons[self._first_tested :]
@@ -134,10 +99,8 @@ class _Replay:
             each.slips.move_to(coupon.timestamp)
         self._fit_if_due(number)
         is_tested = number >= self._first_tested
-        if self._calibrated and number == self._first_shown and not is_tested:
-            self._shown_model = self.learner.model_of_cases()
         if number >= self._first_training:
-            is_shown = self._shown_model is not None and number % self._shown_stride == 0
+            is_shown = bool(self._calibrated) and self._calibrating.is_due(number)
             self._use(coupon, is_tested=is_tested, is_training=number % self._stride == 0, is_shown=is_shown)
         odd_of = None
         if self.outcomes is not None and coupon.bets:
@@ -175,7 +138,9 @@ class _Replay:
         if is_tested and targets:
             self._test(coupon, serving_input, targets)
         elif is_shown and targets and self._have_own_odds(targets):
-            self._show(coupon, serving_input)
+            for column in self._calibrated:
+                slip_events = self._calibrating.choose(self._plan.recommenders[column], serving_input)
+                self._add_shown(column, coupon, slip_events)
         for _, place in targets if is_training else ():
             self.learner.add_case(serving_input, place)
 
@@ -191,15 +156,6 @@ class _Replay:
         now = datetime.fromtimestamp(coupon.timestamp, UTC)
         any_registered = RECOMMENDERS["soonest"]  # the inputs don't depend on it; baselines are not registered
         return RecommendationRequest(self.state.history.casino_id, any_registered, now, self._plan.options)
-
-    def _show(self, coupon: PastCoupon, serving_input: ServingInput) -> None:
-        """Show a slip by the model that was fitted to the coupons before the first such slip."""
-        context = serving_input.context
-        models = context.models.including(self._shown_model)
-        for column in self._calibrated:
-            scores = self._plan.recommenders[column].score(replace(context, models=models))
-            places = slip.choose(serving_input.offer, scores, replace(serving_input.rules, limit=LONGEST))
-            self._add_shown(column, coupon, serving_input.open.places[places].tolist())
 
     def _add_shown(self, column: int, coupon: PastCoupon, places: list[int], confidence: float | None = None) -> None:
         if not places:  # nothing is shown

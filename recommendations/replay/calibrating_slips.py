@@ -1,0 +1,40 @@
+"""The slips that a replay shows before its test, which confidence is calibrated to."""
+
+from dataclasses import replace
+
+from recommendations.learning.calibration import LONGEST
+from recommendations.recommenders.base import Recommender
+from recommendations.recommenders.hybrid import HybridModel
+from recommendations.serving import slip
+
+from .learner import Learner
+from .serving_inputs import ServingInput
+
+_SHARE = 0.25  # of the training coupons, the last ones: a model fitted to those before shows slips
+_SLIPS = 1_000  # at most, about
+
+
+class CalibratingSlips:
+    """Slips before the last of the training coupons, whose numbers are `training`."""
+
+    def __init__(self, learner: Learner, training: range) -> None:
+        size = round(len(training) * _SHARE)
+        self._learner, self._model = learner, HybridModel({})
+        self._numbers = training[len(training) - size :]
+        self._stride = max(round(size / _SLIPS), 1)
+
+    def is_due(self, number: int) -> bool:
+        """Whether a slip is shown before the coupon of this number. Before the first, the model is fitted."""
+        if number not in self._numbers:
+            return False
+        if number == self._numbers.start:
+            self._model = self._learner.model_of_cases()
+        return number % self._stride == 0
+
+    def choose(self, recommender: Recommender, serving_input: ServingInput) -> list[int]:
+        """The events of the recommender's longest slip by that model, as places in the history."""
+        context = serving_input.context
+        scores = recommender.score(replace(context, models=context.models.including(self._model)))
+        places = slip.choose(serving_input.offer, scores, replace(serving_input.rules, limit=LONGEST))
+        events: list[int] = serving_input.open.places[places].tolist()
+        return events
