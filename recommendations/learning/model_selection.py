@@ -56,11 +56,6 @@ class SelectedModel:
 
 def select_model(cases: Cases) -> SelectedModel:
     """Choose the strength of the default weights, the kind, and the shares, by the held-out cases; then fit to all."""
-    return fit_again(compare_models(cases), cases)
-
-
-def compare_models(cases: Cases) -> SelectedModel:
-    """As `select_model`, but the model stays fitted to the cases before the held-out ones: less than half the work."""
     if len(cases) < MIN_CASES:
         return SelectedModel(DEFAULT_MODEL, "default", {}, len(cases))
     strength = choose_strength(cases, _COLUMNS, _PRIOR)
@@ -69,8 +64,8 @@ def compare_models(cases: Cases) -> SelectedModel:
     if len(before) >= MIN_CASES_FOR_TREES:
         tested = _blended(tested, fit_trees(before), after)
     kind, scores = _best_kind(tested, after)
-    model = _UNFITTED.get(kind, tested)
-    return SelectedModel(model, kind, scores, len(cases), tested, strength, tested.shares)
+    selected = SelectedModel(tested, kind, scores, len(cases), tested, strength, tested.shares)
+    return fit_again(selected, cases)
 
 
 def fit_again(selected: SelectedModel, cases: Cases) -> SelectedModel:

@@ -10,7 +10,7 @@ import numpy as np
 
 from recommendations.learning.calibration import fit_calibration
 from recommendations.learning.cases import Case, RecentCases, sample
-from recommendations.learning.model_selection import SelectedModel, compare_models, fit_again, select_model
+from recommendations.learning.model_selection import SelectedModel, fit_again, select_model
 from recommendations.learning.user_vectors import fit_user_vectors
 from recommendations.recommenders import neighbours
 from recommendations.recommenders.base import NO_MODELS, BettingProfile, FittedModels
@@ -77,8 +77,9 @@ class Learner:
             self._sums.add(coupon.user_id, event_ids)
 
     def model_of_cases(self) -> HybridModel:
-        """The hybrid as it would be selected now, without the latest cases; nothing changes."""
-        return compare_models(self.recent_cases.cases()).model
+        """The hybrid as it would be selected and fitted now, to all cases: a model fitted to fewer shows slips that
+        hold fewer bets than the served ones. Nothing changes."""
+        return select_model(self.recent_cases.cases()).model
 
     def is_due(self) -> bool:
         """Whether the interval has passed and there are enough new coupons."""

@@ -1,7 +1,5 @@
 """Fitting weights, trees and user vectors to cases, and selecting the kind of model."""
 
-from dataclasses import replace
-
 import lightgbm
 import msgspec
 import numpy as np
@@ -10,15 +8,7 @@ import pytest
 from recommendations.learning import lambdarank
 from recommendations.learning.cases import MAX_CANDIDATES, Case, Cases, RecentCases, sample
 from recommendations.learning.conditional_logit import choose_strength, fit_weights
-from recommendations.learning.model_selection import (
-    MIN_CASES,
-    SelectedModel,
-    compare_models,
-    fit_again,
-    is_worse,
-    ndcg,
-    select_model,
-)
+from recommendations.learning.model_selection import MIN_CASES, SelectedModel, fit_again, is_worse, ndcg, select_model
 from recommendations.learning.user_vectors import WIDTH, fit_user_vectors
 from recommendations.offer import Offer
 from recommendations.recommenders.hybrid import DEFAULT_MODEL, DEFAULT_WEIGHTS, HybridModel
@@ -160,13 +150,6 @@ class TestModelSelection:
         assert (again.kind, again.strength, again.model.shares) == (first.kind, first.strength, first.model.shares)
         assert again.model.weights != first.model.weights
         assert again.cases == 400
-
-    def test_compared_models_stay_fitted_to_the_earlier_cases(self):
-        cases = cases_by(lambda x: -4.0 * np.abs(x[:, NEARNESS]), 120)
-        compared, selected = compare_models(cases), select_model(cases)
-        assert compared.model is compared.tested
-        assert compared.model.weights == selected.tested.weights != selected.model.weights
-        assert replace(selected, model=compared.model, tested=compared.tested) == compared
 
     def test_a_model_that_scores_lower_than_the_present_one_is_worse(self):
         cases = cases_by(lambda x: -2.0 * x[:, NEARNESS], 400)
