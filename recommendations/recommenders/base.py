@@ -60,18 +60,17 @@ class BettingProfile:
     def keep(self, name: str, sources: list[Source], compute: Callable[[Self, list[Source]], T]) -> T:
         """What is computed of the tallies and other objects, which it does not keep in memory; once, while the tallies
         and all `sources` are the same objects."""
-        kept = self.memo.get(name)
-        if kept is None or kept[0] is not self.counts or kept[1] is not self.weights or _are_others(kept[2], sources):
-            kept = self.memo[name] = self.counts, self.weights, [*map(ref, sources)], compute(self, sources)
-        computed: T = kept[3]
+        kept: tuple[Any, Any, Any, T] = self.memo.get(name, _NOTHING_KEPT)
+        counts, weights, known, computed = kept
+        is_of = counts is self.counts and weights is self.weights
+        if not is_of or any(each() is not source for each, source in zip(known, sources, strict=True)):
+            computed = compute(self, sources)
+            self.memo[name] = self.counts, self.weights, [*map(ref, sources)], computed
         return computed
 
 
-def _are_others(known: list[ref[Any]], sources: Sequence[object]) -> bool:
-    return any(each() is not source for each, source in zip(known, sources, strict=True))
-
-
 NOBODY = BettingProfile()
+_NOTHING_KEPT: Any = (None, None, (), None)
 _SPLITMIX = (
     (np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),
     (np.uint64(27), np.uint64(0x94D049BB133111EB)),

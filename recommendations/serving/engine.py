@@ -319,19 +319,24 @@ def _fill_slip(ranking: Ranking | Refusal) -> _Slip:
     if events and ranking.first_team is not None:
         events[0] = msgspec.structs.replace(events[0], first_team=ranking.first_team.upper())
     expires_at = datetime.fromtimestamp(min(closes), UTC) if closes else None
-    passed_over = tuple(PassedOver(_own_id(offer, place), why.code) for place, why in chosen.passed_over.items())
+    by_id, ids = offer.texts.by_id, offer.ids
+    passed_over = tuple(
+        PassedOver(by_id.get(ids.item(place), ids.item(place)), why.code) for place, why in chosen.passed_over.items()
+    )
     return _Slip(ranking.step, tuple(events), expires_at, passed_over)
 
 
 def _recommended_event(ranking: Ranking, place: int, leg: Leg | None) -> RecommendedEvent:
     offer, needs_reasons = ranking.context.offer, ranking.request.needs_reasons
-    parts: dict[str, Any] = {**offer.names(place), **(_parts_of(leg) if leg else {"odd": offer.odds.item(place)})}
+    names, event_id = offer.names(place), offer.ids.item(place)
+    teams = names["home_team"], names["away_team"]
+    parts: dict[str, Any] = {**names, **(_parts_of(leg) if leg else {"odd": offer.odds.item(place)})}
     reasons = ranking.recommender_of(place).reasons(ranking.context, place) if needs_reasons else ()
     return RecommendedEvent(
         **parts,
-        participants=offer.participants_of(place),
-        event_id=offer.ids.item(place),
-        own_id=_own_id(offer, place),
+        participants=teams if teams[1] else offer.participants.get(event_id, ()),
+        event_id=event_id,
+        own_id=offer.texts.by_id.get(event_id, event_id),
         begin_timestamp=datetime.fromtimestamp(offer.begins.item(place), UTC),
         status=EventStatus.OPEN.value,
         score=float(ranking.search.scores.item(place)),
@@ -345,8 +350,3 @@ def _parts_of(leg: Leg) -> dict[str, Any]:
     priced_at = datetime.fromtimestamp(leg.priced_at, UTC)
     named = {"market": market, "line": line, "outcome": outcome, "producer": leg.producer}
     return {**named, "odd": leg.odd, "priced_at": priced_at, "outcome_score": leg.score}
-
-
-def _own_id(offer: Offer, place: int) -> OwnId:
-    event_id = offer.ids.item(place)
-    return offer.texts.by_id.get(event_id, event_id)

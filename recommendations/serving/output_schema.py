@@ -1,7 +1,7 @@
 """The recommendation schema: a casino's own field names and types for a recommendation."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from recommendations.validation.normal_form import LONGEST
 from recommendations.validation.own_ids import OwnId
 from tenants.numbers import parse_decimal, parse_whole_number
 
-from .recommendation import Recommendation, RecommendedEvent
+from .recommendation import Recommendation
 
 TYPES = ("int", "float", "string", "uuid", "list")
 MAX_FIELDS = 50  # of a recommendation, and of an event in it
@@ -228,22 +228,16 @@ def apply_schema(fields: tuple[FieldMapping, ...], recommendation: Recommendatio
         source = ALIASES.get(field.source_field, field.source_field)
         value = SOURCES[source][field.type](getattr(recommendation, _ATTRIBUTES.get(source, source)))
         if source == EVENTS:
-            value = _apply_to_events(field.fields, value)
+            # without fields of their own, events have those of the contract, and their outcome if they have one
+            own = _readers(field.fields) if field.fields else _CONTRACT
+            with_market = own if field.fields else _WITH_MARKET
+            value = [
+                {name: convert(getattr(each, attribute)) for name, attribute, convert in readers}
+                for each in value
+                for readers in (with_market if each.market else own,)
+            ]
         values[field.name] = value
     return values
-
-
-def _apply_to_events(fields: tuple[FieldMapping, ...], events: Iterable[RecommendedEvent]) -> list[dict[str, Any]]:
-    """Without fields of their own, events have those of the contract, and their outcome if they have one."""
-    own = _readers(fields) if fields else _CONTRACT
-    with_market = own if fields else _WITH_MARKET
-    return [
-        {
-            name: convert(getattr(event, attribute))
-            for name, attribute, convert in (with_market if event.market else own)
-        }
-        for event in events
-    ]
 
 
 def _readers(fields: tuple[FieldMapping, ...]) -> list[tuple[str, str, Conversion]]:

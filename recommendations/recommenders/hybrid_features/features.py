@@ -212,7 +212,7 @@ class _UserValues:
         if self._of_neighbours is not None:
             table += weights[_NEIGHBOURS] * self._of_neighbours
         for column, start in zip(self._offer.columns, self._offer.starts, strict=True):
-            yield column.codes, table[start : start + len(column.dictionary.values)]
+            yield column.codes, table[start:]
         if self._begins is not None:
             hours, near = self._begins
             yield hours, weights[_LAST_BEGIN] * near
