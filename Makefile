@@ -4,6 +4,8 @@ BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
 APACHE_KAFKA := $(BIN)/python -m tools.apache_kafka --folder $(or $(LOCAL_DIR),.local)/apache-kafka
 KAFKA_PORT ?= 9092
+# Of a broker that runs for minutes, the optimizing compiler takes more processor time than it saves.
+QUICK_START := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
 PYTEST := $(BIN)/pytest --dist worksteal
 # One test in this process; many in twice as many as the cores, since tests wait for databases and processes.
 WORKERS ?= $(if $(ARGS),0,$(shell echo $$(( 2 * $$(nproc 2> /dev/null || echo 2) ))))
@@ -41,7 +43,7 @@ test-all: .venv/dev  ## all tests, the exhaustive ones and all samples in full, 
 	$(MAKE) test EXHAUSTIVE=1
 
 test-kafka: .venv/dev  ## the tests of ingestion on a real Apache Kafka, without containers; ARGS='-k lag'
-	$(APACHE_KAFKA) run $(BIN)/pytest ingestion -m '' $(ARGS)
+	JDK_JAVA_OPTIONS='$(or $(JDK_JAVA_OPTIONS),$(QUICK_START))' $(APACHE_KAFKA) run $(BIN)/pytest ingestion -m '' $(ARGS)
 
 fuzz: .venv/dev  ## a million messages changed at random, against the decoder; FUZZ_SEED=N
 	FUZZ_MESSAGES=1000000 $(BIN)/pytest -q ingestion/tests/messages/test_fuzz.py
