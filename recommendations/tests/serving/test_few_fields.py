@@ -3,15 +3,18 @@
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pytest
 
 from recommendations.models.event_names import event_name
-from recommendations.recommenders.base import BettingProfile, ScoringContext
+from recommendations.recommenders.base import NOBODY, BettingProfile, ScoringContext
 from recommendations.recommenders.inference_score import InferenceScore
+from recommendations.recommenders.registry import get_recommender
 from recommendations.recommenders.trending import Trending
 from recommendations.serving import slip
+from recommendations.serving.engine import CasinoContext, RecommendationRequest, UserContext, build_recommendation
 from recommendations.serving.options import Options, Selectors
 from recommendations.serving.slip import Rules
 from recommendations.tallies.selections import TallyCoupon, TallySelection
@@ -137,6 +140,13 @@ def test_a_blocked_team_blocks_the_one_sided_events_in_which_it_takes_part():
 def test_the_participants_of_a_match_are_its_teams():
     assert with_participants("LEEDS").participants_of(0) == ("ARSENAL", "A1")
     assert with_participants("LEEDS").participants_of(1) == ("LEEDS",)
+
+
+def test_recommended_events_have_their_participants():
+    offer, now = with_participants("LEEDS"), OPEN - timedelta(hours=1)
+    request = RecommendationRequest(casino_id=1, recommender=get_recommender("static"), now=now)
+    answer = build_recommendation(request, UserContext(1, 1, None, NOBODY), CasinoContext(offer), UUID(int=1))
+    assert [each.participants for each in answer.recommended_events] == [("ARSENAL", "A1"), ("LEEDS",)]
 
 
 def test_participants_follow_the_events_of_the_offer():
