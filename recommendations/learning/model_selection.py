@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from recommendations.offer.arrays import Floats
-from recommendations.recommenders.hybrid import DEFAULT_MODEL, DEFAULT_WEIGHTS, REFINED, HybridModel
+from recommendations.recommenders.hybrid import DEFAULT_MODEL, REFINED, HybridModel
 from recommendations.recommenders.hybrid_features.decision_trees import Trees
 from recommendations.recommenders.hybrid_features.features import ADDITIVE
 from recommendations.recommenders.profile import IMPORTANCE
@@ -18,7 +18,7 @@ from .conditional_logit import choose_strength, fit_weights
 from .lambdarank import fit_trees
 
 HELD_OUT = 0.25  # share of the cases, the last ones, for comparing models
-MIN_CASES = 10  # fewer leave the default weights as they are
+MIN_CASES = 30  # fewer leave the default weights as they are: what is chosen by so few is chosen by chance
 MIN_CASES_FOR_TREES = 200
 MIN_CASES_TO_COMPARE = 30
 _MIN_GAIN = 2.0  # of another model over the fitted one, in standard errors
@@ -26,7 +26,7 @@ _STRENGTH_OF_SHARES = 5.0
 _LEAST_SHARE = 0.01
 _CUTOFF = 10
 _COLUMNS = np.arange(len(ADDITIVE))
-_PRIOR = np.array([DEFAULT_WEIGHTS.get(name, 0.0) for name in ADDITIVE])
+_PRIOR = DEFAULT_MODEL.vector[: len(ADDITIVE)]  # the first of NAMES
 
 # What single recommenders and baselines score by, as weights.
 SINGLE: Mapping[str, HybridModel] = {

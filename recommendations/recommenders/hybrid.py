@@ -9,32 +9,22 @@ import msgspec
 import numpy as np
 
 from recommendations.offer.arrays import Floats, Mask, Places, kth_largest
-from recommendations.tallies.user_tallies import TALLIED
 
 from .base import MAX_NUMBER, ProfilePart, Recommender, Scores, ScoringContext, StoredModel, require
 from .calibration import Calibration
 from .hybrid_features.decision_trees import Trees
+from .hybrid_features.default_weights import DEFAULT_WEIGHTS
 from .hybrid_features.features import ADDITIVE, FEATURES, FINGERPRINT, NAMES, Features
 from .hybrid_features.sequence_features import SENTENCES
 from .hybrid_features.user_vectors import UserVectors
 from .neighbours import Neighbours
-from .profile import IMPORTANCE, Profile
+from .profile import Profile
 from .soonest import Soonest
 from .trending import Trending
 
 MAX_WEIGHTS = 1_000
 REFINED = 32  # the best by weights, which the trees order
 
-# In log-odds of being bet on; used until the casino's own weights are learnt.
-DEFAULT_WEIGHTS: Mapping[str, float] = {
-    **{f"lift of {name}": 0.4 * IMPORTANCE[name] for name in TALLIED},
-    "neighbours": 0.5,
-    "trend": 0.6,
-    "trend of league": 0.3,
-    "nearness": 0.5,
-    "favourite sport": 0.3,
-    "own country": 0.1,
-}
 _STEP = 1.0  # between the events that the trees order and all others
 _FEATURES, _MEANS = "features", "mean features"  # in a context's memo
 

@@ -82,9 +82,9 @@ class Learner:
         return select_model(self.recent_cases.cases()).model
 
     def is_due(self) -> bool:
-        """Whether the interval has passed and there are enough new coupons."""
+        """Whether the interval has passed, which an infinite one never has, and there are enough new coupons."""
         has_grown = self._state.coupons >= max(self._coupons * GROWTH, self._coupons + 1)
-        return has_grown and self._state.now >= self._fitted_at + self._every
+        return has_grown and isfinite(self._every) and self._state.now >= self._fitted_at + self._every
 
     def fit(self, *, with_hybrid: bool, slips: Sequence[ShownSlip] = ()) -> None:
         """Fit the models to all coupons so far, and with `with_hybrid` the hybrid to the cases and its calibration to

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
 import numpy as np
 from django.conf import settings
 
 from recommendations.learning.calibration import LONGEST
-from recommendations.learning.cases import MAX_CASES
+from recommendations.learning.cases import MAX_CASES, Cases
 from recommendations.recommenders.base import ProfilePart, Recommender, Scores
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.serving import slip
@@ -66,6 +67,14 @@ def replay_to_fit(
         run.step(number, coupon)
     run.fit(with_hybrid=True)
     return run.learner
+
+
+def cases_without_models(history: History, *, min_prior_coupons: int = 0) -> Cases:
+    """The training cases of all of a history, as of a casino that never fits a model."""
+    run = _Replay(history, ReplayPlan([], 0.0, refit=inf, min_prior_coupons=min_prior_coupons))
+    for number, coupon in enumerate(history.coupons):
+        run.step(number, coupon)
+    return run.learner.recent_cases.cases()
 
 
 class _Replay:

@@ -89,8 +89,9 @@ def service(request, casino_a, casino_b):
 
 @pytest.fixture
 def events(service):
-    """Events 1 to 6 of casino A."""
-    return [EventFactory.create(id=number, country="HERE") for number in range(1, 7)]
+    """Events 1 to 6 of casino A, which begin at one time."""
+    begin = datetime.now(UTC) + timedelta(days=1)
+    return [EventFactory.create(id=number, country="HERE", begin_timestamp=begin) for number in range(1, 7)]
 
 
 def code(answer: Any) -> tuple[int, str]:

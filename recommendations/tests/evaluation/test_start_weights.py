@@ -1,0 +1,39 @@
+"""`python -m benchmarks.quality.start_weights`, in short."""
+
+import numpy as np
+import pytest
+
+from benchmarks.quality.start_weights import CASES, PLAIN, pool, start_weights
+from recommendations.learning.cases import Case, Cases
+from recommendations.learning.model_selection import ndcg
+from recommendations.recommenders.hybrid import HybridModel
+from recommendations.recommenders.hybrid_features.default_weights import DEFAULT_WEIGHTS
+from recommendations.recommenders.hybrid_features.features import ADDITIVE, NAMES
+from recommendations.replay.replay import cases_without_models
+from recommendations.simulation.simulate import USER_KINDS, SimulatedCasino, simulate
+
+
+@pytest.fixture(scope="module")
+def crowd():
+    small = SimulatedCasino(seed=5, users=40, coupons=150, days=20, leagues=4, preferences=USER_KINDS["crowd"])
+    return cases_without_models(simulate(small))
+
+
+def test_cases_are_those_of_a_casino_without_models(crowd):
+    """They know sequences of bets, and nothing that is fitted."""
+    assert crowd.numbers[:, NAMES.index("bets within 100 bets")].any()
+    for name in ("neighbours", "likeness", "mean likeness"):
+        assert not crowd.numbers[:, NAMES.index(name)].any(), name
+
+
+def test_weights_of_a_pool_predict_its_histories_better_than_the_plain_ones(crowd):
+    weights = start_weights([crowd, crowd])
+    assert ndcg(HybridModel(weights), crowd).mean() > ndcg(HybridModel(PLAIN), crowd).mean()
+    assert set(ADDITIVE) >= weights.keys() | DEFAULT_WEIGHTS.keys()
+    assert start_weights([]) == pytest.approx(PLAIN)
+
+
+def test_a_long_history_counts_as_much_as_a_short_one():
+    numbers = np.zeros((2, len(NAMES)), dtype=np.float32)
+    long, short = (Cases.of([Case(float(n), numbers)] * size, len(NAMES)) for n, size in enumerate((3 * CASES, CASES)))
+    assert np.bincount(pool([long, short]).timestamps.astype(int)).tolist() == [CASES, CASES]
