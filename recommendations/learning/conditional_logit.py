@@ -1,6 +1,7 @@
 """Conditional logit: the probability of the chosen event among the open ones."""
 
-from itertools import pairwise
+from collections.abc import Sequence
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -26,20 +27,21 @@ def fit_weights(cases: Cases, columns: Places, prior: Floats, strength: float) -
     return _Scaled(cases, columns, prior).fit(strength)
 
 
-def choose_strength(cases: Cases, columns: Places, prior: Floats) -> float:
-    """The strength of the prior with the best progressive likelihood (Dawid 1984): each part of the cases is predicted
-    by weights fitted to the parts before. Of the latest cases alone, with some of their candidates."""
+def choose_prior(cases: Cases, columns: Places, priors: Sequence[Floats]) -> tuple[int, float]:
+    """The place of the prior, and its strength, with the best progressive likelihood (Dawid 1984): each part of the
+    cases is predicted by weights fitted to the parts before. Of the latest cases alone, with some of their
+    candidates. Of equal ones, the first prior and the largest strength."""
     latest = cases.part(max(len(cases) - VALIDATED_CASES, 0), len(cases)).thinned(VALIDATED_CANDIDATES)
     bounds = np.linspace(0, len(latest), _PARTS + 1).round().astype(int).tolist()
-    parts = [
-        (_Scaled(latest.part(0, begin), columns, prior), latest.part(begin, end)) for begin, end in pairwise(bounds[1:])
-    ]
+    parts = [(latest.part(0, begin), latest.part(begin, end)) for begin, end in pairwise(bounds[1:])]
+    scaled = [[(_Scaled(before, columns, prior), after) for before, after in parts] for prior in priors]
 
-    def likelihood(strength: float) -> float:
-        fits = ((before.fit(strength), after) for before, after in parts)
+    def likelihood(choice: tuple[int, float]) -> float:
+        place, strength = choice
+        fits = ((before.fit(strength), after) for before, after in scaled[place])
         return sum(_log_likelihood(after.numbers[:, columns] @ weights, after)[0] for weights, after in fits)
 
-    return max(reversed(STRENGTHS), key=likelihood)
+    return max(product(range(len(priors)), reversed(STRENGTHS)), key=likelihood)
 
 
 class _Scaled:

@@ -2,7 +2,7 @@
 data, unless the default weights or a single recommender predict the latest part better."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from recommendations.recommenders.hybrid_features.features import ADDITIVE
 from recommendations.recommenders.profile import IMPORTANCE
 
 from .cases import Cases
-from .conditional_logit import choose_strength, fit_weights
+from .conditional_logit import choose_prior, fit_weights
 from .lambdarank import fit_trees
 
 HELD_OUT = 0.25  # share of the cases, the last ones, for comparing models
@@ -25,8 +25,9 @@ _MIN_GAIN = 2.0  # of another model over the fitted one, in standard errors
 _STRENGTH_OF_SHARES = 5.0
 _LEAST_SHARE = 0.01
 _CUTOFF = 10
-_COLUMNS = np.arange(len(ADDITIVE))
-_PRIOR = DEFAULT_MODEL.vector[: len(ADDITIVE)]  # the first of NAMES
+_COLUMNS = np.arange(len(ADDITIVE))  # the first of NAMES
+FITTED_KINDS = ("logit", "blend")
+DEFAULT, SHARED = "default", "shared"  # the kinds of weights from which a casino starts
 
 # What single recommenders and baselines score by, as weights.
 SINGLE: Mapping[str, HybridModel] = {
@@ -36,14 +37,14 @@ SINGLE: Mapping[str, HybridModel] = {
     "profile": HybridModel({f"lift of {name}": weight for name, weight in IMPORTANCE.items()}),
     "neighbours": HybridModel({"neighbours": 1.0}),
 }
-_UNFITTED = {"default": DEFAULT_MODEL, **SINGLE}
 
 
 @dataclass(frozen=True, slots=True)
 class SelectedModel:
     """A model of `kind`: `logit`, `blend`, or one of those that are not fitted. `scores`: the mean NDCG@10 of each kind
-    on the held-out cases, of which `tested` is the model that was fitted to the earlier ones. `strength` is that of the
-    default weights (`fit_weights`), `shares` are those of weights and trees."""
+    on the held-out cases, of which `tested` is the model that was fitted to the earlier ones. `starts` are the weights
+    to start from, by kind, `start` is the kind of the chosen ones, with their `strength` (`fit_weights`); `shares` are
+    those of weights and trees."""
 
     model: HybridModel
     kind: str
@@ -52,27 +53,38 @@ class SelectedModel:
     tested: HybridModel = DEFAULT_MODEL
     strength: float = 0.0
     shares: tuple[float, float] = (1.0, 0.0)
+    start: str = DEFAULT
+    starts: Mapping[str, HybridModel] = field(default_factory=lambda: {DEFAULT: DEFAULT_MODEL})
+
+    @property
+    def unfitted(self) -> Mapping[str, HybridModel]:
+        """The models that are not fitted to the casino, by kind."""
+        return {**self.starts, **SINGLE}
 
 
-def select_model(cases: Cases) -> SelectedModel:
-    """Choose the strength of the default weights, the kind, and the shares, by the held-out cases; then fit to all."""
+def select_model(cases: Cases, shared: HybridModel | None = None) -> SelectedModel:
+    """Choose the weights to start from, the default or the `shared` ones, their strength, the kind, and the shares of
+    weights and trees, by the held-out cases; then fit to all. With too few cases the shared weights are the model."""
+    starts = {DEFAULT: DEFAULT_MODEL} | ({} if shared is None else {SHARED: shared})
     if len(cases) < MIN_CASES:
-        return SelectedModel(DEFAULT_MODEL, "default", {}, len(cases))
-    strength = choose_strength(cases, _COLUMNS, _PRIOR)
+        kind = [*starts][-1]
+        return SelectedModel(starts[kind], kind, {}, len(cases), start=kind, starts=starts)
+    place, strength = choose_prior(cases, _COLUMNS, [_prior(each) for each in starts.values()])
+    start = [*starts][place]
     before, after = _halves(cases)
-    tested = _fit_weights(before, strength)
+    tested = _fit_weights(before, starts[start], strength)
     if len(before) >= MIN_CASES_FOR_TREES:
         tested = _blended(tested, fit_trees(before), after)
-    kind, scores = _best_kind(tested, after)
-    selected = SelectedModel(tested, kind, scores, len(cases), tested, strength, tested.shares)
+    kind, scores = _best_kind(tested, {**starts, **SINGLE}, after)
+    selected = SelectedModel(tested, kind, scores, len(cases), tested, strength, tested.shares, start, starts)
     return fit_again(selected, cases)
 
 
 def fit_again(selected: SelectedModel, cases: Cases) -> SelectedModel:
     """The same choices, fitted to all of these cases."""
-    if (unfitted := _UNFITTED.get(selected.kind)) is not None:
+    if (unfitted := selected.unfitted.get(selected.kind)) is not None:
         return replace(selected, model=unfitted, cases=len(cases))
-    model = _fit_weights(cases, selected.strength)
+    model = _fit_weights(cases, selected.starts[selected.start], selected.strength)
     if selected.kind == "blend":
         model = HybridModel(model.weights, fit_trees(cases), selected.shares)
     return replace(selected, model=model, cases=len(cases))
@@ -88,7 +100,8 @@ def is_worse(selected: SelectedModel, present: HybridModel, cases: Cases, *, fit
     is_fair = after.timestamps > fitted_until
     if int(is_fair.sum()) < MIN_CASES_TO_COMPARE:
         return False
-    difference = ndcg(_UNFITTED.get(selected.kind, selected.tested), after)[is_fair] - ndcg(present, after)[is_fair]
+    tested = selected.unfitted.get(selected.kind, selected.tested)
+    difference = ndcg(tested, after)[is_fair] - ndcg(present, after)[is_fair]
     return bool(difference.mean() < 0)
 
 
@@ -97,8 +110,12 @@ def _halves(cases: Cases) -> tuple[Cases, Cases]:
     return cases.part(0, border), cases.part(border, len(cases))
 
 
-def _fit_weights(cases: Cases, strength: float) -> HybridModel:
-    weights = fit_weights(cases, _COLUMNS, _PRIOR, strength)
+def _prior(start: HybridModel) -> Floats:
+    return start.vector[_COLUMNS]
+
+
+def _fit_weights(cases: Cases, start: HybridModel, strength: float) -> HybridModel:
+    weights = fit_weights(cases, _COLUMNS, _prior(start), strength)
     return HybridModel({name: float(weight) for name, weight in zip(ADDITIVE, weights, strict=True) if weight})
 
 
@@ -110,13 +127,13 @@ def _blended(model: HybridModel, trees: Trees, cases: Cases) -> HybridModel:
     return HybridModel(model.weights, trees, (of_weights, of_trees)) if of_trees > 0 else model
 
 
-def _best_kind(tested: HybridModel, after: Cases) -> tuple[str, dict[str, float]]:
+def _best_kind(tested: HybridModel, unfitted: Mapping[str, HybridModel], after: Cases) -> tuple[str, dict[str, float]]:
     """The kind of `tested`, unless one that is not fitted is better by `_MIN_GAIN` standard errors; and each kind's
     score."""
     kind = "logit" if tested.trees is None else "blend"
-    found = {kind: ndcg(tested, after), **{name: ndcg(model, after) for name, model in _UNFITTED.items()}}
+    found = {kind: ndcg(tested, after), **{name: ndcg(model, after) for name, model in unfitted.items()}}
     scores = {name: float(each.mean()) for name, each in found.items()}
-    best = max(_UNFITTED, key=scores.__getitem__)
+    best = max(unfitted, key=scores.__getitem__)
     gain = found[best] - found[kind]
     is_better = len(gain) >= MIN_CASES_TO_COMPARE and gain.mean() > _MIN_GAIN * gain.std() / np.sqrt(len(gain))
     return best if is_better else kind, scores

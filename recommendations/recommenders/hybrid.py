@@ -70,6 +70,11 @@ class HybridModel:
         return cls(weights, Trees.decode(stored.trees, len(NAMES)), stored.shares)
 
 
+def is_of_these_features(encoded: bytes) -> bool:
+    """Whether an encoded model, which can be decoded, was fitted to the features of this code."""
+    return msgspec.msgpack.decode(encoded, type=StoredHybridModel).features == FINGERPRINT
+
+
 DEFAULT_MODEL = HybridModel(DEFAULT_WEIGHTS)
 
 

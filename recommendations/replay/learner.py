@@ -38,11 +38,11 @@ class EventCounts:
 class Learner:
     """Collects training cases during a replay, and fits models at intervals of `every` seconds."""
 
-    def __init__(self, state: ReplayedState, every: float) -> None:
+    def __init__(self, state: ReplayedState, every: float, shared: HybridModel | None = None) -> None:
         self.recent_cases = RecentCases(len(NAMES))
         self.selected: SelectedModel | None = None
         self.calibration: Calibration | None = None
-        self._state, self._every = state, every
+        self._state, self._every, self._shared = state, every, shared
         self._models = NO_MODELS
         self._sums: CoBettorSums | None = None
         self._bets: list[tuple[int, int]] = []
@@ -79,7 +79,7 @@ class Learner:
     def model_of_cases(self) -> HybridModel:
         """The hybrid as it would be selected and fitted now, to all cases: a model fitted to fewer shows slips that
         hold fewer bets than the served ones. Nothing changes."""
-        return select_model(self.recent_cases.cases()).model
+        return select_model(self.recent_cases.cases(), self._shared).model
 
     def is_due(self) -> bool:
         """Whether the interval has passed, which an infinite one never has, and there are enough new coupons."""
@@ -111,7 +111,7 @@ class Learner:
         cases = self.recent_cases.cases()
         is_new = self.selected is None or len(cases) >= self._cases_at_selection * _SELECTION_GROWTH
         if is_new or self.selected is None:
-            self.selected, self._cases_at_selection = select_model(cases), float(len(cases))
+            self.selected, self._cases_at_selection = select_model(cases, self._shared), float(len(cases))
         else:
             self.selected = fit_again(self.selected, cases)
         self._models = self._models.including(self.selected.model)

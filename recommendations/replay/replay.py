@@ -12,6 +12,7 @@ from django.conf import settings
 from recommendations.learning.calibration import LONGEST
 from recommendations.learning.cases import MAX_CASES, Cases
 from recommendations.recommenders.base import ProfilePart, Recommender, Scores
+from recommendations.recommenders.hybrid import HybridModel
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.serving import slip
 from recommendations.serving.engine import RecommendationRequest
@@ -35,7 +36,7 @@ MIN_COUPONS_TO_FIT = 20
 class ReplayPlan:
     """The last `test_fraction` of the coupons is tested. Tested and training cases are bets on events with at least
     `min_prior_coupons` earlier selections. Models are fitted again every `refit` seconds; with `fit_first` they are
-    fitted to so many coupons alone, the first ones, and not again."""
+    fitted to so many coupons alone, the first ones, and not again. `shared`: the weights that other casinos share."""
 
     recommenders: Sequence[Recommender]
     test_fraction: float = 0.2
@@ -43,6 +44,7 @@ class ReplayPlan:
     min_prior_coupons: int = 0
     options: Options = DEFAULTS
     fit_first: int | None = None
+    shared: HybridModel | None = None
 
 
 def replay(history: History, plan: ReplayPlan, on_progress: Callable[[], None] = lambda: None) -> ReplayResult:
@@ -58,11 +60,17 @@ def replay(history: History, plan: ReplayPlan, on_progress: Callable[[], None] =
 
 
 def replay_to_fit(
-    history: History, *, refit: float = 7 * DAY, min_prior_coupons: int = 0, options: Options = DEFAULTS
+    history: History,
+    *,
+    refit: float = 7 * DAY,
+    min_prior_coupons: int = 0,
+    options: Options = DEFAULTS,
+    shared: HybridModel | None = None,
 ) -> Learner:
     """Replay the history to collect training cases, and fit all models to all of it at the end. The `options` are those
-    of the slips that confidence is calibrated to."""
-    run = _Replay(history, ReplayPlan([RECOMMENDERS["hybrid"]], 0.0, refit, min_prior_coupons, options))
+    of the slips that confidence is calibrated to, `shared` the weights that other casinos share."""
+    plan = ReplayPlan([RECOMMENDERS["hybrid"]], 0.0, refit, min_prior_coupons, options, shared=shared)
+    run = _Replay(history, plan)
     for number, coupon in enumerate(history.coupons):
         run.step(number, coupon)
     run.fit(with_hybrid=True)
@@ -82,7 +90,7 @@ class _Replay:
         self._plan = plan
         self.state = ReplayedState(history)
         self._inputs = ServingInputs(self.state, settings.INFERENCE_REFRESH_PURCHASES)
-        self.learner = Learner(self.state, plan.refit)
+        self.learner = Learner(self.state, plan.refit, plan.shared)
         has_outcomes = any(coupon.bets for coupon in history.coupons)
         self.outcomes = OutcomeReplay(history, self.state) if has_outcomes else None
         self._first_tested = int(len(history.coupons) * (1 - plan.test_fraction))

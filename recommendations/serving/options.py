@@ -147,6 +147,13 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     attribution_hours: Annotated[
         int, Meta(ge=1, le=168, description="A bet counts for a recommendation that was served this long before it.")
     ] = 24
+    share_weights: Annotated[
+        bool,
+        Meta(
+            description="Share the weights of hybrid, and no data, with the installation's other casinos that do, and "
+            "start from the mean of theirs."
+        ),
+    ] = False
     fallbacks: Annotated[
         tuple[Name, ...],
         Meta(max_length=10, description="Recommenders to use, in order, if the configured one lacks data."),

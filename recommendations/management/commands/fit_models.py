@@ -12,6 +12,7 @@ from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from recommendations.evaluation.shared_weights import shared_weights
 from recommendations.evaluation.training import FitResult, fit_models
 from recommendations.fitted_models.store import EMPTY_VERSION
 from recommendations.models import FittedModel
@@ -106,6 +107,7 @@ def fitting(older_than: float, notify: Notify) -> Iterator[Callable[[int], str]]
 
 def _fit_one(casino_id: int, older_than: float) -> str:
     casino, now = Casino.objects.get(pk=casino_id), timezone.now()
+    shared = shared_weights(casino_id) if load_options(casino.options).share_weights else None
     with use_casino(casino.current):
         since = now - timedelta(hours=older_than)
         fitted = FittedModel.objects.exclude(recommender=EMPTY_VERSION)
@@ -113,11 +115,12 @@ def _fit_one(casino_id: int, older_than: float) -> str:
             return _RECENT
         # a replay of hybrid needs no fallbacks; those that are stored may be of an earlier release
         options = msgspec.structs.replace(load_options(casino.options), fallbacks=DEFAULTS.fallbacks)
-        return _describe(fit_models(now, casino_id, options))
+        return _describe(fit_models(now, casino_id, options, shared))
 
 
 def _describe(result: FitResult | None) -> str:
     if result is None:
         return "too little data to fit a model"
     inactive = "" if result.is_active else ", saved, not activated: the active version scores higher"
-    return f"version {result.version}{inactive}. {result.explanation}".rstrip(". ") + "."
+    sentences = (f"version {result.version}{inactive}", result.start, result.explanation)
+    return ". ".join(each.rstrip(".") for each in sentences if each) + "."

@@ -7,7 +7,7 @@ import pytest
 
 from recommendations.learning import lambdarank
 from recommendations.learning.cases import MAX_CANDIDATES, Case, Cases, RecentCases, sample
-from recommendations.learning.conditional_logit import choose_strength, fit_weights
+from recommendations.learning.conditional_logit import choose_prior, fit_weights
 from recommendations.learning.model_selection import MIN_CASES, SelectedModel, fit_again, is_worse, ndcg, select_model
 from recommendations.learning.user_vectors import WIDTH, fit_user_vectors
 from recommendations.offer import Offer
@@ -81,6 +81,10 @@ class TestTrees:
         assert tree.score(np.zeros((0, 3))).tolist() == []
 
 
+def choose_strength(cases, columns, prior):
+    return choose_prior(cases, columns, [prior])[1]
+
+
 class TestStrengthOfThePrior:
     def test_a_prior_that_predicts_the_cases_is_kept_and_one_that_contradicts_many_is_not(self):
         follow = cases_by(lambda x: x[:, : len(PRIOR)] @ PRIOR, 200)
@@ -94,6 +98,19 @@ class TestStrengthOfThePrior:
         changing = Cases(cases.numbers.copy(), cases.starts, cases.sizes, cases.timestamps)
         changing.numbers[changing.starts[::2], NEARNESS] *= -1.0
         assert choose_strength(changing, COLUMNS, PRIOR * 0) > choose_strength(cases, COLUMNS, PRIOR * 0)
+
+    def test_of_two_priors_the_one_that_predicts_the_cases_is_chosen(self):
+        """So hostile weights are not started from where a casino's own cases contradict them."""
+        cases = cases_by(lambda x: x[:, : len(PRIOR)] @ PRIOR, 200)
+        assert choose_prior(cases, COLUMNS, [PRIOR, -PRIOR])[0] == 0
+        assert choose_prior(cases, COLUMNS, [-PRIOR, PRIOR])[0] == 1
+        selected = select_model(cases, HybridModel(dict.fromkeys(ADDITIVE, -5.0)))
+        assert selected.start == "default"
+
+    def test_few_cases_leave_the_shared_weights(self):
+        shared = HybridModel({"trend": 2.0})
+        selected = select_model(cases_by(lambda x: x[:, NEARNESS], MIN_CASES - 1), shared)
+        assert (selected.model, selected.kind, selected.start) == (shared, "shared", "shared")
 
     def test_cases_are_thinned_at_random_and_keep_the_chosen_row(self):
         cases = cases_by(lambda x: x[:, NEARNESS], 30)
