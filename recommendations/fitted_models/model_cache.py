@@ -20,7 +20,7 @@ from tenants.routing.connections import casino_connection, current_alias
 
 from .store import read_models, served_number
 
-CAPACITY = 64
+CAPACITY = 64  # of the casinos with a fitted model, and of the others
 
 # For the select list of any query.
 MODEL_VERSION = "(SELECT max(version) FROM fitted_models WHERE is_served)"
@@ -65,6 +65,10 @@ class LiveBets:
             finally:
                 self._reading.release()
         return self._models
+
+    def is_outdated(self, now: datetime) -> bool:
+        """Whether nothing has been read for `AGAIN`, after which all would be read again."""
+        return self._read_at is not None and abs(now - self._read_at) >= AGAIN
 
     def _start(self) -> None:
         self._sequences, self._read_ids = BetSequences(), dict[int, datetime]()
@@ -123,9 +127,11 @@ def _read(latest: datetime | None, now: datetime) -> Sequence[Any]:
 
 @dataclass(slots=True)
 class _CachedModels:
-    """`followed` are the `models` with those that were `added` from coupons."""
+    """The models that a request for `version` got, those of version `number`. `followed` are the `models` with those
+    that were `added` from coupons."""
 
     version: int | None
+    number: int | None
     models: FittedModels
     live: LiveBets
     added: tuple[object, ...] = ()
@@ -133,21 +139,24 @@ class _CachedModels:
 
 
 class ModelCache:
-    """An LRU cache of casinos' models. Thread-safe: fitted models are immutable."""
+    """LRU caches of casinos' models: one of casinos with a fitted model, and one of the others, which never evict the
+    former. Thread-safe: fitted models are immutable."""
 
     def __init__(self, capacity: int) -> None:
-        self._cached: LRUCache[str, _CachedModels] = LRUCache(capacity)
+        self._fitted: LRUCache[str, _CachedModels] = LRUCache(capacity)
+        self._unfitted: LRUCache[str, _CachedModels] = LRUCache(capacity)
         self._lock = threading.Lock()
         self._reading: dict[str, threading.Lock] = {}
 
     def at(self, version: int | None, now: datetime, *, has_bets: bool = True) -> FittedModels:
         """The current casino's models of this version, None without any; with `has_bets` the counts of bets as of about
-        `now`, too."""
+        `now`, too. Counts that no request has needed for `AGAIN` are freed."""
+        alias = current_alias()
+        cached = self._get(alias)
+        if not has_bets and cached is not None and cached.live.is_outdated(now):
+            self._put(alias, cached := _with_new_bets(cached.version, cached.number, cached.models))
         if version is None and not has_bets:
             return NO_MODELS
-        alias = current_alias()
-        with self._lock:
-            cached = self._cached.get(alias)
         if cached is None or cached.version != version:
             cached = self._read(alias, version)
         if not has_bets:
@@ -163,20 +172,32 @@ class ModelCache:
         with self._lock:
             reading = self._reading.setdefault(alias, threading.Lock())
         with reading:
-            with self._lock:
-                cached = self._cached.get(alias)
-            if cached is None or (cached.version != version and cached.models.version != served_number(version)):
-                models = NO_MODELS if version is None else read_models(version)
-                cached = _CachedModels(version, models, LiveBets(models.get(UserVectors)))
-                with self._lock:
-                    self._cached[alias] = cached
+            cached = self._get(alias)
+            if cached is None or (cached.version != version and cached.number != served_number(version)):
+                number, models = (None, NO_MODELS) if version is None else read_models(version)
+                self._put(alias, cached := _with_new_bets(version, number, models))
             return cached
+
+    def _get(self, alias: str) -> _CachedModels | None:
+        with self._lock:
+            return self._fitted.get(alias) or self._unfitted.get(alias)
+
+    def _put(self, alias: str, cached: _CachedModels) -> None:
+        is_fitted = cached.models.version != ""
+        with self._lock:
+            (self._unfitted if is_fitted else self._fitted).pop(alias, None)
+            (self._fitted if is_fitted else self._unfitted)[alias] = cached
 
     def clear(self) -> None:
         """Forget all models: for tests, whose databases are rolled back."""
         with self._lock:
-            self._cached.clear()
+            self._fitted.clear()
+            self._unfitted.clear()
             self._reading.clear()
+
+
+def _with_new_bets(version: int | None, number: int | None, models: FittedModels) -> _CachedModels:
+    return _CachedModels(version, number, models, LiveBets(models.get(UserVectors)))
 
 
 model_cache = ModelCache(CAPACITY)

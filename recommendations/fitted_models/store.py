@@ -33,9 +33,9 @@ _UNREADABLE = (UnreadableModel, msgspec.MsgspecError, RecursionError, ValueError
 _Rows = QuerySet[FittedModel]
 
 
-def read_models(version: int) -> FittedModels:
-    """The current casino's served models of this version. The removal of an erased user renumbers it: then the models
-    of the next version. Those of an empty version have no number."""
+def read_models(version: int) -> tuple[int, FittedModels]:
+    """The number and models of the current casino's served version of this number. The removal of an erased user
+    renumbers it: then those of the next version. The models of an empty version do not have its number."""
     served = FittedModel.objects.filter(is_served=True, version__gte=version)
     rows = readable(served).order_by("version", "recommender")
     of_first = [row for row in rows if row.version == rows[0].version and row.recommender in MODEL_TYPES]
@@ -43,14 +43,15 @@ def read_models(version: int) -> FittedModels:
     if decoded.get("hybrid") is None:
         decoded.pop("calibration", None)  # it holds for that model's slips alone
     number = rows[0].version if rows else version
-    return FittedModels(*filter(None, decoded.values()), version=str(number) if of_first or not rows else "")
+    models = FittedModels(*filter(None, decoded.values()), version=str(number) if of_first or not rows else "")
+    return number, models
 
 
-def served_number(version: int | None) -> str:
-    """The version of the models that `read_models` would read."""
+def served_number(version: int | None) -> int | None:
+    """The number of the version that `read_models` would read."""
     served = FittedModel.objects.filter(is_served=True, version__gte=version or 0)
-    first = served.aggregate(Min("version"))["version__min"]
-    return str(version if first is None else first)
+    first: int | None = served.aggregate(Min("version"))["version__min"]
+    return version if first is None else first
 
 
 def readable(rows: _Rows) -> _Rows:

@@ -199,10 +199,10 @@ def test_a_calibration_is_served_with_its_hybrid_alone(known_user):
     fitted = [("hybrid", hybrid()), ("calibration", CALIBRATION.encode())]
     store_models(fitted, Fitting(1))
     store_models([("neighbours", encoded(NEIGHBOURS))], Fitting(1))
-    assert read_models(2).get(Calibration) == CALIBRATION
+    assert read_models(2)[1].get(Calibration) == CALIBRATION
     FittedModel.objects.filter(version=2, recommender="hybrid").update(fitted=b"damaged")
-    assert read_models(2).get(Calibration) is None
-    assert read_models(2).get(NeighboursModel) is not None
+    assert read_models(2)[1].get(Calibration) is None
+    assert read_models(2)[1].get(NeighboursModel) is not None
 
 
 def test_huge_model_is_not_read(known_user, now, caplog, monkeypatch):

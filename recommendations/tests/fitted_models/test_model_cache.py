@@ -1,0 +1,65 @@
+"""The cache of fitted models and of counts of bets: what leaves memory, and when."""
+
+import gc
+from weakref import ref
+
+import pytest
+
+from recommendations.fitted_models.model_cache import AGAIN, ModelCache
+from recommendations.fitted_models.store import Fitting, store_models
+from recommendations.models import FittedModel
+from recommendations.recommenders.hybrid import DEFAULT_MODEL, HybridModel
+from recommendations.recommenders.hybrid_features.bet_sequences import SequenceCounts
+from recommendations.tests.present import present
+from tenants.routing.connections import casino_connection
+from tenants.routing.context import use_casino
+
+pytestmark = pytest.mark.slow
+
+
+def store_version(*models):
+    return store_models(models or [("hybrid", DEFAULT_MODEL.encode())], Fitting(coupons=1))
+
+
+def test_casinos_without_a_model_do_not_evict_those_with_one(casino_a, casino_b, now):
+    cache = ModelCache(capacity=1)
+    with use_casino(casino_a.current):
+        version = store_version()
+        models = cache.at(version, now)
+    with use_casino(casino_b.current):
+        counts = cache.at(None, now)
+    with use_casino(casino_a.current):
+        assert cache.at(version, now) is models
+    with use_casino(casino_b.current):
+        assert cache.at(None, now) is counts
+        fitted = cache.at(store_version(), now)
+        assert (fitted.version, fitted.get(HybridModel) is None) == ("1", False)
+    with use_casino(casino_a.current):
+        assert cache.at(version, now) is not models
+
+
+@pytest.mark.parametrize("is_fitted", [True, False])
+def test_counts_of_a_casino_that_leaves_hybrid_are_freed_within_the_hour(casino_a, now, is_fitted):
+    cache = ModelCache(capacity=1)
+    with use_casino(casino_a.current):
+        version = store_version() if is_fitted else None
+        counts = ref(present(cache.at(version, now).get(SequenceCounts)).scales)
+        for minutes_before in (AGAIN / 2, AGAIN / 60):
+            cache.at(version, now + AGAIN - minutes_before, has_bets=False)
+        gc.collect()
+        assert counts() is not None
+        cache.at(version, now + AGAIN, has_bets=False)
+        gc.collect()
+        assert counts() is None
+        assert cache.at(version, now + AGAIN).get(SequenceCounts) is not None
+
+
+def test_request_that_read_the_number_of_no_version_uses_the_empty_one_in_memory(
+    casino_a, now, django_assert_num_queries
+):
+    cache = ModelCache(capacity=1)
+    with use_casino(casino_a.current):
+        FittedModel.objects.create(version=3, recommender="none", fitted=b"", coupons=0, is_served=True)
+        models = cache.at(3, now)
+        with django_assert_num_queries(1, connection=casino_connection()):
+            assert cache.at(None, now) is models
