@@ -29,7 +29,7 @@ from .serving.batch_turns import USERS_OF_TURN, batch_turns
 from .serving.configuration import charged_configuration
 from .serving.configuration_patch import patch_options, patch_schema
 from .serving.engine import RecommendationRequest, build_recommendation, build_recommendations
-from .serving.experiments.groups import Group, group_by_variant
+from .serving.experiments.groups import Group, group_by_variant, needs_of_variants
 from .serving.experiments.running import RunningExperiment
 from .serving.experiments.shared_contexts import SharedContexts
 from .serving.explanation import explanation_of
@@ -214,7 +214,7 @@ def _recommend_by_variant(
 ) -> tuple[list[Recommendation], float]:
     """The same as `recommend`, where experiments run: each user's slip is that of the user's variant. And the seconds
     that the slips took which are compared with these."""
-    found = find(user_ids, request.now, request.hour)
+    found = find(user_ids, request.now, request.hour, needs_of_variants(request, experiments))
     answers: dict[OwnId, Recommendation] = {}
     compared = 0.0
     for group in group_by_variant(found.users.values(), request, experiments, forced):

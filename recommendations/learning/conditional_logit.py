@@ -24,7 +24,7 @@ def fit_weights(cases: Cases, columns: Places, prior: Floats, strength: float) -
 
     Newton's method with step halving. Without cases the result is the prior.
     """
-    return _Scaled(cases, columns, prior).fit(strength)
+    return _Scaled(cases, columns).fit(prior, strength)
 
 
 def choose_prior(cases: Cases, columns: Places, priors: Sequence[Floats]) -> tuple[int, float]:
@@ -33,33 +33,33 @@ def choose_prior(cases: Cases, columns: Places, priors: Sequence[Floats]) -> tup
     candidates. Of equal ones, the first prior and the largest strength."""
     latest = cases.part(max(len(cases) - VALIDATED_CASES, 0), len(cases)).thinned(VALIDATED_CANDIDATES)
     bounds = np.linspace(0, len(latest), _PARTS + 1).round().astype(int).tolist()
-    parts = [(latest.part(0, begin), latest.part(begin, end)) for begin, end in pairwise(bounds[1:])]
-    scaled = [[(_Scaled(before, columns, prior), after) for before, after in parts] for prior in priors]
+    borders = pairwise(bounds[1:])
+    parts = [(_Scaled(latest.part(0, begin), columns), latest.part(begin, end)) for begin, end in borders]
 
     def likelihood(choice: tuple[int, float]) -> float:
         place, strength = choice
-        fits = ((before.fit(strength), after) for before, after in scaled[place])
+        fits = ((before.fit(priors[place], strength), after) for before, after in parts)
         return sum(_log_likelihood(after.numbers[:, columns] @ weights, after)[0] for weights, after in fits)
 
     return max(product(range(len(priors)), reversed(STRENGTHS)), key=likelihood)
 
 
 class _Scaled:
-    """Cases whose features are in standard deviations, for fits with several strengths of the prior."""
+    """Cases whose features are in standard deviations, for fits with several priors and strengths."""
 
-    def __init__(self, cases: Cases, columns: Places, prior: Floats) -> None:
-        self._cases, self._prior = cases, prior
+    def __init__(self, cases: Cases, columns: Places) -> None:
+        self._cases = cases
         if len(cases):
             numbers = cases.numbers[:, columns].astype(np.float64)
             self._varies = (spread := _spread_within(numbers, cases)) > 0
             self._scale = np.where(self._varies, spread, 1.0)
             self._numbers = numbers / self._scale
 
-    def fit(self, strength: float) -> Floats:
+    def fit(self, prior: Floats, strength: float) -> Floats:
         if not len(self._cases):
-            return self._prior.copy()
+            return prior.copy()
         penalty = np.where(self._varies, strength, 1e6)
-        problem = _PenalizedLogit(self._numbers, self._cases, self._prior * self._scale, penalty)
+        problem = _PenalizedLogit(self._numbers, self._cases, prior * self._scale, penalty)
         return problem.solve() / self._scale
 
 

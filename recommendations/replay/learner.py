@@ -84,7 +84,7 @@ class Learner:
     def is_due(self) -> bool:
         """Whether the interval has passed, which an infinite one never has, and there are enough new coupons."""
         has_grown = self._state.coupons >= max(self._coupons * GROWTH, self._coupons + 1)
-        return has_grown and isfinite(self._every) and self._state.now >= self._fitted_at + self._every
+        return has_grown and self._state.now >= self._fitted_at + self._every
 
     def fit(self, *, with_hybrid: bool, slips: Sequence[ShownSlip] = ()) -> None:
         """Fit the models to all coupons so far, and with `with_hybrid` the hybrid to the cases and its calibration to

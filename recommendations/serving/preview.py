@@ -55,11 +55,12 @@ def preview_recommenders(
 ) -> Preview:
     """The slips of these recommenders, by default of all in the registry, for a user of the current casino, with one
     query. Raises UserNotFound, InvalidConfiguration."""
-    found, user = _find(user_id, now)
-    slips = {}
-    for name in names or RECOMMENDERS:
-        request = RecommendationRequest(casino_id, get_recommender(name), now, options, needs_reasons=True)
-        slips[name] = _answer(request, user, found.casino_context)
+    requests = {
+        name: RecommendationRequest(casino_id, get_recommender(name), now, options, needs_reasons=True)
+        for name in names or RECOMMENDERS
+    }
+    found, user = _find(user_id, now, frozenset().union(*(request.needs for request in requests.values())))
+    slips = {name: _answer(request, user, found.casino_context) for name, request in requests.items()}
     return Preview(
         user_id=user.user_id,
         favourites=_favourites(user.tallies()) if user.personalisation else (),
@@ -79,9 +80,9 @@ def preview_configuration(
     now: datetime,
 ) -> dict[str, Any]:
     """The response of `/recommend/<user_id>` under this configuration. Raises UserNotFound, IdNotOfType."""
-    found, user = _find(user_id, now)
     recommender = get_recommender(recommender_type)
     request = RecommendationRequest(casino_id, recommender, now, options, needs_reasons=needs_reasons(schema))
+    found, user = _find(user_id, now, request.needs)
     return apply_schema(schema, _answer(request, user, found.casino_context))
 
 
@@ -115,9 +116,9 @@ def _answer(request: RecommendationRequest, user: FoundUser, casino_context: Cas
     return build_recommendation(request, build_user_context(fresh, request, casino_context), casino_context, uuid4())
 
 
-def _find(user_id: OwnId, now: datetime) -> tuple[Found, FoundUser]:
+def _find(user_id: OwnId, now: datetime, needs: frozenset[ProfilePart]) -> tuple[Found, FoundUser]:
     hour = now.replace(minute=0, second=0, microsecond=0)
-    found = find([user_id], now, hour.timestamp())
+    found = find([user_id], now, hour.timestamp(), needs)
     user = found.users.get(user_id)
     if user is None:
         raise UserNotFound("User not found")

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from recommendations.errors import InvalidParameter
+from recommendations.recommenders.base import ProfilePart
 from recommendations.serving.engine import EMPTY_SLIP_EXPIRES, RecommendationRequest
 from recommendations.serving.guard_rails import refuse
 from recommendations.serving.load import FoundUser
@@ -49,6 +50,14 @@ class Group:
             return replace(slip, recommender=both, users_variant=UsersVariant(experiment.name, INTERLEAVED, 1.0, both))
         mark = UsersVariant(experiment.name, variant.name, variant.propensity, asked_for, is_shown, self.is_forced)
         return replace(slip, users_variant=mark)
+
+
+def needs_of_variants(
+    request: RecommendationRequest, experiments: Iterable[RunningExperiment]
+) -> frozenset[ProfilePart]:
+    """The parts of profiles that the request needs, whichever of the experiments' variants a user gets."""
+    variants = (variant for experiment in experiments for variant in experiment.variants)
+    return request.needs.union(*(_with(request, variant).needs for variant in variants))
 
 
 def group_by_variant(

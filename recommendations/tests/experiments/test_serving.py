@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db import connections
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from msgspec import UNSET
 
@@ -120,6 +121,15 @@ def test_growing_traffic_moves_nobody(caller):
     after = variants_of(ask_all(caller))
     assert {user: after[user] for user in before} == before
     assert sum(map(bool, after.values())) > len(before)
+
+
+@pytest.mark.parametrize("recommender", ["hybrid", "soonest"])
+def test_bets_are_counted_only_where_a_variant_needs_them(caller, casino_a, recommender):
+    start(caller, ab(variants=[variant("control", 0.5), variant("other", 0.5, recommender_type=recommender)]))
+    with CaptureQueriesContext(connections[casino_a.current.alias]) as queries:
+        ask_all(caller)
+    has_read_bets = any("NOT users.personalisation" in each["sql"] for each in queries)
+    assert has_read_bets == (recommender == "hybrid")
 
 
 def test_the_sent_slip_tells_variant_and_propensity(caller, sent):

@@ -11,6 +11,8 @@ from recommendations.recommenders.hybrid_features.bet_sequences import SequenceC
 from recommendations.recommenders.registry import RECOMMENDERS, get_recommender
 from recommendations.serving.engine import CasinoContext, RecommendationRequest
 from recommendations.serving.load import build_user_context, find
+from recommendations.serving.options import DEFAULTS
+from recommendations.serving.preview import preview_configuration, preview_recommenders
 from recommendations.storing import store_coupons, store_users
 from recommendations.tallies.user_tallies import MAX_BYTES
 from recommendations.tests.factories import (
@@ -257,6 +259,19 @@ def test_bets_are_counted_only_for_recommenders_that_need_them(user, now, recomm
     with django_assert_num_queries(2 if recommender == "hybrid" else 1, connection=casino_connection()):
         found = find([1], later, now.timestamp(), needs)
     assert (found.casino_context.models.get(SequenceCounts) is not None) == (recommender == "hybrid")
+
+
+@pytest.mark.parametrize("recommender", ["hybrid", "trending"])
+def test_previews_count_bets_only_for_recommenders_that_need_them(user, now, recommender, django_assert_num_queries):
+    number, later = 2 if recommender == "hybrid" else 1, now + timedelta(minutes=1)
+    preview_recommenders(casino_id=1, user_id=1, now=now, names=[recommender])
+    with django_assert_num_queries(number, connection=casino_connection()):
+        preview_recommenders(casino_id=1, user_id=1, now=later, names=[recommender])
+    later += timedelta(minutes=1)
+    with django_assert_num_queries(number, connection=casino_connection()):
+        preview_configuration(
+            casino_id=1, recommender_type=recommender, schema=(), options=DEFAULTS, user_id=1, now=later
+        )
 
 
 def test_favourite_pairs_that_are_too_many_are_computed_again(user, now):
