@@ -23,13 +23,14 @@ class CalibratingSlips:
         self._numbers = training[len(training) - size :]
         self._stride = max(round(size / _SLIPS), 1)
 
-    def is_due(self, number: int) -> bool:
-        """Whether a slip is shown before the coupon of this number. Before the first, the model is fitted."""
-        if number not in self._numbers:
-            return False
-        if number == self._numbers.start:
+    def move_to(self, number: int) -> None:
+        """Move to the coupon of this number. Before the first that slips are shown for, the model is fitted."""
+        if self._numbers and number == self._numbers.start:
             self._model = self._learner.model_of_cases()
-        return number % self._stride == 0
+
+    def is_due(self, number: int) -> bool:
+        """Whether a slip is shown before the coupon of this number."""
+        return number in self._numbers and number % self._stride == 0
 
     def choose(self, recommender: Recommender, serving_input: ServingInput) -> list[int]:
         """The events of the recommender's longest slip by that model, as places in the history."""

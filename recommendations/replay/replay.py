@@ -116,6 +116,8 @@ class _Replay:
             each.slips.move_to(coupon.timestamp)
         self._fit_if_due(number)
         is_tested = number >= self._first_tested
+        if self._calibrated:
+            self._calibrating.move_to(number)
         if number >= self._first_training:
             is_shown = bool(self._calibrated) and self._calibrating.is_due(number)
             self._use(coupon, is_tested=is_tested, is_training=number % self._stride == 0, is_shown=is_shown)

@@ -2,15 +2,18 @@
 
 from dataclasses import replace
 from math import inf
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from recommendations.evaluation.evaluate import evaluate, find_recommenders
 from recommendations.offer import offer_of_columns
-from recommendations.recommenders.hybrid import DEFAULT_MODEL
+from recommendations.recommenders.hybrid import DEFAULT_MODEL, HybridModel
 from recommendations.recommenders.hybrid_features.features import NAMES
 from recommendations.recommenders.registry import RECOMMENDERS
+from recommendations.replay.calibrating_slips import CalibratingSlips
 from recommendations.replay.history import History, OddsChange, PastCoupon
 from recommendations.replay.learner import Learner
 from recommendations.replay.replay import ReplayPlan, rank_of, replay, replay_to_fit
@@ -118,6 +121,20 @@ class TestShownSlips:
         shown = [run(each, "hybrid", test_fraction=0.5).slips[0].slips.over for each in histories]
         assert len(shown[0]) > len(shown[1]) > len(shown[2]) == 0
         assert {place for slip in shown[1] for place in slip.places}.isdisjoint(np.flatnonzero(has_no_odd).tolist())
+
+    def test_their_model_is_fitted_once_right_before_the_first(self):
+        number, fitted, due = 0, list[int](), list[int]()
+
+        def model_of_cases() -> HybridModel:
+            fitted.append(number)
+            return HybridModel({})
+
+        learner: Any = SimpleNamespace(model_of_cases=model_of_cases)
+        slips = CalibratingSlips(learner, range(20, 100))
+        for number in range(120):
+            slips.move_to(number)
+            due += [number] if slips.is_due(number) else []
+        assert (fitted, due) == ([80], [*range(80, 100)])
 
     @pytest.mark.no_cover
     @pytest.mark.exhaustive
