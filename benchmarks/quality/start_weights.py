@@ -56,6 +56,9 @@ def main() -> None:
     parser.add_argument("--without", choices=names)
     parser.add_argument("--history", type=Path, nargs="*", default=[])
     options = parser.parse_args()
+    all_names = [*names, *(folder.name for folder in options.history)]
+    if doubled := [name for name in {*all_names} if all_names.count(name) > 1]:
+        parser.error(f"several histories have the name {doubled[0]}: rename the folder")
     cases = {name: cases_without_models(_history(name), min_prior_coupons=1) for name in names}
     tested = {folder.name: cases_without_models(_read(folder), min_prior_coupons=1) for folder in options.history}
     weights = start_weights(each for name, each in cases.items() if name != options.without)

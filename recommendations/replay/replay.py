@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 
+from recommendations.errors import InvalidConfiguration
 from recommendations.learning.calibration import LONGEST
 from recommendations.learning.cases import MAX_CASES, Cases
 from recommendations.recommenders.base import ProfilePart, Recommender, Scores
@@ -36,7 +37,8 @@ MIN_COUPONS_TO_FIT = 20
 class ReplayPlan:
     """The last `test_fraction` of the coupons is tested. Tested and training cases are bets on events with at least
     `min_prior_coupons` earlier selections. Models are fitted again every `refit` seconds; with `fit_first` they are
-    fitted to so many coupons alone, the first ones, and not again. `shared`: the weights that other casinos share."""
+    fitted to so many coupons alone, the first ones, and not again: at most those before the tested ones. `shared`: the
+    weights that other casinos share."""
 
     recommenders: Sequence[Recommender]
     test_fraction: float = 0.2
@@ -48,7 +50,8 @@ class ReplayPlan:
 
 
 def replay(history: History, plan: ReplayPlan, on_progress: Callable[[], None] = lambda: None) -> ReplayResult:
-    """Replay the history once for all recommenders. `on_progress` is called after each coupon."""
+    """Replay the history once for all recommenders. `on_progress` is called after each coupon. Raises
+    InvalidConfiguration."""
     run = _Replay(history, plan)
     for number, coupon in enumerate(history.coupons):
         run.step(number, coupon)
@@ -78,7 +81,7 @@ def replay_to_fit(
 
 
 def cases_without_models(history: History, *, min_prior_coupons: int = 0) -> Cases:
-    """The training cases of all of a history, as of a casino that never fits a model."""
+    """Training cases of every n-th of a history's last `TRAINING_COUPONS`, as of a casino that never fits a model."""
     run = _Replay(history, ReplayPlan([], 0.0, refit=inf, min_prior_coupons=min_prior_coupons))
     for number, coupon in enumerate(history.coupons):
         run.step(number, coupon)
@@ -95,7 +98,7 @@ class _Replay:
         self.outcomes = OutcomeReplay(history, self.state) if has_outcomes else None
         self._first_tested = int(len(history.coupons) * (1 - plan.test_fraction))
         self._is_fitted_once = plan.fit_first is not None
-        self._first_fit = self._first_tested if plan.fit_first is None else min(plan.fit_first, self._first_tested)
+        self._first_fit = _first_fit(plan, self._first_tested)
         self._first_training = max(self._first_fit - TRAINING_COUPONS, 0)
         training = history.coupons[self._first_training : self._first_fit]
         # every n-th coupon, so that the training cases before the test just reach MAX_CASES
@@ -221,6 +224,16 @@ class _Replay:
         diversity = intra_list_diversity(serving_input.offer, places[: rules.limit])
         self.found.slips[column].add(served, invalid, diversity)
         return events
+
+
+def _first_fit(plan: ReplayPlan, first_tested: int) -> int:
+    """The number of the coupon before which models are fitted first."""
+    if plan.fit_first is None:
+        return first_tested
+    if plan.fit_first > first_tested:
+        known = f"only {first_tested} coupons come before the tested ones"
+        raise InvalidConfiguration(f"Models can't be fitted to the first {plan.fit_first} coupons: {known}")
+    return plan.fit_first
 
 
 def served_scores(recommender: Recommender, serving_input: ServingInput, options: Options) -> Scores:

@@ -33,7 +33,7 @@ _UNITS = {"h": 3_600.0, "d": 86_400.0, "w": 7 * 86_400.0}
 class Command(BaseCommand):
     help = (
         "Replay a history in chronological order, and report the metrics of each recommender: for a casino, whose page "
-        "then shows the report, or for files, which need no database."
+        "then shows the report (without --fit-first), or for files, which need no database."
     )
     requires_system_checks: list[str] = []
 
@@ -85,7 +85,8 @@ class Command(BaseCommand):
         with use_casino(casino.current):
             history = casino_history(casino_id=casino.pk, until=now, since=options["since"])
             report = self._evaluate(history, str(casino), options)
-            save_report(report, now)
+            if options["fit_first"] is None:  # no measurement of what the casino serves
+                save_report(report, now)
         return report
 
     def _evaluate(self, history: History, source: str, options: dict[str, Any]) -> Report:

@@ -355,6 +355,16 @@ class TestCommands:
         with use_casino(casino_a.current):
             assert Evaluation.objects.count() == 20
 
+    def test_a_report_of_the_cold_start_is_not_stored(self, casino_a, now):
+        call_command("evaluate", "--casino", "1", "--recommenders", "soonest", "--fit-first", "0")
+        with use_casino(casino_a.current):
+            assert last_report() is None
+
+    def test_models_are_not_fitted_to_tested_coupons(self, simulated, files):
+        before = int(len(simulated.coupons) * 0.8)
+        with pytest.raises(CommandError, match=f"only {before} coupons come before the tested ones"):
+            call_command("evaluate", *files, "--recommenders", "soonest", "--fit-first", str(before + 1))
+
     def test_slips_differ_more_with_fewer_events_of_a_league_or_sport(self, files, capsys):
         def diversity(*caps):
             call_command("evaluate", *files, "--recommenders", "soonest", "--test-fraction", "0.1", "--json", *caps)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.quality.start_weights import CASES, PLAIN, pool, start_weights
+from benchmarks.quality.start_weights import CASES, PLAIN, main, pool, start_weights
 from recommendations.learning.cases import Case, Cases
 from recommendations.learning.model_selection import ndcg
 from recommendations.recommenders.hybrid import HybridModel
@@ -37,3 +37,11 @@ def test_a_long_history_counts_as_much_as_a_short_one():
     numbers = np.zeros((2, len(NAMES)), dtype=np.float32)
     long, short = (Cases.of([Case(float(n), numbers)] * size, len(NAMES)) for n, size in enumerate((3 * CASES, CASES)))
     assert np.bincount(pool([long, short]).timestamps.astype(int)).tolist() == [CASES, CASES]
+
+
+@pytest.mark.parametrize("folders", [["made_up/fans"], ["one/own", "two/own"]])
+def test_a_history_with_the_name_of_another_is_refused(monkeypatch, capsys, folders):
+    monkeypatch.setattr("sys.argv", ["start_weights", "--history", *folders])
+    with pytest.raises(SystemExit):
+        main()
+    assert "several histories have the name" in capsys.readouterr().err
