@@ -1,70 +1,79 @@
-"""The mean of the weights that other casinos share, from which a casino that shares its own starts (ADR 39)."""
+"""The weights that casinos share, and their mean, from which a casino that shares its own starts (ADR 39)."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from django.db import Error
+from django.db.models.fields.json import KT
 
-from recommendations.fitted_models.store import decode, readable, served_version
+from recommendations.fitted_models.store import of_readable_size, served_version
 from recommendations.learning.model_selection import FITTED_KINDS
 from recommendations.models import FittedModel
-from recommendations.recommenders.hybrid import HybridModel, is_of_these_features
+from recommendations.recommenders.hybrid import DEFAULT_MODEL, decode_weights
 from recommendations.recommenders.hybrid_features.features import ADDITIVE
-from recommendations.serving.options import load_options
-from tenants.errors import TenancyError
 from tenants.models import Casino
+from tenants.postgresql.wait_budget import request_budget, waiting_within
 from tenants.routing.context import use_casino
 
 logger = logging.getLogger(__name__)
 
-MIN_CASINOS = 3  # so that a mean of others' weights is nobody's own
-MIN_COUPONS = 1_000  # weights that are fitted to fewer tell too much of single users
-LARGEST = 5.0  # a weight beyond counts as this, so that one casino's weights can move the mean by so much alone
+Weights = Mapping[str, float]
+
+MIN_CASINOS = 3  # besides the one that gets their mean, so that it is of no single one
+MIN_CASES, MIN_USERS = 1_000, 100  # weights that were fitted to fewer tell too much of single users
+SPREAD = 1.0  # a weight counts as one so near to the default weight: a hostile one moves the mean by little
+SECONDS = 5.0  # to wait for a casino's database
 
 
 @dataclass(frozen=True, slots=True)
 class SharedWeights:
     """The mean weights of this number of casinos."""
 
-    weights: Mapping[str, float]
+    weights: Weights
     casinos: int
 
 
-def shared_weights(casino_id: int) -> SharedWeights | None:
-    """The mean of the weights of the active casinos with the option `share_weights` but for this one. Those whose
-    database can't be read are left out, with a warning. None with fewer than `MIN_CASINOS`."""
-    others = Casino.objects.active().filter(options__isnull=False).exclude(pk=casino_id).order_by("pk")
-    sharing = (casino for casino in others if load_options(casino.options).share_weights)
-    found = [weights for casino in sharing if (weights := _weights_of(casino)) is not None]
-    return mean_of(found)
+def weights_by_casino(seconds: float = SECONDS) -> dict[int, Weights]:
+    """The weights of each active casino with the option `share_weights`, by its id. Left out are those without weights
+    that are fitted to enough cases, and, with a warning, those whose database has no usable answer in time."""
+    sharing = Casino.objects.active().alias(shares=KT("options__share_weights")).filter(shares="true")
+    found = ((casino.pk, _weights_of(casino, seconds)) for casino in sharing.order_by("pk"))
+    return {casino_id: weights for casino_id, weights in found if weights is not None}
 
 
-def mean_of(found: Sequence[Mapping[str, float]]) -> SharedWeights | None:
-    """The mean of each weight, bounded by `LARGEST`. None with fewer than `MIN_CASINOS`."""
-    if len(found) < MIN_CASINOS:
+def mean_of_others(
+    found: Mapping[int, Weights], casino_id: int, min_casinos: int = MIN_CASINOS
+) -> SharedWeights | None:
+    """The mean of the weights found but for this casino's own, each bounded by `SPREAD`. None with fewer than
+    `min_casinos`."""
+    others = [weights for each, weights in found.items() if each != casino_id]
+    if len(others) < min_casinos:
         return None
-    table = np.array([[weights.get(name, 0.0) for name in ADDITIVE] for weights in found])
-    means = table.clip(-LARGEST, LARGEST).mean(axis=0)
-    return SharedWeights(dict(zip(ADDITIVE, means.tolist(), strict=True)), len(found))
+    table = np.array([[weights.get(name, 0.0) for name in ADDITIVE] for weights in others])
+    default = np.array([DEFAULT_MODEL.weights.get(name, 0.0) for name in ADDITIVE])
+    means = table.clip(default - SPREAD, default + SPREAD).mean(axis=0)
+    return SharedWeights(dict(zip(ADDITIVE, means.tolist(), strict=True)), len(others))
 
 
-def _weights_of(casino: Casino) -> Mapping[str, float] | None:
+def _weights_of(casino: Casino, seconds: float) -> Weights | None:
     try:
-        with use_casino(casino.current):
-            return weights_to_share()
-    except (Error, TenancyError) as error:
-        logger.warning("The weights that %s shares can't be read and are left out: %s", casino, error)
+        with waiting_within(request_budget(seconds)), use_casino(casino.current):
+            return _weights_to_share()
+    except Exception:  # the casino's rows and tables may be damaged in any way; the others' fits need none of them
+        logger.warning("The weights that %s shares can't be read and are left out", casino, exc_info=True)
         return None
 
 
-def weights_to_share() -> Mapping[str, float] | None:
-    """The weights of the current casino's served `hybrid`; None unless they were fitted to enough coupons and to the
-    features of this release."""
-    fitted = FittedModel.objects.filter(version=served_version(), coupons__gte=MIN_COUPONS)
-    row = readable(fitted.filter(recommender="hybrid", scores__kind__in=FITTED_KINDS)).first()
-    model = decode(row, HybridModel) if row is not None else None
-    if row is None or model is None or not is_of_these_features(bytes(row.fitted)):
-        return None
-    return model.weights
+def _weights_to_share() -> Weights | None:
+    """The weights of the current casino's served `hybrid`; None unless they were fitted to enough cases and to the
+    features of this release. Of its rows nothing else is read."""
+    fitted = FittedModel.objects.filter(
+        version=served_version(),
+        recommender="hybrid",
+        scores__kind__in=FITTED_KINDS,
+        scores__cases__gte=MIN_CASES,
+        scores__users__gte=MIN_USERS,
+    )
+    encoded = of_readable_size(fitted).values_list("fitted", flat=True).first()
+    return None if encoded is None else decode_weights(bytes(encoded))

@@ -1,18 +1,19 @@
 """Fitting models to the current casino's coupons, and activating them unless the active version scores higher."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from recommendations.evaluation.explain import explain, shares_of
-from recommendations.fitted_models.store import Fitting, present_model, store_models
+from recommendations.fitted_models.store import EMPTY_VERSION, Fitting, is_mean_served, present_model, store_models
 from recommendations.learning.cases import Cases
-from recommendations.learning.model_selection import DEFAULT, MIN_CASES, SHARED, SelectedModel, is_worse
+from recommendations.learning.model_selection import FITTED_KINDS, MIN_CASES, SelectedModel, is_worse
 from recommendations.recommenders import neighbours
 from recommendations.recommenders.base import BettingProfile
-from recommendations.recommenders.hybrid import HybridModel
+from recommendations.recommenders.hybrid import SHARED, HybridModel
 from recommendations.replay.casino_history import casino_history
+from recommendations.replay.history import PastCoupon
 from recommendations.replay.learner import Learner
 from recommendations.replay.replay import replay_to_fit
 from recommendations.serving.options import DEFAULTS, Options
@@ -21,6 +22,7 @@ from tenants.routing.connections import casino_connection
 
 from .shared_weights import SharedWeights
 
+_DEFAULT_AGAIN = "Has the default weights again: it does not share its own, or too few others do"
 _PAGE_SIZE = 1_000
 MIN_PRIOR_COUPONS = 1  # the opening time of an event without bets is often unknown
 
@@ -43,7 +45,8 @@ def fit_models(
     `hybrid` scores higher on the held-out cases. With too few cases for `hybrid`, the new version keeps the active
     `hybrid` and what it was fitted with. None if there is too little data for any model; then nothing is stored.
     `options`: the casino's, of the slips that confidence is calibrated to. `shared`: what other casinos share; with too
-    few cases these weights are stored, unless a `hybrid` is active."""
+    few cases these weights are stored, unless a `hybrid` of the casino's own is active. Without them, a mean that is
+    active no longer is."""
     rows, coupons = [], 0
     for tokens, count in _users(now):
         rows.append(tokens)
@@ -58,27 +61,41 @@ def fit_models(
     )
     fitted = [("neighbours", model.encode())] if model is not None else []
     selected = learner.selected
-    is_start = selected is not None and selected.kind == SHARED and present_model() is None
-    if selected is not None and selected.cases < MIN_CASES and not is_start:
+    if selected is not None and selected.cases < MIN_CASES and not _is_start(selected):
         selected = None
     if selected is not None:
         fitted += [(name, each.encode()) for name, each in _models(learner, selected)]
-    if not fitted:
+    is_mean_over = selected is None and is_mean_served()
+    if not fitted and not is_mean_over:
         return None
     cases = learner.recent_cases.cases()
-    times = [datetime.fromtimestamp(each.timestamp, UTC) for each in (*history.coupons[:1], *history.coupons[-1:])]
-    scores = {"kind": selected.kind, "start": selected.start, **selected.scores} if selected is not None else {}
-    fitting = Fitting(coupons, times[0] if times else None, times[-1] if times else None, scores)
     is_active = selected is None or not _is_worse(selected, cases)
     explanation = explain(shares_of(selected.model.weights, cases)) if selected is not None else ""
-    version = store_models(fitted, fitting, is_served=is_active)
-    return FitResult(version, is_active, _start(selected, shared), explanation)
+    fitting = _fitting(coupons, history.coupons, selected)
+    version = store_models(fitted or [(EMPTY_VERSION, b"")], fitting, is_served=is_active)
+    start = _start(selected, shared) if selected is not None else ""
+    return FitResult(version, is_active, _DEFAULT_AGAIN if is_mean_over else start, explanation)
 
 
-def _start(selected: SelectedModel | None, shared: SharedWeights | None) -> str:
+def _is_start(selected: SelectedModel) -> bool:
+    """Whether this is the mean of other casinos' weights, and the casino has no `hybrid` of its own."""
+    return selected.kind == SHARED and present_model() is None
+
+
+def _fitting(number: int, coupons: Sequence[PastCoupon], selected: SelectedModel | None) -> Fitting:
+    times = [datetime.fromtimestamp(each.timestamp, UTC) for each in (*coupons[:1], *coupons[-1:])]
+    fitting = Fitting(number, times[0] if times else None, times[-1] if times else None)
     if selected is None:
-        return ""
-    if shared is None or selected.start == DEFAULT:
+        return fitting
+    users = len({each.user_id for each in coupons})
+    chosen = {"kind": selected.kind, "start": selected.start, "cases": selected.cases, "users": users}
+    return replace(fitting, scores={**selected.scores, **chosen})
+
+
+def _start(selected: SelectedModel, shared: SharedWeights | None) -> str:
+    if selected.kind not in {*FITTED_KINDS, *selected.starts}:
+        return f"Has the weights of {selected.kind} alone"
+    if shared is None or selected.start != SHARED:
         return "Starts from the default weights"
     return f"Starts from the mean of the weights that {shared.casinos} casinos share"
 

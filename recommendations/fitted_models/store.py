@@ -13,7 +13,7 @@ from django.db.models import Func, IntegerField, Min, QuerySet
 from recommendations.errors import UnreadableModel
 from recommendations.models import FittedModel
 from recommendations.recommenders.base import FittedModels, StoredModel
-from recommendations.recommenders.hybrid import HybridModel
+from recommendations.recommenders.hybrid import SHARED, HybridModel
 from recommendations.recommenders.hybrid_features.user_vectors import UserVectors
 from recommendations.recommenders.registry import RECOMMENDERS
 from tenants.routing.connections import casino_atomic, casino_connection, current_alias
@@ -30,6 +30,7 @@ _MAX_VERSIONS = 5  # besides the served ones
 _MAX_BYTES = 16 * 2**20  # of an encoded model; those of `fit_models` have up to 2 MB
 # What decoding raises for bytes that are damaged or of another release; numpy raises the latter two.
 _UNREADABLE = (UnreadableModel, msgspec.MsgspecError, RecursionError, ValueError, ArithmeticError)
+_SIZE = Func("fitted", function="octet_length", output_field=IntegerField())
 _Rows = QuerySet[FittedModel]
 
 
@@ -56,11 +57,14 @@ def served_number(version: int | None) -> int | None:
 
 def readable(rows: _Rows) -> _Rows:
     """Rows whose models are small enough to be read; the others are not served."""
-    sized = rows.alias(size=Func("fitted", function="octet_length", output_field=IntegerField()))
-    for row in sized.filter(size__gt=_MAX_BYTES).defer("fitted"):
+    for row in rows.alias(size=_SIZE).filter(size__gt=_MAX_BYTES).only("version", "recommender"):
         text = "Model %s of %s has more than %d bytes and is not served; run fit_models"
         logger.warning(text, row, current_alias(), _MAX_BYTES)
-    return sized.filter(size__lte=_MAX_BYTES)
+    return of_readable_size(rows)
+
+
+def of_readable_size(rows: _Rows) -> _Rows:
+    return rows.alias(size=_SIZE).filter(size__lte=_MAX_BYTES)
 
 
 def decode(row: FittedModel, kind: type[M]) -> M | None:
@@ -84,7 +88,7 @@ class Fitting:
 
 def store_models(fitted: Iterable[tuple[str, bytes]], fitting: Fitting, *, is_served: bool = True) -> int:
     """Store the current casino's models, (name, encoded) each, and return their version, which serves if `is_served`.
-    Without a `hybrid` among them, the served one is copied into this version."""
+    Without a `hybrid` among them, the casino's own served one is copied into this version."""
     with casino_atomic():
         lock_models()
         version = next_version()
@@ -128,7 +132,7 @@ def _of_present_users(encoded: bytes) -> bytes:
 
 
 def _carried_over(version: int, is_served: bool) -> Iterator[FittedModel]:
-    """The served `hybrid`, if readable, and what it was fitted with, as rows of this version."""
+    """The casino's own served `hybrid`, if readable, and what it was fitted with, as rows of this version."""
     if present_model() is None:
         return
     for row in readable(FittedModel.objects.filter(version=served_version(), recommender__in=_TOGETHER)):
@@ -149,9 +153,16 @@ def _prune() -> None:
     FittedModel.objects.exclude(version__in=kept).delete()
 
 
+def is_mean_served() -> bool:
+    """Whether the mean of other casinos' weights is the current casino's served `hybrid`."""
+    return FittedModel.objects.filter(version=served_version(), recommender="hybrid", scores__kind=SHARED).exists()
+
+
 def present_model() -> tuple[HybridModel, datetime | None] | None:
-    """The current casino's served `hybrid`, and the time of the latest coupon that it was fitted to; None without a
-    readable one: then the default is served."""
+    """The current casino's own served `hybrid`, and the time of the latest coupon that it was fitted to; None without a
+    readable one, and for the mean of other casinos' weights, which a fit replaces without comparing it."""
+    if is_mean_served():
+        return None
     row = readable(FittedModel.objects.filter(version=served_version(), recommender="hybrid")).first()
     model = decode(row, HybridModel) if row is not None else None
     return None if row is None or model is None else (model, row.until)

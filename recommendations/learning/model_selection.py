@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from recommendations.offer.arrays import Floats
-from recommendations.recommenders.hybrid import DEFAULT_MODEL, REFINED, HybridModel
+from recommendations.recommenders.hybrid import DEFAULT_MODEL, REFINED, SHARED, HybridModel
 from recommendations.recommenders.hybrid_features.decision_trees import Trees
 from recommendations.recommenders.hybrid_features.features import ADDITIVE
 from recommendations.recommenders.profile import IMPORTANCE
@@ -27,7 +27,7 @@ _LEAST_SHARE = 0.01
 _CUTOFF = 10
 _COLUMNS = np.arange(len(ADDITIVE))  # the first of NAMES
 FITTED_KINDS = ("logit", "blend")
-DEFAULT, SHARED = "default", "shared"  # the kinds of weights from which a casino starts
+DEFAULT = "default"  # like SHARED, the kind of weights from which a casino starts, and may be its model
 
 # What single recommenders and baselines score by, as weights.
 SINGLE: Mapping[str, HybridModel] = {
@@ -43,8 +43,8 @@ SINGLE: Mapping[str, HybridModel] = {
 class SelectedModel:
     """A model of `kind`: `logit`, `blend`, or one of those that are not fitted. `scores`: the mean NDCG@10 of each kind
     on the held-out cases, of which `tested` is the model that was fitted to the earlier ones. `starts` are the weights
-    to start from, by kind, `start` is the kind of the chosen ones, with their `strength` (`fit_weights`); `shares` are
-    those of weights and trees."""
+    to start from, by kind, `start` is the kind of the chosen ones, with their `strength` (`fit_weights`), or of those
+    that are the model; `shares` are those of weights and trees."""
 
     model: HybridModel
     kind: str
@@ -76,6 +76,7 @@ def select_model(cases: Cases, shared: HybridModel | None = None) -> SelectedMod
     if len(before) >= MIN_CASES_FOR_TREES:
         tested = _blended(tested, fit_trees(before), after)
     kind, scores = _best_kind(tested, {**starts, **SINGLE}, after)
+    start = kind if kind in starts else start
     selected = SelectedModel(tested, kind, scores, len(cases), tested, strength, tested.shares, start, starts)
     return fit_again(selected, cases)
 

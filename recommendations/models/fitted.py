@@ -9,7 +9,7 @@ from tenants.orm.model import CasinoModel
 class FittedModel(CasinoModel):
     """One recommender's model. All models of a `version` were fitted together, to `coupons` coupons between `since` and
     `until`; the highest version with `is_served` is active. `scores` are those of each kind of model on held-out
-    cases."""
+    cases; with the `kind` and the `start` of the chosen one, and the numbers of `cases` and `users` of the fit."""
 
     version = models.PositiveIntegerField()
     recommender = models.CharField(max_length=64)

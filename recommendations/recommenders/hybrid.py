@@ -23,6 +23,7 @@ from .soonest import Soonest
 from .trending import Trending
 
 MAX_WEIGHTS = 1_000
+SHARED = "shared"  # the kind of a model that is the mean of other casinos' weights
 REFINED = 32  # the best by weights, which the trees order
 
 _STEP = 1.0  # between the events that the trees order and all others
@@ -61,18 +62,24 @@ class HybridModel:
     def decode(cls, encoded: bytes) -> "HybridModel":
         """Without trees that were fitted to other features than this code's: trees identify features by place alone."""
         stored = msgspec.msgpack.decode(encoded, type=StoredHybridModel)
-        weights = stored.weights
-        require(len(weights) <= MAX_WEIGHTS, f"there are {len(weights)} weights")
-        require(all(abs(weight) <= MAX_NUMBER for weight in weights.values()), "weights are out of range")
+        weights = _checked(stored.weights)
         if stored.trees is None or stored.features != FINGERPRINT:
             return cls(weights)
         require(all(0 <= share <= MAX_NUMBER for share in stored.shares), "shares are out of range")
         return cls(weights, Trees.decode(stored.trees, len(NAMES)), stored.shares)
 
 
-def is_of_these_features(encoded: bytes) -> bool:
-    """Whether an encoded model, which can be decoded, was fitted to the features of this code."""
-    return msgspec.msgpack.decode(encoded, type=StoredHybridModel).features == FINGERPRINT
+def decode_weights(encoded: bytes) -> Mapping[str, float] | None:
+    """The weights alone of an encoded model; None if it was fitted to other features than this code's."""
+    stored = msgspec.msgpack.decode(encoded, type=StoredHybridModel)
+    return _checked(stored.weights) if stored.features == FINGERPRINT else None
+
+
+def _checked(weights: dict[str, float]) -> dict[str, float]:
+    """Raises UnreadableModel."""
+    require(len(weights) <= MAX_WEIGHTS, f"there are {len(weights)} weights")
+    require(all(abs(weight) <= MAX_NUMBER for weight in weights.values()), "weights are out of range")
+    return weights
 
 
 DEFAULT_MODEL = HybridModel(DEFAULT_WEIGHTS)

@@ -1,10 +1,10 @@
 """`manage.py fit_models`: fit each casino's models to its own history."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
-from functools import partial
+from datetime import datetime, timedelta
+from functools import cache, partial
 from typing import Any
 
 import msgspec
@@ -12,7 +12,7 @@ from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from recommendations.evaluation.shared_weights import shared_weights
+from recommendations.evaluation.shared_weights import Weights, mean_of_others, weights_by_casino
 from recommendations.evaluation.training import FitResult, fit_models
 from recommendations.fitted_models.store import EMPTY_VERSION
 from recommendations.models import FittedModel
@@ -28,6 +28,8 @@ from tenants.workers.task import Notify, describe_error
 from tenants.workers.worker_pool import workers
 
 logger = logging.getLogger(__name__)
+
+ReadShared = Callable[[], Mapping[int, Weights]]  # reads them once in a run, or once in each of its processes
 
 _RECENT = "skipped: fitted within the hours of --older-than"
 
@@ -87,13 +89,14 @@ def _fit_each(casino_ids: Iterable[int], older_than: float, jobs: int) -> Iterat
         with workers(partial(fitting, older_than), jobs=jobs, on_message=lambda _: None) as fit:
             yield from ((done.task, done.result or "", done.error) for done in fit(casino_ids))
         return
+    shared = cache(weights_by_casino)
     for casino_id in casino_ids:
-        yield casino_id, *_attempt(casino_id, older_than)
+        yield casino_id, *_attempt(casino_id, older_than, shared)
 
 
-def _attempt(casino_id: int, older_than: float) -> tuple[str, str]:
+def _attempt(casino_id: int, older_than: float, shared: ReadShared) -> tuple[str, str]:
     try:
-        return _fit_one(casino_id, older_than), ""
+        return _fit_one(casino_id, older_than, shared), ""
     except Exception as error:  # one casino's rows may be damaged in any way; the other casinos must be fitted
         logger.exception("Fitting the models of casino %d failed", casino_id)
         return "", describe_error(error)
@@ -102,20 +105,24 @@ def _attempt(casino_id: int, older_than: float) -> tuple[str, str]:
 @contextmanager
 def fitting(older_than: float, notify: Notify) -> Iterator[Callable[[int], str]]:
     """The work of a worker process: fit one casino, and return a text of the result."""
-    yield lambda casino_id: _fit_one(casino_id, older_than)
+    shared = cache(weights_by_casino)
+    yield lambda casino_id: _fit_one(casino_id, older_than, shared)
 
 
-def _fit_one(casino_id: int, older_than: float) -> str:
+def _fit_one(casino_id: int, older_than: float, shared: ReadShared) -> str:
     casino, now = Casino.objects.get(pk=casino_id), timezone.now()
-    shared = shared_weights(casino_id) if load_options(casino.options).share_weights else None
     with use_casino(casino.current):
-        since = now - timedelta(hours=older_than)
-        fitted = FittedModel.objects.exclude(recommender=EMPTY_VERSION)
-        if older_than and fitted.filter(fitted_at__gt=since).exists():
+        if older_than and _is_fitted_since(now - timedelta(hours=older_than)):
             return _RECENT
-        # a replay of hybrid needs no fallbacks; those that are stored may be of an earlier release
-        options = msgspec.structs.replace(load_options(casino.options), fallbacks=DEFAULTS.fallbacks)
-        return _describe(fit_models(now, casino_id, options, shared))
+    # a replay of hybrid needs no fallbacks; those that are stored may be of an earlier release
+    options = msgspec.structs.replace(load_options(casino.options), fallbacks=DEFAULTS.fallbacks)
+    mean = mean_of_others(shared(), casino_id) if options.share_weights else None
+    with use_casino(casino.current):
+        return _describe(fit_models(now, casino_id, options, mean))
+
+
+def _is_fitted_since(since: datetime) -> bool:
+    return FittedModel.objects.exclude(recommender=EMPTY_VERSION).filter(fitted_at__gt=since).exists()
 
 
 def _describe(result: FitResult | None) -> str:

@@ -294,7 +294,7 @@ class TestFitting:
         call_command("fit_models", casino=[1])
         call_command("fit_models", casino=[1], older_than=6)
         lines = capsys.readouterr().out.splitlines()
-        assert "version 1. Strongest predictors of the users' bets:" in lines[0]
+        assert "version 1. Starts from the default weights. Strongest predictors" in lines[0]
         assert "skipped: fitted within the hours of --older-than" in lines[1]
 
     @pytest.mark.exhaustive

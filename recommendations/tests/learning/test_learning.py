@@ -37,6 +37,14 @@ def cases_by(score, number=400, candidates=20, seed=1):
     return Cases.of(found, len(NAMES))
 
 
+def changed_cases():
+    """A sudden change to the most bet on, which weights fitted to the time before do not know."""
+    before = cases_by(lambda x: -3.0 * x[:, NUMBER_OF_BETS], 120)
+    after = cases_by(lambda x: 30.0 * x[:, NUMBER_OF_BETS], 60, seed=2)
+    parts = [Case(0.0, cases.part(n, n + 1).numbers) for cases in (before, after) for n in range(len(cases))]
+    return Cases.of(parts, len(NAMES))
+
+
 class TestWeights:
     def test_fitted_weights_equal_those_of_the_simulation(self):
         weights = fit_weights(
@@ -152,14 +160,15 @@ class TestModelSelection:
         assert selected.model.trees is None
 
     def test_a_single_recommender_that_predicts_better_is_selected(self):
-        """A sudden change to the most bet on, which weights fitted to the time before do not know."""
-        before = cases_by(lambda x: -3.0 * x[:, NUMBER_OF_BETS], 120)
-        after = cases_by(lambda x: 30.0 * x[:, NUMBER_OF_BETS], 60, seed=2)
-        parts = [Case(0.0, cases.part(n, n + 1).numbers) for cases in (before, after) for n in range(len(cases))]
-        selected = select_model(Cases.of(parts, len(NAMES)))
+        selected = select_model(changed_cases())
         assert selected.kind == "live_popularity"
         assert selected.model.weights == {"selections": 1.0}
-        assert fit_again(selected, before).model is selected.model
+        assert fit_again(selected, changed_cases().part(0, 120)).model is selected.model
+
+    def test_shared_weights_that_predict_better_are_the_model_and_the_start(self):
+        """Though fitted weights would start from the default ones, which predict the time before the change better."""
+        selected = select_model(changed_cases(), HybridModel({"selections": 50.0}))
+        assert (selected.kind, selected.start) == ("shared", "shared")
 
     def test_fitting_again_keeps_the_choices(self):
         cases = cases_by(lambda x: -4.0 * np.abs(x[:, NEARNESS]), 400)
