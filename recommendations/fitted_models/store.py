@@ -38,7 +38,7 @@ def read_models(version: int) -> tuple[int, FittedModels]:
     """The number and models of the current casino's served version of this number. The removal of an erased user
     renumbers it: then those of the next version. The models of an empty version do not have its number."""
     served = FittedModel.objects.filter(is_served=True, version__gte=version)
-    rows = readable(served).order_by("version", "recommender")
+    rows = readable(served).defer("scores").order_by("version", "recommender")
     of_first = [row for row in rows if row.version == rows[0].version and row.recommender in MODEL_TYPES]
     decoded = {row.recommender: decode(row, MODEL_TYPES[row.recommender]) for row in of_first}
     if decoded.get("hybrid") is None:
@@ -163,6 +163,7 @@ def present_model() -> tuple[HybridModel, datetime | None] | None:
     readable one, and for the mean of other casinos' weights, which a fit replaces without comparing it."""
     if is_mean_served():
         return None
-    row = readable(FittedModel.objects.filter(version=served_version(), recommender="hybrid")).first()
+    served = FittedModel.objects.filter(version=served_version(), recommender="hybrid")
+    row = readable(served).defer("scores").first()
     model = decode(row, HybridModel) if row is not None else None
     return None if row is None or model is None else (model, row.until)

@@ -145,7 +145,7 @@ def _erase_others(user_id: int, until: datetime | None) -> dict[str, int]:
 
 
 def _user_vector_rows() -> Iterator[FittedModel]:
-    return readable(FittedModel.objects.filter(recommender="tastes")).order_by("version").iterator()
+    return readable(FittedModel.objects.filter(recommender="tastes")).defer("scores").order_by("version").iterator()
 
 
 def _record(user_id: int, as_of: datetime) -> None:

@@ -20,9 +20,11 @@ from recommendations.recommenders.hybrid_features.features import ADDITIVE, FING
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettorSums, StoredUserVectors, UserVectors
 from recommendations.recommenders.neighbours import Neighbours, NeighboursModel, StoredNeighboursModel
 from recommendations.storing import store_coupons, store_events, store_users
+from recommendations.storing.erasure import vectors_of
 from recommendations.tests.factories import coupon_row, event_row, offer_of, selection_row, user_row
 from recommendations.tests.recommend import recommend
 from recommendations.tests.recommenders.test_recommenders import FULL_PROFILE, context
+from tenants.routing.connections import execute
 from tenants.routing.context import use_casino
 
 ONE_SPLIT = StoredTrees(
@@ -203,6 +205,16 @@ def test_a_calibration_is_served_with_its_hybrid_alone(known_user):
     FittedModel.objects.filter(version=2, recommender="hybrid").update(fitted=b"damaged")
     assert read_models(2)[1].get(Calibration) is None
     assert read_models(2)[1].get(NeighboursModel) is not None
+
+
+def test_scores_of_any_depth_are_not_read(known_user, now):
+    nested = "[" * 4_000 + "]" * 4_000
+    for name, fitted in (("hybrid", hybrid()), ("tastes", encoded(VECTORS))):
+        FittedModel.objects.create(version=1, recommender=name, fitted=fitted, coupons=1)
+    execute(f"UPDATE fitted_models SET scores = '{nested}'")
+    assert recommend(casino_id=1, recommender_type="hybrid", user_id=1, now=now).model_version == "1"
+    assert present_model() is not None
+    assert [*vectors_of(1)] == [1]
 
 
 def test_huge_model_is_not_read(known_user, now, caplog, monkeypatch):
