@@ -122,7 +122,8 @@ class TopicConsumer:
                 self._store(envelopes)
                 envelopes = []  # a later error does not concern this batch
             self._commits.retry(self._client)
-            self._parking.drain_step(self._batches.circuit_breaker.is_open, self._batches.store_parked)
+            batches = self._batches
+            self._parking.drain_step(batches.circuit_breaker.is_open, batches.store_parked, batches.close_lost)
             for task in self._tasks:
                 if task.due or time.monotonic() >= task.next_round_at:
                     task.step(timezone.now())

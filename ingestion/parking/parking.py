@@ -3,9 +3,12 @@
 While messages of a casino and partition are parked, its later ones are parked behind them. So each partition's messages
 of a casino are stored in the order of their offsets, on which the ledger relies. After a crash, or by a consumer that
 has not noticed yet that its partition was revoked, a message may be parked twice; the ledger detects it.
+
+Where the broker deleted parked messages, each casino that they may have been of closes what they may have closed.
 """
 
 import logging
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -15,6 +18,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from django.conf import settings
 
+from ingestion.catalogue import ready_casino_ids
 from ingestion.kafka.errors import raise_if_fatal
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.kafka.lost_offsets import report_lost
@@ -22,6 +26,7 @@ from ingestion.kafka.offset_commits import OffsetCommits
 from ingestion.kafka.partition_reader import read_partition
 from ingestion.kafka.watermarks import bounds_of
 from ingestion.messages.envelope import Envelope, Headers, Place, header, open_message
+from ingestion.messages.lost import LostMessages, for_each_casino, lost_messages
 from ingestion.topics import Topic
 
 logger = logging.getLogger(__name__)
@@ -32,6 +37,7 @@ _MISSING = frozenset({KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC, 
 _MAX_OFFSET = 2**63
 
 StoreParked = Callable[[int, list[Envelope]], int]
+CloseLost = Callable[[Envelope], bool]
 
 
 def unpark(message: Any) -> Envelope | None:
@@ -62,6 +68,8 @@ class Parking:
         self._first_offsets: dict[int, int] = {}  # partition -> offset of its first parked message
         self._drains: dict[int, Iterator[None]] = {}
         self._drained = -1  # the last partition
+        # partition -> deleted messages, and the casinos that have not closed what these may have closed; None: all
+        self._lost: dict[int, tuple[LostMessages, set[int] | None]] = {}
 
     def assign(self, partitions: Iterable[int]) -> None:
         """Read the parked messages of newly assigned partitions, to count them by casino."""
@@ -80,6 +88,7 @@ class Parking:
             self._parked.pop(partition, None)
             self._first_offsets.pop(partition, None)
             self._drains.pop(partition, None)
+            self._lost.pop(partition, None)
         self._commits.forget(self._topic.parked, partitions)
 
     def has_parked(self, casino_id: int, partition: int) -> bool:
@@ -95,20 +104,25 @@ class Parking:
                 AT_HEADER: now.isoformat(timespec="seconds"),
             }
             self._forwarder.forward(self._topic.parked, envelope, added)
-            self._parked.setdefault(envelope.place.partition, Counter())[envelope.casino_id or 0] += 1
+            counts = self._parked.setdefault(envelope.place.partition, Counter())
+            if not counts and envelope.place.partition in self._first_offsets:
+                self._commit(envelope.place.partition)  # without a committed offset, no later consumer finds a loss
+            counts[envelope.casino_id or 0] += 1
 
     @property
     def counts(self) -> Counter[int]:
         """Casino id -> number of its parked messages."""
         return sum(self._parked.values(), Counter())
 
-    def drain_step(self, is_unavailable: Callable[[int], bool], store: StoreParked) -> None:
+    def drain_step(self, is_unavailable: Callable[[int], bool], store: StoreParked, close: CloseLost) -> None:
         """Store one batch of parked messages, of the next partition with messages of a casino that may be available
-        again. Only one at a time, so that new messages do not wait long.
+        again. Only one at a time, so that new messages do not wait long. Before, have casinos that may be available
+        `close` what deleted messages may have closed; it returns whether that is done.
 
         Raises AllDatabasesUnavailable, NotDelivered. After these, and after other errors of Kafka, draining starts
         again at a later step.
         """
+        self._close_lost(is_unavailable, close)
         available = {casino_id for casino_id in self.counts if not is_unavailable(casino_id)}
         due = [each for each, counts in self._parked.items() if each in self._drains or available & counts.keys()]
         if not due:
@@ -134,7 +148,7 @@ class Parking:
         """
         stored: Counter[int] = Counter()
         remaining: dict[int, int] = {}  # casino id -> the offset of its first message that stays parked
-        position, is_hopeless = self._first_offsets[partition], False
+        position, is_hopeless = self._first_left(partition), False
         while (end := self._end(partition)) > position and not is_hopeless:
             for batch in read_partition(self._topic.parked, partition, position, end):
                 for casino_id, messages in _by_casino(batch).items():
@@ -154,10 +168,46 @@ class Parking:
                 position if is_hopeless else end
             )  # without a yield: after one there might always be more messages
         first = min(remaining.values(), default=position)
-        self._commits.commit(self._client, [TopicPartition(self._topic.parked, partition, first)])
         self._first_offsets[partition] = first
+        self._commit(partition)
         counts = self._parked[partition]
         self._parked[partition] = Counter({each: max(counts[each] - stored[each], 1) for each in remaining})
+
+    def _close_lost(self, is_unavailable: Callable[[int], bool], close: CloseLost) -> None:
+        for partition, (lost, known) in [*self._lost.items()]:
+            casino_ids = ready_casino_ids() if known is None else known
+            left = {
+                casino_id
+                for casino_id in casino_ids
+                if is_unavailable(casino_id) or not all(map(close, for_each_casino(lost, [casino_id])))
+            }
+            self._lost[partition] = lost, left
+            if not left:
+                del self._lost[partition]
+                self._commit(partition)
+
+    def _commit(self, partition: int) -> None:
+        """Not before all casinos have closed what lost messages may have closed: until then, another consumer finds the
+        loss again."""
+        if partition not in self._lost:
+            place = TopicPartition(self._topic.parked, partition, self._first_offsets[partition])
+            self._commits.commit(self._client, [place])
+
+    def _first_left(self, partition: int) -> int:
+        """The offset of the first parked message that is left."""
+        first, _ = bounds_of(self._client, TopicPartition(self._topic.parked, partition))
+        if self._first_offsets[partition] < first:
+            _, known = self._lost.get(partition, (None, set[int]()))
+            owners = None if known is None else known | self._parked[partition].keys()
+            self._lose(partition, self._first_offsets[partition], first, owners)
+            self._first_offsets[partition] = first
+        return self._first_offsets[partition]
+
+    def _lose(self, partition: int, first: int, first_left: int, casino_ids: set[int] | None) -> None:
+        report_lost(self._topic.parked, partition, first, first_left - 1)
+        now = round(time.time() * 1_000)  # later than all that was lost
+        place = Place("", self._topic.parked, partition, first_left - 1, now)
+        self._lost[partition] = lost_messages(place, first), casino_ids
 
     def _bounds(self, partition: int) -> tuple[int, int]:
         place = TopicPartition(self._topic.parked, partition)
@@ -170,7 +220,7 @@ class Parking:
             logger.warning("%s has no partition %d: run `manage.py create_topics`", self._topic.parked, partition)
             return 0, 0
         if 0 <= committed.offset < first:
-            report_lost(self._topic.parked, partition, committed.offset, first - 1)
+            self._lose(partition, committed.offset, first, None)
         return max(committed.offset, first), end
 
     def _end(self, partition: int) -> int:

@@ -78,6 +78,15 @@ class CasinoStore:
         self.circuit_breaker.record_success(casino_id)
         return len(messages)
 
+    def close_lost(self, lost: Envelope) -> bool:
+        """Store what closes because the broker deleted parked messages that may have been the casino's. Returns whether
+        that is done, or can't be."""
+        casino_id = lost.casino_id or NO_CASINO
+        casino = find_casinos([casino_id], self._topic.name).get(casino_id)
+        if casino is None or self._topic.restrict is None:
+            return True
+        return self._restrict(casino, self.decode([lost]))
+
     def pop_idle_casinos(self, seconds: float) -> list[int]:
         """The ids of casinos whose last message was stored at least `seconds` ago, each returned once."""
         before = time.monotonic() - seconds
@@ -177,11 +186,12 @@ class CasinoStore:
             require_few_rejections=require_few_rejections,
         )
 
-    def _restrict(self, casino: Casino, messages: Sequence[DecodedMessage]) -> None:
+    def _restrict(self, casino: Casino, messages: Sequence[DecodedMessage]) -> bool:
         """Store at once what messages close or restrict that are parked, if only their rejections have no room, or they
-        wait behind others. Stored in their turn, they still count; so this may happen any number of times."""
+        wait behind others. Stored in their turn, they still count; so this may happen any number of times. Returns
+        whether it is stored."""
         if not messages or not self._may_restrict(casino):
-            return
+            return False
         try:
             with waiting_at_most(settings.INGESTION_TRANSACTION_SECONDS):
                 store_restrictions(self._topic, casino, messages)
@@ -192,6 +202,9 @@ class CasinoStore:
         except Exception as error:  # the contents of one casino's database must not stop the other casinos
             logger.exception("%s: unexpected error while restricting for %s", self._topic.name, casino)
             self._record_unexpected(casino, error)
+        else:
+            return True
+        return False
 
     def _may_restrict(self, casino: Casino) -> bool:
         is_usable = casino.state in READY_STATES and self.circuit_breaker.is_usable(casino.pk)

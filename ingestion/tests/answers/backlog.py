@@ -4,9 +4,9 @@ from collections import defaultdict, deque
 
 from .said import Offsets
 
-# librdkafka's mock cluster keeps 5 MB of each partition.
-KEPT_BYTES = 4_500_000
-FULL_BYTES = 2_500_000
+# librdkafka's mock cluster keeps 5 MB of each partition. A parked message may be three times as large, by its headers.
+KEPT_BYTES = 1_600_000
+FULL_BYTES = 1_000_000
 
 
 class Backlog:

@@ -147,3 +147,21 @@ def test_lost_messages_of_odds_close_the_prices_of_their_partition_also_of_a_cas
             valid_since = dict(Feed.objects.values_list("partition", "valid_since"))
         assert valid_since[0] >= found_after
         assert valid_since[1] < found_after
+
+
+@pytest.mark.skipif(_ON_APACHE_KAFKA, reason="only the embedded broker keeps 5 MB")
+def test_deleted_parked_messages_of_odds_close_the_prices_of_their_partition(broker, casino_a, casino_b):
+    send(ODDS, [(casino, odds(TOTALS)) for casino in (1, 2)])
+    send(ODDS, [(2, odds(TOTALS))], partition=1)
+    consume(ODDS, 3)
+    with database_unavailable(casino_b):
+        for _ in range(2):  # so that all are read before the broker deletes some
+            send(ODDS, [(2, odds(TOTALS) | {"filling": _FILLING})] * (_MESSAGES // 2))
+            consume(ODDS, _MESSAGES // 2)
+        found_after = timezone.now()
+    first, end, *_ = watermarks(ODDS.parked)[0]
+    assert 0 < first < end
+    assert consume(ODDS, end - first).counts.total() == end - first
+    with use_casino(casino_b.current):
+        valid_since = dict(Feed.objects.values_list("partition", "valid_since"))
+    assert valid_since[0] >= found_after > valid_since[1]
