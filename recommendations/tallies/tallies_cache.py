@@ -16,10 +16,11 @@ from .user_tallies import Tallies
 
 MAX_BYTES = 16_000_000
 SECONDS = 600.0  # none is used for longer: what was erased in the database is not served from here, and soon leaves
-_BYTES_UNPACKED = 14  # for a byte of the packed column, with this and all that is computed of it
+_BYTES_UNPACKED = 17  # for a byte of the packed column, with this and all that is computed of it
 _BYTES_OF_TEXT = 8  # for a character of the unmerged coupons beside their text, whose JSON names each field
 _BYTES_OF_EVENT = 550  # of one that is no longer recent: some bytes in the columns, then in sets, with keys of matches
-_SMALLEST = 5_120
+_BYTES_OF_BET = 120  # on an outcome: its numbers, and what is read of them
+_SMALLEST = 7_680
 _LARGEST_SHARE = 8  # one user may take an eighth
 
 UserKey = tuple[int, int]  # casino, user
@@ -36,12 +37,12 @@ class _Entry:
         text = self.unmerged or ""
         of_text = _BYTES_OF_TEXT * len(text) + sys.getsizeof(text)  # up to 4 bytes a character, and its UTF-8
         of_packed = _BYTES_UNPACKED * len(self.packed or b"")
-        return _SMALLEST + of_packed + of_text + _BYTES_OF_EVENT * self.tallies.older_event_count
+        of_events = _BYTES_OF_EVENT * self.tallies.older_event_count + _BYTES_OF_BET * self.tallies.bet_count
+        return _SMALLEST + of_packed + of_text + of_events
 
 
 class TalliesCache:
-    """Least recently used users leave first. Thread-safe: nothing but what is computed of them once is ever set in
-    cached tallies."""
+    """Least recently used users leave first. Thread-safe: in cached tallies, only what is computed of them is set."""
 
     def __init__(self, max_bytes: int = MAX_BYTES, timer: Callable[[], float] = time.monotonic) -> None:
         self._max_bytes, self._timer = max_bytes, timer

@@ -416,6 +416,11 @@ class Tallies:
         return frozenset(ids), frozenset(keys)
 
     @property
+    def bet_count(self) -> int:
+        """The selections of recent coupons that name outcomes."""
+        return sum(map(len, self._packed.bets.values())) // BET_WIDTH
+
+    @property
     def older_event_count(self) -> int:
         return len(self._packed.older_events) + len(self._packed.older_matches)
 

@@ -1,5 +1,6 @@
 """Cached tallies are those of the columns that the query returned, of no other user, and bounded."""
 
+import gc
 import tracemalloc
 from typing import Any
 
@@ -22,6 +23,7 @@ from tenants.routing.context import use_casino
 
 USER, SAME_ID_OF_ANOTHER_CASINO = (1, 31), (2, 31)
 HOUR = 3_600.0
+ON_OUTCOME = {"market": "TOTALS", "line": "2.5", "outcome": "OVER"}
 
 
 def unmerged(*leagues, **more):
@@ -121,20 +123,27 @@ def assert_size_is_counted(*columns):
     tokens = tokens_of(BettingProfile(weights=known.weights_at(HOUR)))
     nothing = np.zeros((len(tokens), 1), np.int32)
     models = FittedModels(NeighboursModel.of([*tokens], nothing, nothing.astype(np.float32)))
-    Features(ScoringContext(offer, models=models))  # what all users share is there
-    tracemalloc.start()
-    try:
-        columns = msgspec.msgpack.decode(sent)  # as a request has them: copies of its own
-        tallies = merged(cache, USER, *columns)
+
+    def recommend(user_id: int) -> None:
+        tallies = merged(cache, (1, user_id), *msgspec.msgpack.decode(sent))  # copies of its own, as a request has them
         counts, weights = tallies.counts, tallies.weights_at(HOUR)
-        computed = counts, weights, tallies.events_bet_on(), tallies.sequence(), tallies.memo
+        assert all((counts, weights, tallies.events_bet_on(), tallies.sequence()))
         tallies.bets_at(HOUR)
         profile = BettingProfile(counts=counts, weights=weights, memo=tallies.memo)
         Features(ScoringContext(offer, profile, models=models))
+        assert tallies.memo
+
+    recommend(0)  # what all users share is there
+    cache.clear()
+    gc.collect()  # empties the interpreter's lists of freed objects: those that it uses again are not traced
+    tracemalloc.start()
+    try:
+        for user_id in range(1, 6):
+            recommend(user_id)
+        gc.collect()
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert all(computed)
     assert cache.nbytes / 4 < taken < cache.nbytes
 
 
@@ -151,9 +160,21 @@ def test_a_user_takes_no_more_memory_than_is_counted(has_ids):
     assert_size_is_counted(packed, None)
 
 
+@pytest.mark.parametrize("on", [{}, ON_OUTCOME], ids=["event", "outcome"])
+@pytest.mark.parametrize("in_each", [1, 10, 75])
+def test_few_names_in_the_columns_take_no_more_memory_than_is_counted(in_each, on):
+    """Of two teams, each selection is a few bytes."""
+    tallies = merge_tallies(None, None)
+    for coupon in range(1, 300 // in_each + 1):
+        events = [selection(event_id=coupon * in_each + number, **on) for number in range(in_each)]
+        tallies.add(TallyCoupon(coupon, coupon * HOUR, 10.0, msgspec.convert(events, list[TallySelection])))
+    assert tallies.bet_count == (300 if on else 0)
+    assert_size_is_counted(tallies.encode_bounded(), None)
+
+
 @pytest.mark.parametrize("prefix", ["", "ЗЕНИТ ", "🏀 "])
 @pytest.mark.parametrize("count", [1, 10, 100])
-@pytest.mark.parametrize("on", [{}, {"market": "TOTALS", "line": "2.5", "outcome": "OVER"}], ids=["event", "outcome"])
+@pytest.mark.parametrize("on", [{}, ON_OUTCOME], ids=["event", "outcome"])
 def test_unmerged_coupons_of_new_names_take_no_more_memory_than_is_counted(count, prefix, on):
     teams = [{"home_team": f"{prefix}H {number}", "away_team": f"{prefix}A {number}"} for number in range(count)]
     leagues = [f"{prefix}L {number}" for number in range(count)]
@@ -162,7 +183,6 @@ def test_unmerged_coupons_of_new_names_take_no_more_memory_than_is_counted(count
     ]
     coupons = [TallyCoupon(each["event_id"], HOUR, 10.0, [msgspec.convert(each, TallySelection)]) for each in events]
     text = msgspec.json.encode(coupons).decode()
-    assert merge_tallies(None, text).counts  # what all users share is there
     assert_size_is_counted(None, text)
 
 
