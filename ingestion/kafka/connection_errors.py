@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 RECENT_SECONDS = 60.0
-_FIRST_ANSWER_SECONDS, _RETRY_SECONDS = 1.0, 0.5
+_FIRST_ANSWER_SECONDS, _ANSWER_SECONDS, _RETRY_SECONDS = 1.0, 5.0, 0.5  # only between answers is a refusal noticed
 _CONNECT_SECONDS = 2.0
 _REFUSALS = frozenset({
     KafkaError._AUTHENTICATION,
@@ -35,6 +35,7 @@ _REFUSALS = frozenset({
 })  # fmt: skip
 _REFUSED_LOGINS = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED})
 _TOKENLESS = "OAUTHBEARER token"  # an error of the client: its token's endpoint may be starting
+_LOST = ("transport failure", "timed out", "disconnected")  # while the login was asked for: librdkafka says refused
 _TLS_REFUSALS = ("SSL handshake failed", "tls alert")
 _WITHOUT_REASON = frozenset({KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN})
 _CLIENT_CERTIFICATE = "check KAFKA_SSL_CERTIFICATE_FILE and KAFKA_SSL_KEY_FILE"
@@ -68,9 +69,11 @@ class ConnectionErrors:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:
             return
         reason = _with_advice(_STATE.sub("", error.str()))
-        is_refusal = error.code() in _REFUSALS or any(text in reason for text in _TLS_REFUSALS)
+        is_login = error.code() in _REFUSED_LOGINS and _TOKENLESS not in reason
+        is_lost = is_login and any(text in reason.lower() for text in _LOST)
+        is_refusal = not is_lost and (error.code() in _REFUSALS or any(text in reason for text in _TLS_REFUSALS))
         with self._lock:
-            if error.code() in _REFUSED_LOGINS and _TOKENLESS not in reason:
+            if is_login and not is_lost:
                 self.login_refused_at = time.monotonic()
             if self._is_refusal and not is_refusal and self._is_recent():
                 return
@@ -114,7 +117,7 @@ def listening(client: Consumer | AdminClient) -> Iterator[None]:
 
 def answer_within(seconds: float, client: Consumer | AdminClient, ask: Callable[[float], T]) -> T:
     """What `ask` returns, which gets the seconds that it may wait and is called again until a starting broker answers.
-    Raises its KafkaException after `seconds`, and at once if a broker refuses the login."""
+    Raises its KafkaException after `seconds`, and after the attempt in which a broker refuses the login."""
     began, patience = time.monotonic(), _FIRST_ANSWER_SECONDS
     while True:
         left = began + seconds - time.monotonic()
@@ -126,7 +129,7 @@ def answer_within(seconds: float, client: Consumer | AdminClient, ask: Callable[
                 raise
             logger.info("Waiting for the broker: %s", explain(error))
         time.sleep(_RETRY_SECONDS)
-        patience *= 2
+        patience = min(2 * patience, _ANSWER_SECONDS)
 
 
 def explain(error: KafkaException) -> str:

@@ -125,6 +125,36 @@ def test_refused_login_ends_a_process_that_starts_at_once(settings, connect):
         require_quick(require_the_reason, 15)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SASL PLAIN mechanism handshake failed: Local: Broker transport failure: broker's supported mechanisms: (n/a)",
+        "SASL PLAIN mechanism handshake failed: Local: Timed out: broker's supported mechanisms: (n/a)",
+        "SASL authentication failure: Disconnected",
+    ],
+)
+def test_connection_lost_during_the_login_is_no_refusal(text):
+    """librdkafka has the same error code for both."""
+    connection_errors.record(KafkaError(KafkaError._AUTHENTICATION, f"{text} (after 3ms in state AUTH_HANDSHAKE)"))
+    assert connection_errors.reason == text
+    assert not connection_errors.is_refusal
+    assert connection_errors.login_refused_at == float("-inf")
+
+
+def test_starting_broker_is_asked_again_every_few_seconds(settings):
+    """A refused login is noticed between two attempts."""
+    settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
+    attempts = list[float]()
+
+    def ask(seconds: float) -> None:
+        attempts.append(seconds)
+        if len(attempts) < 5:
+            raise KafkaException(KafkaError(KafkaError._TRANSPORT))
+
+    answer_within(300, new_admin(), ask)
+    assert attempts == [1, 2, 4, 5, 5]
+
+
 def test_missing_token_is_waited_for_at_the_start(settings):
     """Its endpoint may be starting, too."""
     settings.KAFKA_SECURITY_PROTOCOL, settings.KAFKA_SASL_MECHANISM = "SASL_PLAINTEXT", "OAUTHBEARER"
@@ -132,10 +162,14 @@ def test_missing_token_is_waited_for_at_the_start(settings):
     settings.KAFKA_OAUTH_CLIENT_ID = settings.KAFKA_OAUTH_CLIENT_SECRET = "client"
     attempts = list[float]()
 
+    def is_told() -> bool:
+        admin.poll(0.1)  # more than one event: it also asks for the token
+        return "OAUTHBEARER token" in connection_errors.reason
+
     def ask(seconds: float) -> None:
         attempts.append(seconds)
         if len(attempts) == 1:
-            wait_until(lambda: admin.poll(0.1) or "OAUTHBEARER token" in connection_errors.reason)
+            wait_until(is_told)
             raise KafkaException(KafkaError(KafkaError._TRANSPORT))
 
     with EmbeddedBroker() as broker:
