@@ -108,13 +108,6 @@ class Offer:
         """The texts of `ATTRIBUTES` to show of the event at `place`."""
         return {name: name_of(getattr(self, name)[place]) for name in ATTRIBUTES}
 
-    def participants_of(self, place: int) -> tuple[str, ...]:
-        """The names of the participants of the event at `place`: of a match, its teams."""
-        away_team = self.away_team.name(place)
-        if away_team:
-            return self.home_team.name(place), away_team
-        return self.participants.get(int(self.ids[place]), ())
-
     def category(self, place: int) -> str:
         return parts_of(self.home_team[place])[2]
 

@@ -305,15 +305,16 @@ class _Slip:
         """Add the event unless the rules or the slip's teams exclude it. Returns whether that filled its league or
         sport."""
         offer, rules = self._offer, self._rules
-        ids = offer.all_ids(int(offer.ids[place]))
+        event_id = offer.ids.item(place)
+        ids = offer.all_ids(event_id)
         if not ids.isdisjoint(rules.excluded) or not ids.isdisjoint(rules.held_events):
             return False
         match = offer.home_team[place], offer.away_team[place]
         # by name: whether a team of one name is another one in another country, its sender alone knows
         teams = {name_of(match[0]), name_of(match[1])} - _NO_NAME
         is_one_sided = len(teams) == 1
-        if is_one_sided and offer.participants:
-            teams.update(offer.participants_of(place))
+        if is_one_sided:
+            teams.update(offer.participants.get(event_id, ()))
         if not self._teams.isdisjoint(teams) or is_held(match, rules.held_matches):
             return False
         league, sport = offer.league[place], offer.sport[place]

@@ -75,7 +75,8 @@ def _stored_ids(offer: Offer, selection: SlipSelection) -> Iterator[int]:
 def offered(offer: Offer, place: int) -> SlipEvent:
     """The event at this place, as one that is in the slip."""
     league, match = offer.league[place], (offer.home_team[place], offer.away_team[place])
-    return _event(offer.sport[place], frozenset({league}), league, match, offer.participants_of(place))
+    participants = offer.participants.get(offer.ids.item(place), ())
+    return _event(offer.sport[place], frozenset({league}), league, match, participants)
 
 
 def _sent(offer: Offer, sent: MatchFields) -> SlipEvent:

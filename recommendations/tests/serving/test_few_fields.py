@@ -137,11 +137,6 @@ def test_a_blocked_team_blocks_the_one_sided_events_in_which_it_takes_part():
         assert list(slip.eligible(offer, rules)) == open_events
 
 
-def test_the_participants_of_a_match_are_its_teams():
-    assert with_participants("LEEDS").participants_of(0) == ("ARSENAL", "A1")
-    assert with_participants("LEEDS").participants_of(1) == ("LEEDS",)
-
-
 def test_recommended_events_have_their_participants():
     offer, now = with_participants("LEEDS"), OPEN - timedelta(hours=1)
     request = RecommendationRequest(casino_id=1, recommender=get_recommender("static"), now=now)
