@@ -58,14 +58,16 @@ class BettingProfile:
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def keep(self, name: str, sources: list[Source], compute: Callable[[Self, list[Source]], T]) -> T:
-        """What is computed of the tallies and other objects, which it does not keep in memory; once, while the tallies
-        and all `sources` are the same objects."""
+        """What `compute` makes of `counts`, `weights` and other objects, which it does not keep; once, while these
+        and all `sources` are the same objects. It may look at no other part of the profile. For a profile without
+        tallies, which casinos may share, nothing is kept."""
         kept: tuple[Any, Any, Any, T] = self.memo.get(name, _NOTHING_KEPT)
         counts, weights, known, computed = kept
         is_of = counts is self.counts and weights is self.weights
         if not is_of or any(each() is not source for each, source in zip(known, sources, strict=True)):
             computed = compute(self, sources)
-            self.memo[name] = self.counts, self.weights, [*map(ref, sources)], computed
+            if self.counts or self.weights:
+                self.memo[name] = self.counts, self.weights, [*map(ref, sources)], computed
         return computed
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from recommendations.learning.cases import Case, Cases
 from recommendations.learning.lambdarank import fit_trees
+from recommendations.recommenders.base import NOBODY
 from recommendations.recommenders.hybrid import REFINED, Hybrid, HybridModel
 from recommendations.recommenders.hybrid_features.features import ADDITIVE, NAMES, Features
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettorSums, UserVectors
@@ -76,6 +77,11 @@ def test_what_is_kept_of_tallies_is_not_used_for_others(known, part):
     assert np.array_equal(Features(other).at(places), Features(fresh).at(places))
     assert not np.array_equal(Features(other).at(places), before)
     assert np.array_equal(Features(replace(known, memo={})).at(places), before)
+
+
+def test_nothing_is_kept_of_users_without_tallies(known):
+    Features(replace(known, profile=NOBODY, memo={})).at(np.arange(EVENTS))
+    assert not NOBODY.memo
 
 
 def test_trees_decide_among_the_best_and_all_others_come_after(known):
