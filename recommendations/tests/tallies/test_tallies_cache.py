@@ -17,6 +17,7 @@ from recommendations.tallies.selections import TallyCoupon, TallySelection
 from recommendations.tallies.tallies_cache import SECONDS, TalliesCache, tallies_cache
 from recommendations.tallies.user_tallies_sql import merge_tallies
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of, selection
+from recommendations.tests.prices.market_rows import market
 from recommendations.validation.identity import name_of
 from tenants.process_state import registered_states
 from tenants.routing.context import use_casino
@@ -225,12 +226,15 @@ def test_an_error_of_the_cache_is_not_taken_for_one_of_the_tallies(caller_a, cas
             caller_a.get("/recommend/1")
 
 
+@pytest.mark.parametrize("on", [{}, ON_OUTCOME], ids=["event", "outcome"])
 @pytest.mark.parametrize("name", RECOMMENDERS)
-def test_a_recommendation_from_memory_equals_a_first_one(caller_a, casino_a, name):
+def test_a_recommendation_from_memory_equals_a_first_one(caller_a, casino_a, name, on):
     with use_casino(casino_a.current):
         user = UserFactory.create(id=1)
-        EventFactory.create_batch(20)
-        TalliedCouponFactory.create_batch(30, user=user)
+        for event in EventFactory.create_batch(20):
+            if on:
+                market(event.pk, {"OVER": 1.9, "UNDER": 1.9}, name=on["market"], line=on["line"])
+        TalliedCouponFactory.create_batch(30, user=user, recommended_events=[selection(**on)])
     caller_a.configure(name)
     answers = []
     for clear in (tallies_cache.clear, lambda: None, tallies_cache.clear):
@@ -240,6 +244,7 @@ def test_a_recommendation_from_memory_equals_a_first_one(caller_a, casino_a, nam
         del each["time"]
     assert answers[0] == answers[1] == answers[2]
     assert tallies_cache.nbytes
+    assert tallies_cache._entries[1, 1].tallies.bet_count == (30 if on else 0)
 
 
 def _size_of(league):
