@@ -8,7 +8,8 @@ KAFKA_PORT ?= 9092
 QUICK_START := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
 PYTEST := $(BIN)/pytest --dist worksteal
 # One test in this process; many in twice as many as the cores, since tests wait for databases and processes.
-WORKERS ?= $(if $(ARGS),0,$(shell echo $$(( 2 * $$(nproc 2> /dev/null || echo 2) ))))
+MANY = $(shell echo $$(( 2 * $$(nproc 2> /dev/null || echo 2) )))
+WORKERS ?= $(if $(ARGS),0,$(MANY))
 # Without DATABASE_URL, the embedded PostgreSQL.
 export EMBEDDED_POSTGRES ?= 1
 unexport PYTHONDONTWRITEBYTECODE  # or each of the tests' processes would compile the project again
@@ -35,7 +36,7 @@ profile: .venv/dev  ## where the time of a warm GET /recommend goes, function by
 test: .venv/dev  ## the tests but for the exhaustive ones, with coverage unless COVERAGE=0; ARGS='-k unknown_user' or a path: those, without
 	$(PYTEST) -n $(WORKERS) $(if $(EXHAUSTIVE),-m '') $(or $(ARGS),$(if $(or $(EXHAUSTIVE),$(filter 0,$(COVERAGE))),,--cov --cov-report=term))
 
-test-fast: WORKERS = $(if $(ARGS),0,logical)
+test-fast: MANY = logical
 test-fast: .venv/dev  ## the quick tests: no requests, pages, processes, databases of their own or long walks; ARGS as above
 	$(PYTEST) -q -n $(WORKERS) -m 'not (exhaustive or scaled or slow or no_cover)' $(ARGS)
 
