@@ -39,9 +39,9 @@ from tenants.tests.emptying import empty_databases, roll_back
 from tenants.tests.exhaustive import IS_EXHAUSTIVE
 
 CASINO_ALIASES = ["casino_1", "casino_2"]
-OF_THEIR_OWN = {"real_databases", "second_postgres", "broker", "live_server"}
+PROCESSES_AND_DATABASES = {"real_databases", "second_postgres", "broker", "live_server"}
 REQUESTS = {"caller_a", "caller_b", "client", "staff"}
-SLOW_FIXTURES = OF_THEIR_OWN | REQUESTS
+SLOW_FIXTURES = PROCESSES_AND_DATABASES | REQUESTS
 
 hypothesis_settings.register_profile("sample", deadline=None, max_examples=10)
 hypothesis_settings.register_profile("exhaustive", deadline=None, max_examples=50)
