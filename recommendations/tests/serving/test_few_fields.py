@@ -17,6 +17,7 @@ from recommendations.serving import slip
 from recommendations.serving.engine import CasinoContext, RecommendationRequest, UserContext, build_recommendation
 from recommendations.serving.options import Options, Selectors
 from recommendations.serving.slip import Rules
+from recommendations.serving.slip_completion import offered
 from recommendations.tallies.selections import TallyCoupon, TallySelection
 from recommendations.tallies.trends import Trends
 from recommendations.tallies.user_tallies import Tallies
@@ -135,6 +136,11 @@ def test_a_blocked_team_blocks_the_one_sided_events_in_which_it_takes_part():
     for blocked, open_events in ((("malmö",), [True, False]), (("YORK",), [True, True])):
         rules = Rules(now=BEFORE, limit=3, options=Options(blocked=Selectors(teams=blocked)))
         assert list(slip.eligible(offer, rules)) == open_events
+
+
+def test_an_event_that_is_in_the_slip_has_its_teams_and_participants():
+    offer = with_participants("LEEDS")
+    assert [offered(offer, place).teams for place in (0, 1)] == [{"ARSENAL", "A1"}, {"WINNER", "LEEDS"}]
 
 
 def test_recommended_events_have_their_participants():
