@@ -175,12 +175,9 @@ class Parking:
 
     def _close_lost(self, is_unavailable: Callable[[int], bool], close: CloseLost) -> None:
         for partition, (lost, known) in [*self._lost.items()]:
-            casino_ids = ready_casino_ids() if known is None else known
-            left = {
-                casino_id
-                for casino_id in casino_ids
-                if is_unavailable(casino_id) or not all(map(close, for_each_casino(lost, [casino_id])))
-            }
+            casino_ids = ready_casino_ids() if known is None else sorted(known)
+            messages = zip(casino_ids, for_each_casino(lost, casino_ids), strict=True)
+            left = {casino_id for casino_id, message in messages if is_unavailable(casino_id) or not close(message)}
             self._lost[partition] = lost, left
             if not left:
                 del self._lost[partition]
