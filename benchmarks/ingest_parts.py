@@ -49,7 +49,9 @@ Costs = dict[str, list[tuple[float, float, float]]]  # part -> microseconds a co
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batches", type=int, default=8, help="of KAFKA_BATCH_SIZE coupons: so many stored and copied")
+    parser.add_argument(
+        "--batches", type=int, default=8, help="of KAFKA_BATCH_SIZE coupons to store, and of as many to copy"
+    )
     batches: int = parser.parse_args().batches
     casinos, size = build_casinos(), int(settings.KAFKA_BATCH_SIZE)
     messages = sample(casinos, 2 * (batches + 1) * size)

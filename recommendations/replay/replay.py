@@ -37,8 +37,8 @@ MIN_COUPONS_TO_FIT = 20
 class ReplayPlan:
     """The last `test_fraction` of the coupons is tested. Tested and training cases are bets on events with at least
     `min_prior_coupons` earlier selections. Models are fitted again every `refit` seconds; with `fit_first` they are
-    fitted to so many coupons alone, the first ones, and not again: at most those before the tested ones. `shared`: the
-    weights that other casinos share."""
+    fitted to this number of coupons alone, the first ones, and not again: at most those before the tested ones.
+    `shared`: the weights that other casinos share."""
 
     recommenders: Sequence[Recommender]
     test_fraction: float = 0.2
