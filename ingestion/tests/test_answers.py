@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 
 from .answers.__main__ import found_by
-from .answers.backlog import FULL_BYTES, KEPT_BYTES, Backlog
+from .answers.backlog import FULL_BYTES, KEPT_BYTES, PARKED_HEADERS_BYTES, Backlog
 from .answers.ledger import SECOND, Ledger, Leg, Moment, fault_of_slip
 from .answers.said import EventFacts, JournalReader, JournalWriter, Said, SaidMarket, line_scope
 from .short_runs import require_success
@@ -123,10 +123,10 @@ def test_the_journal_gives_messages_up_to_an_offset_and_says_if_it_is_behind(tmp
     assert [said.offset for said in reader.take({("odds", 0): 2})] == [0, 1]
 
 
-def test_the_feed_waits_for_consumers_before_the_broker_drops_messages():
+def test_the_feed_waits_for_consumers_before_the_broker_drops_parked_messages():
     backlog = Backlog()
     for offset in range(3):
-        backlog.add(("odds", 0), offset, FULL_BYTES // 2)
+        backlog.add(("odds", 0), offset, FULL_BYTES // 2 - PARKED_HEADERS_BYTES)
         assert backlog.is_full is (offset == 2)
     backlog.take_away({("odds", 0): 1})
     assert not backlog.is_full

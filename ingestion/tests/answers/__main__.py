@@ -86,7 +86,7 @@ def run(
         "killed consumers": consumers.kills,
         "stopped consumers": disturbances.stalls,
     }
-    return found, numbers, [*errors, *consumers.crashes, *consumers.tracebacks()]
+    return found, numbers, [*errors, *consumers.crashes, *consumers.tracebacks(), *consumers.losses()]
 
 
 def _server_environment() -> dict[str, str]:

@@ -4,13 +4,14 @@ from collections import defaultdict, deque
 
 from .said import Offsets
 
-# librdkafka's mock cluster keeps 5 MB of each partition. A parked message may be three times as large, by its headers.
-KEPT_BYTES = 1_600_000
-FULL_BYTES = 1_000_000
+# librdkafka's mock cluster keeps 5 MB of each partition; those of parked messages are larger, by this for each message.
+PARKED_HEADERS_BYTES = 400
+KEPT_BYTES = 4_500_000
+FULL_BYTES = 3_000_000
 
 
 class Backlog:
-    """`has_lost`: messages may have been dropped before they were read."""
+    """`has_lost`: messages may have been dropped before they were read, or parked ones before they were stored."""
 
     def __init__(self) -> None:
         self._sizes: defaultdict[tuple[str, int], deque[tuple[int, int]]] = defaultdict(deque)  # offset, bytes
@@ -23,8 +24,10 @@ class Backlog:
         return max(self._bytes.values(), default=0) > FULL_BYTES
 
     def add(self, partition: tuple[str, int], offset: int, size: int) -> None:
-        self._sizes[partition].append((offset, size))
-        self._bytes[partition] += size
+        """`size`: bytes of the message's value, as sent."""
+        parked = size + PARKED_HEADERS_BYTES
+        self._sizes[partition].append((offset, parked))
+        self._bytes[partition] += parked
         self.has_lost |= self._bytes[partition] > KEPT_BYTES
 
     def take_away(self, stored: Offsets) -> None:

@@ -17,6 +17,7 @@ from .servers import Servers
 PROCESSES = ("coupons", "coupons", "users", "events", "odds", "impressions")
 # After its start, for its topic: else its partitions could be freed again before anyone has worked on them.
 _SPARED_SECONDS = 5.0
+_DELETED = "deleted by the broker"
 SESSION_SECONDS = 2.0  # for a broker without static membership, as the embedded one
 
 
@@ -137,7 +138,14 @@ class Consumers:
     def tracebacks(self) -> list[str]:
         """The tracebacks in the consumers' logs."""
         found = []
-        for path in sorted(self._servers.logs.iterdir()):
-            text = path.read_text(errors="replace")
-            found += [f"{path.stem}: Traceback{part[:3_000]}" for part in text.split("Traceback")[1:]]
+        for name, text in self._logs():
+            found += [f"{name}: Traceback{part[:3_000]}" for part in text.split("Traceback")[1:]]
         return found
+
+    def losses(self) -> list[str]:
+        """The lines of the consumers' logs that report messages which the broker deleted before they were read."""
+        return [f"{name}: {line}" for name, text in self._logs() for line in text.splitlines() if _DELETED in line]
+
+    def _logs(self) -> Iterator[tuple[str, str]]:
+        for path in sorted(self._servers.logs.iterdir()):
+            yield path.stem, path.read_text(errors="replace")
