@@ -71,8 +71,8 @@ release-formats: .venv/dev  ## record what this release takes, against which lat
 chaos: .venv/dev  ## some minutes of kills, cuts and outages while messages are ingested; APACHE=1 on a real Apache Kafka; ARGS='--seed 7'
 	$(if $(APACHE),$(APACHE_KAFKA) run) $(BIN)/python -m ingestion.tests.chaos $(ARGS)
 
-answers: .venv/dev  ## a million recommendations while prices change and consumers are killed, against what was sent; ANSWERS=20000
-	$(BIN)/python -m ingestion.tests.answers --answers $(or $(ANSWERS),1000000) $(ARGS)
+answers: .venv/dev  ## a million recommendations while prices change and consumers are killed, against what was sent; ANSWERS=20000 APACHE=1
+	$(if $(APACHE),$(APACHE_KAFKA) run) $(BIN)/python -m ingestion.tests.answers --answers $(or $(ANSWERS),1000000) $(ARGS)
 
 experiments: .venv/dev  ## thousands of made-up experiments: false alarms, effects found, intervals that hold; exit status 1 where one does not
 	$(BIN)/python -m recommendations.tests.experiments.proof $(ARGS)

@@ -59,7 +59,8 @@ def run(
     journal = servers.folder / "journal"
     users = _USERS_OF_READER * (arguments.readers + _HTTP_READERS)
     casino = build_casino(users, rng)
-    sender = FeedSender(casino.pk, journal, rng, events=arguments.events, rate=arguments.rate)
+    waits = not servers.has_real_broker
+    sender = FeedSender(casino.pk, journal, rng, events=arguments.events, rate=arguments.rate, waits=waits)
     consumers = Consumers(servers, CONSUMERS, SESSION_SECONDS)
     disturbances = Disturbances(consumers, rng)
     try:
