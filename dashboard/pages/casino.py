@@ -1,4 +1,5 @@
-"""`/casinos/<id>/`: one casino's statistics, message quality and last evaluation, by a fixed number of queries."""
+"""`/casinos/<id>/`: one casino's statistics, message quality, model of hybrid and last evaluation, by a fixed number of
+queries."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,7 @@ from recommendations.attribution.trend import Trend, read_trend
 from recommendations.evaluation.bootstrap import Interval
 from recommendations.evaluation.report import OutcomeSlice, Report
 from recommendations.evaluation.store import last_report
+from recommendations.fitted_models.served_hybrid import ServedHybrid, served_hybrid
 from recommendations.tallies import statistics
 from tenants.http.middleware import CHOSEN_CASINO
 
@@ -54,6 +56,7 @@ class CasinoStatistics:
     quality: list[messages.TopicQuality]
     rejections: list[MessageCount]
     waiting: int
+    hybrid: ServedHybrid | None
     evaluation: LastEvaluation | None
     trend: Trend | None
 
@@ -96,6 +99,7 @@ def _casino_statistics(now: datetime, *, has_trend: bool) -> CasinoStatistics:
         quality=messages.quality(now, _DAYS),
         rejections=messages.latest_rejections(now, days=_DAYS, limit=_LIMIT),
         waiting=messages.waiting_coupons(),
+        hybrid=served_hybrid(),
         evaluation=_last_evaluation(),
         trend=read_trend(now) if has_trend else None,
     )

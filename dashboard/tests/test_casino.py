@@ -14,8 +14,8 @@ from .conftest import HOSTILE, count_queries, staff_client, text_of
 
 CASINO_QUERIES = (
     # savepoint, statement timeout, hours, latencies, totals, today, leagues, teams, quality, rejections, waiting,
-    # evaluation, recommendations of two weeks, release
-    14
+    # model, evaluation, recommendations of two weeks, release
+    15
 )
 
 

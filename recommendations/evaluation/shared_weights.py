@@ -8,9 +8,8 @@ import numpy as np
 from django.db.models.fields.json import KT
 
 from recommendations.fitted_models.store import of_readable_size, served_version
-from recommendations.learning.model_selection import FITTED_KINDS
 from recommendations.models import FittedModel
-from recommendations.recommenders.hybrid import DEFAULT_MODEL, decode_weights
+from recommendations.recommenders.hybrid import DEFAULT_MODEL, FITTED_KINDS, decode_weights
 from recommendations.recommenders.hybrid_features.features import ADDITIVE
 from tenants.models import Casino
 from tenants.postgresql.wait_budget import request_budget, waiting_within

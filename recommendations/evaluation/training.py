@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from recommendations.evaluation.explain import explain, shares_of
+from recommendations.fitted_models.served_hybrid import start_of
 from recommendations.fitted_models.store import EMPTY_VERSION, Fitting, is_mean_served, present_model, store_models
 from recommendations.learning.cases import Cases
-from recommendations.learning.model_selection import FITTED_KINDS, MIN_CASES, SelectedModel, is_worse
+from recommendations.learning.model_selection import MIN_CASES, SelectedModel, is_worse
 from recommendations.recommenders import neighbours
 from recommendations.recommenders.base import BettingProfile
 from recommendations.recommenders.hybrid import SHARED, HybridModel
@@ -71,9 +72,10 @@ def fit_models(
     cases = learner.recent_cases.cases()
     is_active = selected is None or not _is_worse(selected, cases)
     explanation = explain(shares_of(selected.model.weights, cases)) if selected is not None else ""
-    fitting = _fitting(coupons, history.coupons, selected)
+    casinos = shared.casinos if shared is not None else None
+    fitting = _fitting(coupons, history.coupons, selected, casinos)
     version = store_models(fitted or [(EMPTY_VERSION, b"")], fitting, is_served=is_active)
-    start = _start(selected, shared) if selected is not None else ""
+    start = start_of(selected.kind, selected.start, casinos) if selected is not None else ""
     return FitResult(version, is_active, _DEFAULT_AGAIN if is_mean_over else start, explanation)
 
 
@@ -82,22 +84,18 @@ def _is_start(selected: SelectedModel) -> bool:
     return selected.kind == SHARED and present_model() is None
 
 
-def _fitting(number: int, coupons: Sequence[PastCoupon], selected: SelectedModel | None) -> Fitting:
+def _fitting(
+    number: int, coupons: Sequence[PastCoupon], selected: SelectedModel | None, casinos: int | None
+) -> Fitting:
     times = [datetime.fromtimestamp(each.timestamp, UTC) for each in (*coupons[:1], *coupons[-1:])]
     fitting = Fitting(number, times[0] if times else None, times[-1] if times else None)
     if selected is None:
         return fitting
     users = len({each.user_id for each in coupons})
     chosen = {"kind": selected.kind, "start": selected.start, "cases": selected.cases, "users": users}
+    if selected.start == SHARED:
+        chosen["casinos"] = casinos
     return replace(fitting, scores={**selected.scores, **chosen})
-
-
-def _start(selected: SelectedModel, shared: SharedWeights | None) -> str:
-    if selected.kind not in {*FITTED_KINDS, *selected.starts}:
-        return f"Has the weights of {selected.kind} alone"
-    if shared is None or selected.start != SHARED:
-        return "Starts from the default weights"
-    return f"Starts from the mean of the weights that {shared.casinos} casinos share"
 
 
 def _models(learner: Learner, selected: SelectedModel) -> Iterator[tuple[str, Any]]:

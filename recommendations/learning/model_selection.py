@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from recommendations.offer.arrays import Floats
-from recommendations.recommenders.hybrid import DEFAULT_MODEL, REFINED, SHARED, HybridModel
+from recommendations.recommenders.hybrid import DEFAULT, DEFAULT_MODEL, REFINED, SHARED, HybridModel
 from recommendations.recommenders.hybrid_features.decision_trees import Trees
 from recommendations.recommenders.hybrid_features.features import ADDITIVE
 from recommendations.recommenders.profile import IMPORTANCE
@@ -26,8 +26,6 @@ _STRENGTH_OF_SHARES = 5.0
 _LEAST_SHARE = 0.01
 _CUTOFF = 10
 _COLUMNS = np.arange(len(ADDITIVE))  # the first of NAMES
-FITTED_KINDS = ("logit", "blend")
-DEFAULT = "default"  # like SHARED, the kind of weights from which a casino starts, and may be its model
 
 # What single recommenders and baselines score by, as weights.
 SINGLE: Mapping[str, HybridModel] = {

@@ -23,7 +23,10 @@ from .soonest import Soonest
 from .trending import Trending
 
 MAX_WEIGHTS = 1_000
-SHARED = "shared"  # the kind of a model that is the mean of other casinos' weights
+# The kinds of models: the two weights from which a casino starts, which may be its model, and those that are fitted.
+DEFAULT = "default"
+SHARED = "shared"  # the mean of other casinos' weights
+FITTED_KINDS = ("logit", "blend")
 REFINED = 32  # the best by weights, which the trees order
 
 _STEP = 1.0  # between the events that the trees order and all others

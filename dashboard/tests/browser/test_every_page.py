@@ -21,7 +21,9 @@ from ingestion.models import PartitionOffset, Upload
 from ingestion.tests.kafka_client import consume, send
 from ingestion.topics import USERS
 from recommendations.experiments.lifecycle import create_experiment
+from recommendations.fitted_models.store import Fitting, store_models
 from recommendations.models import Event, MarketStatus, Producer, ServedSlip, Team, User
+from recommendations.recommenders.hybrid import DEFAULT_MODEL
 from recommendations.tests.experiments.definitions import ab, interleaving
 from recommendations.tests.prices.market_rows import LIVE, PREMATCH, heard, market
 from tenants.access.api_keys import issue_key
@@ -137,6 +139,8 @@ def everything(casinos, now, broker):
     create_experiment(casino=alpha, definition=ab("1"), by="login ada", now=now)  # of the path /experiments/1/
     with use_casino(alpha.current):
         Team.objects.create(name=LONG, sport="FOOTBALL")
+        scores = {"kind": LONG, "start": "default"}
+        store_models([("hybrid", DEFAULT_MODEL.encode())], Fitting(1_000, scores=scores))
         User.objects.filter(pk=1).update(name=LONG)
         events = [{"event_id": 1, "odd": 2.5, "score": 1.0}]
         ServedSlip.objects.create(

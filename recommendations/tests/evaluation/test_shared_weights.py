@@ -30,6 +30,7 @@ from tenants.routing.connections import execute
 from tenants.routing.context import use_casino
 
 SCORES = {"kind": "blend", "cases": MIN_CASES, "users": MIN_USERS}
+SCORES_OF_A_MEAN = {"kind": "shared", "start": "shared", "cases": 0, "users": 1, "casinos": 3}
 OWN = {"trend": 1.5, "nearness": -0.25}
 MEAN = SharedWeights({"trend": 1.5}, MIN_CASINOS)
 NEXT_MEAN = SharedWeights({"trend": 1.25}, MIN_CASINOS)
@@ -172,7 +173,7 @@ class TestFitting:
             assert result is not None
             assert result.start == "Starts from the mean of the weights that 3 casinos share"
             stored = FittedModel.objects.get()
-            assert (stored.recommender, stored.scores["kind"], stored.scores["users"]) == ("hybrid", "shared", 1)
+            assert (stored.recommender, stored.scores) == ("hybrid", SCORES_OF_A_MEAN)
             assert HybridModel.decode(bytes(stored.fitted)).weights == MEAN.weights
             assert present_model() is None  # of its own
 
