@@ -1,15 +1,17 @@
 """Prints `DEFAULT_WEIGHTS` of `hybrid`: a logit fitted to the cases of several histories together, of simulated casinos
-and of the history that comes with the project, and NDCG@10 by these weights on each history.
+and of the history that comes with the project, and each history's NDCG@10 by these weights before anything is fitted to
+it: `evaluate --fit-first 0 --min-prior-coupons 1` of a project with these weights.
 
     python -m benchmarks.quality.start_weights [--without NAME] [--history FOLDER ..]
 
-All of these may be published. `--without` leaves a history out of the fit and tests it alone; `--history` tests others:
-folders with events.csv, coupons.csv and, if there are prices, odds.csv.
+All of these may be published. `--without` leaves a history out of the fit; `--history` tests others: folders with
+events.csv, coupons.csv and, if there are prices, odds.csv.
 """
 
 import os
 from argparse import ArgumentParser
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
@@ -20,10 +22,12 @@ django.setup()
 
 import numpy as np
 
+from recommendations.evaluation.bootstrap import Interval
+from recommendations.evaluation.evaluate import evaluate
 from recommendations.learning.cases import Case, Cases
 from recommendations.learning.conditional_logit import fit_weights
-from recommendations.learning.model_selection import ndcg
-from recommendations.recommenders.hybrid import HybridModel
+from recommendations.recommenders.base import Scores, ScoringContext
+from recommendations.recommenders.hybrid import Hybrid, HybridModel
 from recommendations.recommenders.hybrid_features.features import ADDITIVE, NAMES
 from recommendations.recommenders.profile import IMPORTANCE
 from recommendations.replay.csv_files import read_history
@@ -59,12 +63,13 @@ def main() -> None:
     all_names = [*names, *(folder.name for folder in options.history)]
     if doubled := [name for name in {*all_names} if all_names.count(name) > 1]:
         parser.error(f"several histories have the name {doubled[0]}: rename the folder")
-    cases = {name: cases_without_models(_history(name), min_prior_coupons=1) for name in names}
-    tested = {folder.name: cases_without_models(_read(folder), min_prior_coupons=1) for folder in options.history}
-    weights = start_weights(each for name, each in cases.items() if name != options.without)
-    for name, own in (cases | tested).items():
-        plain, started = (ndcg(HybridModel(each), own).mean() for each in (PLAIN, weights))
-        print(f"{name}: {len(own)} cases, NDCG@10 by plain weights {plain:.3f}, by start weights {started:.3f}")
+    histories = {name: _history(name) for name in names}
+    pooled = [each for name, each in histories.items() if name != options.without]
+    weights = start_weights(cases_without_models(each, min_prior_coupons=1) for each in pooled)
+    for name, history in (histories | {folder.name: _read(folder) for folder in options.history}).items():
+        cases, found = unlearnt(history, {"plain weights": PLAIN, "start weights": weights})
+        means = ", ".join(f"by {by} {each.mean:.3f} [{each.low:.3f}, {each.high:.3f}]" for by, each in found.items())
+        print(f"{name}: {cases} cases, NDCG@10 {means}", flush=True)
     for feature, weight in weights.items():
         print(f'    "{feature}": {weight},')
 
@@ -86,6 +91,24 @@ def start_weights(histories: Iterable[Cases]) -> dict[str, float]:
     fitted = fit_weights(pool(histories), np.arange(len(ADDITIVE)), plain, STRENGTH)
     weights = zip(ADDITIVE, (plain + SHARE * (fitted - plain)).round(3).tolist(), strict=True)
     return {name: weight for name, weight in weights if abs(weight) >= LEAST}
+
+
+def unlearnt(history: History, weights: Mapping[str, Mapping[str, float]]) -> tuple[int, dict[str, Interval]]:
+    """The number of tested cases, and NDCG@10 by each of the named weights in a casino that never fits a model."""
+    tested = [_Weighted(name, HybridModel(each)) for name, each in weights.items()]
+    report = evaluate(history, recommenders=tested, ks=[10], baseline=tested[0].name, min_prior_coupons=1, fit_first=0)
+    means = {each.recommender: each.metrics["ndcg@10"] for part in report.slices[:1] for each in part.results}
+    return report.cases, means
+
+
+class _Weighted(Hybrid):
+    """`hybrid` with this model."""
+
+    def __init__(self, name: str, model: HybridModel) -> None:
+        self.name, self._model = name, model
+
+    def score(self, context: ScoringContext) -> Scores:
+        return super().score(replace(context, models=context.models.including(self._model)))
 
 
 def pool(histories: Iterable[Cases]) -> Cases:

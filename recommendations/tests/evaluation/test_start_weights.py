@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from benchmarks.quality.start_weights import CASES, PLAIN, main, pool, start_weights
+from benchmarks.quality.start_weights import CASES, PLAIN, main, pool, start_weights, unlearnt
+from recommendations.evaluation.evaluate import evaluate, find_recommenders
 from recommendations.learning.cases import Case, Cases
 from recommendations.learning.model_selection import ndcg
 from recommendations.recommenders.hybrid import HybridModel
@@ -14,9 +15,14 @@ from recommendations.simulation.simulate import USER_KINDS, SimulatedCasino, sim
 
 
 @pytest.fixture(scope="module")
-def crowd():
+def history():
     small = SimulatedCasino(seed=5, users=40, coupons=150, days=20, leagues=4, preferences=USER_KINDS["crowd"])
-    return cases_without_models(simulate(small))
+    return simulate(small)
+
+
+@pytest.fixture(scope="module")
+def crowd(history):
+    return cases_without_models(history)
 
 
 def test_cases_are_those_of_a_casino_without_models(crowd):
@@ -31,6 +37,14 @@ def test_weights_of_a_pool_predict_its_histories_better_than_the_plain_ones(crow
     assert ndcg(HybridModel(weights), crowd).mean() > ndcg(HybridModel(PLAIN), crowd).mean()
     assert set(ADDITIVE) >= weights.keys() | DEFAULT_WEIGHTS.keys()
     assert start_weights([]) == pytest.approx(PLAIN)
+
+
+def test_weights_are_tested_as_those_of_a_casino_without_models(history):
+    cases, found = unlearnt(history, {"plain": PLAIN, "default": DEFAULT_WEIGHTS})
+    report = evaluate(history, recommenders=find_recommenders(["hybrid"]), min_prior_coupons=1, fit_first=0)
+    served = report.slices[0].results[0]
+    assert (cases, served.recommender) == (report.cases, "hybrid")
+    assert found["default"] == served.metrics["ndcg@10"] != found["plain"]
 
 
 def test_a_long_history_counts_as_much_as_a_short_one():
