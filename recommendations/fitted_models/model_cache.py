@@ -20,7 +20,8 @@ from tenants.routing.connections import casino_connection, current_alias
 
 from .store import read_models, served_number
 
-CAPACITY = 64  # of the casinos with a fitted model, and of the others
+LEAST = 2_000  # what a casino holds besides its counts, in selections
+ROOM = 64 * (LEAST + 2 * KEPT)  # for the casinos with a fitted model, and for the others
 
 # For the select list of any query.
 MODEL_VERSION = "(SELECT max(version) FROM fitted_models WHERE is_served)"
@@ -65,6 +66,11 @@ class LiveBets:
             finally:
                 self._reading.release()
         return self._models
+
+    @property
+    def selections(self) -> int:
+        """The number of those that are counted."""
+        return self._sequences.selections
 
     def is_outdated(self, now: datetime) -> bool:
         """Whether nothing has been read for `AGAIN`, after which all would be read again."""
@@ -140,11 +146,14 @@ class _CachedModels:
 
 class ModelCache:
     """LRU caches of casinos' models: one of casinos with a fitted model, and one of the others, which never evict the
-    former. Thread-safe: fitted models are immutable."""
+    former. Each has `room` for so many selections that are counted. Thread-safe: fitted models are immutable."""
 
-    def __init__(self, capacity: int) -> None:
-        self._fitted: LRUCache[str, _CachedModels] = LRUCache(capacity)
-        self._unfitted: LRUCache[str, _CachedModels] = LRUCache(capacity)
+    def __init__(self, room: int) -> None:
+        def size(cached: _CachedModels) -> int:
+            return min(LEAST + cached.live.selections, room)
+
+        self._fitted: LRUCache[str, _CachedModels] = LRUCache(room, size)
+        self._unfitted: LRUCache[str, _CachedModels] = LRUCache(room, size)
         self._lock = threading.Lock()
         self._reading: dict[str, threading.Lock] = {}
 
@@ -164,6 +173,7 @@ class ModelCache:
         added = cached.live.at(now)
         if added is not cached.added:
             cached.followed, cached.added = cached.models.including(*added), added
+            self._measure_again(alias, cached)
         return cached.followed
 
     def _read(self, alias: str, version: int | None) -> _CachedModels:
@@ -188,6 +198,13 @@ class ModelCache:
             (self._unfitted if is_fitted else self._fitted).pop(alias, None)
             (self._fitted if is_fitted else self._unfitted)[alias] = cached
 
+    def _measure_again(self, alias: str, cached: _CachedModels) -> None:
+        """Its size has changed. Does nothing where it has been evicted or replaced since."""
+        with self._lock:
+            for cache in (self._fitted, self._unfitted):
+                if cache.get(alias) is cached:
+                    cache[alias] = cached
+
     def clear(self) -> None:
         """Forget all models: for tests, whose databases are rolled back."""
         with self._lock:
@@ -200,5 +217,5 @@ def _with_new_bets(version: int | None, number: int | None, models: FittedModels
     return _CachedModels(version, number, models, LiveBets(models.get(UserVectors)))
 
 
-model_cache = ModelCache(CAPACITY)
+model_cache = ModelCache(ROOM)
 register("cached models", reset=model_cache.clear)

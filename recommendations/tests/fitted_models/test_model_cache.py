@@ -1,15 +1,18 @@
 """The cache of fitted models and of counts of bets: what leaves memory, and when."""
 
 import gc
+from datetime import timedelta
 from weakref import ref
 
 import pytest
 
-from recommendations.fitted_models.model_cache import AGAIN, ModelCache
+from recommendations.fitted_models.model_cache import AGAIN, LEAST, ModelCache
 from recommendations.fitted_models.store import Fitting, store_models
 from recommendations.models import FittedModel
 from recommendations.recommenders.hybrid import DEFAULT_MODEL, HybridModel
 from recommendations.recommenders.hybrid_features.bet_sequences import SequenceCounts
+from recommendations.storing import store_coupons, store_users
+from recommendations.tests.factories import coupon_row, selection_row, user_row
 from recommendations.tests.present import present
 from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino
@@ -22,7 +25,7 @@ def store_version(*models):
 
 
 def test_casinos_without_a_model_do_not_evict_those_with_one(casino_a, casino_b, now):
-    cache = ModelCache(capacity=1)
+    cache = ModelCache(room=LEAST)
     with use_casino(casino_a.current):
         version = store_version()
         models = cache.at(version, now)
@@ -38,9 +41,31 @@ def test_casinos_without_a_model_do_not_evict_those_with_one(casino_a, casino_b,
         assert cache.at(version, now) is not models
 
 
+def test_a_casino_takes_as_much_room_as_it_has_bets(casino_a, casino_b, now, settings):
+    cache = ModelCache(room=2 * LEAST + 5)
+    with use_casino(casino_a.current):
+        counts = cache.at(None, now)
+    with use_casino(casino_b.current):
+        few = cache.at(None, now)
+        store_users([user_row(id=1)])
+        bets = tuple(selection_row(event_id=event_id) for event_id in range(1, 7))
+        store_coupons([coupon_row(user_id=1, timestamp=now, recommended_events=bets)])
+    with use_casino(casino_a.current):
+        assert cache.at(None, now) is counts
+    later = now + timedelta(seconds=settings.TRENDS_SECONDS)
+    with use_casino(casino_b.current):
+        assert cache.at(None, now) is few
+        many = cache.at(None, later)
+        assert many is not few
+    with use_casino(casino_a.current):
+        assert cache.at(None, now) is not counts
+    with use_casino(casino_b.current):
+        assert cache.at(None, later) is not many
+
+
 @pytest.mark.parametrize("is_fitted", [True, False])
 def test_counts_of_a_casino_that_leaves_hybrid_are_freed_within_the_hour(casino_a, now, is_fitted):
-    cache = ModelCache(capacity=1)
+    cache = ModelCache(room=LEAST)
     with use_casino(casino_a.current):
         version = store_version() if is_fitted else None
         counts = ref(present(cache.at(version, now).get(SequenceCounts)).scales)
@@ -57,7 +82,7 @@ def test_counts_of_a_casino_that_leaves_hybrid_are_freed_within_the_hour(casino_
 def test_request_that_read_the_number_of_no_version_uses_the_empty_one_in_memory(
     casino_a, now, django_assert_num_queries
 ):
-    cache = ModelCache(capacity=1)
+    cache = ModelCache(room=LEAST)
     with use_casino(casino_a.current):
         FittedModel.objects.create(version=3, recommender="none", fitted=b"", coupons=0, is_served=True)
         models = cache.at(3, now)

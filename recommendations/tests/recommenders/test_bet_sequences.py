@@ -11,7 +11,14 @@ import pytest
 from recommendations.recommenders.base import NOBODY, FittedModels, ScoringContext
 from recommendations.recommenders.hybrid import Hybrid, HybridModel
 from recommendations.recommenders.hybrid_features import bet_sequences
-from recommendations.recommenders.hybrid_features.bet_sequences import DAY, HOUR, SCALES, BetSequences
+from recommendations.recommenders.hybrid_features.bet_sequences import (
+    _LONG,
+    DAY,
+    HOUR,
+    SCALES,
+    BetSequences,
+    PairCounts,
+)
 from recommendations.recommenders.hybrid_features.features import ADDITIVE, NAMES, Features
 from recommendations.recommenders.hybrid_features.sequence_features import PAIR_FEATURES, SCALE_FEATURES
 from recommendations.tallies.selections import BetSequence, RecentSelection
@@ -155,6 +162,17 @@ def test_between_so_many_of_the_latest_selections_and_twice_as_many_count(coupon
     assert [counts.users_of(counts.co_bets, *pair) for pair in pairs] == [
         expected.users_of(expected.co_bets, *pair) for pair in pairs
     ]
+
+
+@pytest.mark.parametrize("pairs", [0, 1, _LONG - 1, _LONG, 3 * _LONG])
+def test_pairs_of_short_and_long_rows_are_counted_alike(pairs):
+    seconds = np.random.default_rng(1).integers(0, 50, pairs).tolist()
+    counted = PairCounts()
+    for second in seconds:
+        counted.add(7, second)
+        counted.add(second + 8, 7)
+    slots, numbers = counted.row(7)
+    assert dict(zip(slots.tolist(), numbers.tolist(), strict=True)) == Counter(seconds)
 
 
 def test_rows_that_were_read_while_bets_came_are_read_again():
