@@ -9,12 +9,11 @@ stores the coupons, by up to the time between two prunings.
 import logging
 import zlib
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
-from math import isfinite
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import msgspec
 from django.db import DataError
@@ -171,19 +170,35 @@ class CasinoSums(msgspec.Struct, array_like=True):
     def __len__(self) -> int:
         return len(self.sums) + len(self.bets)
 
-    def add(self, timestamp: float, selections: Iterable[SelectionLike], sign: int = 1) -> None:
-        """Add the selections of a coupon bought at `timestamp`, not later than `as_of`; sign -1 subtracts them."""
-        age = self.as_of - timestamp
-        weight, trend = sign * 2.0 ** (-age / HALF_LIFE), sign * 2.0 ** (-age / TREND_HALF_LIFE)
-        for each in selections:
-            # comparing a Decimal takes ten times as long
-            band = bisect_right(BAND_BOUNDS, float(each.odd)) if each.odd else _NO_BAND
-            league = league_key(each.sport, each.country, each.league)
-            home, away = match_of(each.sport, each.country, each.category, each.home_team, each.away_team)
-            _add(self.sums, (each.event_id, each.sport, league, each.country, home, away, band), sign, weight, trend)
-            if each.market and each.outcome:
-                bet = (each.sport, each.market, line_band(each.line or ""), each.outcome, band)
-                _add(self.bets, bet, sign, weight, trend)
+    @classmethod
+    def of(cls, coupons: "Sequence[TimedSelections]", sign: int = 1) -> Self:
+        """The sums of coupons, as of the latest one's time; sign -1 makes them negative."""
+        sums = cls(max((timestamp for timestamp, _ in coupons), default=0.0))
+        entries: dict[int, list[_Sums]] = {}  # by the id() of selections: coupons share many, and keep them alive
+        for timestamp, selections in coupons:
+            age = sums.as_of - timestamp
+            weight, trend = sign * 2.0 ** (-age / HALF_LIFE), sign * 2.0 ** (-age / TREND_HALF_LIFE)
+            for each in selections:
+                known = entries.get(id(each))
+                if known is None:
+                    known = entries[id(each)] = sums._entries_of(each)
+                for entry in known:
+                    entry[0] += sign
+                    entry[1] += weight
+                    entry[2] += trend
+        return sums
+
+    def _entries_of(self, each: SelectionLike) -> list[_Sums]:
+        # comparing a Decimal takes ten times as long
+        band = bisect_right(BAND_BOUNDS, float(each.odd)) if each.odd else _NO_BAND
+        league = league_key(each.sport, each.country, each.league)
+        match = match_of(each.sport, each.country, each.category, each.home_team, each.away_team)
+        key = (each.event_id, each.sport, league, each.country, *match, band)
+        entries = [_entry(self.sums, key)]
+        if each.market and each.outcome:
+            bet = (each.sport, each.market, line_band(each.line or ""), each.outcome, band)
+            entries.append(_entry(self.bets, bet))
+        return entries
 
     def merge(self, other: "CasinoSums") -> None:
         """Add the sums of `other`."""
@@ -220,7 +235,7 @@ class CasinoSums(msgspec.Struct, array_like=True):
             max(len(self.sums), len(self.bets)) <= _MAX_ENTRIES
             and abs(self.as_of) <= _MAX_TIME
             and all(len(sums) == _NUMBERS for sums in entries)
-            and all(isfinite(number) and abs(number) <= _MAX_NUMBER for sums in entries for number in sums)
+            and all(-_MAX_NUMBER <= number <= _MAX_NUMBER for sums in entries for number in sums)  # false for NaN
         )
 
     def _move_to(self, as_of: float) -> None:
@@ -234,14 +249,15 @@ class CasinoSums(msgspec.Struct, array_like=True):
             sums[2] *= by_trend
 
 
+def _entry(sums: dict[Any, _Sums], key: Any) -> _Sums:
+    return sums.setdefault(key, [0, 0.0, 0.0])
+
+
 def _add(sums: dict[Any, _Sums], key: Any, count: float, weight: float, trend: float) -> None:
-    known = sums.get(key)
-    if known is None:
-        sums[key] = [count, weight, trend]
-    else:
-        known[0] += count
-        known[1] += weight
-        known[2] += trend
+    known = _entry(sums, key)
+    known[0] += count
+    known[1] += weight
+    known[2] += trend
 
 
 def _keys_of(selection: _SelectionKey) -> Iterator[_Key]:
@@ -273,13 +289,8 @@ TimedSelections = tuple[float, Sequence[SelectionLike]]  # a coupon's timestamp 
 
 def add_to_casino_tallies(coupons: Sequence[TimedSelections], *, sign: int = 1) -> None:
     """Count coupons in the casino's tallies; sign -1 subtracts them."""
-    if not coupons:
-        return
-    sums = CasinoSums(max(timestamp for timestamp, _ in coupons))
-    for timestamp, selections in coupons:
-        sums.add(timestamp, selections, sign)
     is_due = False
-    for part in sums.parts():
+    for part in CasinoSums.of(coupons, sign).parts():
         [(is_due,)] = query(_APPEND, [zlib.compress(_ENCODER.encode(part), 1), MERGE_SECONDS])
     if is_due:
         try:

@@ -67,8 +67,5 @@ def rebuild_casino_tallies() -> None:
 
 
 def _sum_of(texts: Sequence[str]) -> CasinoSums:
-    coupons = [coupon for text in texts for coupon in decode_coupons(text)]
-    sums = CasinoSums(max((coupon.timestamp for coupon in coupons), default=0.0))
-    for coupon in coupons:
-        sums.add(coupon.timestamp, coupon.selections)
-    return sums
+    coupons = (coupon for text in texts for coupon in decode_coupons(text))
+    return CasinoSums.of([(coupon.timestamp, coupon.selections) for coupon in coupons])

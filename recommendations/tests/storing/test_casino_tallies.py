@@ -74,6 +74,19 @@ def test_old_and_new_coupons_can_arrive_in_any_order(order):
         assert_casino_tallies_equal_a_recount()
 
 
+def test_selections_that_coupons_of_a_call_share_count_in_each():
+    shared, other, equal = (
+        selection_row(league="A"),
+        selection_row(league="B", odd=Decimal(9)),
+        selection_row(league="A"),
+    )
+    slips = [(shared, other), (shared,), (equal,), (other,)]
+    store_coupons([coupon_row(timestamp=at(day), recommended_events=slip) for day, slip in enumerate(slips)])
+    assert_casino_tallies_equal_a_recount()
+    counted = CasinoTally.objects.filter(attribute="league").values_list("value", "count")
+    assert dict(counted) == {league("A"): 3, league("B"): 2}
+
+
 def test_removed_coupons_are_subtracted():
     bet(at(0), coupon_id=1, league="A")
     bet(at(5), coupon_id=2, league="B")
