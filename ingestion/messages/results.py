@@ -39,9 +39,9 @@ class DecodedMessage(msgspec.Struct):
         """The rows and changes to store: those of a rejected message are its closings and restrictions. Several are
         stored one by one (`storing/several.py`)."""
         content = self.content
-        if isinstance(content, Rejection) and content.closed_odds:
-            return content.closed_odds
-        if isinstance(content, Rejection | Unwanted):
+        if isinstance(content, Rejection):
+            return content.closed_odds or content.changes
+        if isinstance(content, Unwanted):
             return content.changes
         if isinstance(content, Several):
             return ()

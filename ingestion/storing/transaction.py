@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from itertools import chain, islice
+from itertools import accumulate, chain
 
 from django.db import DatabaseError, Error, IntegrityError
 
@@ -147,8 +147,9 @@ def _store(topic: Topic, casino: Casino, messages: Sequence[DecodedMessage]) -> 
         return pack(envelopes[id(row)])
 
     rows = [message.rows for message in messages]
-    outcomes = iter(topic.store([*chain.from_iterable(rows)], message_of=packed_message_of, casino=casino))
-    return [list(islice(outcomes, len(each)))[0] for each in rows]  # noqa: RUF015 (the others are taken too)
+    outcomes = topic.store([*chain.from_iterable(rows)], message_of=packed_message_of, casino=casino)
+    firsts = accumulate(map(len, rows[:-1]), initial=0)
+    return [outcomes[first] for first in firsts]
 
 
 def _bisect(
@@ -210,7 +211,7 @@ def _result_of(message: DecodedMessage, outcome: Outcome | Rejection) -> Message
         return MessageResult(envelope, rejection.code, rejection)
     problem = _unread_market(content) if outcome.result is Result.STORED_IN_PART else None
     unread = content.unread_selections if isinstance(content, CouponRow) else None
-    return MessageResult(envelope, outcome.result.value, problem, _in_words(unread or ()))
+    return MessageResult(envelope, outcome.result.value, problem, _in_words(unread) if unread else "")
 
 
 def _unread_market(content: Content | Unwanted) -> Rejection | None:

@@ -82,8 +82,8 @@ def _store(of_unknown_users: Explain, rows: Sequence[CouponRow | Removal]) -> li
     coupons = [row for row in rows if isinstance(row, CouponRow)]
     outcomes = _write(coupons) if coupons else {}
     for explain in (_explain, find_erased, of_unknown_users):
-        if unwritten := [row for row in coupons if key_of(row) not in outcomes]:
-            outcomes |= explain(unwritten)
+        if len(outcomes) < len(coupons):
+            outcomes |= explain([row for row in coupons if key_of(row) not in outcomes])
     if removals := [row for row in rows if isinstance(row, Removal)]:
         outcomes |= remove_coupons(removals)
     return [_in_part(row, outcomes[key_of(row)]) for row in rows]

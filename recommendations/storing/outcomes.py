@@ -1,7 +1,8 @@
 """The outcome of storing one row."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class Result(StrEnum):
@@ -19,8 +20,7 @@ class Result(StrEnum):
     TOO_MANY = "too_many"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """A row's result, and the id it was written with (None for one that was not).
 
     STORED_IN_PART: a coupon with selections, or odds with markets, that could not be read. WAITING: a coupon stored

@@ -25,8 +25,11 @@ Ids = dict[TextOf, int]
 def with_stored_ids(kind: Kind, rows: Sequence[Row]) -> Sequence[Row]:
     """Rows, changes and removals of this kind with numbers as ids, in three statements at most. These very rows, if
     none has a text. To call before any row is locked: the transaction waits for others that assign the same texts."""
-    stored = {each for row in rows if _stores(row) for each in _texts(kind, row)}
-    others = {each for row in rows if not _stores(row) for each in _texts(kind, row)} - stored
+    stored: set[TextOf] = set()
+    others: set[TextOf] = set()
+    for row in rows:
+        (stored if _stores(row) else others).update(_texts(kind, row))
+    others -= stored
     if not stored and not others:
         return rows
     ids = (assign(stored) if stored else {}) | (_found(others) if others else {})
