@@ -115,7 +115,7 @@ class CallPath:
 
 class Turns(threading.Event):
     """A consumer's stop event, read at each turn of its loop: keeps the functions of the shortest turn that stored a
-    coupon, since some turns also do maintenance."""
+    coupon, since some turns also do maintenance. Others read it too, within a turn: a statement that stalls does."""
 
     def __init__(self, path: CallPath, last: int) -> None:
         super().__init__()
@@ -125,6 +125,8 @@ class Turns(threading.Event):
         self.depth = self._seen = 0
 
     def is_set(self) -> bool:
+        if sys._getframe(1).f_code is not TopicConsumer._run.__code__:
+            return self._seen >= self._last
         stored = self.consumer.counts.total() if self.consumer else 0
         if stored > self._seen:
             self._seen = stored
