@@ -8,6 +8,7 @@ import os
 import re
 import threading
 import time
+from functools import lru_cache
 from math import nan
 from pathlib import Path
 
@@ -71,6 +72,7 @@ PRICES_BYTES = Gauge("recsys_prices_bytes", "Memory of kept prices.", multiproce
 TALLIES_BYTES = Gauge("recsys_tallies_bytes", "Memory of unpacked tallies of users.", multiprocess_mode="livesum")
 OFFERS_BYTES = Gauge("recsys_offers_bytes", "Memory of cached offers.", multiprocess_mode="livesum")
 
+_children = lru_cache(8_192)(lambda metric, *labels: metric.labels(*labels))  # several times as fast
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _STATES = ("open", "in_use", "idle")
 _EVENTS = ("opened", "reused", "evicted", "expired", "lost", "waited", "refused")
@@ -82,14 +84,14 @@ _OF_PROCESS = re.compile(r"_(\d+)\.db$")
 def count_request(method: str, route: str, status: int, casino_id: int | None, seconds: float) -> None:
     casino = "" if casino_id is None else str(casino_id)
     method = method if method in _METHODS else "other"  # clients may send any
-    REQUESTS.labels(method, route, str(status), casino).inc()
-    SECONDS.labels(route).observe(seconds)
+    _children(REQUESTS, method, route, str(status), casino).inc()
+    _children(SECONDS, route).observe(seconds)
     sampler.sample()
 
 
 def count_served(casino_id: int, served: ServedRecommendation, **signal: object) -> None:
     if served.events and served.shown is not False:
-        SERVED.labels(str(casino_id), served.recommender, served.fallback).inc()
+        _children(SERVED, str(casino_id), served.recommender, served.fallback).inc()
 
 
 class Sampler:

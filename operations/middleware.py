@@ -82,12 +82,12 @@ def _rejection(state: RequestState, method: str) -> RejectionResponse | None:
     began = time.perf_counter()
     if state.key_digest is None or (key := find_cached_key(state.key_digest)) is None:
         return None
-    rejection = rate_limiter.rejection(key.casino_id)
+    rejection = rate_limiter.rejection(key.casino.id)
     if rejection is None:
         return None
     response = RejectionResponse(rejection)
     response[ID_HEADER] = state.id
-    count_request(method, REFUSED_ROUTE, response.status_code, key.casino_id, time.perf_counter() - began)
+    count_request(method, REFUSED_ROUTE, response.status_code, key.casino.id, time.perf_counter() - began)
     return response
 
 

@@ -165,7 +165,7 @@ def recommend_mapped(
         check_user_count(len(user_ids))
     configured = charged_configuration(casino, filters, users=len(user_ids))
     request = RecommendationRequest(
-        casino_id=casino.pk,
+        casino_id=casino.id,
         recommender=configured.recommender,
         now=now,
         options=configured.options,
@@ -285,7 +285,7 @@ def send_served(
     recommendation: Recommendation, *, asked_for: str, took_ms: float | None = None, placement: str = ""
 ) -> None:
     """Send `recommendation_served` for the current casino. Raises NoCurrentCasino."""
-    if not recommendation_served.has_listeners():
+    if not recommendation_served.receivers:
         return
     casino_id = get_current_casino().id
     if recommendation.refusal:

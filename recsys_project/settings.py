@@ -306,11 +306,11 @@ MIDDLEWARE = [
     "operations.middleware.OperationsMiddleware",
     "tenants.http.middleware.RequestStateMiddleware",  # masks the API key before any other code sees it
     "operations.middleware.ContentPolicyMiddleware",
+    "recommendations.api.short_way.ShortWayMiddleware",  # programs' requests need nothing of what follows
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "recommendations.api.short_way.ShortWayMiddleware",  # programs' requests need nothing of what follows
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -1,15 +1,15 @@
-"""The short way of programs' requests: endpoints that only read answer without REST framework, sessions and logins."""
+"""The short way of programs' requests: endpoints that only read answer without REST framework and most middleware."""
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import Resolver404, ResolverMatch, resolve
-from rest_framework.exceptions import APIException
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, HttpResponse
+from django.middleware.clickjacking import XFrameOptionsMiddleware
+from django.middleware.security import SecurityMiddleware
+from django.urls import ResolverMatch, URLPattern, get_resolver
 from rest_framework.settings import api_settings
 from rest_framework.utils.encoders import JSONEncoder
 
@@ -23,23 +23,27 @@ from .views import CasinoAPIView
 _OF_PROGRAMS = ("", "*/*", "application/json")  # `Accept` for which REST framework also chooses JSON without options
 _OF_LOGINS = ("HTTP_COOKIE", "HTTP_AUTHORIZATION")
 
+_Headers = dict[str, tuple[str, str]]  # by name in lower case, as Django keeps them
+
 _encode = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 class ShortWayMiddleware:
     """Answers `GET` of the views that have an `answer`, if the caller has a valid API key with the view's scope, or is
-    anybody in an open installation. Every other request, each refusal of a caller or a casino among them, goes on to
-    the middleware of sessions and to REST framework's view, which give the same answers
-    (`tests/api/test_short_way.py`): what is refused, and in which order, is decided there alone. Only a 500 differs: to
-    a caller without a key, it has no `Vary: Cookie` here.
+    anybody in an open installation. Every other request, each refusal of a caller, a casino, a host or plain HTTP among
+    them, goes on to the other middleware and to REST framework's view, which give the same answers
+    (`tests/api/test_short_way.py`): what is refused, and in which order, is decided there alone. So does a request that
+    fails unexpectedly.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+        self._security, self._frames = SecurityMiddleware(get_response), XFrameOptionsMiddleware(get_response)
+        self._headers: dict[tuple[type[CasinoAPIView], bool, bool], _Headers] = {}
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         match = _find_view(request) if _is_of_program(request) else None
-        if match is None:
+        if match is None or self._security.process_request(request) is not None:
             return self.get_response(request)
         request.resolver_match, request.user = match, AnonymousUser()
         enter_chosen_casino(request)
@@ -50,16 +54,28 @@ class ShortWayMiddleware:
         try:
             if state.admitted_id is None:
                 state.admitted_id = admit(request, state.casino)
-            body = view.answer(request, state.casino, **match.kwargs)
-        except (APIException, Http404, PermissionDenied):  # REST framework answers these
-            return self.get_response(request)
-        except Exception as error:
-            own = own_error(error, request.path)
-            if own is None:
-                raise
+            content = _as_json(view.answer(request, state.casino, **match.kwargs))
+        except Exception as error:  # noqa: BLE001 (the long way answers what is unexpected)
+            if (own := own_error(error, request.path)) is None:
+                return self.get_response(request)
             body, status, headers = own
-        headers = _headers(view, by_key=state.key is not None) | headers
-        return HttpResponse(_as_json(body), status=status, headers=headers)
+            content = _as_json(body)
+        response = HttpResponse(content, status=status, headers={**headers, "Content-Length": str(len(content))})
+        # not one by one: Django would check each again
+        response.headers._store |= self._headers_of(request, view, by_key=state.key is not None)
+        return response
+
+    def _headers_of(self, request: HttpRequest, view: type[CasinoAPIView], *, by_key: bool) -> _Headers:
+        """Those of REST framework, of sessions (the answer to a caller without a key would differ with a login), and of
+        the middleware that is left out. Computed once."""
+        key = view, by_key, request.is_secure()
+        if key not in self._headers:
+            allowed, vary = ", ".join(view().allowed_methods), "Accept" if by_key else "Accept, Cookie"
+            response = HttpResponse(headers={"Content-Type": "application/json", "Allow": allowed, "Vary": vary})
+            for each in (self._frames, self._security):
+                each.process_response(request, response)
+            self._headers[key] = response.headers._store
+        return self._headers[key]
 
 
 def _is_of_program(request: HttpRequest) -> bool:
@@ -73,22 +89,22 @@ def _is_of_program(request: HttpRequest) -> bool:
 
 
 def _find_view(request: HttpRequest) -> ResolverMatch | None:
-    """The path's view with its arguments, if it has an `answer` and the request names no format."""
-    try:
-        match = resolve(request.path_info)
-        is_format_named = request.META.get("QUERY_STRING") and api_settings.URL_FORMAT_OVERRIDE in request.GET
-    except (Resolver404, SuspiciousOperation):  # too many parameters
+    """The path's view with its arguments, if it has an `answer`, and the request is to one of our hosts and names no
+    format."""
+    path = request.path_info.removeprefix("/")
+    # the API's paths come first in the URL configuration, and not by way of another one
+    found = (each.resolve(path) for each in get_resolver().url_patterns if isinstance(each, URLPattern))
+    match: ResolverMatch | None = next(filter(None, found), None)
+    if match is None or not hasattr(getattr(match.func, "cls", None), "answer"):
         return None
-    return match if hasattr(getattr(match.func, "cls", None), "answer") and not is_format_named else None
+    try:
+        request.get_host()
+        is_format_named = request.META.get("QUERY_STRING") and api_settings.URL_FORMAT_OVERRIDE in request.GET
+    except SuspiciousOperation:  # another host, too many parameters
+        return None
+    return None if is_format_named else match
 
 
 def _as_json(body: dict[str, Any]) -> bytes:
     """The same bytes as REST framework's."""
     return _encode(body).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").encode()
-
-
-@cache
-def _headers(view: type[CasinoAPIView], *, by_key: bool) -> dict[str, str]:
-    """Those of REST framework and of sessions: the answer to a caller without a key would differ with a login."""
-    allowed = ", ".join(view().allowed_methods)
-    return {"Content-Type": "application/json", "Allow": allowed, "Vary": "Accept" if by_key else "Accept, Cookie"}

@@ -1,7 +1,11 @@
 """`soonest`: events in the order of their begin."""
 
+from recommendations.offer import MemoKey
+from recommendations.offer.arrays import Floats
+
 from .base import Recommender, Scores, ScoringContext, begins_in_order
 
+_SCORES = MemoKey[tuple[Floats, float, Scores]]("soonest")
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
@@ -13,7 +17,14 @@ class Soonest(Recommender):
     is_personal = False
 
     def score(self, context: ScoringContext) -> Scores:
-        return (context.hour - begins_in_order(context.offer)) / _HOUR
+        """Equal for all users; cached with the offer for the hour."""
+        offer, hour = context.offer, context.hour
+        begins, of_hour, scores = offer.memo.get(_SCORES) or (None, 0.0, None)
+        if scores is None or begins is not offer.begins or of_hour != hour:  # offers of other time zones share the memo
+            scores = (hour - begins_in_order(offer)) / _HOUR
+            scores.flags.writeable = False
+            offer.memo.keep(_SCORES, (offer.begins, hour, scores))
+        return scores
 
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
         if context.offer.start_time_tbd[place]:

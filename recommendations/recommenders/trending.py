@@ -29,7 +29,9 @@ class Trending(Recommender):
             return cached[1]
         of_leagues = trends.of_column("league", offer.league)
         scores: Scores = np.log1p(trends.of_offer(offer)) + _SHARE_OF_LEAGUE * np.log1p(of_leagues)
-        return offer.memo.keep(_SCORES, (trends, scores + soonest_first(offer)))[1]
+        scores += soonest_first(offer)
+        scores.flags.writeable = False
+        return offer.memo.keep(_SCORES, (trends, scores))[1]
 
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
         offer, trends = context.offer, context.trends

@@ -54,14 +54,14 @@ class ConfigurationCache:
             casino.recommender_type, casino.recommendation_schema, casino.options, casino.running_experiments
         )  # fmt: skip
         with self._lock:
-            entry = self._entries.get(casino.pk)
+            entry = self._entries.get(casino.id)
         # a cached row of the catalogue has the same objects at each request
         if entry is not None and all(map(is_, entry[0], stored)):
             return entry[1]
         is_unchanged = entry is not None and msgspec.json.encode(entry[0]) == msgspec.json.encode(stored)
         configuration = entry[1] if entry is not None and is_unchanged else _parse(*stored)
         with self._lock:
-            self._entries[casino.pk] = stored, configuration
+            self._entries[casino.id] = stored, configuration
         return configuration
 
     def clear(self) -> None:

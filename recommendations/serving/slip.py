@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from math import inf
 
 import numpy as np
@@ -16,6 +16,7 @@ from recommendations.validation.normal_form import key_form
 from .options import DEFAULTS, NO_SELECTORS, Options, Selectors
 
 _ELIGIBLE = MemoKey["_Eligible"]("eligible")
+_FIRST = MemoKey["_First"]("first by shared scores")
 _HAS_PARTICIPANT = MemoKey[tuple[tuple[str, ...], Mask]]("has participant")
 _NO_NAME = frozenset({""})
 ANY_PRODUCER = -1  # in `alive`: only an explanation asks so, and its mask must not take the place of the requests'
@@ -180,8 +181,6 @@ def choose(offer: Offer, scores: Floats, rules: Rules) -> list[int]:
     """
     if scores.shape != offer.ids.shape:
         raise ValueError(f"A recommender must return {len(offer)} scores, one per event; got shape {scores.shape}.")
-    if np.isnan(scores).any():
-        scores = np.nan_to_num(scores, nan=-np.inf)
     slip, mask = _Slip(offer, rules), eligible(offer, rules)
     if rules.in_slip:
         slip.hold(rules.in_slip)
@@ -198,8 +197,7 @@ def alternatives(offer: Offer, scores: Floats, rules: Rules) -> list[int]:
     slip.hold(rules.in_slip)
     if slip.closed is not None:
         mask = mask & ~slip.closed
-    ranked = best_first(np.nan_to_num(scores, nan=-np.inf), np.flatnonzero(mask))
-    return list(islice(filter(slip.allows, ranked), rules.limit))
+    return list(islice(filter(slip.allows, best_first(scores, np.flatnonzero(mask))), rules.limit))
 
 
 class Joining:
@@ -223,8 +221,36 @@ class Joining:
         return self._known[key]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _First:
+    """The first `places` by `scores` among the events of `mask`."""
+
+    scores: Floats
+    mask: Mask
+    places: list[int]
+
+
+def _ranked(offer: Offer, scores: Floats, mask: Mask) -> Iterator[int]:
+    """The places of these events, best first. Read-only scores and masks are those that users share: their first places
+    are kept with the offer."""
+    first = offer.memo.get(_FIRST)
+    if first is None or first.scores is not scores or first.mask is not mask:
+        places = best_first(scores, np.flatnonzero(mask))
+        if scores.flags.writeable or mask.flags.writeable:
+            return places
+        first = offer.memo.keep(_FIRST, _First(scores, mask, list(islice(places, _SORTED_AT_FIRST))))
+    return chain(first.places, _others(first))
+
+
+def _others(first: _First) -> Iterator[int]:
+    """Those after the first; sorted only if they are needed."""
+    yield from islice(best_first(first.scores, np.flatnonzero(first.mask)), len(first.places), None)
+
+
 def best_first(scores: Floats, places: Places) -> Iterator[int]:
-    """The places by descending score, equal scores in the order of the places; sorted lazily."""
+    """The places by descending score, equal scores in the order of the places, NaN as the lowest; sorted lazily."""
+    if np.isnan(scores).any():
+        scores = np.nan_to_num(scores, nan=-np.inf)
     size = _SORTED_AT_FIRST
     while places.size > size:
         mine = scores[places]
@@ -271,7 +297,7 @@ class _Slip:
         while has_closed and len(self.places) < self._rules.limit:
             has_closed = False
             open_mask = mask if self._is_closed is None else mask & ~self._is_closed
-            for place in best_first(scores, np.flatnonzero(open_mask)):
+            for place in _ranked(self._offer, scores, open_mask):
                 has_closed = self._add_if_allowed(place)
                 if has_closed or len(self.places) >= self._rules.limit:
                     break
@@ -306,6 +332,8 @@ class _Slip:
         sport."""
         offer, rules = self._offer, self._rules
         event_id = offer.ids.item(place)
+        if event_id in rules.held_events:  # the best ones often are
+            return False
         ids = offer.all_ids(event_id)
         if not ids.isdisjoint(rules.excluded) or not ids.isdisjoint(rules.held_events):
             return False

@@ -4,7 +4,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Collection, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,23 +35,14 @@ register("cached API keys", reset=api_key_cache.clear)
 
 @dataclass(frozen=True, slots=True)
 class KnownKey:
-    """A key of the catalogue, with its casino's row as of the same query."""
+    """A key of the catalogue, with its casino as of the same query: all requests share it, so that who changes it
+    changes a copy."""
 
     id: int
     prefix: str
     scopes: frozenset[str]
     expires_at: datetime | None
-    casino_row: tuple[Any, ...]
-
-    @property
-    def casino(self) -> Casino:
-        """The key's casino: a new object, which the caller may change."""
-        return Casino.from_db("default", _CASINO_FIELDS, self.casino_row)
-
-    @property
-    def casino_id(self) -> int:
-        casino_id: int = self.casino_row[_CASINO_FIELDS.index("id")]
-        return casino_id
+    casino: Casino = field(repr=False)
 
     @property
     def is_expired(self) -> bool:
@@ -176,7 +167,8 @@ def _load_key(digest: str) -> KnownKey | None:
     if row is None:
         return None
     key_id, prefix, scopes, expires_at, *casino_row = row
-    known = KnownKey(key_id, prefix, frozenset(scopes), expires_at, tuple(casino_row))
+    casino = Casino.from_db("default", _CASINO_FIELDS, casino_row)
+    known = KnownKey(key_id, prefix, frozenset(scopes), expires_at, casino)
     if not known.is_expired:
         key_usage.record(key_id)
     return known

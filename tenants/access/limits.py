@@ -158,11 +158,11 @@ def admit(request: HttpRequest, casino: Casino) -> int:
     if 0 < size < length:
         raise RequestTooLarge(f"The request is too large: send at most {size} bytes")
     if rate:
-        rate_limiter.take(casino.pk, rate)
+        rate_limiter.take(casino.id, rate)
         if length > BYTES_PER_REQUEST:
-            rate_limiter.charge(casino.pk, length // BYTES_PER_REQUEST)
-    slots.take(casino.pk)
-    return int(casino.pk)
+            rate_limiter.charge(casino.id, length // BYTES_PER_REQUEST)
+    slots.take(casino.id)
+    return casino.id
 
 
 def charge(casino: Casino, requests: int) -> None:

@@ -63,8 +63,7 @@ class RequestStateMiddleware:
                 if state.key_digest is not None:
                     state.key = find_key(state.key_digest)
                 if state.key is not None:
-                    state.key_casino = state.key.casino
-                    state.admitted_id = admit(request, state.key_casino)
+                    state.admitted_id = admit(request, state.key.casino)
             except RequestRejected as rejection:
                 return RejectionResponse(rejection)
             except DatabaseError as error:  # raised by views that need the key; others are served all the same
@@ -130,10 +129,10 @@ def _find_casino(request: HttpRequest, state: RequestState) -> Casino | None:
     casino_id = None if text is None else parse_whole_number(text)
     if text is not None and casino_id is None:
         raise CasinoIdInvalid("Casino-ID header must be an integer")
-    if state.key_casino is not None:
-        if casino_id not in (None, state.key_casino.pk):
+    if state.key is not None:
+        if casino_id not in (None, state.key.casino.id):
             raise CasinoForbidden("This API key is for another casino")
-        return state.key_casino
+        return state.key.casino
     if casino_id is None:
         casino_id = _chosen_id(request)
     if not may_act_for(state.login or request.user, casino_id):

@@ -1,7 +1,8 @@
 """The state of a request: its id, credentials and casino. Made once from its headers, then read by all other code."""
 
 import re
-import uuid
+import secrets
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,8 +25,7 @@ _FIT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 class RequestState:
     """`RequestStateMiddleware` fills it in; views, permissions, logs and metrics read it.
 
-    `key` is the valid API key and `key_casino` its casino, `login` the staff login of HTTP Basic authentication (a
-    session's is `request.user`).
+    `key` is the valid API key, `login` the staff login of HTTP Basic authentication (a session's is `request.user`).
     The errors are raised when and where REST framework reports them: `credentials_error` by its authentication,
     `casino_error` by `require_casino`.
     """
@@ -34,7 +34,6 @@ class RequestState:
     shows_key: bool  # valid or not
     key_digest: str | None = field(repr=False)
     key: KnownKey | None = field(default=None, repr=False)
-    key_casino: Casino | None = field(default=None, repr=False)
     login: AbstractBaseUser | None = field(default=None, repr=False)
     casino: Casino | None = field(default=None, repr=False)
     admitted_id: int | None = None  # the casino that the request counts for, in its limits
@@ -45,17 +44,17 @@ class RequestState:
     def casino_id(self) -> int | None:
         """The request's casino; of a request that was rejected earlier, its key's casino."""
         if self.casino is not None:
-            return self.casino.pk
-        return None if self.key is None else self.key.casino_id
+            return self.casino.id
+        return None if self.key is None else self.key.casino.id
 
     def require_casino(self) -> Casino:
-        """The request's casino, which is current. Raises the error of its choice or admission:
-        CasinoNotUsable, RequestRejected or OperationalError."""
+        """The request's casino, which is current: a copy, which the caller may change. Raises the error of its choice
+        or admission: CasinoNotUsable, RequestRejected or OperationalError."""
         if self.casino_error is not None:
             raise self.casino_error
         if self.casino is None:
             raise CasinoNotFound("Casino not found")
-        return self.casino
+        return copy(self.casino)  # requests with the same key share theirs
 
 
 def request_state(request: HttpRequest) -> RequestState:
@@ -67,7 +66,7 @@ def state_in(meta: dict[str, Any]) -> RequestState:
     state: RequestState | None = meta.get(_SLOT)
     if state is None:
         given = meta.get("HTTP_X_REQUEST_ID", "")  # `request.headers` would keep a copy of all headers, of keys too
-        request_id = given if _FIT_ID.fullmatch(given) else uuid.uuid4().hex
+        request_id = given if _FIT_ID.fullmatch(given) else secrets.token_hex(16)
         state = meta[_SLOT] = RequestState(request_id, *mask_key(meta))
     return state
 

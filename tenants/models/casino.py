@@ -117,7 +117,7 @@ class Casino(models.Model):
         """This casino with its current database, for `use_casino`. Raises ValueError if it has none yet."""
         if self.db_name is None or self.server_id is None:
             raise ValueError(f"{self} has no database yet.")
-        return CurrentCasino(self.pk, self.db_name, self.server_id, self.generation, self.identity)
+        return CurrentCasino(self.id, self.db_name, self.server_id, self.generation, self.identity)
 
     def at(self, database: CasinoDatabase) -> CurrentCasino:
         """This casino with one of its databases, current or not."""

@@ -35,7 +35,7 @@ class Databases(dict[str, Any]):
         self.of_casinos: dict[str, dict[str, Any]] = {}
 
     def __contains__(self, alias: object) -> bool:
-        return super().__contains__(alias) or alias in self.of_casinos
+        return alias in self.of_casinos or super().__contains__(alias)
 
     def __missing__(self, alias: str) -> dict[str, Any]:
         return self.of_casinos[alias]

@@ -129,7 +129,7 @@ def pair_numbers(context: ScoringContext) -> PairNumbers | None:
     if rows is None or rows.offer_ids is not offer.ids:
         rows = counts.memo.keep(_PAIR_ROWS, _PairRows(offer, counts.places_in(offer)))
     row_of = partial(rows.of, counts)
-    return _pair_numbers(row_of, len(offer), slots[is_known].tolist(), 2.0 ** (-ages / _HALF_LIFE))
+    return _pair_numbers(row_of, offer.ids.size, slots[is_known].tolist(), 2.0 ** (-ages / _HALF_LIFE))
 
 
 class _PairRow(NamedTuple):

@@ -171,6 +171,29 @@ def test_many_events_are_sorted_as_by_one_sort():
     assert list(slip.best_first(scores, places)) == in_order.tolist()
 
 
+def test_scores_that_users_share_give_the_slips_that_each_users_own_give():
+    offer = offer_of(*[{"begin_timestamp": OPEN + timedelta(hours=hours)} for hours in range(200)])
+    ids, rng = offer.ids.tolist(), np.random.default_rng(2)
+    own = [
+        rng.permutation(np.arange(200.0)),
+        rng.integers(0, 3, 200).astype(float),
+        np.where(rng.random(200) < 0.5, np.nan, 1),
+    ]
+    shared = [scores.copy() for scores in own]
+    for scores in shared:
+        scores.flags.writeable = False
+    others: list[dict[str, Any]] = [
+        {},
+        {"held_events": set(ids[20:180])},
+        {"sports": ["CURLING"]},
+        {"options": Options(max_per_sport=2)},
+    ]
+    for now in (BEFORE, BEFORE, OPEN + timedelta(hours=90)):
+        for rules in others:
+            for mine, of_all in zip(own, shared, strict=True):
+                assert choose(offer, of_all, now, 5, **rules) == choose(offer, mine, now, 5, **rules)
+
+
 def test_equal_scores_are_ordered_by_id():
     assert choose(offer_of(*[{}] * 5), np.array([1.0, 2, 2, 1, 2]), BEFORE, 4) == [1, 2, 4, 0]
 
