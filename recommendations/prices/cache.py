@@ -7,8 +7,9 @@ tell a price and, in the same transaction, that its feed is down.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence, Set
+from itertools import islice
+from typing import Any, NamedTuple
 
 from django.conf import settings
 
@@ -22,52 +23,65 @@ from .lines import Lines
 FORGET_PRICES, FORGET_ALL = 0, -1
 _ROOM_AFTER_EVICTION = 0.75
 _BYTES_OF_ROW = 200  # of the object and its entries
-_MOST_DROPPED = 64  # ids; of more, those that changed first are not read again
+_MOST_ASKED_FOR = 2_000  # events
+_READ_AHEAD = 16_000  # bytes of changed prices: some 500 market lines
 
 
 class KeptPrices:
     """One casino's kept prices, all of which are valid as of `version`; None: none are kept. `used`: the ids of those
-    that a later request used; `dropped`: such events whose prices changed since, with the former size of these.
-    Guarded by the cache."""
+    that a request used, which are worth reading again once they change. Guarded by the cache."""
 
-    __slots__ = ("dropped", "lines", "nbytes", "rows", "used", "version")
+    __slots__ = ("_used_text", "lines", "nbytes", "rows", "used", "version")
 
     def __init__(self, version: int | None = None) -> None:
         self.version = version
         self.lines = Lines()
         self.rows: dict[int, PackedPrices] = {}
-        self.used: set[int] = set()
-        self.dropped: dict[int, int] = {}
+        self.used: dict[int, None] = {}
+        self._used_text: str | None = None
         self.nbytes = 0
 
-    def drop(self, event_ids: Sequence[int]) -> None:
-        """Forget prices that changed."""
-        used = [event_id for event_id in event_ids if event_id in self.used][-_MOST_DROPPED:]
-        self.dropped |= {event_id: len(self.rows[event_id]) for event_id in used}
-        for event_id in list(self.dropped)[:-_MOST_DROPPED]:
-            del self.dropped[event_id]
-        self.forget(event_ids)
+    def use(self, event_ids: Set[int]) -> None:
+        if not self.used.keys() >= event_ids:
+            self.used |= dict.fromkeys(event_ids)
+            self._used_text = None
+
+    def parameters(self) -> dict[str, Any]:
+        """Of `PRICE_COLUMNS`: they ask for the used prices, as many of the changed ones as have `_READ_AHEAD` bytes."""
+        if self._used_text is None:  # of many, it takes longer than all else
+            self._used_text = f"{{{','.join(map(str, islice(reversed(self.used), _MOST_ASKED_FOR)))}}}"
+        limit, line = _READ_AHEAD * len(self.rows) // max(self.nbytes, 1), self.lines.latest
+        return {
+            "price_version": self.version,
+            "price_events": self._used_text,
+            "price_limit": limit,
+            "price_line": line,
+        }
 
     def forget(self, event_ids: Iterable[int]) -> None:
         for event_id in event_ids:
             if (row := self.rows.pop(event_id, None)) is not None:
-                self.used.discard(event_id)
+                if event_id in self.used:
+                    del self.used[event_id]
+                    self._used_text = None
                 self.nbytes -= len(row) + _BYTES_OF_ROW
 
     def forget_rows(self) -> None:
         self.rows.clear()
         self.used.clear()
-        self.dropped.clear()
+        self._used_text = None
         self.nbytes = 0
 
 
 class KnownPrices(NamedTuple):
     """A casino's kept prices at the begin of a request. Without a `version`, the request's query needs none of the
-    price columns. Only if `is_usable`, the kept rows are those that the request's query would have read."""
+    price columns, which have these `parameters`. Only if `is_usable`, the kept rows are those that the request's query
+    would have read."""
 
     alias: str
     kept: KeptPrices
     version: int | None
+    parameters: Mapping[str, Any]
     is_usable: bool = False
 
 
@@ -93,7 +107,7 @@ class PriceCache:
             if kept is None:
                 kept = self._kept[alias] = KeptPrices()
             self._kept.move_to_end(alias)
-            return KnownPrices(alias, kept, kept.version)
+            return KnownPrices(alias, kept, kept.version, kept.parameters())
 
     def advance(self, known: KnownPrices, version: int | None, changed: Sequence[int] | None) -> KnownPrices:
         """The kept prices without those that changed up to `version`: columns of a query with `known.version`."""
@@ -103,7 +117,7 @@ class PriceCache:
                 kept = self._without(known.alias, kept, version, changed)
             # else another request was faster: what it kept may be of another version
             is_usable = version is not None and kept.version == version
-            return KnownPrices(known.alias, kept, version, is_usable)
+            return KnownPrices(known.alias, kept, version, known.parameters, is_usable)
 
     def get(self, known: KnownPrices, event_ids: Iterable[int]) -> dict[int, PackedPrices]:
         """Those of these events' prices that are kept and usable: not if another request has advanced them since."""
@@ -112,21 +126,10 @@ class PriceCache:
         with self._lock:
             rows = known.kept.rows if known.kept.version == known.version else {}
             found = {event_id: rows[event_id] for event_id in event_ids if event_id in rows}
-            known.kept.used.update(found)
+            known.kept.use(found.keys())
             return found
 
-    def take_dropped(self, known: KnownPrices, at_most: int) -> list[int]:
-        """Events whose kept prices were used and have changed since, each told once: until the prices are of `at_most`
-        bytes. Those that the latest `advance` dropped are first, among themselves in no order of time."""
-        taken = []
-        with self._lock:
-            while known.kept.dropped and at_most > 0:
-                event_id, size = known.kept.dropped.popitem()
-                taken.append(event_id)
-                at_most -= size
-        return taken
-
-    def put(self, known: KnownPrices, version: int | None, rows: Mapping[int, PackedPrices]) -> None:
+    def put(self, known: KnownPrices, version: int | None, rows: Mapping[int, PackedPrices], *, are_used: bool) -> None:
         """Keep rows of a query that read this version in the same statement, unless the kept ones are of another."""
         with self._lock:
             kept = known.kept
@@ -137,9 +140,9 @@ class PriceCache:
             if version != kept.version:
                 return
             kept.forget(rows)
-            for event_id in rows:
-                kept.dropped.pop(event_id, None)
             kept.rows.update(rows)
+            if are_used:
+                kept.use(rows.keys())
             kept.nbytes += sum(len(row) + _BYTES_OF_ROW for row in rows.values())
             self._make_room(known.alias)
 
@@ -158,7 +161,7 @@ class PriceCache:
         elif FORGET_PRICES in changed:
             kept.forget_rows()
         else:
-            kept.drop(changed)
+            kept.forget(changed)
         kept.version = version
         return kept
 

@@ -3,17 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from .cache import KnownPrices, price_cache
 from .event_prices import PackedPrices
 from .feeds import Feeds, decode_feeds, stricter
 from .lines import Lines
 from .meter import price_meter
-from .queries import read_prices
-
-# Bytes of prices that are read beside those that a request needs: each saves a later request its second query.
-_READ_AHEAD = 4_000
+from .queries import PriceChanges, read_prices
 
 
 class RequestPrices:
@@ -38,18 +33,12 @@ class RequestPrices:
         return {event_id: self._rows[event_id] for event_id in event_ids}
 
     def _read(self, event_ids: Sequence[int]) -> None:
-        ahead = price_cache.take_dropped(self._known, _READ_AHEAD)
-        try:
-            read = read_prices([*{*event_ids, *ahead}], self.lines)
-        except msgspec.DecodeError:
-            if not ahead:
-                raise
-            read = read_prices(event_ids, self.lines)  # what can't be read may be of an event that is not ranked
+        read = read_prices(event_ids, self.lines)
         price_meter.count_second_query()
         # each price is judged by the feeds as of its own snapshot, and by those as of the others
         self.feeds = read.feeds if self.feeds is None else stricter(self.feeds, read.feeds)
         self._rows |= read.rows
-        price_cache.put(self._known, read.version, read.rows)
+        price_cache.put(self._known, read.version, read.rows, are_used=True)
 
 
 def prices_at_begin() -> KnownPrices:
@@ -63,5 +52,9 @@ def prices_of_query(known: KnownPrices | None, columns: Sequence[Any]) -> Reques
         return RequestPrices(price_cache.known())
     if not columns:
         return RequestPrices(known)
-    version, changed, feeds = columns
-    return RequestPrices(price_cache.advance(known, version, changed), decode_feeds(feeds))
+    version, column, feeds = columns
+    changes = None if column is None else PriceChanges(column)
+    advanced = price_cache.advance(known, version, None if changes is None else changes.event_ids)
+    if changes is not None and advanced.kept is known.kept:  # else they name the market lines of another list
+        price_cache.put(advanced, version, changes.prices(known.kept.lines), are_used=False)
+    return RequestPrices(advanced, decode_feeds(feeds))

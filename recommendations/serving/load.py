@@ -148,15 +148,14 @@ def find(
     known = offers.known()
     trends = trend_cache.get(now)
     prices = prices_at_begin() if known.offer is not None and known.offer.offered_by is not None else None
-    price_version = None if prices is None else prices.version
     common: tuple[str, ...] = (OFFER_COLUMNS, TRENDS if trends is None else "NULL", MODEL_VERSION)
     count = _COMMON
-    if price_version is not None:
+    if prices is not None and prices.version is not None:
         common, count = (*common, PRICE_COLUMNS), count + PRICE_COLUMN_COUNT
     is_one = len(user_ids) == 1
     wanted = _one_wanted(user_ids[0]) if is_one else _wanted(user_ids)
-    versions = {"offer_version": known.version, "price_version": price_version}
-    parameters = {"now": now, "hour": hour, **versions, **wanted.parameters}
+    of_prices = {} if prices is None else prices.parameters
+    parameters = {"now": now, "hour": hour, "offer_version": known.version, **of_prices, **wanted.parameters}
     rows = casino_connection().query_prepared(_sql(common, count, wanted.sql), parameters)
     # of several rows, the one without a user has the casino's columns
     common_row = rows[0] if is_one else next(row for row in rows if row[count] is None)

@@ -2,9 +2,10 @@
 
 import pytest
 
-from recommendations.prices.cache import _BYTES_OF_ROW, FORGET_ALL, FORGET_PRICES, PriceCache
+from recommendations.prices.cache import _BYTES_OF_ROW, FORGET_ALL, FORGET_PRICES, PriceCache, price_cache
 from recommendations.prices.event_prices import PackedPrices, packed_prices
 from recommendations.prices.lines import Lines
+from recommendations.prices.request_prices import prices_of_query
 from tenants.routing.context import use_casino
 
 LINES = Lines([(1, "1X2", "", ["HOME", "AWAY"])])
@@ -20,8 +21,8 @@ def cache(casino_a):
         yield PriceCache(1_000_000)
 
 
-def keep(cache, version, *event_ids):
-    cache.put(cache.known(), version, {event_id: priced(2_000) for event_id in event_ids})
+def keep(cache, version, *event_ids, are_used=False):
+    cache.put(cache.known(), version, {event_id: priced(2_000) for event_id in event_ids}, are_used=are_used)
 
 
 def kept(cache, version, changed=None, known=None):
@@ -52,9 +53,9 @@ def test_rows_of_another_version_than_the_kept_one_are_not_kept(cache, version):
     keep(cache, 5, 1)
     slow = cache.known()
     kept(cache, 7, [2])
-    cache.put(slow, version, {2: priced(2_000)})
+    cache.put(slow, version, {2: priced(2_000)}, are_used=True)
     assert kept(cache, 7) == {1}
-    cache.put(slow, 7, {2: priced(2_000)})
+    cache.put(slow, 7, {2: priced(2_000)}, are_used=True)
     assert kept(cache, 7) == {1, 2}
 
 
@@ -81,40 +82,40 @@ def test_a_request_that_asked_for_no_changes_uses_none_that_others_kept(cache):
     assert cache.get(cold, [1]) == {}
 
 
-def dropped(cache, at_most=1_000_000):
-    return cache.take_dropped(cache.known(), at_most)
+def asked_for(cache):
+    return cache.known().parameters["price_events"]
 
 
-def test_changed_prices_that_were_used_are_dropped_once(cache):
+def test_a_query_asks_for_the_prices_that_were_used_since_they_were_read(cache):
     keep(cache, 5, 1, 2, 3)
-    assert cache.get(cache.advance(cache.known(), 5, None), [1, 3]).keys() == {1, 3}
-    kept(cache, 6, [1, 2])
-    assert dropped(cache) == [1]
-    assert dropped(cache) == []
-    keep(cache, 6, 1)
-    cache.advance(cache.known(), 7, [1])
-    assert dropped(cache) == []  # what was not used since it was read is not worth another query
+    keep(cache, 5, 4, are_used=True)
+    assert asked_for(cache) == "{4}"
+    for event_ids in ([1, 3], [4]):
+        cache.get(cache.advance(cache.known(), 5, None), event_ids)
+    assert asked_for(cache) == "{3,1,4}"
+    assert kept(cache, 6, [3, 2]) == {1, 4}
+    keep(cache, 6, 3)
+    assert asked_for(cache) == "{1,4}"
+    kept(cache, 7, [FORGET_PRICES])
+    assert asked_for(cache) == "{}"
 
 
-def test_the_latest_dropped_prices_are_named_until_they_have_so_many_bytes(cache):
-    event_ids = range(1, 201)
-    keep(cache, 5, *event_ids)
-    assert len(cache.get(cache.advance(cache.known(), 5, None), event_ids)) == 200
-    cache.advance(cache.known(), 6, event_ids)
-    assert dropped(cache, 2 * len(priced(2_000))) == [200, 199]
-    assert dropped(cache) == list(range(198, 136, -1))
+@pytest.mark.usefixtures("cache")
+def test_changed_prices_are_not_kept_beside_other_market_lines_than_the_querys():
+    keep(price_cache, 5, 1)
+    known, other = price_cache.known(), price_cache.known()
+    prices_of_query(other, [6, "[[-1], null, null]", None])
+    column = '[[1], [[1, "1X2", "", ["HOME"]]], [[1, [[1], [0], ["open"], [0], [[2000]]]]]]'
+    prices_of_query(known, [6, column, None])
+    assert kept(price_cache, 6) == set()
+    prices_of_query(price_cache.known(), [7, column, None])
+    assert kept(price_cache, 7) == {1}
 
 
-def test_dropped_prices_that_are_kept_again_or_forgotten_are_no_more(cache):
-    keep(cache, 5, 1, 2)
-    kept(cache, 5)
-    kept(cache, 6, [1, 2])
-    keep(cache, 6, 2)
-    assert dropped(cache) == [1]
-    kept(cache, 6)
-    cache.advance(cache.known(), 7, [2])
-    cache.advance(cache.known(), 8, [FORGET_PRICES])
-    assert dropped(cache) == []
+def test_a_query_asks_for_a_bounded_number_of_prices(cache):
+    keep(cache, 5, *range(1, 2_101), are_used=True)
+    assert asked_for(cache).strip("{}").split(",") == [str(event_id) for event_id in range(2_100, 100, -1)]
+    assert cache.known().parameters["price_limit"] == 16_000 // (len(priced(2_000)) + _BYTES_OF_ROW)
 
 
 def test_without_a_version_nothing_is_kept(cache):

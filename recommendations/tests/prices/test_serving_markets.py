@@ -273,13 +273,30 @@ class TestQueries:
         with queries_of(django_assert_num_queries, 3):
             slip()
 
-    def test_a_changed_price_of_a_ranked_event_takes_a_second_query(self, django_assert_num_queries):
+    def test_a_changed_price_of_a_ranked_event_comes_with_the_query_that_tells_of_the_change(
+        self, django_assert_num_queries
+    ):
         first = chosen()
         Market.objects.filter(event_id=first[0][0]).update(odds=[2_000, 2_000, 2_000])
-        with queries_of(django_assert_num_queries, 2):
-            assert chosen()[0][-1] == 2.0
         with queries_of(django_assert_num_queries, 1):
-            slip()
+            assert chosen()[0][-1] == 2.0
+
+    def test_a_changed_price_that_is_not_kept_takes_a_second_query(self, django_assert_num_queries):
+        first = chosen()[0][0]
+        others = RequestFilters(excluded=frozenset([first]))
+        Market.objects.filter(event_id=first).update(odds=[2_000, 2_000, 2_000])
+        chosen(filters=others)
+        Market.objects.filter(event_id=first).update(odds=[3_000, 3_000, 3_000])
+        chosen(filters=others)  # nobody used the price that the last change brought
+        with queries_of(django_assert_num_queries, 2):
+            assert chosen()[0][-1] == 3.0
+
+    def test_a_changed_price_of_a_new_market_line_comes_with_the_line(self, django_assert_num_queries):
+        first = chosen()[0][0]
+        Market.objects.filter(event_id=first).update(status="suspended")
+        market(first, {"OVER": 9.0}, name="TOTALS", line="7.5")
+        with queries_of(django_assert_num_queries, 1):
+            assert chosen()[0] == (first, "TOTALS", "7.5", "OVER", 9.0)
 
     def test_a_changed_price_of_another_event_takes_no_query(self, django_assert_num_queries):
         slip()
@@ -287,22 +304,18 @@ class TestQueries:
         with queries_of(django_assert_num_queries, 1):
             slip()
 
-    def test_the_second_query_also_reads_other_changed_prices_that_were_used(self, django_assert_num_queries):
+    def test_a_query_brings_changed_prices_of_other_requests_too(self, django_assert_num_queries):
         first = chosen()[0][0]
         others = RequestFilters(excluded=frozenset(event_id for event_id, *_ in chosen()))
-        for _ in range(2):
-            other = chosen(filters=others)[0][0]
+        other = chosen(filters=others)[0][0]
         Market.objects.filter(event_id__in=[first, other]).update(odds=[2_000, 2_000, 2_000])
         with queries_of(django_assert_num_queries, 2):
-            assert chosen()[0][-1] == 2.0
-        with queries_of(django_assert_num_queries, 1):
-            assert chosen(filters=others)[0][-1] == 2.0
+            assert chosen()[0][-1] == chosen(filters=others)[0][-1] == 2.0
 
     def test_a_changed_price_that_can_not_be_read_fails_no_request_for_other_events(self):
         first = chosen()[0][0]
         others = RequestFilters(excluded=frozenset(event_id for event_id, *_ in chosen()))
-        for _ in range(2):
-            other = chosen(filters=others)[0][0]
+        other = chosen(filters=others)[0][0]
         Market.objects.filter(event_id=first).update(odds=[2_000, 2_000, 2_000])
         Market.objects.filter(event_id=other).update(odds=[2_000, None, 2_000])
         assert chosen()[0][-1] == 2.0
