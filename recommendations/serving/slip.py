@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from itertools import islice
 from math import inf
 
 import numpy as np
@@ -16,7 +16,7 @@ from recommendations.validation.normal_form import key_form
 from .options import DEFAULTS, NO_SELECTORS, Options, Selectors
 
 _ELIGIBLE = MemoKey["_Eligible"]("eligible")
-_FIRST = MemoKey["_First"]("first by shared scores")
+_FIRST = MemoKey[tuple[Floats, Mask, list[int]]]("first by shared scores")
 _HAS_PARTICIPANT = MemoKey[tuple[tuple[str, ...], Mask]]("has participant")
 _NO_NAME = frozenset({""})
 ANY_PRODUCER = -1  # in `alive`: only an explanation asks so, and its mask must not take the place of the requests'
@@ -221,30 +221,21 @@ class Joining:
         return self._known[key]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _First:
-    """The first `places` by `scores` among the events of `mask`."""
-
-    scores: Floats
-    mask: Mask
-    places: list[int]
-
-
 def _ranked(offer: Offer, scores: Floats, mask: Mask) -> Iterator[int]:
     """The places of these events, best first. Read-only scores and masks are those that users share: their first places
     are kept with the offer."""
-    first = offer.memo.get(_FIRST)
-    if first is None or first.scores is not scores or first.mask is not mask:
+    known = offer.memo.get(_FIRST)
+    if known is None or known[0] is not scores or known[1] is not mask:
         places = best_first(scores, np.flatnonzero(mask))
         if scores.flags.writeable or mask.flags.writeable:
             return places
-        first = offer.memo.keep(_FIRST, _First(scores, mask, list(islice(places, _SORTED_AT_FIRST))))
-    return chain(first.places, _others(first))
+        known = offer.memo.keep(_FIRST, (scores, mask, list(islice(places, _SORTED_AT_FIRST))))
+    return _first_then_others(*known)
 
 
-def _others(first: _First) -> Iterator[int]:
-    """Those after the first; sorted only if they are needed."""
-    yield from islice(best_first(first.scores, np.flatnonzero(first.mask)), len(first.places), None)
+def _first_then_others(scores: Floats, mask: Mask, first: list[int]) -> Iterator[int]:
+    yield from first
+    yield from islice(best_first(scores, np.flatnonzero(mask)), len(first), None)  # sorted only if they are needed
 
 
 def best_first(scores: Floats, places: Places) -> Iterator[int]:
