@@ -233,14 +233,17 @@ class Tallies:
         nor a recent stake."""
         coupons, dropped = self._packed.coupons, 0
         surplus = self._selections - RECENT_SELECTIONS
+        weights, numbers = list[float](), list[int]()
         for coupon in coupons if surplus > 0 else ():
             old = min(surplus, len(coupon.selections) // _WIDTH)
-            self._add_older(coupon.timestamp, coupon.selections[: old * _WIDTH])
+            weights += [weight_at(coupon.timestamp)] * old
+            numbers += coupon.selections[: old * _WIDTH]
             del coupon.selections[: old * _WIDTH]
             self._drop_bets(coupon.key, old)
             surplus, self._selections = surplus - old, self._selections - old
             if not surplus:
                 break
+        self._add_older(weights, numbers)
         while len(coupons) - dropped > RECENT_STAKES and not coupons[dropped].selections:
             dropped += 1
         del coupons[:dropped]
@@ -252,10 +255,10 @@ class Tallies:
         if not any(numbers):
             self._packed.bets.pop(key, None)
 
-    def _add_older(self, timestamp: float, numbers: list[int]) -> None:
-        weight, packed = weight_at(timestamp), self._packed
+    def _add_older(self, weights: Sequence[float], numbers: list[int]) -> None:
+        packed = self._packed
         for sums, column in zip(packed.older, _columns(numbers), strict=True):
-            for key in column:
+            for key, weight in zip(column, weights, strict=True):
                 count, total = sums.get(key, _ZERO)
                 sums[key] = count + 1, total + weight
         packed.older[-1].pop(NO_BAND, None)
