@@ -4,6 +4,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from itertools import repeat
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from recommendations.offer.arrays import Floats, Places
 from recommendations.tallies.outcome_bets import NO_BAND, OutcomeBet, Texts
 from recommendations.tallies.outcome_keys import OUTCOME_ATTRIBUTES, key_of_odds_band, keys_of_outcome, line_band
 from recommendations.tallies.selections import BAND_BOUNDS
+
+from .base import BettingProfile
 
 # By attribute the number of each key; grows only.
 KeyNumbers = Mapping[str, Mapping[str, int]]
@@ -20,6 +23,8 @@ MAX_ROWS = 20_000
 _BYTES_OF_ROW = 500  # of the objects
 _ROOM = 64  # rows, at first
 _NEW = -1  # in place of a row
+_KEPT = "weights of bets on outcomes"  # in a profile's memo
+_NOTHING_KEPT: Any = (lambda: None, None, None)
 
 
 class NumberedBets:
@@ -35,21 +40,29 @@ class NumberedBets:
     def nbytes(self) -> int:
         return len(self._known.rows) * _BYTES_OF_ROW
 
-    def weights_of(self, bets: Sequence[OutcomeBet], *, version: int, size: int) -> Floats:
-        """The sum of the weights of the bets on each of the `size` keys, by its number; shape (size,), or longer, while
-        other threads add keys."""
-        weights, texts, bands = zip(*bets, strict=True)
-        keys = self._keys_of(texts, version)
-        keys[:, -1] += bands
-        sums: Any = np.bincount(keys.ravel(), np.array(weights).repeat(len(OUTCOME_ATTRIBUTES)), size)
-        of_keys: Floats = sums
-        return of_keys
-
-    def _keys_of(self, texts: Sequence[Texts], version: int) -> Places:
-        """In a new array, shape (n, 4). The last, of an odds band, is that of band 0."""
+    def weights_of(self, profile: BettingProfile, *, version: int) -> tuple[Places, Floats]:
+        """The numbers of the m keys that the profile's bets are on, and the sum of the weights of these bets, both of
+        the shape (m,). Computed once for the same bets and numbers."""
         known = self._known
         if known.version != version or len(known.rows) > self._max_rows:
             known = self._known = _Known(version)
+        kept: tuple[Any, Any, tuple[Places, Floats]] = profile.memo.get(_KEPT, _NOTHING_KEPT)
+        of, bets, weights = kept
+        if of() is not known or bets is not profile.bets:
+            weights = self._sum_weights(known, profile.bets)
+            profile.memo[_KEPT] = ref(known), profile.bets, weights
+        return weights
+
+    def _sum_weights(self, known: "_Known", bets: Sequence[OutcomeBet]) -> tuple[Places, Floats]:
+        weights, texts, bands = zip(*bets, strict=True)
+        keys = self._keys_of(known, texts)
+        keys[:, -1] += bands
+        sums: Any = np.bincount(keys.ravel(), np.array(weights).repeat(len(OUTCOME_ATTRIBUTES)))
+        [numbers] = sums.nonzero()
+        return numbers, sums[numbers]
+
+    def _keys_of(self, known: "_Known", texts: Sequence[Texts]) -> Places:
+        """In a new array, shape (n, 4). The last, of an odds band, is that of band 0."""
         rows = list(map(known.rows.get, texts, repeat(_NEW)))
         if _NEW in rows:
             with self._lock:
@@ -73,7 +86,7 @@ class NumberedBets:
 class _Known:
     """What was bet on, and its row of `keys`."""
 
-    __slots__ = ("keys", "rows", "version")
+    __slots__ = ("__weakref__", "keys", "rows", "version")
 
     def __init__(self, version: int) -> None:
         self.version = version

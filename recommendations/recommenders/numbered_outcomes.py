@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from recommendations.offer.arrays import Codes, Floats, Places
-from recommendations.tallies.outcome_bets import NO_BAND, OutcomeBet
+from recommendations.tallies.outcome_bets import NO_BAND
 from recommendations.tallies.outcome_keys import OUTCOME_ATTRIBUTES, key_of_odds_band, keys_of_outcome, line_band
 from recommendations.tallies.selections import BAND_BOUNDS
 from recommendations.tallies.trends import Trends
@@ -70,10 +70,9 @@ class OutcomeIndex:
             self._nbytes = entries_nbytes + self.keys.nbytes + len(self.values) * _BYTES_OF_KEY
             self._version += 1
 
-    def weights_of(self, bets: Sequence[OutcomeBet]) -> Floats:
-        """The sum of the weights of the bets on each key, by its number, shape (number of keys,)."""
-        version = self._version  # first: other threads add keys
-        return self._bets.weights_of(bets, version=version, size=len(self.values))
+    def weights_of(self, profile: BettingProfile) -> tuple[Places, Floats]:
+        """The numbers of the keys that the profile's bets are on, and the sum of the weights of these bets."""
+        return self._bets.weights_of(profile, version=self._version)
 
     def _find(self, events: Events, numbers: Places) -> Codes:
         sport = events[0][0]
@@ -141,10 +140,10 @@ class KeyWeights:
     def lifts(self, profile: BettingProfile) -> Floats:
         """The user's lifts by number of the key, 0 for one that the user did not bet on; NaN for one of which
         `popularity` was never asked."""
-        lifts = self.index.weights_of(profile.bets)
-        [own] = lifts.nonzero()
+        own, weights = self.index.weights_of(profile)
+        lifts = np.zeros(len(self.index.values))
         # "clip": other threads may have added keys of other outcomes since
-        lifts[own] = lifts_of(lifts.take(own), self._weights[1].take(own, mode="clip"))
+        lifts[own] = lifts_of(weights, self._weights[1].take(own, mode="clip"))
         return lifts
 
     def _compute(self, keys: Keys) -> None:

@@ -19,7 +19,7 @@ SECONDS = 600.0  # none is used for longer: what was erased in the database is n
 _BYTES_UNPACKED = 17  # for a byte of the packed column, with this and all that is computed of it
 _BYTES_OF_TEXT = 8  # for a character of the unmerged coupons beside their text, whose JSON names each field
 _BYTES_OF_EVENT = 550  # of one that is no longer recent: some bytes in the columns, then in sets, with keys of matches
-_BYTES_OF_BET = 120  # on an outcome: its numbers, and what is read of them
+_BYTES_OF_BET = 184  # on an outcome: its numbers, and what is read of them
 _SMALLEST = 7_680
 _LARGEST_SHARE = 8  # one user may take an eighth
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommendations.recommenders.base import BettingProfile
-from recommendations.recommenders.numbered_bets import UNKNOWN, NumberedBets
+from recommendations.recommenders.numbered_bets import NumberedBets
 from recommendations.recommenders.numbered_outcomes import NumberedTaste, key_weights
 from recommendations.recommenders.outcome_choice import OfferedOutcomes, outcome_taste, score_outcomes
 from recommendations.tallies.outcome_keys import OUTCOME_ATTRIBUTES, key_of_odds_band, keys_of_outcome, line_band
@@ -129,9 +129,21 @@ def test_bets_on_outcomes_that_are_asked_for_later_count_from_then_on():
         np.testing.assert_allclose(scores, of_event(profile, trends, "FOOTBALL", [(number, 2_000)]), rtol=1e-12)
 
 
+def test_weights_of_bets_are_summed_once_for_the_same_bets_and_numbers():
+    known = NumberedBets({attribute: {} for attribute in OUTCOME_ATTRIBUTES})
+    bets = [(1.0, ("FOOTBALL", "A", "", "OVER"), 3)]
+    profile = BettingProfile(bets=bets)
+    first = known.weights_of(profile, version=0)
+    assert known.weights_of(profile, version=0) is first
+    assert known.weights_of(profile, version=1) is not first
+    _, later = known.weights_of(BettingProfile(bets=[*bets, *bets], memo=profile.memo), version=1)
+    assert later.sum() == 2 * first[1].sum()
+
+
 def test_what_was_bet_on_is_forgotten_before_it_fills_the_memory():
     known = NumberedBets({attribute: {} for attribute in OUTCOME_ATTRIBUTES}, max_rows=100)
     for number in range(20):
         bets = [(1.0, ("FOOTBALL", "A", f"{number}.{each}", "OVER"), 3) for each in range(10)]
-        assert known.weights_of(bets, version=0, size=UNKNOWN).sum() == 40
+        _, weights = known.weights_of(BettingProfile(bets=bets), version=0)
+        assert weights.sum() == 40
     assert 0 < known.nbytes <= 110 * 500
