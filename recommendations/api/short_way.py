@@ -1,27 +1,32 @@
 """The short way of programs' requests: endpoints that only read answer without REST framework and most middleware."""
 
+import logging
 from collections.abc import Callable
 from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.core.exceptions import SuspiciousOperation
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.urls import ResolverMatch, URLPattern, get_resolver
+from rest_framework.exceptions import APIException
 from rest_framework.settings import api_settings
 from rest_framework.utils.encoders import JSONEncoder
 
 from tenants.access.limits import admit
 from tenants.http.middleware import CASINO_HEADER, enter_chosen_casino
-from tenants.http.request_state import request_state
+from tenants.http.request_state import request_state, route_of
 
 from .error_statuses import own_error
 from .views import CasinoAPIView
 
+logger = logging.getLogger(__name__)
+
 _OF_PROGRAMS = ("", "*/*", "application/json")  # `Accept` for which REST framework also chooses JSON without options
 _OF_LOGINS = ("HTTP_COOKIE", "HTTP_AUTHORIZATION")
+_ANSWERED = (APIException, Http404, PermissionDenied)  # by REST framework
 
 _Headers = dict[str, tuple[str, str]]  # by name in lower case, as Django keeps them
 
@@ -54,12 +59,14 @@ class ShortWayMiddleware:
         try:
             if state.admitted_id is None:
                 state.admitted_id = admit(request, state.casino)
-            content = _as_json(view.answer(request, state.casino, **match.kwargs))
-        except Exception as error:  # noqa: BLE001 (the long way answers what is unexpected)
+            body = view.answer(request, state.casino, **match.kwargs)
+        except Exception as error:  # the long way answers what is unexpected
             if (own := own_error(error, request.path)) is None:
+                if not isinstance(error, _ANSWERED):  # the second time, it may not fail
+                    logger.warning("%s failed the short way, and goes the long way", route_of(request), exc_info=True)
                 return self.get_response(request)
             body, status, headers = own
-            content = _as_json(body)
+        content = _as_json(body)  # no second time if it fails: served recommendations are announced by now
         response = HttpResponse(content, status=status, headers={**headers, "Content-Length": str(len(content))})
         # not one by one: Django would check each again
         response.headers._store |= self._headers_of(request, view, by_key=state.key is not None)
@@ -91,7 +98,9 @@ def _is_of_program(request: HttpRequest) -> bool:
 def _find_view(request: HttpRequest) -> ResolverMatch | None:
     """The path's view with its arguments, if it has an `answer`, and the request is to one of our hosts and names no
     format."""
-    path = request.path_info.removeprefix("/")
+    if not request.path_info.startswith("/"):
+        return None
+    path = request.path_info[1:]
     # the API's paths come first in the URL configuration, and not by way of another one
     found = (each.resolve(path) for each in get_resolver().url_patterns if isinstance(each, URLPattern))
     match: ResolverMatch | None = next(filter(None, found), None)

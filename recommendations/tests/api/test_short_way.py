@@ -2,15 +2,20 @@
 
 import re
 from itertools import product
+from math import nan
 
 import pytest
+from django import urls
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError, connections
 from django.http import Http404, HttpResponse
 from django.test import Client
 from prometheus_client import REGISTRY
+from rest_framework.response import Response
 
+from recommendations.api.views import CasinoAPIView
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory
+from tenants.access.limits import rate_limiter
 from tenants.models import CasinoState, Scope
 from tenants.routing.context import use_casino
 from tenants.tests.api_clients import UNKNOWN_KEY, bearing, make_expired_key, make_key
@@ -194,9 +199,26 @@ def test_limits_hold_alike(casino, both):
         assert (response.status_code, response.json()["code"]) == (413, "request_too_large")
 
 
+def test_a_path_without_a_leading_slash_is_unknown_alike(casino, both):
+    response, is_short = both("/recommend/31", _key(casino), PATH_INFO="recommend/31")
+    assert (response.status_code, is_short) == (404, False)
+
+
 @pytest.fixture
-def https_alone(casino, settings):
+def https(casino, settings):
+    settings.SECURE_HSTS_SECONDS = 60
+
+
+@pytest.fixture
+def https_alone(https, settings):
     settings.SECURE_SSL_REDIRECT = True
+
+
+def test_browsers_are_told_alike_to_come_back_by_tls(casino, https, both):
+    for is_secure in (False, True):
+        response, is_short = both("/recommend/31", _key(casino), secure=is_secure)
+        assert is_short
+        assert response.get("Strict-Transport-Security") == ("max-age=60" if is_secure else None)
 
 
 @pytest.mark.parametrize("is_secure", [True, False])
@@ -225,12 +247,62 @@ def test_failures_are_answered_alike(casino, both, error, status):
         assert b"secret" not in response.content
 
 
+@pytest.fixture
+def limited(casino):
+    type(casino).objects.filter(pk=casino.pk).update(request_rate=1_000)
+
+
+@pytest.mark.parametrize("is_anybody", [False, True], ids=["key", "anybody"])
+def test_a_failure_that_passes_is_logged_and_the_request_answered_and_counted_once(casino, limited, caplog, is_anybody):
+    client, headers, errors = Client(), ANYBODY if is_anybody else _key(casino), [ZeroDivisionError("once")]
+
+    def fail_once(execute, *arguments):
+        if errors:
+            raise errors.pop()
+        return execute(*arguments)
+
+    assert client.get("/recommend/31", headers=headers).status_code == 200
+    tokens, counted = rate_limiter._tokens[1].count, _counted(200)
+    with connections["casino_1"].execute_wrapper(fail_once):
+        assert client.get("/recommend/31", headers=headers).status_code == 200
+    assert not errors
+    assert (rate_limiter._tokens[1].count, _counted(200)) == (tokens - 1, counted + 1)
+    [logged] = [each for each in caplog.records if each.name == "recommendations.api.short_way"]
+    assert (logged.levelname, str(logged.exc_info[1])) == ("WARNING", "once")
+    assert "31" not in logged.getMessage()
+
+
+def test_an_answer_that_no_json_can_hold_is_an_error_and_not_computed_again(casino, settings):
+    answered = []
+
+    class NotANumberView(CasinoAPIView):
+        scope = Scope.RECOMMEND
+
+        def get(self, request):
+            return Response(self.answer(request._request, self.casino))
+
+        @classmethod
+        def answer(cls, request, casino):
+            answered.append(casino.id)
+            return {"confidence": nan}
+
+    settings.ROOT_URLCONF = (urls.path("recommend", NotANumberView.as_view()),)
+    client = Client(raise_request_exception=False)
+    for headers in (_key(casino), ANYBODY):
+        assert client.get("/recommend", headers=headers).status_code == 500
+    assert answered == [1, 1]
+
+
+def _counted(status):
+    labels = {"method": "GET", "route": "/recommend/<path:user_id>", "status": str(status), "casino": "1"}
+    return REGISTRY.get_sample_value("recsys_requests_total", labels) or 0
+
+
 def test_it_is_logged_and_counted_alike(casino, both, caplog):
     caplog.set_level("INFO", logger="access")
-    labels = {"method": "GET", "route": "/recommend/<path:user_id>", "status": "404", "casino": "1"}
-    before = REGISTRY.get_sample_value("recsys_requests_total", labels) or 0
+    before = _counted(404)
     both("/recommend/32", _key(casino))
-    assert REGISTRY.get_sample_value("recsys_requests_total", labels) == before + 2
+    assert _counted(404) == before + 2
     lines = [each for each in caplog.records if each.name == "access"]
     short, long = ((each.casino, each.method, each.route, each.status) for each in lines)
     assert short == long == (1, "GET", "/recommend/<path:user_id>", 404)
