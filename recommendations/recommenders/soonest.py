@@ -1,11 +1,13 @@
 """`soonest`: events in the order of their begin."""
 
+from weakref import ref
+
 from recommendations.offer import MemoKey
 from recommendations.offer.arrays import Floats
 
 from .base import Recommender, Scores, ScoringContext, begins_in_order
 
-_SCORES = MemoKey[tuple[Floats, float, Scores]]("soonest")
+_SCORES = MemoKey[tuple[ref[Floats], float, Scores]]("soonest")
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
@@ -19,12 +21,13 @@ class Soonest(Recommender):
     def score(self, context: ScoringContext) -> Scores:
         """Equal for all users; cached with the offer for the hour."""
         offer, hour = context.offer, context.hour
-        begins, of_hour, scores = offer.memo.get(_SCORES) or (None, 0.0, None)
-        if scores is None or begins is not offer.begins or of_hour != hour:  # offers of other time zones share the memo
-            scores = (hour - begins_in_order(offer)) / _HOUR
-            scores.flags.writeable = False
-            offer.memo.keep(_SCORES, (offer.begins, hour, scores))
-        return scores
+        cached = offer.memo.get(_SCORES)
+        # offers of other time zones share the memo; each keeps its begins
+        if cached is not None and cached[0]() is offer.begins and cached[1] == hour:
+            return cached[2]
+        scores: Scores = (hour - begins_in_order(offer)) / _HOUR
+        scores.flags.writeable = False
+        return offer.memo.keep(_SCORES, (ref(offer.begins), hour, scores))[2]
 
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
         if context.offer.start_time_tbd[place]:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from math import inf
+from weakref import ref
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from recommendations.validation.normal_form import key_form
 from .options import DEFAULTS, NO_SELECTORS, Options, Selectors
 
 _ELIGIBLE = MemoKey["_Eligible"]("eligible")
-_FIRST = MemoKey[tuple[Floats, Mask, list[int]]]("first by shared scores")
+_FIRST = MemoKey[tuple[ref[Floats], ref[Mask], list[int]]]("first by shared scores")
 _HAS_PARTICIPANT = MemoKey[tuple[tuple[str, ...], Mask]]("has participant")
 _NO_NAME = frozenset({""})
 ANY_PRODUCER = -1  # in `alive`: only an explanation asks so, and its mask must not take the place of the requests'
@@ -225,12 +226,13 @@ def _ranked(offer: Offer, scores: Floats, mask: Mask) -> Iterator[int]:
     """The places of these events, best first. Read-only scores and masks are those that users share: their first places
     are kept with the offer."""
     known = offer.memo.get(_FIRST)
-    if known is None or known[0] is not scores or known[1] is not mask:
+    if known is None or known[0]() is not scores or known[1]() is not mask:
         places = best_first(scores, np.flatnonzero(mask))
         if scores.flags.writeable or mask.flags.writeable:
             return places
-        known = offer.memo.keep(_FIRST, (scores, mask, list(islice(places, _SORTED_AT_FIRST))))
-    return _first_then_others(*known)
+        # those who share them keep them, and their size counts there
+        known = offer.memo.keep(_FIRST, (ref(scores), ref(mask), list(islice(places, _SORTED_AT_FIRST))))
+    return _first_then_others(scores, mask, known[2])
 
 
 def _first_then_others(scores: Floats, mask: Mask, first: list[int]) -> Iterator[int]:

@@ -10,6 +10,7 @@ from functools import partial
 from hashlib import sha256
 from itertools import chain, repeat
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -120,7 +121,7 @@ class _OfferFeatures:
 
 
 _OFFER_FEATURES = MemoKey[_OfferFeatures]("features")
-_BEGIN_HOURS = MemoKey[tuple[Floats, Codes, Floats]]("hours of begins")
+_BEGIN_HOURS = MemoKey[tuple[ref[Floats], Codes, Floats]]("hours of begins")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -260,9 +261,9 @@ def _near_the_last(context: ScoringContext) -> tuple[Codes, Scores] | None:
     if place is None or offer.begins[place] <= context.hour:
         return None
     cached = offer.memo.get(_BEGIN_HOURS)
-    if cached is None or cached[0] is not offer.begins:  # offers of other time zones share the memo
+    if cached is None or cached[0]() is not offer.begins:  # offers of other time zones share the memo
         distinct, of_events = np.unique(offer.begins // _HOUR, return_inverse=True)
-        cached = offer.memo.keep(_BEGIN_HOURS, (offer.begins, of_events.astype(np.int32), distinct))
+        cached = offer.memo.keep(_BEGIN_HOURS, (ref(offer.begins), of_events.astype(np.int32), distinct))
     _, codes, hours = cached
     return codes, -np.log1p(np.abs(hours - hours[codes[place]]))
 

@@ -24,3 +24,9 @@ def test_scores_are_those_of_the_hour_and_of_the_offers_zone():
     known = with_unknown_start_times(offer, "UTC")
     assert known.memo is offer.memo
     assert score(ScoringContext(known, hour=hour + 3_600)) < first - 80_000
+
+
+def test_the_scores_alone_count_in_the_offers_size():
+    offer = offer_of({}, {})
+    before, scores = offer.nbytes, Soonest().score(ScoringContext(offer))
+    assert offer.nbytes == before + scores.nbytes

@@ -185,6 +185,7 @@ def test_scores_that_users_share_give_the_slips_that_each_users_own_give():
     others: list[dict[str, Any]] = [
         {},
         {"held_events": set(ids[20:180])},
+        {"held_events": set(ids[:195])},
         {"sports": ["CURLING"]},
         {"options": Options(max_per_sport=2)},
     ]
@@ -192,6 +193,14 @@ def test_scores_that_users_share_give_the_slips_that_each_users_own_give():
         for rules in others:
             for mine, of_all in zip(own, shared, strict=True):
                 assert choose(offer, of_all, now, 5, **rules) == choose(offer, mine, now, 5, **rules)
+
+
+def test_shared_scores_and_masks_count_once_in_the_offers_size():
+    offer, scores = offer_of(*[{}] * 200), np.arange(200.0)
+    scores.flags.writeable = False
+    before = offer.nbytes
+    choose(offer, scores, BEFORE, 5)
+    assert offer.nbytes == before + eligible(offer, BEFORE).nbytes
 
 
 def test_equal_scores_are_ordered_by_id():
