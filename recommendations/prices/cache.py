@@ -23,7 +23,8 @@ from .lines import Lines
 FORGET_PRICES, FORGET_ALL = 0, -1
 _ROOM_AFTER_EVICTION = 0.75
 _BYTES_OF_ROW = 200  # of the object and its entries
-_MOST_ASKED_FOR = 2_000  # events
+_BYTES_OF_USED = 100  # of an id and its entry, in the text of ids too
+_MOST_ASKED_FOR = 500  # events
 _READ_AHEAD = 16_000  # bytes of changed prices: some 500 market lines
 
 
@@ -31,7 +32,7 @@ class KeptPrices:
     """One casino's kept prices, all of which are valid as of `version`; None: none are kept. `used`: the ids of those
     that a request used, which are worth reading again once they change. Guarded by the cache."""
 
-    __slots__ = ("_used_text", "lines", "nbytes", "rows", "used", "version")
+    __slots__ = ("_bytes_of_rows", "_used_text", "lines", "rows", "used", "version")
 
     def __init__(self, version: int | None = None) -> None:
         self.version = version
@@ -39,7 +40,16 @@ class KeptPrices:
         self.rows: dict[int, PackedPrices] = {}
         self.used: dict[int, None] = {}
         self._used_text: str | None = None
-        self.nbytes = 0
+        self._bytes_of_rows = 0
+
+    @property
+    def nbytes(self) -> int:
+        return self._bytes_of_rows + _BYTES_OF_USED * len(self.used) + self.lines.nbytes
+
+    def keep(self, rows: Mapping[int, PackedPrices]) -> None:
+        self.forget(rows)
+        self.rows.update(rows)
+        self._bytes_of_rows += sum(len(row) + _BYTES_OF_ROW for row in rows.values())
 
     def use(self, event_ids: Set[int]) -> None:
         if not self.used.keys() >= event_ids:
@@ -50,7 +60,7 @@ class KeptPrices:
         """Of `PRICE_COLUMNS`: they ask for the used prices, as many of the changed ones as have `_READ_AHEAD` bytes."""
         if self._used_text is None:  # of many, it takes longer than all else
             self._used_text = f"{{{','.join(map(str, islice(reversed(self.used), _MOST_ASKED_FOR)))}}}"
-        limit, line = _READ_AHEAD * len(self.rows) // max(self.nbytes, 1), self.lines.latest
+        limit, line = _READ_AHEAD * len(self.rows) // max(self._bytes_of_rows, 1), self.lines.latest
         return {
             "price_version": self.version,
             "price_events": self._used_text,
@@ -64,13 +74,13 @@ class KeptPrices:
                 if event_id in self.used:
                     del self.used[event_id]
                     self._used_text = None
-                self.nbytes -= len(row) + _BYTES_OF_ROW
+                self._bytes_of_rows -= len(row) + _BYTES_OF_ROW
 
     def forget_rows(self) -> None:
         self.rows.clear()
         self.used.clear()
         self._used_text = None
-        self.nbytes = 0
+        self._bytes_of_rows = 0
 
 
 class KnownPrices(NamedTuple):
@@ -139,11 +149,11 @@ class PriceCache:
                 kept.version = version
             if version != kept.version:
                 return
-            kept.forget(rows)
-            kept.rows.update(rows)
             if are_used:
+                kept.keep(rows)
                 kept.use(rows.keys())
-            kept.nbytes += sum(len(row) + _BYTES_OF_ROW for row in rows.values())
+            else:  # those that another request of this version kept may be used since
+                kept.keep({event_id: row for event_id, row in rows.items() if event_id not in kept.rows})
             self._make_room(known.alias)
 
     def clear(self) -> None:
@@ -170,18 +180,18 @@ class PriceCache:
         while size > self._max_bytes and len(self._kept) > 1:
             oldest = next(iter(self._kept))
             dropped = self._kept.pop(oldest if oldest != alias else next(reversed(self._kept)))
-            size -= dropped.nbytes + dropped.lines.nbytes
+            size -= dropped.nbytes
         if size <= self._max_bytes:
             return
         kept = self._kept[alias]
-        room = int(self._max_bytes * _ROOM_AFTER_EVICTION) - kept.lines.nbytes
+        room = int(self._max_bytes * _ROOM_AFTER_EVICTION)
         for event_id in list(kept.rows):
             if kept.nbytes <= room:
                 break
             kept.forget([event_id])
 
     def _nbytes(self) -> int:
-        return sum(kept.nbytes + kept.lines.nbytes for kept in self._kept.values())
+        return sum(kept.nbytes for kept in self._kept.values())
 
 
 price_cache = PriceCache(settings.PRICES_MEMORY_MB * 1_000_000)

@@ -55,6 +55,7 @@ def prices_of_query(known: KnownPrices | None, columns: Sequence[Any]) -> Reques
     version, column, feeds = columns
     changes = None if column is None else PriceChanges(column)
     advanced = price_cache.advance(known, version, None if changes is None else changes.event_ids)
-    if changes is not None and advanced.kept is known.kept:  # else they name the market lines of another list
+    # else they are of another version, or name the market lines of another list
+    if changes is not None and advanced.is_usable and advanced.kept is known.kept:
         price_cache.put(advanced, version, changes.prices(known.kept.lines), are_used=False)
     return RequestPrices(advanced, decode_feeds(feeds))

@@ -2,7 +2,14 @@
 
 import pytest
 
-from recommendations.prices.cache import _BYTES_OF_ROW, FORGET_ALL, FORGET_PRICES, PriceCache, price_cache
+from recommendations.prices.cache import (
+    _BYTES_OF_ROW,
+    _BYTES_OF_USED,
+    FORGET_ALL,
+    FORGET_PRICES,
+    PriceCache,
+    price_cache,
+)
 from recommendations.prices.event_prices import PackedPrices, packed_prices
 from recommendations.prices.lines import Lines
 from recommendations.prices.request_prices import prices_of_query
@@ -100,6 +107,26 @@ def test_a_query_asks_for_the_prices_that_were_used_since_they_were_read(cache):
     assert asked_for(cache) == "{}"
 
 
+def test_prices_that_two_queries_brought_are_still_asked_for_once_used(cache):
+    keep(cache, 5, 1)
+    first, second = cache.known(), cache.known()
+    for known in (first, second):
+        advanced = cache.advance(known, 6, [1])
+        cache.put(advanced, 6, {1: priced(2_000)}, are_used=False)
+        assert cache.get(advanced, [1]) == {1: priced(2_000)}
+        cache.put(advanced, 6, {1: priced(2_000)}, are_used=False)
+        assert asked_for(cache) == "{1}"
+
+
+@pytest.mark.usefixtures("cache")
+def test_changed_prices_of_a_version_that_another_request_passed_are_not_decoded():
+    keep(price_cache, 5, 1)
+    slow = price_cache.known()
+    prices_of_query(price_cache.known(), [7, "[[1], null, null]", None])
+    prices_of_query(slow, [6, '[[1], [[1, "1X2", "", ["HOME"]]], null]', None])
+    assert len(slow.kept.lines) == 0
+
+
 @pytest.mark.usefixtures("cache")
 def test_changed_prices_are_not_kept_beside_other_market_lines_than_the_querys():
     keep(price_cache, 5, 1)
@@ -113,8 +140,8 @@ def test_changed_prices_are_not_kept_beside_other_market_lines_than_the_querys()
 
 
 def test_a_query_asks_for_a_bounded_number_of_prices(cache):
-    keep(cache, 5, *range(1, 2_101), are_used=True)
-    assert asked_for(cache).strip("{}").split(",") == [str(event_id) for event_id in range(2_100, 100, -1)]
+    keep(cache, 5, *range(1, 601), are_used=True)
+    assert asked_for(cache).strip("{}").split(",") == [str(event_id) for event_id in range(600, 100, -1)]
     assert cache.known().parameters["price_limit"] == 16_000 // (len(priced(2_000)) + _BYTES_OF_ROW)
 
 
@@ -133,10 +160,12 @@ def test_the_size_is_counted_and_the_rows_read_first_are_dropped(casino_a):
         for event_id in range(20):
             keep(cache, 5, event_id)
             assert cache.nbytes <= size * 8
-        assert 19 in kept(cache, 5)
-        assert 0 not in kept(cache, 5)
-        keep(cache, 5, 19)
-        assert cache.nbytes == size * len(kept(cache, 5))
+        rows = cache.known().kept.rows
+        assert cache.nbytes == size * len(rows)
+        assert 19 in rows
+        assert 0 not in rows
+        keep(cache, 5, 19, are_used=True)
+        assert cache.nbytes == size * len(rows) + _BYTES_OF_USED
 
 
 def test_the_casino_used_least_recently_is_forgotten_first(casino_a, casino_b):
