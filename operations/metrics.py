@@ -67,7 +67,7 @@ FEED_SILENT = Gauge(
 PASSED_OVER = Counter(
     "recsys_events_passed_over", "Events that ranked high enough and had no price to serve, by reason.", ["reason"]
 )
-SECOND_QUERIES = Counter("recsys_price_second_queries", "Queries for prices that were not kept or had changed.")
+SECOND_QUERIES = Counter("recsys_price_second_queries", "Queries for prices that a process did not keep.")
 PRICES_BYTES = Gauge("recsys_prices_bytes", "Memory of kept prices.", multiprocess_mode="livesum")
 TALLIES_BYTES = Gauge("recsys_tallies_bytes", "Memory of unpacked tallies of users.", multiprocess_mode="livesum")
 OFFERS_BYTES = Gauge("recsys_offers_bytes", "Memory of cached offers.", multiprocess_mode="livesum")

@@ -48,8 +48,8 @@ class RequestState:
         return None if self.key is None else self.key.casino.id
 
     def require_casino(self) -> Casino:
-        """The request's casino, which is current: a copy, which the caller may change. Raises the error of its choice
-        or admission: CasinoNotUsable, RequestRejected or OperationalError."""
+        """The request's casino, which is current: a copy, whose fields may be set; their values are shared. Raises the
+        error of its choice or admission: CasinoNotUsable, RequestRejected or OperationalError."""
         if self.casino_error is not None:
             raise self.casino_error
         if self.casino is None:
