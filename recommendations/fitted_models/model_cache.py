@@ -20,8 +20,11 @@ from tenants.routing.connections import casino_connection, current_alias
 
 from .store import read_models, served_number
 
-LEAST = 2_000  # what a casino holds besides its counts, in selections
-ROOM = 64 * (LEAST + 2 * KEPT)  # for the casinos with a fitted model, and for the others
+LEAST = 2_000  # what a casino holds besides its counts and models, in selections
+BYTES_OF_SELECTION = 250  # of stored models: up to twice as many in memory, where a selection takes 500 or so
+_MODELS = 8_000  # in selections: more than those that `fit_models` stores, 1.9 MB
+ROOM = 64 * (LEAST + 2 * KEPT)  # for the casinos without a fitted model
+FITTED_ROOM = ROOM + 64 * _MODELS
 
 # For the select list of any query.
 MODEL_VERSION = "(SELECT max(version) FROM fitted_models WHERE is_served)"
@@ -133,12 +136,13 @@ def _read(latest: datetime | None, now: datetime) -> Sequence[Any]:
 
 @dataclass(slots=True)
 class _CachedModels:
-    """The models that a request for `version` got, those of version `number`. `followed` are the `models` with those
-    that were `added` from coupons."""
+    """The models that a request for `version` got, those of version `number`, which take `nbytes` in the
+    table. `followed` are the `models` with those that were `added` from coupons."""
 
     version: int | None
     number: int | None
     models: FittedModels
+    nbytes: int
     live: LiveBets
     added: tuple[object, ...] = ()
     followed: FittedModels = NO_MODELS
@@ -146,14 +150,12 @@ class _CachedModels:
 
 class ModelCache:
     """LRU caches of casinos' models: one of casinos with a fitted model, and one of the others, which never evict the
-    former. Each has `room` for so many selections that are counted. Thread-safe: fitted models are immutable."""
+    former. Each has room for so many selections that are counted, and for models that take as much memory. Thread-safe:
+    fitted models are immutable."""
 
-    def __init__(self, room: int) -> None:
-        def size(cached: _CachedModels) -> int:
-            return min(LEAST + cached.live.selections, room)
-
-        self._fitted: LRUCache[str, _CachedModels] = LRUCache(room, size)
-        self._unfitted: LRUCache[str, _CachedModels] = LRUCache(room, size)
+    def __init__(self, *, fitted_room: int, room: int) -> None:
+        self._fitted = _lru_cache(fitted_room)
+        self._unfitted = _lru_cache(room)
         self._lock = threading.Lock()
         self._reading: dict[str, threading.Lock] = {}
 
@@ -163,7 +165,7 @@ class ModelCache:
         alias = current_alias()
         cached = self._get(alias)
         if not has_bets and cached is not None and cached.live.is_outdated(now):
-            self._put(alias, cached := _with_new_bets(cached.version, cached.number, cached.models))
+            self._put(alias, cached := _with_new_bets(cached.version, cached.number, cached.models, cached.nbytes))
         if version is None and not has_bets:
             return NO_MODELS
         if cached is None or cached.version != version:
@@ -184,8 +186,8 @@ class ModelCache:
         with reading:
             cached = self._get(alias)
             if cached is None or (cached.version != version and cached.number != served_number(version)):
-                number, models = (None, NO_MODELS) if version is None else read_models(version)
-                self._put(alias, cached := _with_new_bets(version, number, models))
+                read = (None, NO_MODELS, 0) if version is None else read_models(version)
+                self._put(alias, cached := _with_new_bets(version, *read))
             return cached
 
     def _get(self, alias: str) -> _CachedModels | None:
@@ -213,9 +215,16 @@ class ModelCache:
             self._reading.clear()
 
 
-def _with_new_bets(version: int | None, number: int | None, models: FittedModels) -> _CachedModels:
-    return _CachedModels(version, number, models, LiveBets(models.get(UserVectors)))
+def _lru_cache(room: int) -> LRUCache[str, _CachedModels]:
+    def size(cached: _CachedModels) -> int:
+        return min(LEAST + cached.live.selections + cached.nbytes // BYTES_OF_SELECTION, room)
+
+    return LRUCache(room, size)
 
 
-model_cache = ModelCache(ROOM)
+def _with_new_bets(version: int | None, number: int | None, models: FittedModels, nbytes: int) -> _CachedModels:
+    return _CachedModels(version, number, models, nbytes, LiveBets(models.get(UserVectors)))
+
+
+model_cache = ModelCache(fitted_room=FITTED_ROOM, room=ROOM)
 register("cached models", reset=model_cache.clear)

@@ -34,9 +34,10 @@ _SIZE = Func("fitted", function="octet_length", output_field=IntegerField())
 _Rows = QuerySet[FittedModel]
 
 
-def read_models(version: int) -> tuple[int, FittedModels]:
-    """The number and models of the current casino's served version of this number. The removal of an erased user
-    renumbers it: then those of the next version. The models of an empty version do not have its number."""
+def read_models(version: int) -> tuple[int, FittedModels, int]:
+    """The number, the models and their stored bytes, of the current casino's served version of this number. The removal
+    of an erased user renumbers it: then those of the next version. The models of an empty version do not have its
+    number."""
     served = FittedModel.objects.filter(is_served=True, version__gte=version)
     rows = readable(served).defer("scores").order_by("version", "recommender")
     of_first = [row for row in rows if row.version == rows[0].version and row.recommender in MODEL_TYPES]
@@ -45,7 +46,7 @@ def read_models(version: int) -> tuple[int, FittedModels]:
         decoded.pop("calibration", None)  # it holds for that model's slips alone
     number = rows[0].version if rows else version
     models = FittedModels(*filter(None, decoded.values()), version=str(number) if of_first or not rows else "")
-    return number, models
+    return number, models, sum(len(row.fitted) for row in of_first)
 
 
 def served_number(version: int | None) -> int | None:

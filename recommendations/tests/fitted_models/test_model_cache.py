@@ -6,7 +6,7 @@ from weakref import ref
 
 import pytest
 
-from recommendations.fitted_models.model_cache import AGAIN, LEAST, ModelCache
+from recommendations.fitted_models.model_cache import AGAIN, BYTES_OF_SELECTION, LEAST, ModelCache
 from recommendations.fitted_models.store import Fitting, store_models
 from recommendations.models import FittedModel
 from recommendations.recommenders.hybrid import DEFAULT_MODEL, HybridModel
@@ -19,13 +19,15 @@ from tenants.routing.context import use_casino
 
 pytestmark = pytest.mark.slow
 
+MODEL = len(DEFAULT_MODEL.encode()) // BYTES_OF_SELECTION
+
 
 def store_version(*models):
     return store_models(models or [("hybrid", DEFAULT_MODEL.encode())], Fitting(coupons=1))
 
 
 def test_casinos_without_a_model_do_not_evict_those_with_one(casino_a, casino_b, now):
-    cache = ModelCache(room=LEAST)
+    cache = ModelCache(fitted_room=LEAST + MODEL, room=LEAST)
     with use_casino(casino_a.current):
         version = store_version()
         models = cache.at(version, now)
@@ -42,7 +44,7 @@ def test_casinos_without_a_model_do_not_evict_those_with_one(casino_a, casino_b,
 
 
 def test_a_casino_takes_as_much_room_as_it_has_bets(casino_a, casino_b, now, settings):
-    cache = ModelCache(room=2 * LEAST + 5)
+    cache = ModelCache(fitted_room=LEAST, room=2 * LEAST + 5)
     with use_casino(casino_a.current):
         counts = cache.at(None, now)
     with use_casino(casino_b.current):
@@ -63,9 +65,21 @@ def test_a_casino_takes_as_much_room_as_it_has_bets(casino_a, casino_b, now, set
         assert cache.at(None, later) is not many
 
 
+@pytest.mark.parametrize(("too_little", "is_kept"), [(0, True), (1, False)])
+def test_a_casino_takes_as_much_room_as_its_models_have_bytes(casino_a, casino_b, now, too_little, is_kept):
+    cache = ModelCache(fitted_room=2 * (LEAST + MODEL) - too_little, room=LEAST)
+    with use_casino(casino_a.current):
+        version = store_version()
+        models = cache.at(version, now, has_bets=False)
+    with use_casino(casino_b.current):
+        cache.at(store_version(), now, has_bets=False)
+    with use_casino(casino_a.current):
+        assert (cache.at(version, now, has_bets=False) is models) is is_kept
+
+
 @pytest.mark.parametrize("is_fitted", [True, False])
 def test_counts_of_a_casino_that_leaves_hybrid_are_freed_within_the_hour(casino_a, now, is_fitted):
-    cache = ModelCache(room=LEAST)
+    cache = ModelCache(fitted_room=LEAST + MODEL, room=LEAST)
     with use_casino(casino_a.current):
         version = store_version() if is_fitted else None
         counts = ref(present(cache.at(version, now).get(SequenceCounts)).scales)
@@ -82,7 +96,7 @@ def test_counts_of_a_casino_that_leaves_hybrid_are_freed_within_the_hour(casino_
 def test_request_that_read_the_number_of_no_version_uses_the_empty_one_in_memory(
     casino_a, now, django_assert_num_queries
 ):
-    cache = ModelCache(room=LEAST)
+    cache = ModelCache(fitted_room=LEAST + MODEL, room=LEAST)
     with use_casino(casino_a.current):
         FittedModel.objects.create(version=3, recommender="none", fitted=b"", coupons=0, is_served=True)
         models = cache.at(3, now)
