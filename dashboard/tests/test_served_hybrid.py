@@ -29,10 +29,11 @@ def shown(staff, casino, scores):
         ({"kind": "default", "start": "default"}, "Starts from the default weights."),
         (
             {"kind": "logit", "start": "shared", "casinos": 4},
-            "Starts from the mean of the weights that 4 casinos share.",
+            "Starts from the mean of the weights that other casinos share.",
         ),
         ({"kind": "shared", "start": "shared"}, "Starts from the mean of the weights that other casinos share."),
         ({"kind": "trending", "start": "default"}, "Has the weights of trending alone."),
+        ({"kind": "trending"}, "Has the weights of trending alone."),
         ({"kind": "logit"}, "An earlier release fitted it: what it started from is not known."),
     ],
 )
@@ -51,6 +52,12 @@ def test_a_model_that_is_saved_and_not_served_is_not_shown(staff, casino_a):
     with use_casino(casino_a.current):
         store_models([("neighbours", b"")], Fitting(1))
         FittedModel.objects.filter(recommender="hybrid", version=3).delete()
+    assert "Model of hybrid" not in text_of(staff, "/casinos/1/")
+
+
+def test_a_model_too_large_to_be_served_is_not_shown(staff, casino_a):
+    with use_casino(casino_a.current):
+        store_models([("hybrid", bytes(17 * 2**20))], Fitting(1, scores={"kind": "logit", "start": "default"}))
     assert "Model of hybrid" not in text_of(staff, "/casinos/1/")
 
 

@@ -73,7 +73,7 @@ def fit_models(
     is_active = selected is None or not _is_worse(selected, cases)
     explanation = explain(shares_of(selected.model.weights, cases)) if selected is not None else ""
     casinos = shared.casinos if shared is not None else None
-    fitting = _fitting(coupons, history.coupons, selected, casinos)
+    fitting = _fitting(coupons, history.coupons, selected)
     version = store_models(fitted or [(EMPTY_VERSION, b"")], fitting, is_served=is_active)
     start = start_of(selected.kind, selected.start, casinos) if selected is not None else ""
     return FitResult(version, is_active, _DEFAULT_AGAIN if is_mean_over else start, explanation)
@@ -84,17 +84,13 @@ def _is_start(selected: SelectedModel) -> bool:
     return selected.kind == SHARED and present_model() is None
 
 
-def _fitting(
-    number: int, coupons: Sequence[PastCoupon], selected: SelectedModel | None, casinos: int | None
-) -> Fitting:
+def _fitting(number: int, coupons: Sequence[PastCoupon], selected: SelectedModel | None) -> Fitting:
     times = [datetime.fromtimestamp(each.timestamp, UTC) for each in (*coupons[:1], *coupons[-1:])]
     fitting = Fitting(number, times[0] if times else None, times[-1] if times else None)
     if selected is None:
         return fitting
     users = len({each.user_id for each in coupons})
     chosen = {"kind": selected.kind, "start": selected.start, "cases": selected.cases, "users": users}
-    if selected.start == SHARED:
-        chosen["casinos"] = casinos
     return replace(fitting, scores={**selected.scores, **chosen})
 
 

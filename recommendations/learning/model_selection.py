@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from recommendations.offer.arrays import Floats
-from recommendations.recommenders.hybrid import DEFAULT, DEFAULT_MODEL, REFINED, SHARED, HybridModel
+from recommendations.recommenders.hybrid import DEFAULT, DEFAULT_MODEL, REFINED, SHARED, SINGLE, HybridModel
 from recommendations.recommenders.hybrid_features.decision_trees import Trees
 from recommendations.recommenders.hybrid_features.features import ADDITIVE
-from recommendations.recommenders.profile import IMPORTANCE
 
 from .cases import Cases
 from .conditional_logit import choose_prior, fit_weights
@@ -26,15 +25,6 @@ _STRENGTH_OF_SHARES = 5.0
 _LEAST_SHARE = 0.01
 _CUTOFF = 10
 _COLUMNS = np.arange(len(ADDITIVE))  # the first of NAMES
-
-# What single recommenders and baselines score by, as weights.
-SINGLE: Mapping[str, HybridModel] = {
-    "soonest": HybridModel({"nearness": 1.0}),
-    "trending": HybridModel({"trend": 1.0, "trend of league": 0.5}),
-    "live_popularity": HybridModel({"selections": 1.0}),
-    "profile": HybridModel({f"lift of {name}": weight for name, weight in IMPORTANCE.items()}),
-    "neighbours": HybridModel({"neighbours": 1.0}),
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from .hybrid_features.features import ADDITIVE, FEATURES, FINGERPRINT, NAMES, Fe
 from .hybrid_features.sequence_features import SENTENCES
 from .hybrid_features.user_vectors import UserVectors
 from .neighbours import Neighbours
-from .profile import Profile
+from .profile import IMPORTANCE, Profile
 from .soonest import Soonest
 from .trending import Trending
 
@@ -86,6 +86,14 @@ def _checked(weights: dict[str, float]) -> dict[str, float]:
 
 
 DEFAULT_MODEL = HybridModel(DEFAULT_WEIGHTS)
+# What single recommenders and baselines score by, as weights; their names are kinds of models too.
+SINGLE: Mapping[str, HybridModel] = {
+    "soonest": HybridModel({"nearness": 1.0}),
+    "trending": HybridModel({"trend": 1.0, "trend of league": 0.5}),
+    "live_popularity": HybridModel({"selections": 1.0}),
+    "profile": HybridModel({f"lift of {name}": weight for name, weight in IMPORTANCE.items()}),
+    "neighbours": HybridModel({"neighbours": 1.0}),
+}
 
 
 class Hybrid(Recommender):

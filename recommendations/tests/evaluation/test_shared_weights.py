@@ -30,7 +30,7 @@ from tenants.routing.connections import execute
 from tenants.routing.context import use_casino
 
 SCORES = {"kind": "blend", "cases": MIN_CASES, "users": MIN_USERS}
-SCORES_OF_A_MEAN = {"kind": "shared", "start": "shared", "cases": 0, "users": 1, "casinos": 3}
+SCORES_OF_A_MEAN = {"kind": "shared", "start": "shared", "cases": 0, "users": 1}
 OWN = {"trend": 1.5, "nearness": -0.25}
 MEAN = SharedWeights({"trend": 1.5}, MIN_CASINOS)
 NEXT_MEAN = SharedWeights({"trend": 1.25}, MIN_CASINOS)
