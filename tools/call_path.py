@@ -58,6 +58,7 @@ NOT_COUNTED = ("benchmarks", "tools", "tests", ".venv", "migrations")
 LIMITS = {"GET /recommend": (51, 153, 14), "coupon": (42, None, None)}
 WARM_UP, WARM, PROFILED = 5, 20, 2_000
 COUPONS_SENT = 10
+IDLE_SECONDS = 30.0  # without a message, after which fewer coupons were stored than sent
 SCHEMA = {
     "user": {"type": "int", "source_field": "id"},
     "stake": {"type": "float", "source_field": "stake"},
@@ -189,9 +190,11 @@ def coupon_path(casino: Casino) -> CallPath:
         producer.flush(10)
         path = CallPath()
         turns = Turns(path, last=COUPONS_SENT)
-        turns.consumer = TopicConsumer(COUPONS, turns)
+        turns.consumer = TopicConsumer(COUPONS, turns, idle_exit=IDLE_SECONDS)
         with path.recording():
             turns.consumer.run()
+    if not turns.found:
+        raise SystemExit(f"No coupon was stored: {dict(turns.consumer.counts)}")
     path.functions, path.depth = turns.found, turns.depth
     return path
 
