@@ -1,14 +1,22 @@
 """A short form of `make answers`, and the proof's own ledger: it finds what is wrong."""
 
+import random
 import subprocess
 import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
 from django.conf import settings
 
+from tenants.routing.context import use_casino
+
 from .answers.__main__ import found_by
 from .answers.backlog import FULL_BYTES, KEPT_BYTES, PARKED_HEADERS_BYTES, Backlog
+from .answers.checker import Checker
+from .answers.http_answers import HttpAnswers
 from .answers.ledger import SECOND, Ledger, Leg, Moment, fault_of_slip
 from .answers.said import EventFacts, JournalReader, JournalWriter, Said, SaidMarket, line_scope
 from .short_runs import require_success
@@ -32,6 +40,7 @@ with until_sigterm() as is_ending:
     os.kill(os.getpid(), signal.SIGTERM)
 print(is_ending)
 """
+ANSWER = b'{"events": []}'
 PRICED = [SaidMarket("TOTALS", "2.5", True, {"OVER": 2_000, "UNDER": 0})]
 
 
@@ -146,6 +155,46 @@ def test_a_reader_that_has_printed_what_it_found_has_not_failed():
     readers = [subprocess.Popen(["sh", "-c", each], stdout=subprocess.PIPE, text=True) for each in commands]
     found, errors = found_by(readers)
     assert (found.answers, errors) == (7, ["reader 2 ended with -15"])
+
+
+class ClosesTheFirst(BaseHTTPRequestHandler):
+    """Closes the first connection without an answer, and notes when."""
+
+    protocol_version = "HTTP/1.1"
+    closed_at = 0.0
+
+    def __getattr__(self, name):
+        """`do_GET`, `do_POST`: the same for each method."""
+        if name.startswith("do_"):
+            return self._answer
+        raise AttributeError(name)
+
+    def _answer(self):
+        if not self.closed_at:
+            type(self).closed_at, self.close_connection = time.time(), True
+            return
+        self.send_response(200)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(ANSWER)
+
+
+class LastMoment(Checker):
+    def check(self, slips, moment, since, until=None):
+        self.moment = moment
+        super().check(slips, moment, since, until)
+
+
+@pytest.mark.slow
+def test_a_closed_connection_is_counted_and_the_clock_is_read_again(casino_a, tmp_path):
+    JournalWriter(tmp_path / "journal")
+    checker = LastMoment(tmp_path / "journal")
+    with HTTPServer(("127.0.0.1", 0), ClosesTheFirst) as server, use_casino(casino_a.current):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        HttpAnswers(checker, random.Random(1), range(1, 31), casino_a.pk, server.server_port).step()
+        server.shutdown()
+    assert (checker.found.answers, checker.found.reconnections) == (1, 1)
+    assert checker.moment.clock / SECOND >= ClosesTheFirst.closed_at
 
 
 @pytest.mark.exhaustive

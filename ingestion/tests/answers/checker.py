@@ -24,14 +24,16 @@ FROM (SELECT 1) AS always LEFT JOIN ingestion_offsets ON topic IN (%s, %s)
 
 
 class Found(msgspec.Struct):
-    """What one process found. `passed_over`: events without a price that may be served, by the gate's reason;
-    `outcomes`: all of them at some of the snapshots, by the ledger's reason why they could not be bet on."""
+    """What one process found. `reconnections`: connections by HTTP that the server had closed; `passed_over`: events
+    without a price that may be served, by the gate's reason; `outcomes`: all of them at some of the snapshots, by the
+    ledger's reason why they could not be bet on."""
 
     answers: int = 0
     snapshots: int = 0
     legs: int = 0
     of_own_odd: int = 0
     empty: int = 0
+    reconnections: int = 0
     faults: dict[str, int] = {}
     examples: list[str] = []
     passed_over: dict[str, int] = {}
@@ -42,7 +44,7 @@ class Found(msgspec.Struct):
         return f"{self.answers} answers, {self.legs} legs, {sum(self.faults.values())} wrong"
 
     def add(self, other: "Found") -> None:
-        for name in ("answers", "snapshots", "legs", "of_own_odd", "empty"):
+        for name in ("answers", "snapshots", "legs", "of_own_odd", "empty", "reconnections"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("faults", "passed_over", "outcomes"):
             setattr(self, name, dict(Counter(getattr(self, name)) + Counter(getattr(other, name))))

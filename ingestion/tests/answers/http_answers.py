@@ -34,6 +34,16 @@ class HttpAnswers:
         self._shown = [1]
 
     def step(self) -> None:
+        """Once more, with the clock and the offsets of then, if the server has closed the connection, which waited too
+        long for the next request."""
+        try:
+            self._step()
+        except ConnectionError:
+            self._connection.close()
+            self._checker.found.reconnections += 1
+            self._step()
+
+    def _step(self) -> None:
         clock, since = read_place()
         slips = [[_leg_of(event) for event in answer["events"]] for answer in self._ask()]
         _, until = read_place()
@@ -44,7 +54,8 @@ class HttpAnswers:
         """The answers of one of the endpoints; none if the event that it is about is closed or over by now."""
         rng, event = self._rng, self._rng.choice(self._shown)
         method, path, body = rng.choice(self._requests(event))
-        response = self._response(method, path, json.dumps(body) if body else None)
+        self._connection.request(method, path, json.dumps(body) if body else None, self._headers)
+        response = self._connection.getresponse()
         answer = json.loads(response.read())
         if response.status in {400, 404}:
             return []
@@ -53,16 +64,6 @@ class HttpAnswers:
         is_repeated = any(each["event_id"] == event for slip in answers for each in slip["events"])
         assert not (is_repeated and "next" in path), f"{method} {path} {body} repeats the slip's event"
         return answers
-
-    def _response(self, method: str, path: str, body: str | None) -> http.client.HTTPResponse:
-        """Sent again if the server has closed the connection, which waited too long for the next request."""
-        try:
-            self._connection.request(method, path, body, self._headers)
-            return self._connection.getresponse()
-        except ConnectionError:
-            self._connection.close()
-            self._connection.request(method, path, body, self._headers)
-            return self._connection.getresponse()
 
     def _requests(self, event: int) -> list[tuple[str, str, dict[str, Any] | None]]:
         user = self._rng.choice(self._users)
