@@ -159,6 +159,7 @@ class Parking:
                     if count < len(messages):
                         remaining[casino_id] = messages[count][0]
                 position = batch[-1].offset() + 1
+                self._reach(partition, min(remaining.values(), default=position))
                 is_hopeless = self._parked[partition].keys() <= remaining.keys()
                 if is_hopeless:
                     break
@@ -167,11 +168,16 @@ class Parking:
             position = (
                 position if is_hopeless else end
             )  # without a yield: after one there might always be more messages
-        first = min(remaining.values(), default=position)
-        self._first_offsets[partition] = first
-        self._commit(partition)
+        self._reach(partition, min(remaining.values(), default=position))
         counts = self._parked[partition]
         self._parked[partition] = Counter({each: max(counts[each] - stored[each], 1) for each in remaining})
+
+    def _reach(self, partition: int, first: int) -> None:
+        """No message before this offset is left. Committed at each batch: a consumer that is killed more often than
+        drains end would start all over each time."""
+        if first != self._first_offsets[partition]:
+            self._first_offsets[partition] = first
+            self._commit(partition)
 
     def _close_lost(self, is_unavailable: Callable[[int], bool], close: CloseLost) -> None:
         for partition, (lost, known) in [*self._lost.items()]:

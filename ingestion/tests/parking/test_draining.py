@@ -98,6 +98,17 @@ def test_each_drain_of_a_slow_casino_begins_behind_its_last_stored_message(parke
     assert not parked.parking.has_parked(CASINO, 0)
 
 
+def test_a_drain_goes_on_where_a_killed_consumer_stopped(parked):
+    parked.park(BATCH + 1)
+    next(parked.parking.drain(0, parked.store))
+    assert parked.committed == BATCH
+    parked.parking.revoke([0])
+    parked.parking.assign([0])
+    assert parked.parking.counts == {CASINO: 1}
+    list(parked.parking.drain(0, parked.store))
+    assert parked.stored == list(range(BATCH + 1))
+
+
 @pytest.mark.skipif(bool(django_settings.KAFKA_BOOTSTRAP_SERVERS), reason="only the embedded broker keeps 5 MB")
 def test_deleted_parked_messages_are_told_and_all_that_are_left_are_stored(parked, caplog):
     parked.park(2)
