@@ -48,6 +48,7 @@ _FIND_USERS = f"""
 SELECT users.id FROM users, {_REMOVALS} WHERE {_unchanged_since("users")}
 ORDER BY users.id FOR UPDATE OF users
 """
+_LOCK_USERS = "SELECT FROM users WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
 _REMOVE_USERS = (
     "DELETE FROM waiting_coupons WHERE user_id = ANY(%s)",
     "DELETE FROM purchased_coupons WHERE user_id = ANY(%s)",
@@ -117,6 +118,18 @@ def ids_without_effect(table: str, removals: Sequence[Removal]) -> set[int]:
     later_row = f"SELECT FROM {table} WHERE {table}.id = row.id AND NOT ({_unchanged_since(table)})"
     sql = f"SELECT row.id FROM {_REMOVALS} WHERE EXISTS ({later_row}) OR {_HAS_LATER_CHANGE} OR {_IS_RECORDED}"
     return {row_id for (row_id,) in query(sql, [as_json(removals), table, table])}
+
+
+def lock_removed_users(rows: Iterable[object]) -> None:
+    """Lock the users whose removal is among these in the order of their ids, as their coupons do, behind the
+    attribution job.
+
+    A call may remove users in several steps, one for each time that a user occurs: locking all first prevents
+    deadlocks.
+    """
+    if removed := [row.id for row in rows if isinstance(row, Removal)]:
+        lock_attribution()
+        execute(_LOCK_USERS, [removed])
 
 
 def remove_users(removals: Sequence[Removal]) -> dict[Key, Outcome]:

@@ -18,7 +18,7 @@ from tenants.routing.connections import casino_atomic, execute, query
 
 from .changes import lock_stored
 from .events import EVENTS, lock_offer
-from .removal import ids_without_effect, remove_events, remove_users
+from .removal import ids_without_effect, lock_removed_users, remove_events, remove_users
 from .rows_and_changes import Remove
 from .same_event import SameEvents
 from .upsert import Key, Stored, key_of
@@ -44,6 +44,7 @@ def restrict_users(changes: Sequence[UserChange | Removal]) -> None:
     changes = with_stored_ids(Kind.USERS, changes)
     with casino_atomic():
         lock_waiting_coupons()
+        lock_removed_users(changes)
         _restrict(USERS, changes, remove_users)
 
 

@@ -8,7 +8,7 @@ from recommendations.validation.rows import Removal, UserRow
 from tenants.routing.connections import casino_atomic, execute
 
 from .outcomes import Outcome
-from .removal import remove_users
+from .removal import lock_removed_users, remove_users
 from .rows_and_changes import store_rows
 from .upsert import Rows, store_in_order, written_ids
 from .upsert_sql import Timed, Upsert
@@ -76,6 +76,7 @@ def store_users(rows: Sequence[UserRow | UserChange | Removal]) -> list[Outcome]
     rows = with_stored_ids(Kind.USERS, rows)
     with casino_atomic():
         lock_waiting_coupons()
+        lock_removed_users(rows)
         return store_in_order(rows, _store)
 
 

@@ -16,8 +16,9 @@ from recommendations.tests.factories import at, coupon_row, removal, user_row
 from recommendations.tests.profile_counts import assert_counts_equal_a_recount
 from recommendations.tests.threads import at_once, shuffled
 from recommendations.validation.changes import UserChange
-from tenants.routing.connections import casino_atomic, execute
+from tenants.routing.connections import casino_atomic, execute, query
 from tenants.routing.context import use_casino
+from tenants.tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover, pytest.mark.django_db(transaction=True, databases=TEST_DATABASES)]
 USERS = range(1, 41)
@@ -155,3 +156,24 @@ def test_a_coupon_does_not_wait_for_a_partial_message_about_its_user(casino_a):
             store_users([UserChange(id=1, timestamp=at(1), stake_limit=Decimal(5))])
             [outcome] = pool.submit(store_coupon).result()
     assert outcome.result is Result.STORED
+
+
+def test_users_are_removed_in_the_order_in_which_their_coupons_lock_them(casino_a):
+    """Also where a user occurs twice in a batch, so that another one is removed first."""
+
+    def remove():
+        try:
+            with use_casino(casino_a.current):
+                return store_users([user_row(id=1), removal(2, 1), removal(1, 1)])
+        finally:
+            connections.close_all()
+
+    with use_casino(casino_a.current), ThreadPoolExecutor(1) as pool:
+        store_users([user_row(id=1), user_row(id=2)])
+        with casino_atomic():
+            execute("SELECT FROM users WHERE id = 1 FOR KEY SHARE")
+            removed = pool.submit(remove)
+            wait_until(lambda: query("SELECT 1 FROM pg_locks WHERE NOT granted"))
+            execute("SELECT FROM users WHERE id = 2 FOR KEY SHARE NOWAIT")
+        assert len(removed.result()) == 3
+        assert not User.objects.exists()
