@@ -150,7 +150,7 @@ class _CachedModels:
 
 class ModelCache:
     """LRU caches of casinos' models: one of casinos with a fitted model, and one of the others, which never evict the
-    former. Each has room for so many selections that are counted, and for models that take as much memory. Thread-safe:
+    former. `room` and `fitted_room` are numbers of counted selections; stored models take theirs by bytes. Thread-safe:
     fitted models are immutable."""
 
     def __init__(self, *, fitted_room: int, room: int) -> None:

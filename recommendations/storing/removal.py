@@ -133,9 +133,8 @@ def lock_removed_users(rows: Iterable[object]) -> None:
 
 
 def remove_users(removals: Sequence[Removal]) -> dict[Key, Outcome]:
-    """Remove users with all their rows."""
+    """Remove users with all their rows. The transaction has locked them (`lock_removed_users`)."""
     execute(_RECORD, ["users", as_json(removals)])
-    lock_attribution()
     if found := [row_id for (row_id,) in query(_FIND_USERS, [as_json(removals)])]:
         for page in coupon_pages(found):
             _subtract_from_casino_tallies(coupon for coupons in page.values() for coupon in coupons)
