@@ -1,5 +1,6 @@
 """A user's recent bets on outcomes of markets, as the user's tallies pack them: three numbers beside a selection."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 
@@ -24,18 +25,15 @@ def names_outcome(selections: Iterable[TallySelection]) -> bool:
     return any(map(_MARKET_OF, selections))
 
 
-def numbers_of_bets(selections: Sequence[TallySelection], places: dict[str, int]) -> list[int]:
-    """`WIDTH` numbers for each selection; none if no selection names an outcome. New words are appended to `places`."""
+def numbers_of_bets(selections: Sequence[TallySelection], places: defaultdict[str, int]) -> list[int]:
+    """`WIDTH` numbers for each selection; none if no selection names an outcome. `places` has the index of any word."""
     numbers: list[int] = []
-    place_of = places.setdefault
     for each in selections:
         if not each.market or not each.outcome:
             numbers += _NOT_SAID
             continue
         band = line_band(each.line)
-        numbers.append(1 + place_of(each.market, len(places)))
-        numbers.append(1 + place_of(band, len(places)) if band else 0)
-        numbers.append(1 + place_of(each.outcome, len(places)))
+        numbers += 1 + places[each.market], 1 + places[band] if band else 0, 1 + places[each.outcome]
     return numbers if any(numbers) else []
 
 

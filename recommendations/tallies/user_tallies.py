@@ -6,10 +6,11 @@ more than `MAX_VALUES` values of one attribute, of whom `encode_bounded` keeps t
 """
 
 from bisect import bisect_right, insort
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from heapq import nlargest
+from itertools import count
 from math import inf
 from statistics import median
 from typing import Annotated, Any
@@ -95,7 +96,7 @@ def _with_keys(packed: _PackedTallies) -> _PackedTallies:
     tell the country. Raises LookupError and ValueError for numbers that contradict each other."""
     if packed.format != _FORMAT_OF_NAMES or any(packed.older):
         return packed
-    words, places = packed.words, dict[str, int]()
+    words, places = packed.words, _places_of([])
     for coupon in packed.coupons:
         selections = [
             TallySelection(words[a], words[b], words[c], words[d], words[e], event_id=event_id, odd=odd / 1000)
@@ -130,7 +131,7 @@ class Tallies:
             )
         self._packed = packed
         self._selections = sum(len(coupon.selections) for coupon in packed.coupons) // _WIDTH
-        self._places: dict[str, int] | None = None  # word -> its index in the list
+        self._places: defaultdict[str, int] | None = None  # word -> its index in the list
         self._counts: dict[str, dict[str, int]] | None = None
         self._weights: tuple[float, dict[str, dict[str, float]]] | None = None  # with their time
         self._events: tuple[frozenset[int], frozenset[Match]] | None = None
@@ -208,7 +209,7 @@ class Tallies:
             return
         self._forget_computed()
         if self._places is None:
-            self._places = {word: place for place, word in enumerate(self._packed.words)}
+            self._places = _places_of(self._packed.words)
         recent = self._packed.coupons
         for coupon in coupons:
             numbers = _numbers_of(coupon.selections, self._places)
@@ -311,11 +312,13 @@ class Tallies:
         # lists of all coupons' selections: of each coupon's few, the lists would take longer than their content
         for coupon in packed.coupons if packed.bets else ():
             if own := packed.bets.get(coupon.key):
-                weights += [decay * weight_at(coupon.timestamp)] * _count_of_bets(own, coupon.selections)
+                if len(own) * _WIDTH != len(coupon.selections) * BET_WIDTH:
+                    raise ValueError(f"{len(own)} numbers of bets stand beside {len(coupon.selections)} of selections")
+                weights += [decay * weight_at(coupon.timestamp)] * (len(own) // BET_WIDTH)
                 numbers += own
                 selections += coupon.selections
         texts = texts_of_bets(numbers, selections[1::_WIDTH], packed.words) if numbers else []
-        bets = zip(weights, texts, _columns(selections)[-1], strict=True)
+        bets = zip(weights, texts, _bands(selections), strict=True)
         return [(weight, named, band) for weight, named, band in bets if named]
 
     @property
@@ -469,18 +472,23 @@ def _amount(cents: float) -> Decimal:
     return Decimal(repr(round(cents, 7))).scaleb(-2)
 
 
-def _numbers_of(selections: Iterable[TallySelection], places: dict[str, int]) -> list[int]:
-    """`_WIDTH` numbers per selection; new words are appended to `places`."""
-    place_of, numbers = places.setdefault, list[int]()
+def _places_of(words: Sequence[str]) -> defaultdict[str, int]:
+    """The index of each word; a new word gets the next one when it is asked for."""
+    return defaultdict(count(len(words)).__next__, zip(words, count(), strict=False))
+
+
+def _numbers_of(selections: Iterable[TallySelection], places: defaultdict[str, int]) -> list[int]:
+    """`_WIDTH` numbers per selection."""
+    numbers = list[int]()
     for each in selections:
         home, away = match_of(each.sport, each.country, each.category, each.home_team, each.away_team)
         numbers += (
             each.event_id or 0,
-            place_of(each.sport, len(places)),
-            place_of(league_key(each.sport, each.country, each.league), len(places)),
-            place_of(each.country, len(places)),
-            place_of(home, len(places)),
-            place_of(away, len(places)),
+            places[each.sport],
+            places[league_key(each.sport, each.country, each.league)],
+            places[each.country],
+            places[home],
+            places[away],
             round((each.odd or 0) * 1000),
         )
     return numbers
@@ -488,15 +496,11 @@ def _numbers_of(selections: Iterable[TallySelection], places: dict[str, int]) ->
 
 def _columns(numbers: list[int]) -> list[list[int]]:
     """The selections' keys by attribute: indices into the list of words, and odds bands, or `NO_BAND`."""
-    bands = [bisect_right(BAND_BOUNDS, odd / 1000) if odd else NO_BAND for odd in numbers[_WIDTH - 1 :: _WIDTH]]
-    return [*(numbers[place::_WIDTH] for place in range(1, _WIDTH - 1)), bands]
+    return [*(numbers[place::_WIDTH] for place in range(1, _WIDTH - 1)), _bands(numbers)]
 
 
-def _count_of_bets(numbers: list[int], selections: list[int]) -> int:
-    count = len(numbers) // BET_WIDTH
-    if count * BET_WIDTH != len(numbers) or count * _WIDTH != len(selections):
-        raise ValueError(f"{len(numbers)} numbers of bets stand beside {len(selections)} of selections")
-    return count
+def _bands(numbers: list[int]) -> list[int]:
+    return [bisect_right(BAND_BOUNDS, odd / 1000) if odd else NO_BAND for odd in numbers[_WIDTH - 1 :: _WIDTH]]
 
 
 def _by_selection(numbers: list[int]) -> Iterator[tuple[int, ...]]:

@@ -141,7 +141,7 @@ def test_weights_of_bets_are_summed_once_for_the_same_bets_and_numbers():
 
 
 def test_what_was_bet_on_is_forgotten_before_it_fills_the_memory():
-    known = NumberedBets({attribute: {} for attribute in OUTCOME_ATTRIBUTES}, max_rows=100)
+    known = NumberedBets({attribute: {} for attribute in OUTCOME_ATTRIBUTES}, max_texts=100)
     for number in range(20):
         bets = [(1.0, ("FOOTBALL", "A", f"{number}.{each}", "OVER"), 3) for each in range(10)]
         _, weights = known.weights_of(BettingProfile(bets=bets), version=0)
