@@ -7,8 +7,7 @@ tell a price and, in the same transaction, that its feed is down.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence, Set
-from itertools import islice
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -23,14 +22,14 @@ from .lines import Lines
 FORGET_PRICES, FORGET_ALL = 0, -1
 _ROOM_AFTER_EVICTION = 0.75
 _BYTES_OF_ROW = 200  # of the object and its entries
-_BYTES_OF_USED = 100  # of an id and its entry, in the text of ids too
-_MOST_ASKED_FOR = 500  # events
+_BYTES_OF_USED = 130  # of an id and its entry, in the text of ids too
+_MOST_ASKED_FOR = 1_000  # events
 _READ_AHEAD = 16_000  # bytes of changed prices: some 500 market lines
 
 
 class KeptPrices:
-    """One casino's kept prices, all of which are valid as of `version`; None: none are kept. `used`: the ids of those
-    that a request used, which are worth reading again once they change. Guarded by the cache."""
+    """One casino's kept prices, all of which are valid as of `version`; None: none are kept. `used`: the ids of the
+    events whose prices requests used last, which are read again once they change. Guarded by the cache."""
 
     __slots__ = ("_bytes_of_rows", "_used_text", "lines", "rows", "used", "version")
 
@@ -38,7 +37,7 @@ class KeptPrices:
         self.version = version
         self.lines = Lines()
         self.rows: dict[int, PackedPrices] = {}
-        self.used: dict[int, None] = {}
+        self.used: OrderedDict[int, None] = OrderedDict()
         self._used_text: str | None = None
         self._bytes_of_rows = 0
 
@@ -51,15 +50,19 @@ class KeptPrices:
         self.rows.update(rows)
         self._bytes_of_rows += sum(len(row) + _BYTES_OF_ROW for row in rows.values())
 
-    def use(self, event_ids: Set[int]) -> None:
-        if not self.used.keys() >= event_ids:
-            self.used |= dict.fromkeys(event_ids)
-            self._used_text = None
+    def use(self, event_ids: Iterable[int]) -> None:
+        for event_id in event_ids:
+            if event_id not in self.used:
+                self._used_text = None
+            self.used[event_id] = None
+            self.used.move_to_end(event_id)
+        while len(self.used) > _MOST_ASKED_FOR:
+            self.used.popitem(last=False)
 
     def parameters(self) -> dict[str, Any]:
         """Of `PRICE_COLUMNS`: they ask for the used prices, as many of the changed ones as have `_READ_AHEAD` bytes."""
         if self._used_text is None:  # of many, it takes longer than all else
-            self._used_text = f"{{{','.join(map(str, islice(reversed(self.used), _MOST_ASKED_FOR)))}}}"
+            self._used_text = f"{{{','.join(map(str, self.used))}}}"
         limit, line = _READ_AHEAD * len(self.rows) // max(self._bytes_of_rows, 1), self.lines.latest
         return {
             "price_version": self.version,
@@ -71,15 +74,17 @@ class KeptPrices:
     def forget(self, event_ids: Iterable[int]) -> None:
         for event_id in event_ids:
             if (row := self.rows.pop(event_id, None)) is not None:
-                if event_id in self.used:
-                    del self.used[event_id]
-                    self._used_text = None
                 self._bytes_of_rows -= len(row) + _BYTES_OF_ROW
+
+    def evict(self, event_id: int) -> None:
+        """Forget the prices of an event that may not be read again once they change: there is no room."""
+        self.forget([event_id])
+        if event_id in self.used:
+            del self.used[event_id]
+            self._used_text = None
 
     def forget_rows(self) -> None:
         self.rows.clear()
-        self.used.clear()
-        self._used_text = None
         self._bytes_of_rows = 0
 
 
@@ -188,7 +193,7 @@ class PriceCache:
         for event_id in list(kept.rows):
             if kept.nbytes <= room:
                 break
-            kept.forget([event_id])
+            kept.evict(event_id)
 
     def _nbytes(self) -> int:
         return sum(kept.nbytes for kept in self._kept.values())

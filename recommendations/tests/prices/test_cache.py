@@ -90,21 +90,23 @@ def test_a_request_that_asked_for_no_changes_uses_none_that_others_kept(cache):
 
 
 def asked_for(cache):
-    return cache.known().parameters["price_events"]
+    return {int(each) for each in cache.known().parameters["price_events"].strip("{}").split(",") if each}
 
 
-def test_a_query_asks_for_the_prices_that_were_used_since_they_were_read(cache):
+def test_a_query_asks_for_the_prices_that_requests_used(cache):
     keep(cache, 5, 1, 2, 3)
     keep(cache, 5, 4, are_used=True)
-    assert asked_for(cache) == "{4}"
+    assert asked_for(cache) == {4}
     for event_ids in ([1, 3], [4]):
         cache.get(cache.advance(cache.known(), 5, None), event_ids)
-    assert asked_for(cache) == "{3,1,4}"
+    assert asked_for(cache) == {1, 3, 4}
     assert kept(cache, 6, [3, 2]) == {1, 4}
     keep(cache, 6, 3)
-    assert asked_for(cache) == "{1,4}"
+    assert asked_for(cache) == {1, 3, 4}
     kept(cache, 7, [FORGET_PRICES])
-    assert asked_for(cache) == "{}"
+    assert asked_for(cache) == {1, 3, 4}
+    kept(cache, 8, [FORGET_ALL])
+    assert asked_for(cache) == set()
 
 
 def test_prices_that_two_queries_brought_are_still_asked_for_once_used(cache):
@@ -115,7 +117,7 @@ def test_prices_that_two_queries_brought_are_still_asked_for_once_used(cache):
         cache.put(advanced, 6, {1: priced(2_000)}, are_used=False)
         assert cache.get(advanced, [1]) == {1: priced(2_000)}
         cache.put(advanced, 6, {1: priced(2_000)}, are_used=False)
-        assert asked_for(cache) == "{1}"
+        assert asked_for(cache) == {1}
 
 
 @pytest.mark.usefixtures("cache")
@@ -139,9 +141,11 @@ def test_changed_prices_are_not_kept_beside_other_market_lines_than_the_querys()
     assert kept(price_cache, 7) == {1}
 
 
-def test_a_query_asks_for_a_bounded_number_of_prices(cache):
-    keep(cache, 5, *range(1, 601), are_used=True)
-    assert asked_for(cache).strip("{}").split(",") == [str(event_id) for event_id in range(600, 100, -1)]
+def test_a_query_asks_for_a_bounded_number_of_prices_those_used_last(cache):
+    keep(cache, 5, *range(1, 1_001), are_used=True)
+    cache.get(cache.advance(cache.known(), 5, None), [1, 2])
+    keep(cache, 5, 1_001, 1_002, are_used=True)
+    assert asked_for(cache) == {1, 2, *range(5, 1_003)}
     assert cache.known().parameters["price_limit"] == 16_000 // (len(priced(2_000)) + _BYTES_OF_ROW)
 
 
@@ -166,6 +170,8 @@ def test_the_size_is_counted_and_the_rows_read_first_are_dropped(casino_a):
         assert 0 not in rows
         keep(cache, 5, 19, are_used=True)
         assert cache.nbytes == size * len(rows) + _BYTES_OF_USED
+        keep(cache, 5, *range(20, 40))
+        assert asked_for(cache) == set()  # of what was dropped for want of room, no change is asked for
 
 
 def test_the_casino_used_least_recently_is_forgotten_first(casino_a, casino_b):
