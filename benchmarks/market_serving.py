@@ -62,7 +62,7 @@ def over_http(casinos: Casinos, requests: int, server: str, writers: Sequence[in
         taken = _in_turn(ask, casinos, requests)
         for name, (processor, in_postgresql) in before.items():
             taken[name].processor = _used_by(processes[name]) - processor
-            taken[name].in_postgresql = _used_in_postgresql(casinos[name], writers) - in_postgresql
+            taken[name].in_postgresql = _added(in_postgresql, _used_in_postgresql(casinos[name], writers))
     return taken
 
 
@@ -75,7 +75,7 @@ def in_process(casinos: Casinos, requests: int, writers: Sequence[int]) -> dict[
     for name, each in taken.items():
         each.computing, each.queries = used[name].computing, used[name].queries
         each.processor = sum(each.computing)
-        each.in_postgresql = _used_in_postgresql(casinos[name], writers) - before[name]
+        each.in_postgresql = _added(before[name], _used_in_postgresql(casinos[name], writers))
     return taken
 
 
@@ -119,11 +119,16 @@ def _used_by(process: int) -> float:
     return float(sum(each.user + each.system for each in times))
 
 
-def _used_in_postgresql(casino: Casino, writers: Sequence[int]) -> float:
-    """By all processes that serve the casino's database, but for the writers."""
+def _added(before: Mapping[int, float], after: Mapping[int, float]) -> float:
+    """By the processes that are there after; those that ended meanwhile do not count."""
+    return sum(seconds - before.get(process, 0.0) for process, seconds in after.items())
+
+
+def _used_in_postgresql(casino: Casino, writers: Sequence[int]) -> dict[int, float]:
+    """By each process that serves the casino's database, but for the writers."""
     with use_casino(casino.current):
         rows = query("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
-    return sum(processor_seconds(process) for (process,) in rows if process not in writers)
+    return {process: processor_seconds(process) for (process,) in rows if process not in writers}
 
 
 def processor_seconds(process: int) -> float:
