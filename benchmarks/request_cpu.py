@@ -61,7 +61,7 @@ PARTS: dict[str, list[tuple[Any, str]]] = {
     "service": [(services, "recommend_mapped")],
     "query": [(services, "find"), (context, "check_in_alias")],
     "unpacking": [(services, "build_user_context")],
-    "slip": [(services, "build_recommendation")],
+    "slip": [(services, "build_recommendations")],
     "features": [(Features, "__init__")],
     "score": [(type(each), name) for each in RECOMMENDERS.values() for name in ("applies", "score")],
     "gate": [(Search, "run")],

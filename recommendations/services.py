@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from decimal import Decimal
-from itertools import islice
 from time import perf_counter
 from typing import Any
 from uuid import uuid4
@@ -28,7 +27,7 @@ from .recommenders.registry import get_recommender
 from .serving.batch_turns import USERS_OF_TURN, batch_turns
 from .serving.configuration import charged_configuration
 from .serving.configuration_patch import patch_options, patch_schema
-from .serving.engine import RecommendationRequest, build_recommendation, build_recommendations
+from .serving.engine import RecommendationRequest, build_recommendations
 from .serving.experiments.groups import Group, group_by_variant, needs_of_variants
 from .serving.experiments.running import RunningExperiment
 from .serving.experiments.shared_contexts import SharedContexts
@@ -179,18 +178,16 @@ def recommend_mapped(
     else:
         recommendations = recommend(request, user_ids)
     took_ms = round((perf_counter() - began - compared) * 1_000 / max(len(recommendations), 1), 3)
-    with closing(batch_turns.each(recommendations)) as each_recommendation:
-        answers = {
-            each.own_id: _mapped(configured.schema, each, explain=filters.explain) for each in each_recommendation
-        }
-    for each in recommendations:
-        if not isinstance(answers[each.own_id], dict):
+    with closing(batch_turns.parts(recommendations)) as parts:
+        answers = [_mapped(configured.schema, each, explain=filters.explain) for part in parts for each in part]
+    for each, answer in zip(recommendations, answers, strict=True):
+        if not isinstance(answer, dict):
             continue
         if each.users_variant is not None:
             _send_of_experiment(each, each.users_variant, took_ms, filters.placement)
         else:
             send_served(each, asked_for=request.recommender.name, took_ms=took_ms, placement=filters.placement)
-    return answers
+    return {each.own_id: answer for each, answer in zip(recommendations, answers, strict=True)}
 
 
 def _mapped(
@@ -263,19 +260,12 @@ def recommend(
 
     context = found.casino_context
     context_of = build_user_context if contexts is None else contexts.of
-    with closing(batch_turns.each(users)) as each_user:
-        if context.prices is None or len(users) == 1:
-            recommendations = [
-                build_recommendation(request, context_of(user, request, context), context, uuid4())
-                for user in each_user
-            ]
-        else:
-            user_contexts = (context_of(user, request, context) for user in each_user)
-            recommendations = [
-                recommendation
-                for of_turn in iter(lambda: list(islice(user_contexts, USERS_OF_TURN)), [])
-                for recommendation in build_recommendations(request, of_turn, context, uuid4)
-            ]
+
+    recommendations: list[Recommendation] = []
+    with closing(batch_turns.parts(users)) as parts:
+        for part in parts:
+            user_contexts = [context_of(user, request, context) for user in part]
+            recommendations += build_recommendations(request, user_contexts, context, uuid4)
     if context.prices is not None:
         note_prices(request, context, recommendations)
     return recommendations

@@ -26,22 +26,20 @@ class BatchTurns:
         self._is_taken = False
         self._waiting: deque[threading.Event] = deque()
 
-    def each(self, items: Sequence[Item]) -> Generator[Item, None, None]:
-        """The items; between two of `USERS_OF_TURN` others have their turns. One item alone needs no turn. The caller
-        closes the generator, which gives the turn back also after an error."""
+    def parts(self, items: Sequence[Item]) -> Generator[Sequence[Item], None, None]:
+        """The items, `USERS_OF_TURN` at a time, each part in a turn. One item alone needs none. The caller closes the
+        generator, which gives the turn back also after an error."""
         if len(items) <= 1:
-            yield from items
+            yield items
             return
-        has_turn = self._take()
-        try:
-            for number, item in enumerate(items):
-                if has_turn and number and number % USERS_OF_TURN == 0:
+        has_turn = True
+        for begin in range(0, len(items), USERS_OF_TURN):
+            has_turn = has_turn and self._take()
+            try:
+                yield items[begin : begin + USERS_OF_TURN]
+            finally:
+                if has_turn:
                     self._give_back()
-                    has_turn = self._take()
-                yield item
-        finally:
-            if has_turn:
-                self._give_back()
 
     def _take(self) -> bool:
         with self._guard:
