@@ -16,7 +16,8 @@ from recommendations.recommenders.hybrid_features.bet_sequences import KEPT, Bet
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettorSums, UserVectors
 from tenants.ids import MAX_ID
 from tenants.process_state import register
-from tenants.routing.connections import casino_connection, current_alias
+from tenants.routing.connections import casino_connection
+from tenants.routing.context import get_current_casino
 
 from .store import read_models, served_number
 
@@ -162,7 +163,7 @@ class ModelCache:
     def at(self, version: int | None, now: datetime, *, has_bets: bool = True) -> FittedModels:
         """The current casino's models of this version, None without any; with `has_bets` the counts of bets as of about
         `now`, too. Counts that no request has needed for `AGAIN` are freed."""
-        alias = current_alias()
+        alias = get_current_casino().alias
         cached = self._get(alias)
         if not has_bets and cached is not None and cached.live.is_outdated(now):
             self._put(alias, cached := _with_new_bets(cached.version, cached.number, cached.models, cached.nbytes))

@@ -18,11 +18,12 @@ _WITH_UNKNOWN = MemoKey["_Known"]("unknown start times")
 
 
 class _Known:
-    """An offer as it was read, in the zone of the casino's option. Its arrays are the only ones of its own."""
+    """An offer as it was read, in the zone of the casino's option; None where that changes nothing. Its arrays are the
+    only ones of its own."""
 
-    def __init__(self, zone: str | None, offer: Offer) -> None:
+    def __init__(self, zone: str | None, offer: Offer | None) -> None:
         self.zone, self.offer = zone, offer
-        self.nbytes = offer.begins.nbytes + offer.start_time_tbd.nbytes
+        self.nbytes = 0 if offer is None else offer.begins.nbytes + offer.start_time_tbd.nbytes
 
 
 def is_time_zone(name: str) -> bool:
@@ -36,18 +37,16 @@ def is_time_zone(name: str) -> bool:
 def with_unknown_start_times(offer: Offer, zone: str | None) -> Offer:
     """The offer in which events that begin at 00:00 in this zone are also to be confirmed, and each of these begins
     with its day's first minute, in this zone or else UTC. Cached with the offer."""
-    if zone is None and not offer.start_time_tbd.any():
-        return offer
     cached = offer.memo.get(_WITH_UNKNOWN)
     if cached is None or cached.zone != zone:
         cached = offer.memo.keep(_WITH_UNKNOWN, _Known(zone, _read(offer, None if zone is None else ZoneInfo(zone))))
-    return cached.offer
+    return offer if cached.offer is None else cached.offer
 
 
-def _read(offer: Offer, zone: tzinfo | None) -> Offer:
+def _read(offer: Offer, zone: tzinfo | None) -> Offer | None:
     unknown = offer.start_time_tbd if zone is None else offer.start_time_tbd | _at_midnight(offer.begins, zone)
     if not unknown.any():
-        return offer
+        return None
     begins = offer.begins.copy()
     begins[unknown] = _day_starts(begins[unknown], zone or UTC)
     read = replace(offer, begins=begins, start_time_tbd=unknown)

@@ -14,7 +14,7 @@ from recommendations.validation.fields import SEPARATOR
 from recommendations.validation.identity import Match, match_of
 from tenants.numbers import parse_id
 from tenants.process_state import register
-from tenants.routing.connections import current_alias
+from tenants.routing.context import get_current_casino
 
 from .outcome_keys import OFFERED_ATTRIBUTES, OUTCOME_ATTRIBUTES
 from .selections import HALF_LIFE
@@ -68,7 +68,7 @@ class TrendCache:
     def get(self, now: datetime) -> Trends | None:
         """The current casino's trends; None once they have expired. Then only this caller reads them: until `put`, the
         others get the expired ones."""
-        alias = current_alias()
+        alias = get_current_casino().alias
         with self._lock:
             read_at, trends, digest = self._entries.get(alias, (None, NO_TRENDS, b""))
             if read_at is not None and abs((now - read_at).total_seconds()) < settings.TRENDS_SECONDS:
@@ -84,7 +84,7 @@ class TrendCache:
     def put(self, rows: str | None, now: datetime) -> Trends:
         """Decode and cache the value of the column `TRENDS`. An equal one, as of a casino without new bets in this
         hour, stays the same object, and with it what is computed of it."""
-        alias, digest = current_alias(), sha256((rows or "").encode()).digest()
+        alias, digest = get_current_casino().alias, sha256((rows or "").encode()).digest()
         with self._lock:
             _, trends, known = self._entries.get(alias, (None, NO_TRENDS, b""))
         if known != digest:

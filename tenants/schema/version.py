@@ -17,15 +17,14 @@ Migrations = tuple[tuple[str, str], ...]
 
 def migrations_on_disk() -> Migrations:
     """(app, migration) of every migration that a casino's database needs, sorted."""
-    return _migrations_on_disk(tuple(settings.CASINO_APPS), tuple(sorted(settings.MIGRATION_MODULES.items())))
+    return _of_disk(tuple(settings.CASINO_APPS), tuple(settings.MIGRATION_MODULES.items()))[0]
 
 
 def code_version() -> str:
     """The fingerprint of the code's migrations."""
-    return fingerprint(migrations_on_disk())
+    return _of_disk(tuple(settings.CASINO_APPS), tuple(settings.MIGRATION_MODULES.items()))[1]
 
 
-@lru_cache(maxsize=1024)
 def fingerprint(migrations: Migrations) -> str:
     return hashlib.sha256(repr(migrations).encode()).hexdigest()[:16]
 
@@ -33,8 +32,7 @@ def fingerprint(migrations: Migrations) -> str:
 def is_behind(version: str) -> bool:
     """Whether a database of this version lacks a migration of the code. One with more migrations, of a newer release,
     is not behind."""
-    needed = migrations_on_disk()
-    return not version or (version != fingerprint(needed) and not _is_ahead(version, needed))
+    return not version or (version != code_version() and not _is_ahead(version, migrations_on_disk()))
 
 
 def require_up_to_date(casino: Casino) -> None:
@@ -58,10 +56,12 @@ def record_version(migrations: Iterable[tuple[str, str]]) -> str:
 
 
 @lru_cache
-def _migrations_on_disk(apps: tuple[str, ...], modules: tuple[tuple[str, str | None], ...]) -> Migrations:
-    """`modules` is part of the cache's key, since tests change `MIGRATION_MODULES`."""
+def _of_disk(apps: tuple[str, ...], modules: tuple[tuple[str, str | None], ...]) -> tuple[Migrations, str]:
+    """The migrations with their fingerprint, of which each request needs only that. `modules` is part of the cache's
+    key, since tests change `MIGRATION_MODULES`."""
     loader = MigrationLoader(None, ignore_no_migrations=True)
-    return tuple(sorted(key for key in loader.disk_migrations if key[0] in apps))
+    migrations = tuple(sorted(key for key in loader.disk_migrations if key[0] in apps))
+    return migrations, fingerprint(migrations)
 
 
 _known_ahead: dict[tuple[str, Migrations], bool] = {}

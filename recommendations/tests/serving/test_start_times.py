@@ -47,6 +47,7 @@ def recommended(offer, *, now=NOW, name="soonest", limit=3, **options):
 def test_an_offer_of_known_start_times_is_itself():
     offer = offer_of(event(at(20, 15)), event(at(20)))
     assert with_unknown_start_times(offer, None) is offer
+    assert offer.memo.nbytes == 0
     known = offer_of(event(at(20, 15)))
     assert with_unknown_start_times(known, LONDON) is known
 
