@@ -12,8 +12,9 @@ import random
 import statistics
 import time
 from bisect import bisect_right
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
 

@@ -11,8 +11,9 @@ events.csv, coupons.csv and, if there are prices, odds.csv.
 import os
 from argparse import ArgumentParser
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
 

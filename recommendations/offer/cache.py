@@ -2,20 +2,19 @@
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 from django.conf import settings
 
 from tenants.process_state import register
-from tenants.routing.connections import current_alias
+from tenants.routing.context import get_current_casino
 
 from .queries import RELOAD, advanced, load_offer, query_changes
 from .snapshot import Offer
 
 
-@dataclass(frozen=True, slots=True)
-class CachedOffer:
+class CachedOffer(msgspec.Struct, frozen=True):
     """A casino's cached offer at the begin of a request; without one, `offer` and `version` are None."""
 
     alias: str
@@ -45,7 +44,7 @@ class OfferCache:
 
     def known(self) -> CachedOffer:
         """The current casino's cached offer: query the database with its version, then call `advance`."""
-        alias = current_alias()
+        alias = get_current_casino().alias
         with self._lock:
             offer = self._offers.get(alias)
             if offer is None:

@@ -3,11 +3,11 @@
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum, auto
+from enum import StrEnum, auto
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 from weakref import ref
 
+import msgspec
 import numpy as np
 
 from recommendations.errors import UnreadableModel
@@ -26,7 +26,7 @@ Source = TypeVar("Source")
 T = TypeVar("T")
 
 
-class ProfilePart(Enum):
+class ProfilePart(StrEnum):
     """Parts of a profile that take time to compute; a recommender names those it needs."""
 
     FAVORITE_PAIRS = auto()
@@ -35,8 +35,7 @@ class ProfilePart(Enum):
     SEQUENCE = auto()  # with the counts of all users' sequences of bets
 
 
-@dataclass(frozen=True, slots=True)
-class BettingProfile:
+class BettingProfile(msgspec.Struct, frozen=True):
     """One user. `favorite_pairs`: up to 20 leagues, best first. Leagues and teams are keys (see `identity`): an offer's
     columns have the same. `top_values`: attribute -> its one or two most
     frequent values in the user's coupons, the most frequent first.
@@ -49,13 +48,13 @@ class BettingProfile:
     country: str = ""
     favorite_sport: str = ""
     favorite_pairs: tuple[str, ...] = ()
-    top_values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    counts: Tally = field(default_factory=dict)
-    weights: Tally = field(default_factory=dict)
+    top_values: Mapping[str, tuple[str, ...]] = {}
+    counts: Tally = {}
+    weights: Tally = {}
     recent: Sequence[RecentSelection] = ()
     bets: Sequence[OutcomeBet] = ()
     sequence: BetSequence = NO_SEQUENCE
-    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    memo: dict[str, Any] = {}
 
     def keep(self, name: str, sources: list[Source], compute: Callable[[Self, list[Source]], T]) -> T:
         """What `compute` makes of `counts`, `weights` and other objects, which it does not keep; once, while these
@@ -122,8 +121,7 @@ class FittedModels:
 NO_MODELS = FittedModels()
 
 
-@dataclass(frozen=True, slots=True)
-class ScoringContext:
+class ScoringContext(msgspec.Struct, frozen=True):
     """The input of a recommender: the `offer`, the user's `profile`, the casino's `trends` and fitted `models`.
 
     `now` is Unix seconds, and so is `hour`, the start of the hour: scores depend on that, so that they are the same for
@@ -138,7 +136,7 @@ class ScoringContext:
     seed: tuple[int, ...] = (0,)
     trends: Trends = NO_TRENDS
     models: FittedModels = NO_MODELS
-    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    memo: dict[str, Any] = {}
     user_id: int = 0
 
     def chance(self) -> Scores:

@@ -1,6 +1,6 @@
 """The slips that a replay shows before its test, which confidence is calibrated to."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from recommendations.learning.calibration import LONGEST
 from recommendations.recommenders.base import Recommender

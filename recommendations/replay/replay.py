@@ -1,13 +1,14 @@
 """Replaying a history in chronological order: each recommender ranks the open events before each bet."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
 from typing import Any
 
 import numpy as np
 from django.conf import settings
+from msgspec.structs import replace
 
 from recommendations.errors import InvalidConfiguration
 from recommendations.learning.calibration import LONGEST

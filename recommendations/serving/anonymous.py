@@ -4,12 +4,11 @@ They know no person, so they apply no guard rail of one, suggest no stake, and s
 that of `/recommend`: the same events may be shown.
 """
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-import msgspec
+from msgspec.structs import replace
 
 from recommendations.errors import EventNotFound, ListsWithoutUserOff
 from recommendations.recommenders.base import NOBODY, BettingProfile, Recommender
@@ -39,7 +38,7 @@ def popular_events(*, casino: Casino, now: datetime, filters: RequestFilters) ->
     configured = _configuration(casino, filters)
     request = _request(casino, configured, _POPULAR, now, filters)
     # the casino's fallbacks are for one user's recommendations
-    request = replace(request, options=msgspec.structs.replace(configured.options, fallbacks=()))
+    request = replace(request, options=replace(configured.options, fallbacks=()))
     return _answer(configured, request, _build(request, NOBODY, _context(request)))
 
 
@@ -78,7 +77,7 @@ def recommend_to_session(
     built = _build(request, profile_of_session(request, context, tallies), context)
     if needs_reasons:
         reasoned = [
-            msgspec.structs.replace(each, reasons=session_reasons(tallies, context.offer, each.event_id))
+            replace(each, reasons=session_reasons(tallies, context.offer, each.event_id))
             for each in built.recommended_events
         ]
         built = replace(built, recommended_events=tuple(reasoned))

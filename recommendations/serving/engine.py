@@ -2,7 +2,7 @@
 request's seed."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 import numpy as np
+from msgspec.structs import force_setattr
 
 from recommendations.models import EventStatus
 from recommendations.offer import Offer
@@ -45,17 +46,17 @@ from .team_draft import Team
 EMPTY_SLIP_EXPIRES = timedelta(minutes=5)
 _STREAM_OF_COINS = 2  # of a user's random numbers; 0 and 1 are those of favourite pairs and of scores
 _STREAM_OF_DRAWS = 3
+_OPEN = EventStatus.OPEN.value
 
 
-@dataclass(frozen=True, slots=True)
-class RecommendationRequest:
+class RecommendationRequest(msgspec.Struct, frozen=True):
     """The part of a request that all its users share.
 
     `hour`: the start of the hour, Unix seconds; scores depend on that time, so that they are the same for an hour.
     `limit`: the most events of one recommendation; `selections`: those of the slip to which the events are added.
     `chain`: the recommender, then its fallbacks; `needs`: the parts of profiles that any of them needs, with
     `also_needs`. With a `rival`, slips are drafted from both recommenders' events. `explore`: the probability that the
-    last event is drawn.
+    last event is drawn. From `limit` on, the fields are computed of the others, whatever is given.
     """
 
     casino_id: int
@@ -68,22 +69,21 @@ class RecommendationRequest:
     rival: Recommender | None = None
     explore: float = 0.0
     also_needs: frozenset[ProfilePart] = frozenset()
-    limit: int = field(init=False)
-    hour: float = field(init=False)
-    chain: tuple[Recommender, ...] = field(init=False)
-    rivals: tuple[Recommender, ...] = field(init=False)
-    needs: frozenset[ProfilePart] = field(init=False)
+    limit: int = 0
+    hour: float = 0.0
+    chain: tuple[Recommender, ...] = ()
+    rivals: tuple[Recommender, ...] = ()
+    needs: frozenset[ProfilePart] = frozenset()
 
     def __post_init__(self) -> None:
         chain = _chain_of(self.recommender, self.options.fallbacks)
-        hour = self.now.replace(minute=0, second=0, microsecond=0)
-        limit = self.options.event_limit if self.filters.limit is None else self.filters.limit
-        object.__setattr__(self, "limit", limit)
-        object.__setattr__(self, "hour", hour.timestamp())
         rivals = () if self.rival is None else _chain_of(self.rival, self.options.fallbacks)
-        object.__setattr__(self, "chain", chain)
-        object.__setattr__(self, "rivals", rivals)
-        object.__setattr__(self, "needs", _needs_of((*chain, *rivals)) | self.also_needs)
+        limit = self.options.event_limit if self.filters.limit is None else self.filters.limit
+        force_setattr(self, "limit", limit)
+        force_setattr(self, "hour", self.now.replace(minute=0, second=0, microsecond=0).timestamp())
+        force_setattr(self, "chain", chain)
+        force_setattr(self, "rivals", rivals)
+        force_setattr(self, "needs", _needs_of((*chain, *rivals)) | self.also_needs)
 
     def seed(self, user_id: int, stream: int) -> tuple[int, ...]:
         """The random seed of this casino, user, hour and stream."""
@@ -101,8 +101,7 @@ def _needs_of(chain: tuple[Recommender, ...]) -> frozenset[ProfilePart]:
     return frozenset().union(*(recommender.needs for recommender in chain))
 
 
-@dataclass(frozen=True, slots=True)
-class UserContext:
+class UserContext(msgspec.Struct, frozen=True):
     """One user: `user` for the guard rails, `profile` for recommenders. `held_events` (ids) and `held_matches` are in
     the user's coupons; `usual_stake` is None without coupons. `own_id`: the user's id as the casino has it. `user` is
     None where the casino does not say who it is: then no guard rail can be applied, and no stake suggested.
@@ -119,11 +118,10 @@ class UserContext:
     held_events: frozenset[int] = frozenset()
     held_matches: frozenset[Match] = frozenset()
     personalisation: bool = True
-    memo: dict[str, Any] | None = field(default=None, compare=False, repr=False)
+    memo: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CasinoContext:
+class CasinoContext(msgspec.Struct, frozen=True):
     """The part of a recommender's input that all users of a casino share. Without `prices`, no market is served."""
 
     offer: Offer
@@ -136,10 +134,8 @@ def build_recommendation(
     request: RecommendationRequest, user_context: UserContext, casino_context: CasinoContext, recommendation_id: UUID
 ) -> Recommendation:
     """The recommendation for one user; without events where the guard rails forbid bets, or no event may be shown."""
-    ranking = _rank(request, user_context, casino_context)
-    if request.explore and casino_context.prices is not None and isinstance(ranking, Ranking):
-        casino_context.prices.of(first_look(ranking.search))
-    return _build(request, user_context, casino_context, _fill_slip(ranking), recommendation_id)
+    [built] = build_recommendations(request, [user_context], casino_context, lambda: recommendation_id)
+    return built
 
 
 def build_recommendations(
@@ -148,9 +144,10 @@ def build_recommendations(
     casino_context: CasinoContext,
     new_id: Callable[[], UUID],
 ) -> list[Recommendation]:
-    """The recommendations of several users, whose prices are read together: those that each looks at first."""
+    """The recommendations of several users, whose prices are read together: those that each looks at first. So are
+    those of one user's slip and draw."""
     rankings = [_rank(request, each, casino_context) for each in user_contexts]
-    if casino_context.prices is not None:
+    if casino_context.prices is not None and (len(rankings) > 1 or request.explore):
         look = first_look if request.explore else Search.first_look
         looks = [look(each.search) for each in rankings if isinstance(each, Ranking)]
         casino_context.prices.of(list({event_id for look in looks for event_id in look}))
@@ -170,14 +167,17 @@ def _build(
     user = user_context.user
     currency = "" if user is None else currency_of(user, request.options)
     step, events = slip.step, slip.events
-    stake = Decimal() if user is None or not events else suggest_stake(user, user_context.usual_stake, request.options)
+    if user is None or not events:
+        stake = round_down(Decimal(), currency, request.options)
+    else:
+        stake = suggest_stake(user, user_context.usual_stake, request.options)
     total_odds = prod((Decimal(str(event.odd)) for event in events), start=Decimal(bool(events)))
     recommender, models = request.chain[step], casino_context.models
     return Recommendation(
         recommendation_id=recommendation_id,
         user_id=user_context.user_id,
         own_id=user_context.own_id,
-        stake=round_down(stake, currency, request.options),
+        stake=stake,
         currency=currency,
         timestamp=request.now,
         expires_at=slip.expires_at or request.now + EMPTY_SLIP_EXPIRES,
@@ -194,8 +194,7 @@ def _build(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Slip:
+class _Slip(msgspec.Struct, frozen=True):
     step: int = 0
     events: tuple[RecommendedEvent, ...] = ()
     expires_at: datetime | None = None
@@ -203,8 +202,7 @@ class _Slip:
     refusal: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Ranking:
+class Ranking(msgspec.Struct, frozen=True):
     """The scored events of one user's request, by the recommender at `step` of the chain; of events that were drafted
     from two recommenders, `teams` has the one that is credited, by place, `first_team` the one that had the first turn,
     and `rival` is the second."""
@@ -213,7 +211,7 @@ class Ranking:
     context: ScoringContext
     step: int
     search: Search
-    teams: Mapping[int, Team] = field(default_factory=dict)
+    teams: Mapping[int, Team] = {}
     first_team: Team | None = None
     rival: Recommender | None = None
 
@@ -269,7 +267,7 @@ def _interleaved(ranking: Ranking) -> Ranking:
     # each event that a believed producer offers counts as having a price until the search asks for it
     drafted = draft(context.offer, (search.scores, rival.score(context)), search.rules, seed)
     drafted_search = replace(search, scores=drafted.scores, first_places=drafted.places)
-    return replace(ranking, search=drafted_search, teams=drafted.teams, first_team=drafted.first_team, rival=rival)
+    return Ranking(request, context, ranking.step, drafted_search, drafted.teams, drafted.first_team, rival)
 
 
 def _chooser(
@@ -338,7 +336,7 @@ def _recommended_event(ranking: Ranking, place: int, leg: Leg | None) -> Recomme
         event_id=event_id,
         own_id=offer.texts.by_id.get(event_id, event_id),
         begin_timestamp=datetime.fromtimestamp(offer.begins.item(place), UTC),
-        status=EventStatus.OPEN.value,
+        status=_OPEN,
         score=float(ranking.search.scores.item(place)),
         reasons=(*reasons, *leg.explain()) if leg is not None and needs_reasons else tuple(reasons),
         team=ranking.teams.get(place, "").upper(),

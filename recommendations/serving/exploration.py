@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+import msgspec
 import numpy as np
 
 from . import slip
@@ -42,8 +43,9 @@ def explore(
     draw = Draw(tuple(candidates), round(propensity, 6))
     if number == 0:
         return chosen, draw
-    places, legs = [*others, candidates[number]], {**found.legs, **chosen.legs}
-    return replace(chosen, places=places, legs={place: legs[place] for place in places if place in legs}), draw
+    places, known = [*others, candidates[number]], {**found.legs, **chosen.legs}
+    legs = {place: known[place] for place in places if place in known}
+    return msgspec.structs.replace(chosen, places=places, legs=legs), draw
 
 
 def _at_last_place(search: Search, chosen: Selections) -> Search:
@@ -51,7 +53,8 @@ def _at_last_place(search: Search, chosen: Selections) -> Search:
     others, rules = chosen.places[:-1], search.rules
     shown = [_as_shown(search, place, chosen) for place in others]
     of_others = {int(search.offer.ids[place]) for place in others}
-    rules = replace(rules, limit=CANDIDATES, in_slip=[*rules.in_slip, *shown], excluded=of_others.union(rules.excluded))
+    excluded, in_slip = of_others.union(rules.excluded), [*rules.in_slip, *shown]
+    rules = msgspec.structs.replace(rules, limit=CANDIDATES, in_slip=in_slip, excluded=excluded)
     return Search(
         search.offer, search.scores, rules, search.chooser, pick=slip.alternatives, passed_over={**search.passed_over}
     )

@@ -4,9 +4,10 @@ Chapelle, Joachims, Radlinski, Yue 2012, "Large-scale validation and analysis of
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+from msgspec.structs import replace
 
 from recommendations.offer import Offer
 from recommendations.offer.arrays import Floats

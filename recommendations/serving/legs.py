@@ -1,7 +1,10 @@
 """Stage two of a recommendation: events that the slip would take, each with the best outcome that may be bet on."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+import msgspec
+from msgspec.structs import replace
 
 from recommendations.offer import OWN_ODD, Offer
 from recommendations.offer.arrays import Floats
@@ -15,14 +18,13 @@ _GROWTH = 5
 _NONE = frozenset[str]()
 
 
-@dataclass(frozen=True, slots=True)
-class Selections:
+class Selections(msgspec.Struct, frozen=True):
     """The places of a slip's events in the offer, best first. `legs`: place -> outcome of those that were chosen by
     their markets; `passed_over`: place -> why no price of this event may be served."""
 
-    places: list[int] = field(default_factory=list)
-    legs: dict[int, Leg] = field(default_factory=dict)
-    passed_over: dict[int, Refusal] = field(default_factory=dict)
+    places: list[int] = []
+    legs: dict[int, Leg] = {}
+    passed_over: dict[int, Refusal] = {}
 
 
 @dataclass(slots=True, eq=False)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -132,8 +131,7 @@ class FoundUser(msgspec.Struct, frozen=True):
             return _recount_tallies(self.user_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """The requested users that exist, by the casino's own id, and their casino's context."""
 
     users: Mapping[OwnId, FoundUser]
@@ -175,13 +173,12 @@ def find(
     return Found({user.own_id: user for user in users}, casino_context)
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Wanted(msgspec.Struct, frozen=True):
     """The requested users, for the query `sql`. `texts`: of several users, those of the stored ids that have one."""
 
     sql: str
     parameters: Mapping[str, Any]
-    texts: Mapping[int, str] = field(default_factory=dict)
+    texts: Mapping[int, str] = {}
 
 
 def _one_wanted(user_id: OwnId) -> _Wanted:

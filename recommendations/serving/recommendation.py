@@ -78,8 +78,7 @@ class UsersVariant:
     is_forced: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Recommendation:
+class Recommendation(msgspec.Struct, frozen=True):
     """A bet slip for one user: a stake in the user's currency, and the events to bet on, best first.
 
     `recommender` is the one that scored, `fallback_step` the number of recommenders before it that lacked data, and

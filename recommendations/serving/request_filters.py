@@ -1,10 +1,12 @@
 """Optional parameters of a request: limit, sports, excluded events, bounds of odds, markets, explanation, placement."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from recommendations.errors import InvalidParameter, InvalidRow
 from recommendations.validation import fields
@@ -21,8 +23,7 @@ _SHOWN = 50
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 
-@dataclass(frozen=True, slots=True)
-class RequestFilters:
+class RequestFilters(msgspec.Struct, frozen=True):
     """`limit`: the number of events, None for the casino's `event_limit`; `excluded`: ids of events; `sports`: the only
     allowed ones, all if empty; `explain`: include scores and reasons. `min_odd` and `max_odd` narrow those of the
     options; with `markets`, only prices of these are allowed. `placement`: where the slip will be shown, empty if it

@@ -7,6 +7,7 @@ from itertools import islice
 from math import inf
 from weakref import ref
 
+import msgspec
 import numpy as np
 
 from recommendations.offer import OWN_ODD, Column, MemoKey, Offer
@@ -37,8 +38,7 @@ class SlipEvent:
     market: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(msgspec.Struct, frozen=True):
     """The rules of one slip: at most `limit` events, at `now` (Unix seconds), under the casino's `options`.
 
     `excluded` and `held_events`: ids of events that the request or the user's coupons exclude; `held_matches`: those of
@@ -54,7 +54,7 @@ class Rules:
     sports: Collection[str] = ()
     excluded: Collection[int] = ()
     held_events: Collection[int] = ()
-    held_matches: Collection[Match] = field(default=())
+    held_matches: Collection[Match] = ()
     min_odd: float = 1.0
     max_odd: float = inf
     alive: int = 0

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+import msgspec
+
 from recommendations.errors import InvalidParameter
 from recommendations.offer import Offer
 from recommendations.validation.identity import Match, keys_of_bet, league_key, match_of, name_of, parts_of
@@ -37,7 +39,7 @@ def with_selections(rules: Rules, offer: Offer, selections: Sequence[SlipSelecti
     """
     found = [_found(offer, number, each) for number, each in enumerate(selections)]
     sent = [each.fields for each in selections if each.fields is not None]
-    return replace(
+    return msgspec.structs.replace(
         rules,
         in_slip=[replace(event, market=each.market) for (event, _), each in zip(found, selections, strict=True)],
         held_events={*rules.held_events, *(stored for _, ids in found for stored in ids)},

@@ -1,7 +1,9 @@
 """The users of a request by the variant that each gets."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from recommendations.errors import InvalidParameter
 from recommendations.recommenders.base import ProfilePart

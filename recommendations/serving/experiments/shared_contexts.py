@@ -1,7 +1,8 @@
 """The contexts of users for whom several requests compute a slip: built once for all of these, as are the scores."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from recommendations.serving.engine import CasinoContext, RecommendationRequest, UserContext
 from recommendations.serving.load import FoundUser, build_user_context

@@ -1,10 +1,10 @@
 """Several requests with the same users' contexts give the slips that each gives alone."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from recommendations import services
 from recommendations.recommenders.base import Scores, ScoringContext

@@ -1,6 +1,5 @@
 """Stored models that are damaged, or made to break the process, are not served."""
 
-from dataclasses import replace
 from itertools import product
 
 import msgspec
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from recommendations.fitted_models import store
 from recommendations.fitted_models.store import Fitting, present_model, read_models, store_models

@@ -1,12 +1,12 @@
 """Counts of sequences of bets, and the features made of them, against their definitions computed bet by bet."""
 
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 from math import log1p, sqrt
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from recommendations.recommenders.base import NOBODY, FittedModels, ScoringContext
 from recommendations.recommenders.hybrid import Hybrid, HybridModel
@@ -228,7 +228,7 @@ def test_an_event_that_many_bet_on_after_the_last_says_so(context):
         sequences.add(user, NOW, [9])
     sequences.add(4, NOW, [3, 8])
     model = HybridModel({"share of next bets": 5.0, "same team as the last": 1.0})
-    last = replace(context.profile.sequence, event_ids=(3,), times=(NOW,))
+    last = BetSequence((3,), (NOW,), context.profile.sequence.last)
     said = replace(
         context, models=FittedModels(sequences.counts(), model), profile=replace(NOBODY, sequence=last), memo={}
     )

@@ -1,10 +1,10 @@
 """`hybrid`: the weighted sum of features, and trees that rerank the best events."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from recommendations.learning.cases import Case, Cases
 from recommendations.learning.lambdarank import fit_trees

@@ -2,12 +2,11 @@
 
 import random
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 
 from recommendations import services
 from recommendations.recommenders.registry import RECOMMENDERS
@@ -44,7 +43,7 @@ def test_no_drawn_slip_breaks_a_rule():
         events = [random_event(rng) for _ in range(rng.choice([3, 12, 40, 120]))]
         casino_context = CasinoContext(offer_of(*events), random_trends(rng, len(events)))
         for user_id in rng.sample(range(1, 10**9), SLIPS_AN_OFFER):
-            options = msgspec.structs.replace(random_options(rng, len(events)), event_limit=rng.randint(1, 4))
+            options = replace(random_options(rng, len(events)), event_limit=rng.randint(1, 4))
             recommender = rng.choice([*RECOMMENDERS.values()])
             request = RecommendationRequest(1, recommender, NOW, options, explore=1.0)
             user_context = UserContext(user_id, user_id, rng.choice([None, random_user(rng)]), random_profile(rng))

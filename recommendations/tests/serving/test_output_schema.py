@@ -1,7 +1,6 @@
 """The recommendation schema: any accepted schema can be applied, all others are rejected with a reason."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from unicodedata import is_normalized, normalize
@@ -11,6 +10,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from recommendations.errors import InvalidConfiguration
 from recommendations.serving.output_schema import (

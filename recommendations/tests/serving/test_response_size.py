@@ -1,10 +1,10 @@
 """The size of a response is estimated before it is computed, and not too low."""
 
 import json
-from dataclasses import replace
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from recommendations.errors import InvalidParameter
 from recommendations.serving.explanation import explanation_of
