@@ -210,17 +210,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
         with self.wrap_database_errors:
             return self._prepare_cursor(PreparedCursor(self.connection))
 
-    @async_unsafe
     def query_prepared(self, sql: str, parameters: Any) -> list[Any]:
-        """All rows of a frequent statement: by one cursor of psycopg's for the life of the connection, which knows the
-        types of its parameters and columns, unless something logs or wraps statements."""
+        """All rows of a frequent statement to a casino: by one cursor of psycopg's for the life of the connection,
+        which knows the types of its parameters and columns, unless something logs or wraps statements. What Django
+        checks for a cursor, its thread and its health, the pool has checked."""
         if self.queries_logged or self.execute_wrappers:
             with self.prepared_cursor() as cursor:
                 cursor.execute(sql, parameters)
                 return list(cursor.fetchall())
-        self.close_if_health_check_failed()
-        self.ensure_connection()
-        self.validate_thread_sharing()
+        if self.connection is None:
+            self.ensure_connection()
         self.validate_no_broken_transaction()
         with self.wrap_database_errors:
             if (kept := self.connection.kept_cursor) is None:

@@ -11,13 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import msgspec
+
 from tenants.errors import NoFreeConnection
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)  # not frozen, which is three times as slow to create, and each check-out creates one
-class PoolLimits:
+class PoolLimits(msgspec.Struct, frozen=True):
     """`total` and `each`: the most connections, in all and of one key. `idle` and `wait`: seconds."""
 
     total: int
@@ -83,7 +84,7 @@ class ConnectionPool:
         connections in use."""
         limits, now = self._limits(), time.monotonic()
         deadline, expired = now + limits.wait, []
-        with self._changed:
+        with self._guard:
             while self._idle and next(iter(self._idle.values())).idle_since < now - limits.idle:
                 expired.append(self._idle.popitem(last=False)[1])
             self._counts.expired += len(expired)
@@ -103,7 +104,7 @@ class ConnectionPool:
 
     def check_in(self, connection: PoolConnection) -> None:
         """Make a checked-out connection, which is in no transaction, available again."""
-        with self._changed:
+        with self._guard:
             entry = self._checked_out.pop(id(connection), None)
             if entry is not None:
                 entry.idle_since = time.monotonic()
@@ -112,7 +113,7 @@ class ConnectionPool:
 
     def discard(self, connection: PoolConnection) -> None:
         """Close a checked-out connection that must not be reused; any other is ignored."""
-        with self._changed:
+        with self._guard:
             entry = self._checked_out.pop(id(connection), None)
             if entry is None:
                 return
@@ -121,14 +122,14 @@ class ConnectionPool:
 
     def close_idle(self, key: str | None = None) -> None:
         """Close the idle connections of this key, or all."""
-        with self._changed:
+        with self._guard:
             unwanted = [entry for entry in self._idle.values() if key in (None, entry.key)]
             for entry in unwanted:
                 del self._idle[id(entry.connection)]
         self._close_and_release(unwanted)
 
     def metrics(self) -> PoolMetrics:
-        with self._changed:
+        with self._guard:
             return replace(self._counts, open=self._slots.total(), in_use=len(self._checked_out), idle=len(self._idle))
 
     def reset_after_fork(self) -> None:
@@ -138,7 +139,8 @@ class ConnectionPool:
         self._reset()
 
     def _reset(self) -> None:
-        self._changed = threading.Condition(threading.Lock())
+        self._guard = threading.Lock()
+        self._changed = threading.Condition(self._guard)
         self._idle: OrderedDict[int, _PoolEntry] = OrderedDict()  # the least recently used first
         self._checked_out: dict[int, _PoolEntry] = {}
         # By key: connections checked out, idle, and being opened or closed. A slot is released after the close.
@@ -151,7 +153,7 @@ class ConnectionPool:
         """An idle connection, now checked out; or None, a slot for a new one, and the evicted one to close first, if
         any."""
         has_waited = False
-        with self._changed:
+        with self._guard:
             if require_room is not None:
                 require_room(key, self._slots - Counter(entry.key for entry in self._idle.values()))
             while True:
@@ -198,7 +200,7 @@ class ConnectionPool:
             opened = connect()
             return opened
         finally:
-            with self._changed:
+            with self._guard:
                 if opened is None:
                     self._release_slot(key)
                     self._changed.notify_all()
@@ -209,7 +211,7 @@ class ConnectionPool:
     def _close_and_release(self, unwanted: list[_PoolEntry]) -> None:
         for entry in unwanted:
             _close(entry)
-            with self._changed:
+            with self._guard:
                 self._release_slot(entry.key)
                 self._changed.notify_all()
 

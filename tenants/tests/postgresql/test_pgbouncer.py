@@ -4,13 +4,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.conf import settings as django_settings
 from django.db import connections
+from msgspec.structs import replace
 
 from tenants.current_casino import CurrentCasino
 from tenants.databases.servers import database_settings, server_cursor

@@ -31,7 +31,7 @@ def test_forked_process_starts_empty_and_closes_none_of_its_parents_connections(
 
 def test_forked_process_is_not_blocked_by_a_lock_held_in_its_parent():
     pool = FakePool()
-    with pool._changed:
+    with pool._guard:
         pool.reset_after_fork()
         assert pool.get("a").is_open
 
