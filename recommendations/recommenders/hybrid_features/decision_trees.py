@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -22,7 +23,7 @@ class StoredTrees(msgspec.Struct, array_like=True):
     values: bytes
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Trees:
     """The nodes of all trees, one tree after the other. From node i an event moves to `children[2i]` if its feature
     `features[i]` is at most `thresholds[i]`, else to `children[2i + 1]`; leaves are their own children. `depth` steps
@@ -40,13 +41,24 @@ class Trees:
         """The sums of the leaves that the events reach, shape (n,); `numbers` has the shape (n, features)."""
         events, width = numbers.shape
         flat = np.ascontiguousarray(numbers, dtype=np.float32).ravel()
-        offsets = np.arange(events, dtype=np.intp)[:, np.newaxis] * width
-        nodes = np.broadcast_to(self.roots, (events, self.roots.size))
+        offsets = np.arange(0, flat.size, width, dtype=np.intp)[:, np.newaxis]
+        features, thresholds, following, values = self._links
+        links = np.arange(self.children.size, following.size)
         for _ in range(self.depth):
-            goes_right = flat.take(offsets + self.features.take(nodes)) > self.thresholds.take(nodes)
-            nodes = self.children.take(2 * nodes + goes_right)
-        sums: Floats = self.values.take(nodes).sum(axis=1, dtype=np.float64)
+            # all are within bounds, and "clip" is faster than the check
+            at = features.take(links, mode="clip") + offsets
+            goes_right = flat.take(at, mode="clip") > thresholds.take(links, mode="clip")
+            links = following.take(links, mode="clip") + goes_right
+        reached = np.broadcast_to(values.take(links, mode="clip"), (events, self.roots.size))
+        sums: Floats = reached.sum(axis=1, dtype=np.float64)
         return sums
+
+    @cached_property
+    def _links(self) -> tuple[Places, Floats32, Places, Floats32]:
+        """Of each entry of `children`, then of each root: its node's feature and threshold, the place of the node's own
+        entries, and its value. So a step reads one array less."""
+        nodes = np.concatenate([self.children, self.roots])
+        return self.features[nodes], self.thresholds[nodes], 2 * nodes, self.values[nodes]
 
     def encode(self) -> bytes:
         stored = StoredTrees(
