@@ -3,13 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import repeat
-from typing import NamedTuple
 
 import numpy as np
 
 from recommendations.offer import MemoKey, Offer
-from recommendations.offer.arrays import Codes, Floats, Floats32, Places
+from recommendations.offer.arrays import Floats, Floats32, Places
 from recommendations.recommenders.base import ScoringContext
 from recommendations.validation.identity import name_of
 
@@ -120,44 +118,45 @@ def pair_numbers(context: ScoringContext) -> PairNumbers | None:
     counts, sequence = context.models.get(SequenceCounts), context.profile.sequence
     if counts is None or not sequence.event_ids:
         return None
-    slots = np.fromiter(map(counts.slots.get, sequence.event_ids, repeat(-1)), np.intp, len(sequence.event_ids))
-    is_known = (slots >= 0) & (slots < counts.event_ids.size)
-    if not is_known.any():
+    get, end = counts.slots.get, counts.event_ids.size
+    bets = zip(sequence.event_ids, sequence.times, strict=True)
+    own = [(slot, time) for event_id, time in bets if (slot := get(event_id, end)) < end]
+    if not own:
         return None
-    ages = np.maximum(context.hour - np.array(sequence.times), 0.0)[is_known]
+    ages = np.maximum(context.hour - np.array([time for _, time in own]), 0.0)
     rows, offer = counts.memo.get(_PAIR_ROWS), context.offer
     if rows is None or rows.offer_ids is not offer.ids:
         rows = counts.memo.keep(_PAIR_ROWS, _PairRows(offer, counts.places_in(offer)))
-    row_of = partial(rows.of, counts)
-    return _pair_numbers(row_of, offer.ids.size, slots[is_known].tolist(), 2.0 ** (-ages / _HALF_LIFE))
+    return _pair_numbers(rows, counts, [slot for slot, _ in own], 2.0 ** (-ages / _HALF_LIFE))
 
 
-class _PairRow(NamedTuple):
-    """What others bet on beside one event: t events of the offer, each once, and `numbers` of them (numbers, t)."""
-
-    places: Codes
-    numbers: Floats32
-
-
+# An event of the offer that others bet on beside another one, and up to three numbers of the pair.
+_PAIR = np.dtype([("place", np.int32), ("numbers", np.float32, 3)])
 _Kind = Callable[[SequenceCounts, int], tuple[Places, tuple[Floats, ...]]]
 
 
 class _PairRows:
-    """The rows that requests have asked for: they are equal for all users until the counts or the offer change. Kept
-    with the counts, and therefore without them: a cycle would keep both in memory for long."""
+    """The rows that requests have asked for, as bytes of `_PAIR`, which join several times as fast as arrays: each
+    event once. They are equal for all users until the counts or the offer change. Kept with the counts, and therefore
+    without them: a cycle would keep both in memory for long."""
 
     def __init__(self, offer: Offer, places: Places) -> None:
         self.offer_ids, self._places = offer.ids, places
-        self._rows: dict[tuple[_Kind, int], _PairRow] = {}
+        self._rows: dict[_Kind, dict[int, bytes]] = {_co_bets: {}, _next_bets: {}, _previous_bets: {}}
 
-    def of(self, counts: SequenceCounts, kind: _Kind, slot: int) -> _PairRow:
-        row = self._rows.get((kind, slot))
-        if row is None:
-            slots, numbers = kind(counts, slot)
-            places = self._places[slots]
-            is_there = places < self.offer_ids.size
-            of_offer = np.array(numbers, np.float32)[:, is_there]
-            row = self._rows[kind, slot] = _PairRow(places[is_there].astype(np.int32), of_offer)
+    def of(self, counts: SequenceCounts, kind: _Kind, slots: Sequence[int]) -> list[bytes]:
+        known = self._rows[kind]
+        return [self._read(counts, kind, slot) if (row := known.get(slot)) is None else row for slot in slots]
+
+    def _read(self, counts: SequenceCounts, kind: _Kind, slot: int) -> bytes:
+        slots, numbers = kind(counts, slot)
+        places = self._places[slots]
+        is_there = places < self.offer_ids.size
+        pairs = np.zeros(np.count_nonzero(is_there), _PAIR)
+        pairs["place"] = places[is_there]
+        for column, each in enumerate(numbers):
+            pairs["numbers"][:, column] = each[is_there]
+        row = self._rows[kind][slot] = pairs.tobytes()
         return row
 
 
@@ -184,35 +183,28 @@ def _previous_bets(counts: SequenceCounts, slot: int) -> tuple[Places, tuple[Flo
     return slots, (numbers / (counts.bettors[slots] + _NO_NEXT),)
 
 
-def _pair_numbers(
-    row_of: Callable[[_Kind, int], _PairRow], size: int, own: Sequence[int], weights: Floats
-) -> PairNumbers:
-    """Of an offer of this size. `own`: the slots of the user's events, with their weights."""
-    together = [row_of(_co_bets, slot) for slot in own]
-    following = [row_of(_next_bets, slot) for slot in own[-_LAST:]]
-    before = row_of(_previous_bets, own[-1])
-    places = np.concatenate([row.places for row in (*together, *following, before)])
-    is_among, position = np.zeros(size, dtype=np.bool_), np.empty(size, dtype=np.intp)
+def _pair_numbers(rows: _PairRows, counts: SequenceCounts, own: Sequence[int], weights: Floats) -> PairNumbers:
+    """`own`: the slots of the user's events, with their weights."""
+    asked = (_co_bets, own), (_next_bets, own[-_LAST:]), (_previous_bets, own[-1:])
+    every = [row for kind, slots in asked for row in rows.of(counts, kind, slots)]
+    pairs, sizes = np.frombuffer(b"".join(every), _PAIR), [len(row) // _PAIR.itemsize for row in every]
+    places, numbers = pairs["place"], pairs["numbers"]
+    is_among, position = np.zeros(rows.offer_ids.size, dtype=np.bool_), np.empty(rows.offer_ids.size, dtype=np.intp)
     is_among[places] = True
     among = np.flatnonzero(is_among)
     position[among] = np.arange(among.size)  # others are not read
+    at = position[places]
+    after, before = sum(sizes[: len(own)]), pairs.size - sizes[-1]  # where the pairs of the three kinds end
+    next_of_last, co_bets_of_last = slice(before - sizes[-2], before), slice(after - sizes[len(own) - 1], after)
     found = np.zeros((len(PAIR_FEATURES), among.size), dtype=np.float32)
-    of_last = position[following[-1].places]
-    found[_SHARE, of_last], found[_NUMBER, of_last] = following[-1].numbers
-    for row in following:
-        found[_SHARES, position[row.places]] += row.numbers[0]
-    found[_PREVIOUS, position[before.places]] = before.numbers[0]
-    found[_COSINE, position[together[-1].places]] = together[-1].numbers[0]
-    sizes = [row.places.size for row in together]
-    cosines, shares, logarithms = np.concatenate([row.numbers for row in together], axis=1)
-    at, recent = position[places[: cosines.size]], np.repeat(weights, sizes)
-    for feature, numbers in (
-        (_SUM, cosines),
-        (_RECENT, cosines * recent),
-        (_CONDITIONAL, shares * recent),
-        (_LOGARITHM, logarithms),
-    ):
-        found[feature] = np.bincount(at, numbers, among.size)
+    found[_SHARE : _NUMBER + 1, at[next_of_last]] = numbers[next_of_last, :2].T
+    np.add.at(found[_SHARES], at[after:before], numbers[after:before, 0])
+    found[_PREVIOUS, at[before:]] = numbers[before:, 0]
+    found[_COSINE, at[co_bets_of_last]] = numbers[co_bets_of_last, 0]
+    summed = numbers[:after].T[[0, 0, 1, 2]].astype(np.float64)
+    summed[1:3] *= np.repeat(weights, sizes[: len(own)])
+    of_sums = at[:after] + np.arange(4)[:, np.newaxis] * among.size
+    found[_SUM:] = np.bincount(of_sums.ravel(), summed.ravel(), 4 * among.size).reshape(4, among.size)
     found[_MEAN] = found[_SUM] / len(own)
     found[_CONDITIONAL] /= weights.sum() + 0.1
     found[_LOGARITHM] /= len(own) + 2.0
