@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import ClassVar
 
 import msgspec
 import numpy as np
 
-from recommendations.offer.arrays import Floats, Mask, Places, kth_largest
+from recommendations.offer.arrays import Floats, best_first
 
 from .base import MAX_NUMBER, ProfilePart, Recommender, Scores, ScoringContext, StoredModel, require
 from .calibration import Calibration
@@ -153,26 +154,13 @@ def _lifts(context: ScoringContext, place: int) -> dict[str, float]:
 def _refined(scores: Scores, features: Features, model: HybridModel, trees: Trees, context: ScoringContext) -> Scores:
     """The scores, with the best upcoming events and the best live ones in the order of the blend, above all others."""
     is_live = context.offer.begins <= context.now
-    if not is_live.any():
-        best = _best(scores, None)
-    else:
-        best = np.concatenate([_best(scores, ~is_live), _best(scores, is_live)])
+    kinds = [~is_live, is_live] if is_live.any() else [None]
+    best = np.array([place for kind in kinds for place in islice(best_first(scores, kind), REFINED)], dtype=np.intp)
     if not best.size:
         return scores
-    blended = model.blend(scores[best], trees.score(features.at(best)))
+    by_weights = scores[best]
+    blended = model.blend(by_weights, trees.score(features.at(best)))
     # equal ones are ordered by the weights
-    by_weights = np.argsort(np.argsort(scores[best], kind="stable")) * (1e-9 / best.size)
-    scores[best] = scores.max() + _STEP - blended.min() + blended + by_weights
+    order = np.argsort(np.argsort(by_weights, kind="stable")) * (1e-9 / best.size)
+    scores[best] = by_weights.max() + _STEP - blended.min() + blended + order
     return scores
-
-
-def _best(scores: Scores, among: Mask | None) -> Places:
-    """The places of the `REFINED` best; of equal ones at the edge, the first."""
-    places = np.arange(scores.size) if among is None else np.flatnonzero(among)
-    if places.size <= REFINED:
-        return places
-    mine = scores[places]
-    edge = kth_largest(mine, REFINED)
-    above = np.flatnonzero(mine > edge)
-    best: Places = places[np.concatenate([above, np.flatnonzero(mine == edge)[: REFINED - above.size]])]
-    return best

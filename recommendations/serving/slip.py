@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from recommendations.offer import OWN_ODD, Column, MemoKey, Offer
-from recommendations.offer.arrays import BLOCK, Floats, Mask, Places, kth_largest
+from recommendations.offer.arrays import BLOCK, SORTED_AT_FIRST, Floats, Mask, best_first
 from recommendations.validation.identity import Match, is_held, name_of
 from recommendations.validation.normal_form import key_form
 
@@ -22,7 +22,6 @@ _FIRST = MemoKey[tuple[ref[Floats], ref[Mask], list[int]]]("first by shared scor
 _HAS_PARTICIPANT = MemoKey[tuple[tuple[str, ...], Mask]]("has participant")
 _NO_NAME = frozenset({""})
 ANY_PRODUCER = -1  # in `alive`: only an explanation asks so, and its mask must not take the place of the requests'
-_SORTED_AT_FIRST = 64  # places; nearly always enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +197,7 @@ def alternatives(offer: Offer, scores: Floats, rules: Rules) -> list[int]:
     slip.hold(rules.in_slip)
     if slip.closed is not None:
         mask = mask & ~slip.closed
-    return list(islice(filter(slip.allows, best_first(scores, np.flatnonzero(mask))), rules.limit))
+    return list(islice(filter(slip.allows, best_first(scores, mask)), rules.limit))
 
 
 class Joining:
@@ -227,33 +226,17 @@ def _ranked(offer: Offer, scores: Floats, mask: Mask) -> Iterator[int]:
     are kept with the offer."""
     known = offer.memo.get(_FIRST)
     if known is None or known[0]() is not scores or known[1]() is not mask:
-        places = best_first(scores, np.flatnonzero(mask))
+        places = best_first(scores, mask)
         if scores.flags.writeable or mask.flags.writeable:
             return places
         # those who share them keep them, and their size counts there
-        known = offer.memo.keep(_FIRST, (ref(scores), ref(mask), list(islice(places, _SORTED_AT_FIRST))))
+        known = offer.memo.keep(_FIRST, (ref(scores), ref(mask), list(islice(places, SORTED_AT_FIRST))))
     return _first_then_others(scores, mask, known[2])
 
 
 def _first_then_others(scores: Floats, mask: Mask, first: list[int]) -> Iterator[int]:
     yield from first
-    yield from islice(best_first(scores, np.flatnonzero(mask)), len(first), None)  # sorted only if they are needed
-
-
-def best_first(scores: Floats, places: Places) -> Iterator[int]:
-    """The places by descending score, equal scores in the order of the places, NaN as the lowest; sorted lazily."""
-    if np.isnan(scores).any():
-        scores = np.nan_to_num(scores, nan=-np.inf)
-    size = _SORTED_AT_FIRST
-    while places.size > size:
-        mine = scores[places]
-        edge = kth_largest(mine, size)
-        above = places[mine > edge]
-        yield from map(int, above[np.argsort(-scores[above], kind="stable")])
-        yield from map(int, places[mine == edge])
-        places = places[mine < edge]
-        size *= 8
-    yield from map(int, places[np.argsort(-scores[places], kind="stable")])
+    yield from islice(best_first(scores, mask), len(first), None)  # sorted only if they are needed
 
 
 @dataclass(slots=True, eq=False)

@@ -1,11 +1,13 @@
 """Block-wise arithmetic equals that of whole arrays."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommendations.offer.arrays import BLOCK, add_entries, kth_largest
+from recommendations.offer.arrays import BLOCK, add_entries, best_first
 
 pytestmark = pytest.mark.slow
 
@@ -21,19 +23,22 @@ def test_entries_are_added_to_every_total(size):
 
 
 @given(
-    values=st.lists(st.floats(allow_nan=False), min_size=1, max_size=8),
-    size=st.integers(1, 3_000),
-    k=st.integers(1, 70),
+    values=st.lists(st.floats(), min_size=1, max_size=8),
+    size=st.integers(0, 3_000),
     order=st.sampled_from(["up", "down", "any"]),
+    share=st.sampled_from([None, 0.0, 0.01, 0.5, 1.0]),
 )
-def test_the_kth_largest_equals_that_of_sorting(values, size, k, order):
-    numbers = np.random.default_rng(size).choice([*values, *range(5)], size).astype(float)
+def test_the_best_come_first_and_nan_last_as_by_one_sort(values, size, order, share):
+    rng = np.random.default_rng(size)
+    numbers = rng.choice([*values, *range(5)], size).astype(float)
     if order != "any":
         numbers = np.sort(numbers)[:: 1 if order == "up" else -1]
-    k = min(k, size)
-    assert kth_largest(numbers, k) == np.sort(numbers)[size - k]
+    among = None if share is None else rng.random(size) < share
+    places = np.arange(size) if among is None else np.flatnonzero(among)
+    assert list(best_first(numbers, among)) == places[np.argsort(-numbers[places], kind="stable")].tolist()
 
 
-def test_the_kth_largest_of_distinct_numbers():
+def test_the_first_of_many_distinct_numbers_are_found_without_sorting_all():
     numbers = np.random.default_rng(1).permutation(100_000).astype(float)
-    assert [kth_largest(numbers, k) for k in (1, 32, 64, 99_999, 100_000)] == [99_999, 99_968, 99_936, 1, 0]
+    found = list(islice(best_first(numbers), 5_000))
+    assert numbers[found].tolist() == [*range(99_999, 94_999, -1)]

@@ -164,13 +164,6 @@ def test_a_full_sport_is_excluded():
     assert choose(offer, -np.arange(100.0), BEFORE, 9, options=Options(max_per_sport=1)) == [0, 1]
 
 
-def test_many_events_are_sorted_as_by_one_sort():
-    rng = np.random.default_rng(1)
-    scores, places = rng.integers(0, 40, 5_000).astype(float), np.flatnonzero(rng.random(5_000) < 0.8)
-    in_order = places[np.lexsort((places, -scores[places]))]
-    assert list(slip.best_first(scores, places)) == in_order.tolist()
-
-
 def test_scores_that_users_share_give_the_slips_that_each_users_own_give():
     offer = offer_of(*[{"begin_timestamp": OPEN + timedelta(hours=hours)} for hours in range(200)])
     ids, rng = offer.ids.tolist(), np.random.default_rng(2)
