@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from itertools import chain, repeat
+from itertools import accumulate, chain, repeat
 from typing import Any
 from weakref import ref
 
@@ -108,7 +108,7 @@ class _OfferFeatures:
     counts: SequenceCounts | None
     hour: float
     columns: tuple[Column[Any], ...]
-    starts: Places
+    starts: list[int]
     rates: Floats
     surprise: Floats
     numbers: Floats32
@@ -147,7 +147,6 @@ def _offer_features(context: ScoringContext) -> _OfferFeatures:
     if cached is not None and is_of and cached.hour == context.hour:
         return cached
     columns = tuple(column_of(context.offer, name) for name in TALLIED)
-    starts = np.concatenate([[0], np.cumsum([len(column.values) for column in columns])[:-1]]).astype(np.intp)
     of_columns = zip(TALLIED, columns, strict=True)
     rates = np.concatenate([context.trends.base_rates(name, column) for name, column in of_columns])
     numbers = np.empty((len(EVENT_FEATURES), len(context.offer)), dtype=np.float32)
@@ -162,7 +161,7 @@ def _offer_features(context: ScoringContext) -> _OfferFeatures:
             counts=counts,
             hour=context.hour,
             columns=columns,
-            starts=starts,
+            starts=_starts([column.dictionary for column in columns]),
             rates=rates,
             surprise=-np.log(np.minimum(rates, 1.0)),
             numbers=numbers,
@@ -175,31 +174,27 @@ def _offer_features(context: ScoringContext) -> _OfferFeatures:
 class _UserValues:
     """The user's preference for each of the offer's values: `codes` of those in the user's tallies, with their
     attributes (`owners`), lifts (see `profile`), and shares in the user's selections times their surprise; `favourites`
-    (feature, code) of the user's row; `of_neighbours` (values,), None without a model."""
+    (feature, attribute, code) of the user's row; `neighbours`: the model, None without one, and its tokens' scores."""
 
     def __init__(
         self, context: ScoringContext, offer: _OfferFeatures, neighbours: tuple[NeighboursModel, Scores] | None
     ) -> None:
         profile, dictionaries = context.profile, [column.dictionary for column in offer.columns]
-        self._owners, codes, (weights, shares) = profile.keep("values", dictionaries, _numbers_of_values)
-        self._codes = codes = codes + offer.starts[self._owners]
-        self._lifts = np.log1p(weights / (SMOOTHING * offer.rates[codes]))
-        self._shares = shares * offer.surprise[codes]
+        self._owners, self._codes, (weights, shares) = profile.keep("values", dictionaries, _numbers_of_values)
+        self._lifts = np.log1p(weights / (SMOOTHING * offer.rates[self._codes]))
+        self._shares = shares * offer.surprise[self._codes]
         favourites = [(_SPORT, "sport", profile.favorite_sport), (_COUNTRY, "country", profile.country)]
         if (last := profile.sequence.last) is not None:
             teams = {last.home_team, last.away_team}  # a team is the same at home and away
             favourites += [(_LAST_SPORT, "sport", last.sport), (_LAST_LEAGUE, "league", last.league)]
             favourites += [(_LAST_TEAM, side, team) for side in ("home_team", "away_team") for team in teams]
+        named = [(row, TALLIED.index(attribute), value) for row, attribute, value in favourites]
         self._favourites = [
-            (row, place + int(offer.starts[TALLIED.index(attribute)]))
-            for row, attribute, value in favourites
-            if value[-1:] not in _NOTHING
-            and (place := dictionaries[TALLIED.index(attribute)].places.get(value)) is not None
+            (row, owner, place + offer.starts[owner])
+            for row, owner, value in named
+            if value[-1:] not in _NOTHING and (place := dictionaries[owner].places.get(value)) is not None
         ]
-        self._of_neighbours: Scores | None = None
-        if neighbours is not None:
-            model, scores = neighbours
-            self._of_neighbours = scores.take(model.tokens_of_values(offer.columns), mode="clip")
+        self._neighbours = neighbours
         self._begins = _near_the_last(context)
         self._offer = offer
 
@@ -208,10 +203,11 @@ class _UserValues:
         table = np.zeros(self._offer.rates.size)
         lift, share = weights[:_SHARES][self._owners], weights[_SHARES : 2 * _SHARES][self._owners]
         table[self._codes] = lift * self._lifts + share * self._shares
-        for row, code in self._favourites:
+        for row, _, code in self._favourites:
             table[code] += weights[row]
-        if self._of_neighbours is not None:
-            table += weights[_NEIGHBOURS] * self._of_neighbours
+        if self._neighbours is not None:
+            model, scores = self._neighbours
+            table += (weights[_NEIGHBOURS] * scores).take(model.tokens_of_values(self._offer.columns), mode="clip")
         for column, start in zip(self._offer.columns, self._offer.starts, strict=True):
             yield column.codes, table[start:]
         if self._begins is not None:
@@ -221,25 +217,26 @@ class _UserValues:
     def at(self, places: Places) -> Floats:
         """The features of the events at these places, shape (features, places)."""
         found = np.zeros((len(VALUE_FEATURES), places.size))
-        codes = np.array([column.codes[places] for column in self._offer.columns], dtype=np.intp)
-        codes += self._offer.starts[:, np.newaxis]
+        codes = np.array([column.codes.take(places) for column in self._offer.columns], dtype=np.intp)
+        codes += np.array(self._offer.starts)[:, np.newaxis]
         table = np.zeros(self._offer.rates.size)
         for first, numbers in ((0, self._lifts), (_SHARES, self._shares)):
             table[self._codes] = numbers
             found[first : first + _SHARES] = table[codes]
-        for row, code in self._favourites:
-            found[row] += (codes == code).sum(axis=0)
-        if self._of_neighbours is not None:
-            found[_NEIGHBOURS] = self._of_neighbours[codes].sum(axis=0)
+        for row, owner, code in self._favourites:
+            found[row] += codes[owner] == code
+        if self._neighbours is not None:
+            model, scores = self._neighbours
+            found[_NEIGHBOURS] = scores[model.tokens_of_values(self._offer.columns)[codes]].sum(axis=0)
         if self._begins is not None:
             hours, near = self._begins
             found[_LAST_BEGIN] = near[hours[places]]
         return found
 
 
-def _numbers_of_values(profile: BettingProfile, dictionaries: list[Dictionary[Any]]) -> tuple[Codes, Codes, Floats]:
+def _numbers_of_values(profile: BettingProfile, dictionaries: list[Dictionary[Any]]) -> tuple[Codes, Places, Floats]:
     """The profile's values that the dictionaries (of `TALLIED`) have: places of their attributes, shape (v,); codes in
-    their dictionaries, (v,); decayed numbers of selections, and shares in all of the attribute, (2, v)."""
+    the row of all values, (v,); decayed numbers of selections, and shares in all of the attribute, (2, v)."""
     counts = [profile.counts.get(name) or {} for name in TALLIED]
     weights = [profile.weights.get(name) or {} for name in TALLIED]
     names = [list(own or other) for own, other in zip(counts, weights, strict=True)]
@@ -250,7 +247,13 @@ def _numbers_of_values(profile: BettingProfile, dictionaries: list[Dictionary[An
     weighed = np.fromiter(_look_up(weights, names, 0.0), np.float64, size)[is_known]
     counted = np.fromiter(_look_up(counts, names, 0), np.float64, size)[is_known]
     totals = np.array([max(sum(each.values()), 1) for each in counts])
-    return owners, codes[is_known], np.array([weighed, counted / totals[owners]])
+    starts = np.array(_starts(dictionaries))
+    return owners, codes[is_known] + starts[owners], np.array([weighed, counted / totals[owners]])
+
+
+def _starts(dictionaries: Iterable[Dictionary[Any]]) -> list[int]:
+    """Where the values of each dictionary begin in one row of all."""
+    return [*accumulate((len(each.values) for each in dictionaries), initial=0)][:-1]
 
 
 def _near_the_last(context: ScoringContext) -> tuple[Codes, Scores] | None:
@@ -295,7 +298,8 @@ class Features:
         add_entries(scores, self._values.weighted(weights[:_EVENTS]))
         if self._likeness is not None:
             total, mean = weights[_LIKENESS : _LIKENESS + 2]
-            scores[self._likeness.places] += total * self._likeness.total + mean * self._likeness.mean
+            places = self._likeness.places if self._likeness.places.size < scores.size else slice(None)
+            scores[places] += total * self._likeness.total + mean * self._likeness.mean
         if self._pairs is not None:
             scores[self._pairs.places] += weights[_PAIRS : len(ADDITIVE)] @ self._pairs.numbers
         return scores

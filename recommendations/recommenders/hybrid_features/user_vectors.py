@@ -78,9 +78,11 @@ class Likeness:
     def best_of(self, among: Mask) -> float:
         """The largest total among these events, a mask of the offer's shape; 0 if there are none."""
         is_among = among[self.places]
-        best = self.total.max(where=is_among, initial=-np.inf)
+        best = float(self.total.max(where=is_among, initial=-np.inf))
+        if best >= 0.0:
+            return best
         has_others = np.count_nonzero(among) > np.count_nonzero(is_among)
-        return float(max(best, 0.0) if has_others or not is_among.any() else best)
+        return 0.0 if has_others or best == -np.inf else best
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,17 +104,17 @@ class CoBettors:
         cached = self.memo.get(_ALIGNED)
         if cached is None or cached[0] is not offer.ids:
             cached = self.memo.keep(_ALIGNED, (offer.ids, *self._align(offer.ids)))
-        _, places, sums, counts = cached
+        _, places, sums, divisors = cached
         total = (sums @ user_vector).astype(np.float64)
-        return Likeness(places, total, total / (counts + 1.0))
+        return Likeness(places, total, total / divisors)
 
     def _align(self, ids: Ids) -> tuple[Places, Floats32, Floats]:
-        """The places, sums and counts of those events that are in the offer."""
+        """The places and sums of those events that are in the offer, and what divides the sums for the shrunk mean."""
         if not ids.size:
             return np.empty(0, dtype=np.intp), self.sums[:0], self.counts[:0]
         places = np.minimum(np.searchsorted(ids, self.event_ids), ids.size - 1)
         is_there = ids[places] == self.event_ids
-        return places[is_there], self.sums[is_there], self.counts[is_there]
+        return places[is_there], self.sums[is_there], self.counts[is_there] + 1.0
 
 
 class CoBettorSums:
