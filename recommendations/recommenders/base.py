@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum, auto
+from functools import lru_cache
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 from weakref import ref
 
@@ -142,8 +143,7 @@ class ScoringContext(msgspec.Struct, frozen=True):
     def chance(self) -> Scores:
         """A new array of a random number from 0 to 1 for each event, shape (n,); the same for the same seed and event,
         independent of the other events. SplitMix64 (Steele, Lea, Flood 2014) of the event's id and the seed."""
-        [key] = np.random.SeedSequence(self.seed).generate_state(1, np.uint64)
-        ids, scores = self.offer.ids.view(np.uint64), np.empty(len(self.offer))
+        key, ids, scores = _key_of(self.seed), self.offer.ids.view(np.uint64), np.empty(len(self.offer))
         for begin in range(0, ids.size, BLOCK):
             block = slice(begin, begin + BLOCK)
             mixed = ids[block] ^ key
@@ -154,6 +154,13 @@ class ScoringContext(msgspec.Struct, frozen=True):
             mixed ^= mixed >> np.uint64(31)
             np.multiply(mixed >> np.uint64(11), 2.0**-53, out=scores[block])
         return scores
+
+
+@lru_cache(4_096)
+def _key_of(seed: tuple[int, ...]) -> np.uint64:
+    """Of one user and hour, like the scores, which a user asks for several times."""
+    [key] = np.random.SeedSequence(seed).generate_state(1, np.uint64)
+    return np.uint64(key)
 
 
 def begins_in_order(offer: Offer) -> Floats:

@@ -1,11 +1,9 @@
 """`inference_score`: points for each attribute that an event shares with the user or the user's coupons."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
-from recommendations.offer import Column
 from recommendations.offer.arrays import Codes, add_entries
 from recommendations.validation.identity import name_of
 
@@ -52,19 +50,20 @@ class InferenceScore(Recommender):
 def _tables(context: ScoringContext) -> Iterator[tuple[Codes, Scores]]:
     """The offer's codes of each attribute with points, and the points of each value."""
     offer, profile = context.offer, context.profile
-    worth = {attribute: np.zeros(len(getattr(offer, attribute).values) + 1) for attribute in POINTS_FOR_TOP_VALUES}
-    _add(worth["country"], offer.country, profile.country, POINTS_FOR_OWN_COUNTRY)
-    _add(worth["sport"], offer.sport, profile.favorite_sport, POINTS_FOR_FAVORITE_SPORT)
-    for attribute, value, _, each in _valued(profile):
-        _add(worth[attribute], getattr(offer, attribute), value, each)
-    for attribute, of_values in worth.items():
-        if of_values[:-1].any():
-            yield getattr(offer, attribute).codes, of_values
-
-
-def _add(of_values: Scores, column: Column[Any], value: str, worth: int) -> None:
-    if value:  # a country that nobody told equals no other
-        of_values[column.dictionary.places.get(value, -1)] += worth
+    valued = [
+        ("country", profile.country, POINTS_FOR_OWN_COUNTRY),  # one that nobody told equals no other
+        ("sport", profile.favorite_sport, POINTS_FOR_FAVORITE_SPORT),
+        *((attribute, value, worth) for attribute, value, _, worth in _valued(profile)),
+    ]
+    for attribute in POINTS_FOR_TOP_VALUES:
+        column = getattr(offer, attribute)
+        place_of = column.dictionary.places.get
+        own = [(place_of(value, -1), worth) for name, value, worth in valued if name == attribute and value]
+        if any(place >= 0 for place, _ in own):
+            of_values = np.zeros(len(column.values) + 1)
+            for place, worth in own:
+                of_values[place] += worth  # the last is of values that the offer lacks
+            yield column.codes, of_values
 
 
 def _valued(profile: BettingProfile) -> Iterator[tuple[str, str, int, int]]:
