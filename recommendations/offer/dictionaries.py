@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any, Generic, TypeVar, cast, overload
 
 from recommendations.validation.identity import name_of
@@ -114,6 +114,10 @@ class DictionaryPlaces(Mapping[Value, int]):
         # Mapping's own catches a KeyError, which takes ten times as long for an unknown value.
         place = self._grown.places.get(value)
         return place if place is not None and place < self._size else default
+
+    def find(self, values: Iterable[Value]) -> Iterator[int]:
+        """The place of each value, or a number from the number of all places on for an unknown one."""
+        return map(self._grown.places.get, values, repeat(self._size))
 
     def of(self, values: Iterable[Value]) -> list[int]:
         """The places of values that are all known."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import msgspec
 import numpy as np
 
-from recommendations.offer import Column, Dictionary, Memo, MemoKey, Offer
+from recommendations.offer import Column, Dictionary, Memo, MemoKey
 from recommendations.offer.arrays import Codes, Floats, Floats32, Places, add_entries
 from recommendations.tallies.user_tallies import TALLIED
 from recommendations.validation.identity import name_of
@@ -50,17 +50,22 @@ class StoredNeighboursModel(msgspec.Struct, array_like=True):
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class NeighboursModel:
-    """For each of T tokens the K most related ones: `neighbours` int32 and `weights` float32, (T, K)."""
+    """For each of T tokens the K most related ones: `neighbours` int32 and `weights` float32, (T, K). `places`: the
+    kind of a token -> its value -> its place."""
 
     tokens: tuple[str, ...]
     neighbours: Codes
     weights: Floats32
-    places: Mapping[str, int] = field(default_factory=dict, compare=False)
+    places: Mapping[str, Mapping[str, int]] = field(default_factory=dict, compare=False)
     memo: Memo = field(default_factory=Memo, compare=False, repr=False)
 
     @classmethod
     def of(cls, tokens: Sequence[str], neighbours: Any, weights: Any) -> "NeighboursModel":
-        return cls(tuple(tokens), neighbours, weights, {token: place for place, token in enumerate(tokens)})
+        places: dict[str, dict[str, int]] = {kind: {} for kind in _KINDS.values()}
+        for place, token in enumerate(tokens):
+            kind, _, value = token.partition(":")
+            places.setdefault(kind, {})[value] = place
+        return cls(tuple(tokens), neighbours, weights, places)
 
     def encode(self) -> bytes:
         width = self.neighbours.shape[1]
@@ -90,9 +95,10 @@ class NeighboursModel:
 
     def _tokens_of(self, attribute: str, dictionary: Dictionary[Any]) -> Places:
         tokens = np.full(len(dictionary.values), len(self.tokens), dtype=np.intp)
-        for token, number in self.places.items():  # few, while an offer may have a million values
-            kind, _, value = token.partition(":")
-            if kind == _KINDS.get(attribute) and (place := dictionary.places.get(value)) is not None:
+        for value, number in self.places.get(
+            _KINDS.get(attribute, ""), {}
+        ).items():  # few: an offer has up to a million
+            if (place := dictionary.places.get(value)) is not None:
                 tokens[place] = number
         return tokens
 
@@ -107,7 +113,7 @@ class Neighbours(Recommender):
 
     def applies(self, context: ScoringContext) -> bool:
         model = context.models.get(NeighboursModel)
-        return model is not None and any(token in model.places for token in tokens_of(context.profile))
+        return model is not None and bool(context.profile.keep("tokens", [model], _known_tokens)[0].size)
 
     def score(self, context: ScoringContext) -> Scores:
         scores = soonest_first(context.offer).copy()
@@ -131,12 +137,10 @@ def best_token(context: ScoringContext, place: int) -> str | None:
     if found is None:
         return None
     model, of_tokens = found
+    values = [(name, getattr(context.offer, name)[place]) for name in ("home_team", "away_team", "league")]
     # a team is more specific than a league: the better of the teams, then the league
-    *teams, league = [
-        (float(of_tokens[model.places.get(token, -1)]), token) for token in _event_tokens(context.offer, place)
-    ]
-    named = next((token for score, token in [*sorted(teams, reverse=True), league] if score > 0), None)
-    return None if named is None else named.partition(":")[2]
+    *teams, league = [(float(of_tokens[model.places[_KINDS[name]].get(value, -1)]), value) for name, value in values]
+    return next((value for score, value in [*sorted(teams, reverse=True), league] if score > 0), None)
 
 
 def token_scores(context: ScoringContext) -> tuple[NeighboursModel, Scores] | None:
@@ -151,12 +155,18 @@ def token_scores(context: ScoringContext) -> tuple[NeighboursModel, Scores] | No
     return model, scores.astype(np.float64, copy=False) / len(_KINDS)
 
 
-def _known_tokens(profile: BettingProfile, models: list[NeighboursModel]) -> tuple[Codes, Floats]:
+def _known_tokens(profile: BettingProfile, models: list[NeighboursModel]) -> tuple[Places, Floats]:
     """The places of the profile's tokens in the model, and their numbers (see `tokens_of`)."""
-    tokens = tokens_of(profile)
-    places = np.fromiter(map(models[0].places.get, tokens, repeat(-1)), np.int32, len(tokens))
-    is_known = places >= 0
-    return places[is_known], np.fromiter(tokens.values(), np.float64, len(tokens))[is_known]
+    numbers: dict[int, float] = {}
+    for attribute, kind in _KINDS.items():
+        tally = profile.weights.get(attribute, {})
+        for place, weight in zip(map(models[0].places[kind].get, tally, repeat(-1)), tally.values(), strict=True):
+            numbers[place] = numbers.get(place, 0.0) + weight
+    numbers.pop(-1, None)  # of values that are no tokens
+    return (
+        np.fromiter(numbers, np.intp, len(numbers)),
+        np.fromiter(map(log1p, numbers.values()), np.float64, len(numbers)),
+    )
 
 
 def tokens_of(profile: BettingProfile) -> dict[str, float]:
@@ -167,11 +177,6 @@ def tokens_of(profile: BettingProfile) -> dict[str, float]:
             token = f"{kind}:{value}"
             numbers[token] = numbers.get(token, 0.0) + weight
     return {token: log1p(number) for token, number in numbers.items()}
-
-
-def _event_tokens(offer: Offer, place: int) -> list[str]:
-    """Its teams, then its league."""
-    return [f"{_KINDS[name]}:{getattr(offer, name)[place]}" for name in ("home_team", "away_team", "league")]
 
 
 def fit(users: Iterable[Mapping[str, float]]) -> NeighboursModel | None:

@@ -78,11 +78,10 @@ def column_of(offer: Offer, attribute: str) -> Column[Any]:
 def _lifts(column: Column[Any], tally: Mapping[str, float], rates: Scores) -> Scores:
     """The user's share of bets on each value of the column relative to other users', shape (values,)."""
     lifts: Scores = np.zeros(len(column.values))
-    place_of = column.dictionary.places
-    known = [(place_of[value], weight) for value, weight in tally.items() if value in place_of]
-    if known:
-        places, weights = np.array([place for place, _ in known]), np.array([weight for _, weight in known])
-        lifts[places] = np.log1p(weights / (SMOOTHING * rates[places]))
+    places = np.fromiter(column.dictionary.places.find(tally), np.intp, len(tally))
+    is_known = places < lifts.size
+    places, weights = places[is_known], np.fromiter(tally.values(), np.float64, len(tally))[is_known]
+    lifts[places] = np.log1p(weights / (SMOOTHING * rates[places]))
     return lifts
 
 

@@ -161,7 +161,7 @@ def _offer_features(context: ScoringContext) -> _OfferFeatures:
             counts=counts,
             hour=context.hour,
             columns=columns,
-            starts=_starts([column.dictionary for column in columns]),
+            starts=[*accumulate((len(column.values) for column in columns), initial=0)][:-1],
             rates=rates,
             surprise=-np.log(np.minimum(rates, 1.0)),
             numbers=numbers,
@@ -234,26 +234,28 @@ class _UserValues:
         return found
 
 
-def _numbers_of_values(profile: BettingProfile, dictionaries: list[Dictionary[Any]]) -> tuple[Codes, Places, Floats]:
+def _numbers_of_values(profile: BettingProfile, dictionaries: list[Dictionary[Any]]) -> tuple[Places, Places, Floats]:
     """The profile's values that the dictionaries (of `TALLIED`) have: places of their attributes, shape (v,); codes in
     the row of all values, (v,); decayed numbers of selections, and shares in all of the attribute, (2, v)."""
     counts = [profile.counts.get(name) or {} for name in TALLIED]
     weights = [profile.weights.get(name) or {} for name in TALLIED]
     names = [list(own or other) for own, other in zip(counts, weights, strict=True)]
-    size = sum(map(len, names))
-    codes = np.fromiter(_look_up([each.places for each in dictionaries], names, -1), np.int32, size)
-    is_known = codes >= 0
-    owners = np.repeat(np.arange(len(TALLIED), dtype=np.int32), [len(each) for each in names])[is_known]
-    weighed = np.fromiter(_look_up(weights, names, 0.0), np.float64, size)[is_known]
-    counted = np.fromiter(_look_up(counts, names, 0), np.float64, size)[is_known]
+    owners = np.repeat(np.arange(len(TALLIED)), [len(each) for each in names])
+    found = (dictionary.places.find(own) for dictionary, own in zip(dictionaries, names, strict=True))
+    codes = np.fromiter(chain.from_iterable(found), np.intp, owners.size)
+    sizes = np.array([len(each.values) for each in dictionaries])
+    is_known = codes < sizes[owners]
+    weighed = np.fromiter(_look_up(weights, names, 0.0), np.float64, owners.size)[is_known]
+    counted = np.fromiter(_look_up(counts, names, 0), np.float64, owners.size)[is_known]
+    owners, codes = owners[is_known], codes[is_known]
+    codes += (np.cumsum(sizes) - sizes)[owners]
     totals = np.array([max(sum(each.values()), 1) for each in counts])
-    starts = np.array(_starts(dictionaries))
-    return owners, codes[is_known] + starts[owners], np.array([weighed, counted / totals[owners]])
+    return owners, codes, np.array([weighed, counted / totals[owners]])
 
 
-def _starts(dictionaries: Iterable[Dictionary[Any]]) -> list[int]:
-    """Where the values of each dictionary begin in one row of all."""
-    return [*accumulate((len(each.values) for each in dictionaries), initial=0)][:-1]
+def _look_up(mappings: Iterable[Any], names: Iterable[list[str]], default: float) -> Iterator[Any]:
+    """The entries of the names in each mapping, one mapping after the other."""
+    return chain.from_iterable(map(each.get, own, repeat(default)) for each, own in zip(mappings, names, strict=True))
 
 
 def _near_the_last(context: ScoringContext) -> tuple[Codes, Scores] | None:
@@ -269,11 +271,6 @@ def _near_the_last(context: ScoringContext) -> tuple[Codes, Scores] | None:
         cached = offer.memo.keep(_BEGIN_HOURS, (ref(offer.begins), of_events.astype(np.int32), distinct))
     _, codes, hours = cached
     return codes, -np.log1p(np.abs(hours - hours[codes[place]]))
-
-
-def _look_up(mappings: Iterable[Any], names: Iterable[list[str]], default: float) -> Iterator[Any]:
-    """The entries of the names in each mapping, one mapping after the other."""
-    return chain.from_iterable(map(each.get, own, repeat(default)) for each, own in zip(mappings, names, strict=True))
 
 
 class Features:

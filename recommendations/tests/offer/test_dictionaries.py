@@ -42,6 +42,10 @@ def test_a_dictionary_does_not_see_values_that_came_later():
     assert (dict(first.places), dict(second.places)) == ({"A": 0, "B": 1}, {"A": 0, "B": 1, "C": 2})
     assert (first.places.get("C"), first.places.get("C", -1), second.places.get("C", -1)) == (None, -1, 2)
     assert ("C" in first.places, "C" in second.places) == (False, True)
+    (known, *unknown), (*both, other) = first.places.find(["B", "C", "D"]), second.places.find(["B", "C", "D"])
+    assert (known, both) == (1, [1, 2])
+    assert min(unknown) >= len(first.values)
+    assert other >= len(second.values)
     assert (list(first.values[1:]), list(second.values[1:]), second.values[-1:]) == (["B"], ["B", "C"], ["C"])
     for read in (lambda: first.places["C"], lambda: first.values[2], lambda: first.values[-1]):
         with pytest.raises(LookupError):
