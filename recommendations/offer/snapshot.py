@@ -101,7 +101,7 @@ class Offer:
         return columns + (0 if self.offered_by is None else self.offered_by.nbytes)
 
     def place_of(self, event_id: int) -> int | None:
-        place = int(np.searchsorted(self.ids, event_id))
+        place = int(self.ids.searchsorted(event_id))
         return place if place < self.ids.size and self.ids[place] == event_id else None
 
     def names(self, place: int) -> dict[str, str]:

@@ -161,6 +161,6 @@ def _refined(scores: Scores, features: Features, model: HybridModel, trees: Tree
     by_weights = scores[best]
     blended = model.blend(by_weights, trees.score(features.at(best)))
     # equal ones are ordered by the weights
-    order = np.argsort(np.argsort(by_weights, kind="stable")) * (1e-9 / best.size)
+    order = by_weights.argsort(kind="stable").argsort() * (1e-9 / best.size)
     scores[best] = by_weights.max() + _STEP - blended.min() + blended + order
     return scores

@@ -107,7 +107,7 @@ class PairNumbers:
         """The features of these events, shape (features, places)."""
         found = np.zeros((len(PAIR_FEATURES), places.size))
         if self.places.size:
-            own = np.minimum(np.searchsorted(self.places, places), self.places.size - 1)
+            own = np.minimum(self.places.searchsorted(places), self.places.size - 1)
             is_there = self.places[own] == places
             found[:, is_there] = self.numbers[:, own[is_there]]
         return found

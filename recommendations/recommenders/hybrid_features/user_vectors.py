@@ -30,7 +30,7 @@ class UserVectors:
 
     def of(self, user_id: int) -> Floats32 | None:
         """The user's vector; None for a user without coupons when this was fitted."""
-        place = int(np.searchsorted(self.user_ids, user_id))
+        place = int(self.user_ids.searchsorted(user_id))
         return self.vectors[place] if place < self.user_ids.size and self.user_ids[place] == user_id else None
 
     def only(self, is_kept: Mask) -> "UserVectors":
@@ -69,7 +69,7 @@ class Likeness:
         """(total, mean) of these events, shape (2, places)."""
         found = np.zeros((2, places.size))
         if self.places.size:
-            own = np.minimum(np.searchsorted(self.places, places), self.places.size - 1)
+            own = np.minimum(self.places.searchsorted(places), self.places.size - 1)
             is_there = self.places[own] == places
             own = own[is_there]
             found[0, is_there], found[1, is_there] = self.total[own], self.mean[own]
