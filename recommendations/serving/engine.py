@@ -2,7 +2,6 @@
 request's seed."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -12,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 import numpy as np
-from msgspec.structs import force_setattr
+from msgspec.structs import force_setattr, replace
 
 from recommendations.models import EventStatus
 from recommendations.offer import Offer
@@ -313,9 +312,9 @@ def _fill_slip(ranking: Ranking | Refusal) -> _Slip:
         events.append(_recommended_event(ranking, place, leg))
     if draw is not None:
         candidates = tuple(int(offer.ids[place]) for place in draw.candidates)
-        events[-1] = msgspec.structs.replace(events[-1], candidates=candidates, propensity=draw.propensity)
+        events[-1] = replace(events[-1], candidates=candidates, propensity=draw.propensity)
     if events and ranking.first_team is not None:
-        events[0] = msgspec.structs.replace(events[0], first_team=ranking.first_team.upper())
+        events[0] = replace(events[0], first_team=ranking.first_team.upper())
     expires_at = datetime.fromtimestamp(min(closes), UTC) if closes else None
     by_id, ids = offer.texts.by_id, offer.ids
     passed_over = tuple(

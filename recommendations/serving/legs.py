@@ -1,7 +1,6 @@
 """Stage two of a recommendation: events that the slip would take, each with the best outcome that may be bet on."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 from msgspec.structs import replace
@@ -27,8 +26,7 @@ class Selections(msgspec.Struct, frozen=True):
     passed_over: dict[int, Refusal] = {}
 
 
-@dataclass(slots=True, eq=False)
-class Search:
+class Search(msgspec.Struct, eq=False):
     """The best-scored events that may be shown together and of which a price may be served, at most `rules.limit`.
     Without a `chooser`, no price of a market may be served.
 
@@ -45,7 +43,7 @@ class Search:
     chooser: OutcomeChooser | None
     names_closed_feeds: bool = False
     pick: Callable[[Offer, Floats, slip.Rules], list[int]] = slip.choose
-    passed_over: dict[int, Refusal] = field(default_factory=dict)
+    passed_over: dict[int, Refusal] = {}
     first_places: list[int] | None = None
 
     def first_look(self) -> list[int]:

@@ -104,22 +104,19 @@ def enter_chosen_casino(request: HttpRequest) -> None:
     """Make the casino current that the request's credentials and headers choose, or keep the error of its choice."""
     state = request_state(request)
     try:
-        _enter(state, _find_casino(request, state))
+        casino = _find_casino(request, state)
+        if casino is None or casino.state in ENDED_STATES:
+            raise CasinoNotFound("Casino not found")
+        if casino.state == CasinoState.SUSPENDED:
+            raise CasinoSuspended("Casino is suspended")
+        if casino.state not in READY_STATES:
+            raise CasinoUnavailable(f"Casino is not available: its state is {casino.state}")
+        if is_behind(casino.schema_version):
+            raise CasinoBehind("Casino is being upgraded")
+        enter_casino(casino.current)
+        state.casino = casino
     except (CasinoNotUsable, OperationalError) as error:  # views that need the casino raise it; others need none
         state.casino_error = error
-
-
-def _enter(state: RequestState, casino: Casino | None) -> None:
-    if casino is None or casino.state in ENDED_STATES:
-        raise CasinoNotFound("Casino not found")
-    if casino.state == CasinoState.SUSPENDED:
-        raise CasinoSuspended("Casino is suspended")
-    if casino.state not in READY_STATES:
-        raise CasinoUnavailable(f"Casino is not available: its state is {casino.state}")
-    if is_behind(casino.schema_version):
-        raise CasinoBehind("Casino is being upgraded")
-    enter_casino(casino.current)
-    state.casino = casino
 
 
 def _find_casino(request: HttpRequest, state: RequestState) -> Casino | None:
