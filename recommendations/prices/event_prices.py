@@ -48,46 +48,47 @@ PriceColumns = tuple[Sequence[int], Sequence[int], Sequence[str], Sequence[float
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventPrices:
-    """The prices of an event, or of several, one after the other. `lines`: m market lines of the type `LINE`; `odds`:
-    those of all their outcomes, line by line, shape (n,). Where `bounds` are known, odds of lines whose status is not
-    open are below 0."""
+    """The prices of an event. `lines`: m market lines of the type `LINE`; `odds`: those of all their outcomes, line by
+    line, shape (n,). Where `bounds` are known, odds of lines whose status is not open are below 0."""
 
     lines: LineArray
     odds: Odds
     bounds: Bounds = NO_BOUNDS
 
-    def line_ends(self) -> Places:
-        """Of each line, the place in `odds` after its last outcome, shape (m,)."""
-        ends: Places = self.lines["outcomes"].cumsum(dtype=np.intp)
-        return ends
-
-    def numbers(self, line_ends: Places) -> Places:
+    def numbers(self) -> Places:
         """Those of the outcomes, in the casino's `Lines`; shape (n,)."""
         counts = self.lines["outcomes"]
-        shifts = self.lines["first"] + counts - line_ends  # the numbers of first outcomes, minus their places
+        shifts = self.lines["first"] + counts - self._line_ends()  # the numbers of first outcomes, minus their places
         numbers: Places = shifts.repeat(counts)
         numbers += np.arange(numbers.size)
         return numbers
 
+    def at(self, place: int) -> tuple[int, int, float]:
+        """Of the outcome at this place in `odds`: its number in the casino's `Lines`, the code of its line's producer,
+        and `as_of`."""
+        ends = self._line_ends()
+        line = int(ends.searchsorted(place, side="right"))
+        first, producer, _, count, as_of = self.lines.item(line)
+        return first + count + place - ends.item(line), producer, as_of
 
-def together(events: Sequence[PackedPrices]) -> tuple[EventPrices, list[int]]:
-    """The prices of these events, one after the other, read-only, and the number of each event's outcomes."""
-    lines, odds, counts, oldest, producer, odd = [], [], [], inf, 0, 0
-    for packed in events:
-        end = len(packed) - _TRAILER.size
-        own, own_oldest, own_producer, own_odd = _TRAILER.unpack_from(packed, end)
-        size = own * LINE.itemsize
-        lines.append(packed[:size])
-        odds.append(packed[size:end])
-        counts.append((end - size) // _BYTES_OF_ODD)
-        oldest, producer, odd = min(oldest, own_oldest), max(producer, own_producer), max(odd, own_odd)
-    of_lines, of_odds = np.frombuffer(b"".join(lines), LINE), np.frombuffer(b"".join(odds), np.int32)
-    return EventPrices(of_lines, of_odds, Bounds(oldest, producer, odd)), counts
+    def _line_ends(self) -> Places:
+        """Of each line, the place in `odds` after its last outcome, shape (m,)."""
+        ends: Places = self.lines["outcomes"].cumsum(dtype=np.intp)
+        return ends
+
+
+def prices_of(packed: PackedPrices) -> EventPrices:
+    """The prices as they are packed, with their bounds; read-only."""
+    end = len(packed) - _TRAILER.size
+    count, *bounds = _TRAILER.unpack_from(packed, end)
+    size = count * LINE.itemsize
+    odds = np.frombuffer(packed, np.int32, (end - size) // _BYTES_OF_ODD, size)
+    return EventPrices(np.frombuffer(packed, LINE, count), odds, Bounds(*bounds))
 
 
 def unpack(packed: PackedPrices) -> EventPrices:
     """The prices that were packed; read-only."""
-    prices, _ = together([packed])
+    prices = prices_of(packed)
     is_open = (prices.lines["refusal"] == _OPEN).repeat(prices.lines["outcomes"])
     return EventPrices(prices.lines, np.where(is_open, prices.odds, np.abs(prices.odds)))
 

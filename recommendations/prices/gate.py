@@ -27,10 +27,11 @@ class Gate:
     def __init__(self, rules: PriceRules, feeds: Feeds) -> None:
         self.rules = rules
         self.feeds = feeds
-        self._lowest, self._highest = rules.lowest, rules.highest
+        self._lowest, self._highest, self._has_markets = rules.lowest, rules.highest, rules.has_markets
         # by whether the event is in play; the arrays are for the requests whose bounds do not suffice
         self._valid_from: dict[bool, list[float]] = {}
         self._arrays: dict[bool, Times] = {}
+        self._all_valid_from: dict[tuple[bool, int], float] = {}  # and the highest code of a producer
 
     def max_age_seconds(self, *, is_live: bool) -> float:
         ages = (self.rules.max_age_seconds, self.rules.max_live_age_seconds)
@@ -42,10 +43,10 @@ class Gate:
         mask: Mask = prices.odds >= self._lowest
         if prices.bounds.odd > self._highest:
             mask &= prices.odds <= self._highest
-        if full or self.rules.has_markets or not self._are_all_valid(prices.bounds, is_live):
+        if full or self._has_markets or not self._are_all_valid(prices.bounds, is_live):
             is_line_open = self._is_valid(prices, is_live)
             is_line_open &= prices.lines["refusal"] == _OPEN
-            if full or self.rules.has_markets:
+            if full or self._has_markets:
                 is_line_open &= self._refusals_of_markets(prices, lines, full) == _OPEN
             mask &= is_line_open.repeat(prices.lines["outcomes"])
         return mask
@@ -75,7 +76,7 @@ class Gate:
         refusals = own["refusal"].copy()
         late = ~self._is_valid(prices, is_live) & (refusals == _OPEN)
         refusals[late] = refusals_of_feeds(self.feeds, self.rules).take(own["producer"][late])
-        if full or self.rules.has_markets:
+        if full or self._has_markets:
             of_markets = self._refusals_of_markets(prices, lines, full)
             refusals = np.where(refusals == _OPEN, of_markets, refusals)
         return refusals
@@ -108,7 +109,11 @@ class Gate:
 
     def _are_all_valid(self, bounds: Bounds, is_live: bool) -> bool:
         """Whether that is so for all lines within the bounds; False where it can't be told by them."""
-        return max(self._earliest(is_live)[: bounds.producer + 1]) <= bounds.oldest
+        key = is_live, bounds.producer
+        latest = self._all_valid_from.get(key)
+        if latest is None:
+            latest = self._all_valid_from[key] = max(self._earliest(is_live)[: bounds.producer + 1])
+        return latest <= bounds.oldest
 
     def _earliest(self, is_live: bool) -> list[float]:
         earliest = self._valid_from.get(is_live)

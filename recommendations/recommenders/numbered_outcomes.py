@@ -1,16 +1,17 @@
-"""The scores of `outcome_choice` for the outcomes of several events at once, by tables of what all users share.
+"""The scores of `outcome_choice` for all outcomes of an event at once, by tables of what all users share.
 
 Scoring the outcomes of an event one by one takes longer than the rest of its choice.
 """
 
 import threading
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from recommendations.offer.arrays import Codes, Floats, Places
+from recommendations.prices.event_prices import EventPrices, PackedPrices, prices_of
 from recommendations.tallies.outcome_bets import NO_BAND
 from recommendations.tallies.outcome_keys import OUTCOME_ATTRIBUTES, key_of_odds_band, keys_of_outcome, line_band
 from recommendations.tallies.selections import BAND_BOUNDS
@@ -23,14 +24,13 @@ from .outcome_choice import casino_outcomes, lifts_of
 from .profile import SMOOTHING
 
 Named = Sequence[tuple[str, str, str]]  # market, line and outcome by number; grows only
-Events = Sequence[tuple[str, int]]  # of each its sport, and how many outcomes are its
 Keys = Places  # numbers of keys, shape (4, n)
-Thousandths = np.ndarray[Any, np.dtype[np.int32]]  # of decimal odds
 
 _BOUNDS = np.round(np.array(BAND_BOUNDS) * 1_000).astype(np.int32)
 _BANDS = len(BAND_BOUNDS) + 1
-_INDEX, _WEIGHTS = "outcome index", "outcome weights"  # in what lasts as long as the lines, as the trends
-_BYTES_OF_KEY = 200  # of the objects
+_INDEX, _WEIGHTS = "outcome index", "outcome weights"  # in what lasts as long as the lines
+_BYTES_OF_KEY, _BYTES_OF_EVENT = 200, 1_000  # of the objects
+MAX_EVENTS = 192  # whose outcomes are kept: with 3,000 events of 20 markets they take 2 bytes for each of all prices
 _ROOM = 2  # times what is needed, so that arrays don't grow with each new outcome
 
 
@@ -47,38 +47,30 @@ class OutcomeIndex:
         self.keys: Keys = np.zeros((len(OUTCOME_ATTRIBUTES), 1), np.intp)
         self.numbers: Mapping[str, dict[str, int]] = {attribute: {} for attribute in OUTCOME_ATTRIBUTES}
         self.attributes, self.values = [""] * UNKNOWN, [""] * UNKNOWN  # by number of the key
-        self._bets, self._version = NumberedBets(self.numbers), 0
+        self._bets, self.version = NumberedBets(self.numbers), 0  # it changes before an outcome is found
         self._nbytes = 0
 
     @property
     def nbytes(self) -> int:
         return self._nbytes + self._bets.nbytes
 
-    def keys_of(self, events: Events, numbers: Places, bands: Places) -> Keys:
-        """The keys of n outcomes of several events, at odds of these bands, in a new array, shape (4, n); key 0 for
-        those of an outcome that was never added."""
-        entries = self._find(events, numbers)  # first: `keys` has those that were found
+    def keys_of(self, sport: str, numbers: Places, bands: Places) -> Keys:
+        """The keys of n outcomes in a sport, at odds of these bands, in a new array, shape (4, n); key 0 for those of
+        an outcome that was never added."""
+        entries = self._entries_of(sport).take(numbers)  # first: `keys` has those that were found
         keys: Keys = self.keys.take(entries, axis=1)
         keys[-1] += bands
         return keys
 
-    def add(self, events: Events, numbers: Places) -> None:
+    def add(self, sport: str, numbers: Places) -> None:
         with self._lock:
-            for sport, own in _by_event(events, numbers):
-                self._add(sport, own)
+            self._add(sport, numbers)
             entries_nbytes = sum(each.nbytes for each in self._entries.values())
             self._nbytes = entries_nbytes + self.keys.nbytes + len(self.values) * _BYTES_OF_KEY
-            self._version += 1
 
     def weights_of(self, profile: BettingProfile) -> tuple[Places, Floats]:
         """The numbers of the keys that the profile's bets are on, and the sum of the weights of these bets."""
-        return self._bets.weights_of(profile, version=self._version)
-
-    def _find(self, events: Events, numbers: Places) -> Codes:
-        sport = events[0][0]
-        if all(each == sport for each, _ in events):
-            return self._entries_of(sport).take(numbers)
-        return np.concatenate([self._entries_of(sport).take(own) for sport, own in _by_event(events, numbers)])
+        return self._bets.weights_of(profile, version=self.version)
 
     def _entries_of(self, sport: str) -> Codes:
         """With room for all numbers."""
@@ -100,6 +92,7 @@ class OutcomeIndex:
             values = keys_of_outcome(sport, market, line_band(line), name)
             keys = [self._number(*each) for each in zip(OUTCOME_ATTRIBUTES, values, strict=False)]
             self.keys[:, self._size] = [*keys, bands[-NO_BAND]]
+            self.version += 1
             entries[number] = self._size  # the last: without lock, it tells that all else is there
             self._size += 1
 
@@ -113,55 +106,85 @@ class OutcomeIndex:
         return number
 
 
+class EventOutcomes(NamedTuple):
+    """What all users share of the n outcomes of an event in a sport, while its `packed` prices are this very object:
+    the keys, shape (4, n), and of each the sum of their popularity, shape (n,)."""
+
+    sport: str
+    packed: PackedPrices
+    prices: EventPrices
+    keys: Keys
+    popularity: Floats
+
+
 class KeyWeights:
     """By number of a key of an index: its popularity in the casino, and its smoothed share, `SMOOTHING` times that in
-    the casino's bets; both computed when the key is first asked for. Thread-safe: threads may compute the same at
-    once."""
+    the casino's bets; both computed when the key is first asked for. The outcomes of events that were used are kept, at
+    most `MAX_EVENTS`. Thread-safe: threads may compute the same at once."""
 
     def __init__(self, trends: Trends, index: OutcomeIndex) -> None:
-        self._trends, self.index = trends, index
+        self.trends, self.index = trends, index
         self._lock = threading.Lock()
         self._weights: Floats = np.full((2, UNKNOWN), np.nan)  # popularity, smoothed share
+        self._weights[1] = 1.0  # of no key; no outcome has these
+        self._kept: dict[int, EventOutcomes] = {}
+        self.nbytes = 0
 
-    def popularity(self, events: Events, numbers: Places, bands: Places) -> tuple[Keys, Floats]:
-        """The keys of n outcomes, see `OutcomeIndex.keys_of`, and of each the sum over its keys, in a new array, shape
-        (n,)."""
-        keys = self.index.keys_of(events, numbers, bands)
-        if self._weights.shape[-1] > len(self.index.values):
-            popularity = _sums(self._weights[0], keys)
-            if isfinite(np.add.reduce(popularity)):  # unless one is missing
-                return keys, popularity
+    def outcomes_of(self, event_id: int, sport: str, packed: PackedPrices) -> EventOutcomes:
+        kept = self._kept.get(event_id)
+        if kept is None or kept.packed is not packed or kept.sport != sport:
+            kept = self._find(sport, packed)
+            with self._lock:
+                self._forget(event_id)
+                if len(self._kept) >= MAX_EVENTS:
+                    self._forget(next(iter(self._kept)))
+                self._kept[event_id] = kept
+                self.nbytes += _nbytes(kept)
+        return kept
+
+    def _find(self, sport: str, packed: PackedPrices) -> EventOutcomes:
+        prices = prices_of(packed)
+        numbers, bands = prices.numbers(), _BOUNDS.searchsorted(prices.odds, side="right")
+        keys = self.index.keys_of(sport, numbers, bands)
         if not keys[0].all():
-            self.index.add(events, numbers)
-            keys = self.index.keys_of(events, numbers, bands)
-        self._compute(keys)
-        return keys, _sums(self._weights[0], keys)
+            self.index.add(sport, numbers)
+            keys = self.index.keys_of(sport, numbers, bands)
+        popularity = _sums(self._computed(keys)[0], keys)
+        return EventOutcomes(sport, packed, prices, keys.astype(np.min_scalar_type(len(self.index.values))), popularity)
+
+    def _forget(self, event_id: int) -> None:
+        if (kept := self._kept.pop(event_id, None)) is not None:
+            self.nbytes -= _nbytes(kept)
 
     def lifts(self, profile: BettingProfile) -> Floats:
-        """The user's lifts by number of the key, 0 for one that the user did not bet on; NaN for one of which
-        `popularity` was never asked."""
+        """The user's lifts by number of the key, 0 for one that the user did not bet on: as long as the index has the
+        same version."""
         own, weights = self.index.weights_of(profile)
         lifts = np.zeros(len(self.index.values))
-        # "clip": other threads may have added keys of other outcomes since
-        lifts[own] = lifts_of(weights, self._weights[1].take(own, mode="clip"))
+        lifts[own] = lifts_of(weights, self._computed(own)[1].take(own))
         return lifts
 
-    def _compute(self, keys: Keys) -> None:
+    def _computed(self, keys: Places) -> Floats:
+        """The weights, with those of these keys."""
+        weights = self._weights
+        is_known = weights.shape[-1] > len(self.index.values) and isfinite(np.add.reduce(weights[1].take(keys), None))
+        return weights if is_known else self._compute(keys)
+
+    def _compute(self, keys: Places) -> Floats:
         with self._lock:
-            weights = _with_room(self._weights, len(self.index.values) + 1, np.nan)
+            weights: Floats = _with_room(self._weights, len(self.index.values) + 1, np.nan)
             asked = np.unique(keys)
-            for key in asked[np.isnan(weights[0].take(asked))].tolist():
+            for key in asked[np.isnan(weights[1].take(asked))].tolist():
                 attribute, value = self.index.attributes[key], self.index.values[key]
-                casino = casino_outcomes(self._trends, value.partition(SEPARATOR)[0])
+                casino = casino_outcomes(self.trends, value.partition(SEPARATOR)[0])
                 weights[:, key] = casino.popularity(attribute, value), SMOOTHING * casino.share(attribute, value)
             self._weights = weights
+            return weights
 
 
-def _by_event(events: Events, numbers: Places) -> Iterator[tuple[str, Places]]:
-    end = 0
-    for sport, count in events:
-        first, end = end, end + count
-        yield sport, numbers[first:end]
+def _nbytes(kept: EventOutcomes) -> int:
+    """Without the packed prices, which are counted where they are kept."""
+    return kept.keys.nbytes + kept.popularity.nbytes + _BYTES_OF_EVENT
 
 
 def _sums(of_keys: Floats, keys: Keys) -> Floats:
@@ -180,11 +203,12 @@ def _with_room(array: Any, size: int, filled_with: float = 0) -> Any:
 
 
 def key_weights(trends: Trends, named: Named, derived: MutableMapping[str, Any]) -> KeyWeights:
-    """The weights of the keys of `named`; what does not depend on the trends is kept in `derived`."""
-    index = derived.get(_INDEX) or derived.setdefault(_INDEX, OutcomeIndex(named))
-    weights: KeyWeights | None = trends.aligned.get(_WEIGHTS)
-    if weights is None or weights.index is not index:
-        weights = trends.aligned[_WEIGHTS] = KeyWeights(trends, index)
+    """The weights of the keys of `named`, kept in `derived`: those of the trends that were used last, and what does not
+    depend on them."""
+    weights: KeyWeights | None = derived.get(_WEIGHTS)
+    if weights is None or weights.trends is not trends:
+        index = derived.get(_INDEX) or derived.setdefault(_INDEX, OutcomeIndex(named))
+        weights = derived[_WEIGHTS] = KeyWeights(trends, index)
     return weights
 
 
@@ -193,10 +217,15 @@ class NumberedTaste:
 
     def __init__(self, profile: BettingProfile, weights: KeyWeights) -> None:
         self._profile, self._weights = profile, weights
+        self._lifts: Floats = np.zeros(0)
+        self._version = -1  # of the index, for the lifts
 
-    def score(self, events: Events, numbers: Places, odds: Thousandths) -> Floats:
-        """As `score_outcomes` of the outcomes with these numbers, at these odds, of several events, shape (n,)."""
-        keys, scores = self._weights.popularity(events, numbers, _BOUNDS.searchsorted(odds, side="right"))
-        if self._profile.bets:
-            scores += _sums(self._weights.lifts(self._profile), keys)
-        return scores
+    def score(self, event_id: int, sport: str, packed: PackedPrices) -> tuple[EventPrices, Floats]:
+        """The prices of an event, and the scores of their outcomes as by `score_outcomes`, shape (n,); read-only."""
+        outcomes = self._weights.outcomes_of(event_id, sport, packed)
+        if not self._profile.bets:
+            return outcomes.prices, outcomes.popularity
+        if self._version != self._weights.index.version:
+            self._version = self._weights.index.version  # first: others may add outcomes meanwhile
+            self._lifts = self._weights.lifts(self._profile)
+        return outcomes.prices, outcomes.popularity + _sums(self._lifts, outcomes.keys)

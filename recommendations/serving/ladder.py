@@ -88,7 +88,7 @@ def read_ladder(event_id: OwnId, now: datetime, options: Options) -> Ladder:
 
 
 def _lines(prices: EventPrices, known: Lines, feeds: Feeds, refusals: Reasons) -> Iterator[LadderLine]:
-    numbers, odds, codes = prices.numbers(prices.line_ends()).tolist(), prices.odds.tolist(), refusals.tolist()
+    numbers, odds, codes = prices.numbers().tolist(), prices.odds.tolist(), refusals.tolist()
     first = 0
     for _, producer, _, length, as_of in prices.lines.tolist():
         own = range(first, first + length)

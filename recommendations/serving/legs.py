@@ -1,13 +1,13 @@
 """Stage two of a recommendation: events that the slip would take, each with the best outcome that may be bet on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
 
 from recommendations.offer import OWN_ODD, Offer
 from recommendations.offer.arrays import Floats
-from recommendations.prices.choice import Candidate, Leg, OutcomeChooser
+from recommendations.prices.choice import Leg, OutcomeChooser
 from recommendations.prices.refusals import Refusal
 
 from . import slip
@@ -51,7 +51,7 @@ class Search(msgspec.Struct, eq=False):
         if self.chooser is None or self.offer.offered_by is None:
             return []
         self.first_places = self._candidates(self.chooser, self.rules.limit)
-        return [int(self.offer.ids[place]) for place in self.first_places if self._has_markets(place)]
+        return [*self._with_markets(self.first_places).values()]
 
     def run(self) -> Selections:
         """Raises ValueError for scores of another shape than the offer's."""
@@ -62,8 +62,9 @@ class Search(msgspec.Struct, eq=False):
         places = self.first_places or self._candidates(chooser, looked_at)
         while True:
             known = len(self.passed_over)
-            chooser.look_at([self._candidate(place) for place in places if self._has_markets(place)])
-            found = self._take(chooser, places)
+            with_markets = self._with_markets(places)
+            chooser.look_at([*with_markets.values()])
+            found = self._take(chooser, places, with_markets)
             # what was passed over may have kept others out of the slip: they are looked at again without it
             if len(self.passed_over) == known or len(self.passed_over) >= MAX_LOOKED_AT:
                 if self.names_closed_feeds:
@@ -79,16 +80,17 @@ class Search(msgspec.Struct, eq=False):
             rules = replace(rules, limit=at_most, alive=alive, passed_over=self.passed_over.keys())
         return self.pick(self.offer, self.scores, rules)
 
-    def _take(self, chooser: OutcomeChooser, places: Sequence[int]) -> Selections:
-        """The first of these events that have an outcome; one without is passed over."""
+    def _take(self, chooser: OutcomeChooser, places: Sequence[int], with_markets: Mapping[int, int]) -> Selections:
+        """The first of these events that have an odd of their own or an outcome; one without is passed over."""
         found, most = Selections(passed_over=self.passed_over), self.rules.options.max_per_market
         markets = [each.market for each in self.rules.in_slip if each.market]
         for place in places:
             if len(found.places) == self.rules.limit:
                 break
-            if self._has_markets(place):
+            if (event_id := with_markets.get(place)) is not None:
                 full = _NONE if most is None else frozenset(name for name in markets if markets.count(name) >= most)
-                leg = chooser.choose(self.offer.ids.item(place), full=full)
+                is_live = self.offer.begins.item(place) <= self.rules.now
+                leg = chooser.choose(event_id, self.offer.sport[place], is_live=is_live, full=full)
                 if isinstance(leg, Refusal):
                     self.passed_over[place] = leg
                     continue
@@ -108,9 +110,9 @@ class Search(msgspec.Struct, eq=False):
             if offered_by != OWN_ODD and not offered_by & alive:
                 self.passed_over.setdefault(place, chooser.refusal_of_feeds(offered_by))
 
-    def _candidate(self, place: int) -> Candidate:
-        is_live = self.offer.begins.item(place) <= self.rules.now
-        return Candidate(self.offer.ids.item(place), self.offer.sport[place], is_live)
-
-    def _has_markets(self, place: int) -> bool:
-        return self.offer.offered_by is not None and self.offer.offered_by.item(place) != OWN_ODD
+    def _with_markets(self, places: Sequence[int]) -> dict[int, int]:
+        """The ids, by place, of those of these events that have markets."""
+        ids, offered_by = self.offer.ids, self.offer.offered_by
+        if offered_by is None:
+            return {}
+        return {place: ids.item(place) for place in places if offered_by.item(place) != OWN_ODD}

@@ -1,12 +1,11 @@
 """The options, filters and profile of a request, as the gate and the choice of outcomes need them."""
 
-from collections.abc import Sequence
 from math import inf
 
 import numpy as np
 
-from recommendations.offer.arrays import Floats, Places
-from recommendations.prices.event_prices import Odds
+from recommendations.offer.arrays import Floats
+from recommendations.prices.event_prices import EventPrices, PackedPrices
 from recommendations.prices.lines import Lines, Outcome
 from recommendations.prices.price_rules import PriceRules
 from recommendations.recommenders.base import BettingProfile
@@ -43,10 +42,10 @@ class TasteScorer:
         self._trends = trends
         self._taste: NumberedTaste | None = None
 
-    def score(self, events: Sequence[tuple[str, int]], lines: Lines, numbers: Places, odds: Odds) -> Floats:
+    def score(self, event_id: int, sport: str, packed: PackedPrices, lines: Lines) -> tuple[EventPrices, Floats]:
         if self._taste is None:
             self._taste = NumberedTaste(self._profile, key_weights(self._trends, lines.outcomes, lines.derived))
-        return self._taste.score(events, numbers, odds)
+        return self._taste.score(event_id, sport, packed)
 
     def reasons(self, sport: str, outcome: Outcome, odd: float) -> tuple[str, ...]:
         market, line, name = outcome

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from recommendations.prices.cache import _BYTES_OF_ROW
-from recommendations.prices.event_prices import packed_prices, together, unpack
+from recommendations.prices.event_prices import packed_prices, prices_of, unpack
 from recommendations.prices.feeds import Feeds, Producer
 from recommendations.prices.gate import Gate
 from recommendations.prices.lines import Lines
@@ -90,12 +90,12 @@ def test_the_gate_opens_exactly_what_may_be_served(given_rows, given_producers, 
     readable = [row for row in given_rows if len(row[4]) == OUTCOMES.get(row[0])]
     expected = [may_serve(row, odd, feeds, given_rules, is_live, full) for row in readable for odd in row[4]]
     assert gate.is_open(prices, LINES, is_live=is_live, full=full).tolist() == expected
-    bounded, _ = together([packed_prices(columns, LINES)])
+    bounded = prices_of(packed_prices(columns, LINES))
     assert gate.is_open(bounded, LINES, is_live=is_live, full=full).tolist() == expected
     refusals = gate.refusals(prices, LINES, is_live=is_live, full=full)
     assert [refusal == Refusal.OPEN for refusal in refusals.tolist()] == expected
     named = [MARKETS[row[0]] for row in readable for _ in row[4]]
-    assert [LINES.outcomes[number].market for number in prices.numbers(prices.line_ends()).tolist()] == named
+    assert [LINES.outcomes[number].market for number in prices.numbers().tolist()] == named
 
 
 def refused(rules=None, feeds=None, **changes):

@@ -8,15 +8,18 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recommendations.prices.event_prices import packed_prices
+from recommendations.prices.lines import Lines
 from recommendations.recommenders.base import BettingProfile
 from recommendations.recommenders.numbered_bets import NumberedBets
-from recommendations.recommenders.numbered_outcomes import NumberedTaste, key_weights
+from recommendations.recommenders.numbered_outcomes import MAX_EVENTS, NumberedTaste, key_weights
 from recommendations.recommenders.outcome_choice import OfferedOutcomes, outcome_taste, score_outcomes
 from recommendations.tallies.outcome_keys import OUTCOME_ATTRIBUTES, key_of_odds_band, keys_of_outcome, line_band
 from recommendations.tallies.trends import Trends
 
 SPORTS = ("FOOTBALL", "FOOTBALL AMERICAN", "CHESS")
 NAMED = [(market, line, outcome) for market in "AB" for line in ("", "2.5", "221") for outcome in ("OVER", "UNDER")]
+ALL = [(number, 2_000) for number in range(len(NAMED))]
 
 weights = st.dictionaries(st.integers(0, len(NAMED) - 1), st.floats(0, 100), max_size=6)
 requests = st.lists(
@@ -31,6 +34,18 @@ def tallies(sport, of_outcomes, bands):
         for place, attribute in enumerate(OUTCOME_ATTRIBUTES[:-1])
     }
     return found | {OUTCOME_ATTRIBUTES[-1]: {key_of_odds_band(sport, band): weight for band, weight in bands.items()}}
+
+
+def packed(asked, named=NAMED):
+    """The prices of an event with these outcomes, by number, at these odds: each is that of a line of its own."""
+    lines = Lines([(number + 1, market, line, [name]) for number, (market, line, name) in enumerate(named)])
+    ids, odds = [number + 1 for number, _ in asked], [[odd] for _, odd in asked]
+    return packed_prices((ids, [0] * len(ids), ["open"] * len(ids), [0.0] * len(ids), odds), lines)
+
+
+def scores_of(taste, sport, asked, named=NAMED):
+    _, scores = taste.score(1, sport, packed(asked, named))
+    return scores
 
 
 def bets_of(sport, bets):
@@ -54,12 +69,11 @@ def test_numbered_outcomes_have_the_scores_of_outcomes_by_name(casino, casino_ba
     profile = BettingProfile(bets=[each for sport in SPORTS[:2] for each in bets_of(sport, own)])
     taste = NumberedTaste(profile, key_weights(trends, NAMED, {}))
     for _ in range(2):
-        sports = data.draw(st.lists(st.sampled_from(SPORTS), min_size=len(many), max_size=len(many)))
-        events = [(sport, len(asked)) for sport, asked in zip(sports, many, strict=True)]
-        numbers, odds = ([each[part] for asked in many for each in asked] for part in (0, 1))
-        scores = taste.score(events, np.array(numbers, np.intp), np.array(odds, np.int32))
-        by_name = [of_event(profile, trends, sport, asked) for sport, asked in zip(sports, many, strict=True)]
-        np.testing.assert_allclose(scores, np.concatenate(by_name), rtol=1e-12, atol=1e-12)
+        for event_id, asked in enumerate(many):
+            sport = data.draw(st.sampled_from(SPORTS))
+            _, scores = taste.score(event_id, sport, packed(asked))
+            by_name = of_event(profile, trends, sport, asked)
+            np.testing.assert_allclose(scores, by_name, rtol=1e-12, atol=1e-12)
 
 
 def of_event(profile, trends, sport, asked):
@@ -73,29 +87,55 @@ def test_threads_that_ask_for_new_outcomes_at_once_get_the_same_scores():
     named = [(f"MARKET {number}", "", "OVER") for number in range(2_000)]
     profile = BettingProfile(bets=bets_of("FOOTBALL", [(0, 3, 2.0), (0, 5, 1.0)]))
 
-    def scores_of(weights, order):
+    def scores_in(weights, order):
         taste, found = NumberedTaste(profile, weights), {}
-        for start in range(0, len(order), 50):
-            numbers = order[start : start + 50]
-            events = [(SPORTS[start // 50 % 3], 25), (SPORTS[start // 50 % 2], 25)]
-            found[start] = taste.score(events, np.array(numbers, np.intp), np.full(50, 2_000, np.int32)).tolist()
+        for start in range(0, len(order), 25):
+            _, scores = taste.score(start, SPORTS[start // 25 % 3], prices[start, order[0]])
+            found[start] = scores.tolist()
         return found
 
     orders = [random.Random(seed % 2).sample(range(2_000), 2_000) for seed in range(6)]
+    prices = {
+        (start, order[0]): packed([(number, 2_000) for number in order[start : start + 25]], named)
+        for order in orders[:2]
+        for start in range(0, len(order), 25)
+    }
     weights = key_weights(trends, named, {})
     with ThreadPoolExecutor(len(orders)) as pool:
-        together = list(pool.map(lambda order: scores_of(weights, order), orders))
-    assert together == [scores_of(key_weights(Trends(trends.weights), named, {}), order) for order in orders]
+        together = list(pool.map(lambda order: scores_in(weights, order), orders))
+    assert together == [scores_in(key_weights(Trends(trends.weights), named, {}), order) for order in orders]
 
 
 def test_numbers_that_are_added_later_are_found():
     named = NAMED[:1]
     taste = NumberedTaste(BettingProfile(), key_weights(Trends(), named, {}))
-    assert taste.score([("FOOTBALL", 1)], np.array([0], np.intp), np.array([2_000], np.int32)).shape == (1,)
+    assert scores_of(taste, "FOOTBALL", [(0, 2_000)], named).shape == (1,)
     named += NAMED[1:]
-    numbers = np.arange(len(NAMED))
-    scores = taste.score([("FOOTBALL", len(NAMED))], numbers, np.full(len(NAMED), 2_000, np.int32))
-    assert np.isfinite(scores).all()
+    assert np.isfinite(scores_of(taste, "FOOTBALL", ALL)).all()
+
+
+def test_an_events_outcomes_are_kept_while_its_prices_are_the_same_object():
+    weights = key_weights(Trends(), NAMED, {})
+    prices, same = packed(ALL), packed(ALL)
+    first = weights.outcomes_of(1, "FOOTBALL", prices)
+    assert weights.outcomes_of(1, "FOOTBALL", prices) is first
+    assert weights.outcomes_of(1, "CHESS", prices).sport == "CHESS"
+    assert weights.outcomes_of(1, "FOOTBALL", same).packed is same
+    dearer = packed([(number, 5_000) for number, _ in ALL])
+    assert set(weights.outcomes_of(1, "FOOTBALL", dearer).prices.odds.tolist()) == {5_000}
+
+
+def test_outcomes_of_no_more_events_are_kept_than_that_are_counted():
+    weights = key_weights(Trends(), NAMED, {})
+    prices = packed(ALL)
+    weights.outcomes_of(0, "FOOTBALL", prices)
+    of_one = weights.nbytes
+    assert of_one > len(ALL) * 8
+    first = weights.outcomes_of(0, "FOOTBALL", prices)
+    for event_id in range(MAX_EVENTS + 8):
+        weights.outcomes_of(event_id, "FOOTBALL", prices)
+    assert weights.nbytes == MAX_EVENTS * of_one
+    assert weights.outcomes_of(0, "FOOTBALL", prices) is not first
 
 
 def test_weights_last_as_long_as_the_trends_and_the_index_as_long_as_the_outcomes():
@@ -111,13 +151,11 @@ def test_weights_last_as_long_as_the_trends_and_the_index_as_long_as_the_outcome
 
 def test_new_trends_give_new_scores_of_the_same_outcomes():
     derived: dict[str, Any] = {}
-    numbers, odds = np.arange(len(NAMED)), np.full(len(NAMED), 2_000, np.int32)
     for of_outcomes in ({}, {0: 50.0}, {3: 20.0, 7: 1.0}):
         trends = Trends(weights=tallies("FOOTBALL", of_outcomes, {}))
         taste = NumberedTaste(BettingProfile(), key_weights(trends, NAMED, derived))
-        asked = [(number, 2_000) for number in range(len(NAMED))]
-        expected = of_event(BettingProfile(), trends, "FOOTBALL", asked)
-        np.testing.assert_allclose(taste.score([("FOOTBALL", len(NAMED))], numbers, odds), expected, rtol=1e-12)
+        expected = of_event(BettingProfile(), trends, "FOOTBALL", ALL)
+        np.testing.assert_allclose(scores_of(taste, "FOOTBALL", ALL), expected, rtol=1e-12)
 
 
 def test_bets_on_outcomes_that_are_asked_for_later_count_from_then_on():
@@ -125,7 +163,7 @@ def test_bets_on_outcomes_that_are_asked_for_later_count_from_then_on():
     profile = BettingProfile(bets=bets_of("FOOTBALL", [(7, 4, 3.0), (7, -1, 1.0), (0, 2, 1.0)]))
     for number in (0, 7):
         taste = NumberedTaste(profile, key_weights(trends, NAMED, derived))
-        scores = taste.score([("FOOTBALL", 1)], np.array([number], np.intp), np.array([2_000], np.int32))
+        scores = scores_of(taste, "FOOTBALL", [(number, 2_000)])
         np.testing.assert_allclose(scores, of_event(profile, trends, "FOOTBALL", [(number, 2_000)]), rtol=1e-12)
 
 
