@@ -12,7 +12,7 @@ from recommendations.recommenders.base import NOBODY
 from recommendations.recommenders.hybrid import REFINED, Hybrid, HybridModel
 from recommendations.recommenders.hybrid_features.features import ADDITIVE, NAMES, Features
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettorSums, UserVectors
-from recommendations.recommenders.neighbours import NeighboursModel
+from recommendations.recommenders.neighbours import Neighbours, NeighboursModel
 from recommendations.recommenders.profile import Profile, column_of
 from recommendations.tallies.user_tallies import TALLIED
 from recommendations.tests.factories import offer_of
@@ -22,6 +22,7 @@ from .test_recommenders import FULL_PROFILE, context
 pytestmark = pytest.mark.slow
 
 EVENTS = 300
+LACKING = {name: {"LACKING": 3.0} for name in TALLIED}
 
 
 @pytest.fixture
@@ -77,6 +78,16 @@ def test_what_is_kept_of_tallies_is_not_used_for_others(known, part):
     assert np.array_equal(Features(other).at(places), Features(fresh).at(places))
     assert not np.array_equal(Features(other).at(places), before)
     assert np.array_equal(Features(replace(known, memo={})).at(places), before)
+
+
+def test_values_that_offer_and_model_lack_add_nothing(known):
+    lacking = replace(known, profile=replace(FULL_PROFILE, counts=LACKING, weights=LACKING, memo={}), memo={})
+    assert not Features(lacking).at(np.arange(EVENTS))[:, : 2 * len(TALLIED)].any()
+    assert (Neighbours().applies(lacking), Neighbours().applies(known)) == (False, True)
+    weights = {name: {**FULL_PROFILE.weights.get(name, {}), **LACKING[name]} for name in TALLIED}
+    both = replace(known, profile=replace(FULL_PROFILE, weights=weights, memo={}), memo={})
+    assert np.array_equal(Neighbours().score(both), Neighbours().score(known))
+    assert np.array_equal(Profile().score(both), Profile().score(known))
 
 
 def test_nothing_is_kept_of_users_without_tallies(known):
