@@ -153,8 +153,8 @@ def _lifts(context: ScoringContext, place: int) -> dict[str, float]:
 
 def _refined(scores: Scores, features: Features, model: HybridModel, trees: Trees, context: ScoringContext) -> Scores:
     """The scores, with the best upcoming events and the best live ones in the order of the blend, above all others."""
-    is_live = context.offer.begins <= context.now
-    kinds = [~is_live, is_live] if is_live.any() else [None]
+    begins, now = context.offer.begins, context.now
+    kinds = [begins > now, begins <= now] if begins.min(initial=np.inf) <= now else [None]
     best = np.array([place for kind in kinds for place in islice(best_first(scores, kind), REFINED)], dtype=np.intp)
     if not best.size:
         return scores

@@ -125,6 +125,19 @@ def test_a_blend_orders_the_best_by_the_sum_of_both_scores_with_their_shares(kno
     assert not np.all(np.diff(model.trees.score(features.at(best))) <= 1e-6)
 
 
+def test_trees_order_the_best_upcoming_events_and_the_best_live_ones(known):
+    rng = np.random.default_rng(1)
+    cases = [Case(float(n), rng.normal(size=(20, len(NAMES))).astype(np.float32)) for n in range(100)]
+    known.offer.begins[::5] = known.now - 60
+    scores, plain = (
+        Hybrid().score(replace(known, models=known.models.including(HybridModel(weights(3), trees)), memo={}))
+        for trees in (fit_trees(Cases.of(cases, len(NAMES))), None)
+    )
+    is_live, is_refined = known.offer.begins <= known.now, scores != plain
+    assert [np.count_nonzero(is_refined & kind) for kind in (is_live, ~is_live)] == [REFINED, REFINED]
+    assert scores[is_refined].min() > scores[~is_refined].max()
+
+
 def test_a_nan_odd_and_an_unknown_user_have_features_too(known):
     offer = offer_of({"odd": 1.01})
     offer.odds[:] = np.nan
