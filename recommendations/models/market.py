@@ -106,10 +106,16 @@ class PriceVersion(CasinoModel):
 
 
 class PriceChange(CasinoModel):
-    """The events whose markets one version of the prices changed; null means any event. Only the latest are stored."""
+    """The events whose markets one version of the prices changed; null means any event. Only the latest are stored.
+
+    `line_ids`: the market lines that it changed, each of the event at the same place of `line_events`; null, as by
+    earlier releases, means any line of these events.
+    """
 
     version = models.BigIntegerField(primary_key=True)
     event_ids = ArrayField(models.BigIntegerField(), null=True)
+    line_events = ArrayField(models.BigIntegerField(), null=True)
+    line_ids = ArrayField(models.IntegerField(), null=True)
 
     class Meta:
         db_table = "price_changes"

@@ -24,7 +24,7 @@ _ROOM_AFTER_EVICTION = 0.75
 _BYTES_OF_ROW = 200  # of the object and its entries
 _BYTES_OF_USED = 130  # of an id and its entry, in the text of ids too
 _MOST_ASKED_FOR = 1_000  # events
-_READ_AHEAD = 16_000  # bytes of changed prices: some 500 market lines
+_MOST_CHANGED = 500  # of their market lines; where more changed, none is read
 
 
 class KeptPrices:
@@ -60,15 +60,13 @@ class KeptPrices:
             self.used.popitem(last=False)
 
     def parameters(self) -> dict[str, Any]:
-        """Of `PRICE_COLUMNS`: they ask for the used prices, as many of the changed ones as have `_READ_AHEAD` bytes."""
+        """Of `PRICE_COLUMNS`: they ask for the changed market lines of the used events."""
         if self._used_text is None:  # of many, it takes longer than all else
             self._used_text = f"{{{','.join(map(str, self.used))}}}"
-        limit, line = _READ_AHEAD * len(self.rows) // max(self._bytes_of_rows, 1), self.lines.latest
         return {
             "price_version": self.version,
             "price_events": self._used_text,
-            "price_limit": limit,
-            "price_line": line,
+            "price_limit": _MOST_CHANGED,
         }
 
     def forget(self, event_ids: Iterable[int]) -> None:
@@ -124,6 +122,12 @@ class PriceCache:
             self._kept.move_to_end(alias)
             return KnownPrices(alias, kept, kept.version, kept.parameters())
 
+    def before(self, known: KnownPrices, event_ids: Iterable[int]) -> dict[int, PackedPrices]:
+        """Those of these events' prices that are kept, as of `known.version`."""
+        with self._lock:
+            rows = known.kept.rows if known.kept.version == known.version else {}
+            return {event_id: rows[event_id] for event_id in event_ids if event_id in rows}
+
     def advance(self, known: KnownPrices, version: int | None, changed: Sequence[int] | None) -> KnownPrices:
         """The kept prices without those that changed up to `version`: columns of a query with `known.version`."""
         with self._lock:
@@ -136,11 +140,8 @@ class PriceCache:
 
     def get(self, known: KnownPrices, event_ids: Iterable[int]) -> dict[int, PackedPrices]:
         """Those of these events' prices that are kept and usable: not if another request has advanced them since."""
-        if not known.is_usable:
-            return {}
+        found = self.before(known, event_ids) if known.is_usable else {}
         with self._lock:
-            rows = known.kept.rows if known.kept.version == known.version else {}
-            found = {event_id: rows[event_id] for event_id in event_ids if event_id in rows}
             known.kept.use(found.keys())
             return found
 

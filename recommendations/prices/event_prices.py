@@ -112,4 +112,24 @@ def packed_prices(columns: PriceColumns, known: Lines) -> PackedPrices:
     return b"".join(lines) + odds.tobytes() + _TRAILER.pack(len(lines), oldest, latest, max(odds, default=0))
 
 
+def patch(packed: PackedPrices, changed: PriceColumns, known: Lines) -> PackedPrices | None:
+    """An event's prices with those of its changed lines in their places; None if it lacks one of these lines, or one
+    can't be read."""
+    own, new = prices_of(packed), prices_of(packed_prices(changed, known))
+    lines, odds = own.lines.copy(), own.odds.copy()
+    places = {first: place for place, first in enumerate(lines["first"].tolist())}
+    ends, taken = lines["outcomes"].cumsum(dtype=np.intp).tolist(), 0
+    for line in new.lines:
+        place, count = places.get(int(line["first"])), int(line["outcomes"])
+        if place is None or not 0 < count == lines["outcomes"][place]:
+            return None
+        lines[place] = line
+        odds[ends[place] - count : ends[place]] = new.odds[taken : taken + count]
+        taken += count
+    is_open = lines["refusal"] == _OPEN
+    oldest = lines["as_of"].min(where=is_open, initial=inf)
+    latest = lines["producer"].max(where=is_open, initial=0)
+    return b"".join((lines.tobytes(), odds.tobytes(), _TRAILER.pack(lines.size, oldest, latest, odds.max())))
+
+
 NO_PRICES = packed_prices(([], [], [], [], []), Lines())

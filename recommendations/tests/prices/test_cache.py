@@ -120,25 +120,30 @@ def test_prices_that_two_queries_brought_are_still_asked_for_once_used(cache):
         assert asked_for(cache) == {1}
 
 
+CHANGED = '[[1], [[1, [[1], [0], ["open"], [0], [[3000, 3000]]]]]]'
+
+
 @pytest.mark.usefixtures("cache")
-def test_changed_prices_of_a_version_that_another_request_passed_are_not_decoded():
+def test_changed_lines_are_put_into_the_prices_that_the_query_asked_about():
+    price_cache.known().kept.lines.include([(1, "1X2", "", ["HOME", "AWAY"])])
+    keep(price_cache, 5, 1, 2)
+    slow = price_cache.known()
+    prices_of_query(price_cache.known(), [6, CHANGED, None])
+    assert price_cache.known().kept.rows == {1: priced(3_000), 2: priced(2_000)}
+    prices_of_query(slow, [7, CHANGED, None])  # its changes are since version 5
+    assert price_cache.known().version == 6
+    prices_of_query(price_cache.known(), [7, "[[1], null]", None])
+    assert kept(price_cache, 7) == {2}
+
+
+@pytest.mark.usefixtures("cache")
+def test_changed_lines_are_not_put_into_prices_that_were_forgotten_and_read_again():
     keep(price_cache, 5, 1)
     slow = price_cache.known()
-    prices_of_query(price_cache.known(), [7, "[[1], null, null]", None])
-    prices_of_query(slow, [6, '[[1], [[1, "1X2", "", ["HOME"]]], null]', None])
-    assert len(slow.kept.lines) == 0
-
-
-@pytest.mark.usefixtures("cache")
-def test_changed_prices_are_not_kept_beside_other_market_lines_than_the_querys():
-    keep(price_cache, 5, 1)
-    known, other = price_cache.known(), price_cache.known()
-    prices_of_query(other, [6, "[[-1], null, null]", None])
-    column = '[[1], [[1, "1X2", "", ["HOME"]]], [[1, [[1], [0], ["open"], [0], [[2000]]]]]]'
-    prices_of_query(known, [6, column, None])
-    assert kept(price_cache, 6) == set()
-    prices_of_query(price_cache.known(), [7, column, None])
-    assert kept(price_cache, 7) == {1}
+    prices_of_query(price_cache.known(), [6, "[[-1], null]", None])
+    keep(price_cache, 6, 1)
+    prices_of_query(slow, [6, CHANGED, None])
+    assert price_cache.known().kept.rows == {1: priced(2_000)}
 
 
 def test_a_query_asks_for_a_bounded_number_of_prices_those_used_last(cache):
@@ -146,7 +151,6 @@ def test_a_query_asks_for_a_bounded_number_of_prices_those_used_last(cache):
     cache.get(cache.advance(cache.known(), 5, None), [1, 2])
     keep(cache, 5, 1_001, 1_002, are_used=True)
     assert asked_for(cache) == {1, 2, *range(5, 1_003)}
-    assert cache.known().parameters["price_limit"] == 16_000 // (len(priced(2_000)) + _BYTES_OF_ROW)
 
 
 def test_without_a_version_nothing_is_kept(cache):
