@@ -65,8 +65,9 @@ END $$;
 DROP FUNCTION note_price_change(bigint[]);
 """
 
-# STABLE: the function reads in the snapshot of the calling statement. Only what `price_changes_since` tells of the same
-# versions says whether all lines are known: an event of a statement that noted no lines is left out.
+# STABLE: the function reads in the snapshot of the calling statement. Use it with the ids that `price_changes_since`
+# returns in the same statement: where these say to forget all prices, the lines are not complete. An event of a
+# statement whose lines were not noted is left out.
 READ = """
 CREATE FUNCTION changed_price_lines(known bigint, wanted bigint[], at_most integer)
 RETURNS TABLE (event_id bigint, line_id integer) LANGUAGE plpgsql STABLE ROWS 20 AS $$
@@ -74,13 +75,14 @@ DECLARE
     events bigint[];
     lines integer[];
 BEGIN
-    IF (SELECT sum(cardinality(line_ids)) FROM price_changes WHERE version > known) > 5000 THEN
+    IF NOT EXISTS (SELECT FROM price_changes WHERE version = known)
+        OR (SELECT sum(cardinality(line_ids)) FROM price_changes WHERE version > known) > 5000 THEN
         RETURN;
     END IF;
     SELECT array_agg(pairs.event), array_agg(pairs.line) INTO events, lines FROM (
         SELECT DISTINCT changed.event, changed.line
         FROM price_changes, unnest(line_events, line_ids) AS changed(event, line)
-        WHERE version > known AND changed.event = ANY(wanted) AND changed.event NOT IN (
+        WHERE version > known AND changed.event IN (SELECT unnest(wanted)) AND changed.event NOT IN (
             SELECT id FROM price_changes AS others, unnest(others.event_ids) AS id
             WHERE others.version > known AND others.line_ids IS NULL
         )

@@ -108,8 +108,8 @@ class PriceVersion(CasinoModel):
 class PriceChange(CasinoModel):
     """The events whose markets one version of the prices changed; null means any event. Only the latest are stored.
 
-    `line_ids`: the market lines that it changed, each of the event at the same place of `line_events`; null, as by
-    earlier releases, means any line of these events.
+    `line_ids`: the market lines that it changed, each of the event at the same place of `line_events`; null means any
+    line of these events: too many changed, or the version is of an earlier release.
     """
 
     version = models.BigIntegerField(primary_key=True)

@@ -1,4 +1,4 @@
-"""The prices that this process keeps: those of ranked events, until the database's log says that they changed.
+"""The prices that this process keeps: those of ranked events, changed or dropped as the database's log says.
 
 All kept rows are as of one version: a row that was read as of another is not kept, and a request whose query read
 another uses none. So a request judges each price by what it knows of feeds as of that price's snapshot: a message may
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 
 from tenants.process_state import register
-from tenants.routing.connections import current_alias
+from tenants.routing.context import get_current_casino
 
 from .event_prices import PackedPrices
 from .lines import Lines
@@ -24,7 +24,7 @@ _ROOM_AFTER_EVICTION = 0.75
 _BYTES_OF_ROW = 200  # of the object and its entries
 _BYTES_OF_USED = 130  # of an id and its entry, in the text of ids too
 _MOST_ASKED_FOR = 1_000  # events
-_MOST_CHANGED = 500  # of their market lines; where more changed, none is read
+_MOST_CHANGED = 200  # of their market lines; where more changed, to read the few that are needed costs less
 
 
 class KeptPrices:
@@ -114,7 +114,7 @@ class PriceCache:
 
     def known(self) -> KnownPrices:
         """The current casino's: query the database with its version, then call `advance`."""
-        alias = current_alias()
+        alias = get_current_casino().alias
         with self._lock:
             kept = self._kept.get(alias)
             if kept is None:
@@ -125,8 +125,7 @@ class PriceCache:
     def before(self, known: KnownPrices, event_ids: Iterable[int]) -> dict[int, PackedPrices]:
         """Those of these events' prices that are kept, as of `known.version`."""
         with self._lock:
-            rows = known.kept.rows if known.kept.version == known.version else {}
-            return {event_id: rows[event_id] for event_id in event_ids if event_id in rows}
+            return _rows(known, event_ids)
 
     def advance(self, known: KnownPrices, version: int | None, changed: Sequence[int] | None) -> KnownPrices:
         """The kept prices without those that changed up to `version`: columns of a query with `known.version`."""
@@ -140,9 +139,11 @@ class PriceCache:
 
     def get(self, known: KnownPrices, event_ids: Iterable[int]) -> dict[int, PackedPrices]:
         """Those of these events' prices that are kept and usable: not if another request has advanced them since."""
-        found = self.before(known, event_ids) if known.is_usable else {}
+        if not known.is_usable:
+            return {}
         with self._lock:
-            known.kept.use(found.keys())
+            found = _rows(known, event_ids)
+            known.kept.use(found)
             return found
 
     def put(self, known: KnownPrices, version: int | None, rows: Mapping[int, PackedPrices], *, are_used: bool) -> None:
@@ -198,6 +199,11 @@ class PriceCache:
 
     def _nbytes(self) -> int:
         return sum(kept.nbytes for kept in self._kept.values())
+
+
+def _rows(known: KnownPrices, event_ids: Iterable[int]) -> dict[int, PackedPrices]:
+    rows = known.kept.rows if known.kept.version == known.version else {}
+    return {event_id: rows[event_id] for event_id in event_ids if event_id in rows}
 
 
 price_cache = PriceCache(settings.PRICES_MEMORY_MB * 1_000_000)

@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, starmap
 from math import inf
 from struct import Struct
 from typing import Any, NamedTuple
@@ -44,6 +45,7 @@ NO_BOUNDS = Bounds(-inf, 255, 2**31 - 1)  # nothing is known
 
 # line ids, producers, statuses, as_of (Unix seconds), odds of each line
 PriceColumns = tuple[Sequence[int], Sequence[int], Sequence[str], Sequence[float], Sequence[Sequence[int]]]
+_Line = tuple[int, int, int, int, float]  # the fields of `LINE`
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,40 +98,46 @@ def unpack(packed: PackedPrices) -> EventPrices:
 def packed_prices(columns: PriceColumns, known: Lines) -> PackedPrices:
     """The prices in these columns of rows. Of a line that is unknown, or has another number of outcomes than of odds,
     no outcome can be read."""
-    lines, odds, oldest, latest = list[bytes](), array("i"), inf, 0
+    lines, odds = list[_Line](), array("i")
     for line_id, producer, status, as_of, own in zip(*columns, strict=True):
         first, length = known.get(line_id)
         if not 0 < length == len(own) <= _MOST_OUTCOMES:
-            lines.append(_LINE.pack(0, producer, _UNREADABLE, 0, as_of))
+            lines.append((0, producer, _UNREADABLE, 0, as_of))
             continue
         refusal = _STATUSES.get(status, _CLOSED)
-        lines.append(_LINE.pack(first, producer, refusal, length, as_of))
-        if refusal == _OPEN:
-            odds.extend(own)
-            oldest, latest = min(oldest, as_of), max(latest, producer)
-        else:
-            odds.extend([-abs(each) for each in own])
-    return b"".join(lines) + odds.tobytes() + _TRAILER.pack(len(lines), oldest, latest, max(odds, default=0))
+        lines.append((first, producer, refusal, length, as_of))
+        odds.extend(_packed_odds(own, refusal))
+    return _pack(lines, odds)
 
 
 def patch(packed: PackedPrices, changed: PriceColumns, known: Lines) -> PackedPrices | None:
     """An event's prices with those of its changed lines in their places; None if it lacks one of these lines, or one
     can't be read."""
-    own, new = prices_of(packed), prices_of(packed_prices(changed, known))
-    lines, odds = own.lines.copy(), own.odds.copy()
-    places = {first: place for place, first in enumerate(lines["first"].tolist())}
-    ends, taken = lines["outcomes"].cumsum(dtype=np.intp).tolist(), 0
-    for line in new.lines:
-        place, count = places.get(int(line["first"])), int(line["outcomes"])
-        if place is None or not 0 < count == lines["outcomes"][place]:
+    end = len(packed) - _TRAILER.size
+    size = _TRAILER.unpack_from(packed, end)[0] * _LINE.size
+    lines, odds = [*_LINE.iter_unpack(packed[:size])], array("i", packed[size:end])
+    places = {first: place for place, (first, _, _, length, _) in enumerate(lines) if length}
+    ends = [*accumulate(length for _, _, _, length, _ in lines)]
+    for line_id, producer, status, as_of, own in zip(*changed, strict=True):
+        first, length = known.get(line_id)
+        place = places.get(first)
+        if place is None or not 0 < length == len(own) == lines[place][3]:
             return None
-        lines[place] = line
-        odds[ends[place] - count : ends[place]] = new.odds[taken : taken + count]
-        taken += count
-    is_open = lines["refusal"] == _OPEN
-    oldest = lines["as_of"].min(where=is_open, initial=inf)
-    latest = lines["producer"].max(where=is_open, initial=0)
-    return b"".join((lines.tobytes(), odds.tobytes(), _TRAILER.pack(lines.size, oldest, latest, odds.max())))
+        refusal = _STATUSES.get(status, _CLOSED)
+        lines[place] = first, producer, refusal, length, as_of
+        odds[ends[place] - length : ends[place]] = array("i", _packed_odds(own, refusal))
+    return _pack(lines, odds)
+
+
+def _packed_odds(odds: Sequence[int], refusal: int) -> Sequence[int]:
+    return odds if refusal == _OPEN else [-abs(each) for each in odds]
+
+
+def _pack(lines: Sequence[_Line], odds: "array[int]") -> PackedPrices:
+    is_open = [(as_of, producer) for _, producer, refusal, _, as_of in lines if refusal == _OPEN]
+    oldest, latest = min((as_of for as_of, _ in is_open), default=inf), max((each for _, each in is_open), default=0)
+    trailer = _TRAILER.pack(len(lines), oldest, latest, max(odds, default=0))
+    return b"".join((*starmap(_LINE.pack, lines), odds.tobytes(), trailer))
 
 
 NO_PRICES = packed_prices(([], [], [], [], []), Lines())

@@ -137,13 +137,13 @@ def test_changed_lines_are_put_into_the_prices_that_the_query_asked_about():
 
 
 @pytest.mark.usefixtures("cache")
-def test_changed_lines_are_not_put_into_prices_that_were_forgotten_and_read_again():
+def test_changed_lines_are_not_put_beside_other_market_lines_than_those_of_their_prices():
+    price_cache.known().kept.lines.include([(1, "1X2", "", ["HOME", "AWAY"])])
     keep(price_cache, 5, 1)
-    slow = price_cache.known()
-    prices_of_query(price_cache.known(), [6, "[[-1], null]", None])
-    keep(price_cache, 6, 1)
-    prices_of_query(slow, [6, CHANGED, None])
-    assert price_cache.known().kept.rows == {1: priced(2_000)}
+    known, other = price_cache.known(), price_cache.known()
+    prices_of_query(other, [6, "[[-1], null]", None])
+    prices_of_query(known, [6, CHANGED, None])
+    assert price_cache.known().kept.rows == {}
 
 
 def test_a_query_asks_for_a_bounded_number_of_prices_those_used_last(cache):

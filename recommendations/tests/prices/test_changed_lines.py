@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from recommendations.models import Market
+from recommendations.models import Market, PriceChange
 from recommendations.prices.cache import price_cache
 from recommendations.prices.event_prices import packed_prices, patch
 from recommendations.prices.lines import Lines
@@ -49,7 +49,7 @@ def ask():
 
 
 def some_lines(rng):
-    pairs = [*Market.objects.values_list("event_id", "line_id")]
+    pairs = [*Market.objects.order_by("event_id", "line_id").values_list("event_id", "line_id")]
     return f"(event_id, line_id) IN (VALUES {', '.join(map(str, rng.sample(pairs, min(len(pairs), 4)) or [(0, 0)]))})"
 
 
@@ -89,15 +89,19 @@ def test_an_event_that_loses_a_line_leaves_the_others_kept():
 
 
 @pytest.mark.usefixtures("_markets")
-def test_more_changed_lines_than_a_query_tells_leave_none_of_their_events():
-    execute("INSERT INTO market_lines (market, outcomes) SELECT 'M' || n, '{A, B}' FROM generate_series(1, 600) AS n")
+@pytest.mark.parametrize(("lines", "are_noted"), [(250, True), (5_001, False)])
+def test_more_changed_lines_than_a_query_or_the_log_tells_leave_none_of_their_events(lines, are_noted):
     execute(
-        "INSERT INTO markets SELECT 1, id, 0, 'open', now() - interval '1 day', '{2000, 2000}' FROM market_lines "
+        f"INSERT INTO market_lines (market, outcomes) SELECT 'M' || n, '{{A}}' FROM generate_series(1, {lines}) AS n"
+    )
+    execute(
+        "INSERT INTO markets SELECT 1, id, 0, 'open', now() - interval '1 day', '{2000}' FROM market_lines "
         "WHERE market <> 'TOTALS'"
     )
     ask()
     assert ask() == set(EVENTS)
-    execute("UPDATE markets SET odds = '{3000, 3000}' WHERE event_id IN (1, 2)")
+    execute("UPDATE markets SET status = 'suspended' WHERE event_id IN (1, 2)")
+    assert (PriceChange.objects.latest("version").line_ids is not None) == are_noted
     assert ask() == {*EVENTS} - {1, 2}
 
 
