@@ -30,7 +30,7 @@ _BOUNDS = np.round(np.array(BAND_BOUNDS) * 1_000).astype(np.int32)
 _BANDS = len(BAND_BOUNDS) + 1
 _INDEX, _WEIGHTS = "outcome index", "outcome weights"  # in what lasts as long as the lines
 _BYTES_OF_KEY, _BYTES_OF_EVENT = 200, 1_000  # of the objects
-MAX_EVENTS = 192  # whose outcomes are kept: with 3,000 events of 20 markets they take 2 bytes for each of all prices
+MAX_BYTES = 500_000  # of kept outcomes: those of some 200 events of 20 markets
 _ROOM = 2  # times what is needed, so that arrays don't grow with each new outcome
 
 
@@ -120,7 +120,7 @@ class EventOutcomes(NamedTuple):
 class KeyWeights:
     """By number of a key of an index: its popularity in the casino, and its smoothed share, `SMOOTHING` times that in
     the casino's bets; both computed when the key is first asked for. The outcomes of events that were used are kept, at
-    most `MAX_EVENTS`. Thread-safe: threads may compute the same at once."""
+    most `MAX_BYTES`. Thread-safe: threads may compute the same at once."""
 
     def __init__(self, trends: Trends, index: OutcomeIndex) -> None:
         self.trends, self.index = trends, index
@@ -134,13 +134,18 @@ class KeyWeights:
         kept = self._kept.get(event_id)
         if kept is None or kept.packed is not packed or kept.sport != sport:
             kept = self._find(sport, packed)
-            with self._lock:
-                self._forget(event_id)
-                if len(self._kept) >= MAX_EVENTS:
-                    self._forget(next(iter(self._kept)))
-                self._kept[event_id] = kept
-                self.nbytes += _nbytes(kept)
+            self._keep(event_id, kept)
         return kept
+
+    def _keep(self, event_id: int, outcomes: EventOutcomes) -> None:
+        size = _nbytes(outcomes)
+        with self._lock:
+            self._forget(event_id)
+            while self._kept and self.nbytes + size > MAX_BYTES:
+                self._forget(next(iter(self._kept)))
+            if size <= MAX_BYTES:
+                self._kept[event_id] = outcomes
+                self.nbytes += size
 
     def _find(self, sport: str, packed: PackedPrices) -> EventOutcomes:
         prices = prices_of(packed)
@@ -183,8 +188,7 @@ class KeyWeights:
 
 
 def _nbytes(kept: EventOutcomes) -> int:
-    """Without the packed prices, which are counted where they are kept."""
-    return kept.keys.nbytes + kept.popularity.nbytes + _BYTES_OF_EVENT
+    return kept.keys.nbytes + kept.popularity.nbytes + len(kept.packed) + _BYTES_OF_EVENT
 
 
 def _sums(of_keys: Floats, keys: Keys) -> Floats:

@@ -12,7 +12,7 @@ from recommendations.prices.event_prices import packed_prices
 from recommendations.prices.lines import Lines
 from recommendations.recommenders.base import BettingProfile
 from recommendations.recommenders.numbered_bets import NumberedBets
-from recommendations.recommenders.numbered_outcomes import MAX_EVENTS, NumberedTaste, key_weights
+from recommendations.recommenders.numbered_outcomes import MAX_BYTES, NumberedTaste, key_weights
 from recommendations.recommenders.outcome_choice import OfferedOutcomes, outcome_taste, score_outcomes
 from recommendations.tallies.outcome_keys import OUTCOME_ATTRIBUTES, key_of_odds_band, keys_of_outcome, line_band
 from recommendations.tallies.trends import Trends
@@ -125,17 +125,20 @@ def test_an_events_outcomes_are_kept_while_its_prices_are_the_same_object():
     assert set(weights.outcomes_of(1, "FOOTBALL", dearer).prices.odds.tolist()) == {5_000}
 
 
-def test_outcomes_of_no_more_events_are_kept_than_that_are_counted():
+def test_outcomes_are_kept_within_their_bytes(monkeypatch):
     weights = key_weights(Trends(), NAMED, {})
     prices = packed(ALL)
     weights.outcomes_of(0, "FOOTBALL", prices)
     of_one = weights.nbytes
     assert of_one > len(ALL) * 8
     first = weights.outcomes_of(0, "FOOTBALL", prices)
-    for event_id in range(MAX_EVENTS + 8):
+    for event_id in range(MAX_BYTES // of_one + 8):
         weights.outcomes_of(event_id, "FOOTBALL", prices)
-    assert weights.nbytes == MAX_EVENTS * of_one
+    assert weights.nbytes == MAX_BYTES // of_one * of_one
     assert weights.outcomes_of(0, "FOOTBALL", prices) is not first
+    monkeypatch.setattr("recommendations.recommenders.numbered_outcomes.MAX_BYTES", of_one - 1)
+    weights.outcomes_of(1, "FOOTBALL", prices)
+    assert weights.nbytes == 0
 
 
 def test_weights_last_as_long_as_the_trends_and_the_index_as_long_as_the_outcomes():
