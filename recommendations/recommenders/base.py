@@ -27,7 +27,7 @@ Source = TypeVar("Source")
 T = TypeVar("T")
 
 
-class ProfilePart(StrEnum):
+class ProfilePart(StrEnum):  # of texts, whose hash takes no call of Python
     """Parts of a profile that take time to compute; a recommender names those it needs."""
 
     FAVORITE_PAIRS = auto()
@@ -158,7 +158,7 @@ class ScoringContext(msgspec.Struct, frozen=True):
 
 @lru_cache(4_096)
 def _key_of(seed: tuple[int, ...]) -> np.uint64:
-    """Of one user and hour, like the scores, which a user asks for several times."""
+    """A user who asks again within the hour has the same seed."""
     [key] = np.random.SeedSequence(seed).generate_state(1, np.uint64)
     return np.uint64(key)
 

@@ -95,9 +95,8 @@ class NeighboursModel:
 
     def _tokens_of(self, attribute: str, dictionary: Dictionary[Any]) -> Places:
         tokens = np.full(len(dictionary.values), len(self.tokens), dtype=np.intp)
-        for value, number in self.places.get(
-            _KINDS.get(attribute, ""), {}
-        ).items():  # few: an offer has up to a million
+        known = self.places.get(_KINDS.get(attribute, ""), {})  # few; an offer has up to a million values
+        for value, number in known.items():
             if (place := dictionary.places.get(value)) is not None:
                 tokens[place] = number
         return tokens

@@ -17,7 +17,7 @@ from .base import BettingProfile
 # By attribute the number of each key; grows only.
 KeyNumbers = Mapping[str, Mapping[str, int]]
 
-UNKNOWN = len(BAND_BOUNDS) + 2  # so many numbers are of no key: as many as there are bands, with none
+UNKNOWN = len(BAND_BOUNDS) + 2  # the numbers below are of no key: one for each band, and one for none
 MAX_TEXTS = 20_000
 _BYTES_OF_TEXTS = 500  # of the objects
 _KEPT = "weights of bets on outcomes"  # in a profile's memo

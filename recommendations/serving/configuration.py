@@ -74,8 +74,8 @@ register("parsed configurations", reset=configurations.clear)
 
 
 def charged_configuration(casino: Casino, filters: RequestFilters, users: int = 1) -> Configuration:
-    """The configuration that answers a request about so many users. The request, which was admitted as one, counts as
-    several where its response is large. Raises CasinoNotConfigured, InvalidParameter."""
+    """The configuration that answers a request about this number of users. The request, which was admitted as one,
+    counts as several where its response is large. Raises CasinoNotConfigured, InvalidParameter."""
     if not casino.is_configured:
         raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
     configured = configurations.get(casino)

@@ -55,7 +55,7 @@ class RecommendationRequest(msgspec.Struct, frozen=True):
     `limit`: the most events of one recommendation; `selections`: those of the slip to which the events are added.
     `chain`: the recommender, then its fallbacks; `needs`: the parts of profiles that any of them needs, with
     `also_needs`. With a `rival`, slips are drafted from both recommenders' events. `explore`: the probability that the
-    last event is drawn. From `limit` on, the fields are computed of the others, whatever is given.
+    last event is drawn. From `limit` on, the fields are computed from the others, and given values are ignored.
     """
 
     casino_id: int

@@ -7,7 +7,6 @@ other: a team of an international competition is another one than that of its na
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from functools import lru_cache
 
 from .fields import SEPARATOR
 
@@ -38,7 +37,6 @@ def team_keys(sports: Texts, countries: Texts, categories: Texts, teams: Texts) 
     ]
 
 
-@lru_cache(4_096)  # of the events that are shown most
 def name_of(key: str) -> str:
     """The name of a league or team; text that is no key, as a sport, is its own name."""
     return key.rpartition(SEPARATOR)[2]

@@ -38,7 +38,7 @@ def test_the_best_come_first_and_nan_last_as_by_one_sort(values, size, order, sh
     assert list(best_first(numbers, among)) == places[np.argsort(-numbers[places], kind="stable")].tolist()
 
 
-def test_the_first_of_many_distinct_numbers_are_found_without_sorting_all():
+def test_the_first_of_many_distinct_numbers_are_the_largest():
     numbers = np.random.default_rng(1).permutation(100_000).astype(float)
     found = list(islice(best_first(numbers), 5_000))
     assert numbers[found].tolist() == [*range(99_999, 94_999, -1)]
