@@ -70,7 +70,7 @@ def change(rng):
 
 
 @pytest.mark.usefixtures("_markets")
-@pytest.mark.parametrize("seed", range(scaled(3, 30)))
+@pytest.mark.parametrize("seed", range(scaled(2, 10)))
 def test_kept_prices_are_those_of_the_database_after_any_changes(seed):
     rng, kept = random.Random(seed), 0
     for _ in range(40):
@@ -115,7 +115,7 @@ def columns(rows):
     return tuple(map(list, zip(*rows, strict=True)))
 
 
-@pytest.mark.parametrize("seed", range(scaled(20, 300)))
+@pytest.mark.parametrize("seed", range(scaled(20, 100)))
 def test_patched_prices_equal_those_that_are_read_as_a_whole(seed):
     rng = random.Random(seed)
     lines = sorted(rng.sample(range(1, 9), rng.randint(1, 8)))
