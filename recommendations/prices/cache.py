@@ -75,7 +75,7 @@ class KeptPrices:
                 self._bytes_of_rows -= len(row) + _BYTES_OF_ROW
 
     def evict(self, event_id: int) -> None:
-        """Forget the prices of an event that may not be read again once they change: there is no room."""
+        """Forget an event for want of room: its changes are not read either."""
         self.forget([event_id])
         if event_id in self.used:
             del self.used[event_id]
