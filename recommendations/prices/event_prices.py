@@ -1,7 +1,7 @@
 """The prices of one event as arrays: its market lines, and the odds of their outcomes."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, starmap
 from math import inf
@@ -99,14 +99,9 @@ def packed_prices(columns: PriceColumns, known: Lines) -> PackedPrices:
     """The prices in these columns of rows. Of a line that is unknown, or has another number of outcomes than of odds,
     no outcome can be read."""
     lines, odds = list[_Line](), array("i")
-    for line_id, producer, status, as_of, own in zip(*columns, strict=True):
-        first, length = known.get(line_id)
-        if not 0 < length == len(own) <= _MOST_OUTCOMES:
-            lines.append((0, producer, _UNREADABLE, 0, as_of))
-            continue
-        refusal = _STATUSES.get(status, _CLOSED)
-        lines.append((first, producer, refusal, length, as_of))
-        odds.extend(_packed_odds(own, refusal))
+    for line, own in _read(columns, known):
+        lines.append(line)
+        odds.extend(own)
     return _pack(lines, odds)
 
 
@@ -118,19 +113,25 @@ def patch(packed: PackedPrices, changed: PriceColumns, known: Lines) -> PackedPr
     lines, odds = [*_LINE.iter_unpack(packed[:size])], array("i", packed[size:end])
     places = {first: place for place, (first, _, _, length, _) in enumerate(lines) if length}
     ends = [*accumulate(length for _, _, _, length, _ in lines)]
-    for line_id, producer, status, as_of, own in zip(*changed, strict=True):
-        first, length = known.get(line_id)
+    for line, own in _read(changed, known):
+        first, _, _, length, _ = line
         place = places.get(first)
-        if place is None or not 0 < length == len(own) == lines[place][3]:
+        if place is None or not 0 < length == lines[place][3]:
             return None
-        refusal = _STATUSES.get(status, _CLOSED)
-        lines[place] = first, producer, refusal, length, as_of
-        odds[ends[place] - length : ends[place]] = array("i", _packed_odds(own, refusal))
+        lines[place] = line
+        odds[ends[place] - length : ends[place]] = array("i", own)
     return _pack(lines, odds)
 
 
-def _packed_odds(odds: Sequence[int], refusal: int) -> Sequence[int]:
-    return odds if refusal == _OPEN else [-abs(each) for each in odds]
+def _read(columns: PriceColumns, known: Lines) -> Iterator[tuple[_Line, Sequence[int]]]:
+    """Each line with its odds, as they are packed; one that can't be read has no outcomes."""
+    for line_id, producer, status, as_of, odds in zip(*columns, strict=True):
+        first, length = known.get(line_id)
+        if not 0 < length == len(odds) <= _MOST_OUTCOMES:
+            yield (0, producer, _UNREADABLE, 0, as_of), ()
+            continue
+        refusal = _STATUSES.get(status, _CLOSED)
+        yield (first, producer, refusal, length, as_of), odds if refusal == _OPEN else [-abs(each) for each in odds]
 
 
 def _pack(lines: Sequence[_Line], odds: "array[int]") -> PackedPrices:

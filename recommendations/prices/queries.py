@@ -54,6 +54,7 @@ _EventRow = tuple[int, tuple[list[int], list[int], list[str], list[float], list[
 # Not strict: an infinite time is text.
 _PRICES_DECODER = msgspec.json.Decoder(tuple[list[LineRow] | None, list[_EventRow] | None], strict=False)
 _CHANGES_DECODER = msgspec.json.Decoder(tuple[list[int] | None, msgspec.Raw])
+_NONE = msgspec.Raw(b"null")
 _CHANGED_DECODER = msgspec.json.Decoder(list[_EventRow] | None, strict=False)
 
 
@@ -77,10 +78,10 @@ def read_prices(event_ids: Sequence[int], lines: Lines) -> ReadPrices:
 
 
 class PriceChanges:
-    """The column `price_changes`, decoded. `event_ids`: see `price_changes_since`."""
+    """The column `price_changes`, decoded. `event_ids`: see `price_changes_since`; None without changes."""
 
-    def __init__(self, column: str) -> None:
-        self.event_ids, self._events = _CHANGES_DECODER.decode(column)
+    def __init__(self, column: str | None) -> None:
+        self.event_ids, self._events = (None, _NONE) if column is None else _CHANGES_DECODER.decode(column)
 
     def apply(self, before: Mapping[int, PackedPrices], lines: Lines) -> dict[int, PackedPrices]:
         """These prices, which are those of the version that the query asked about, with their changed lines; without

@@ -53,10 +53,10 @@ def prices_of_query(known: KnownPrices | None, columns: Sequence[Any]) -> Reques
     if not columns:
         return RequestPrices(known)
     version, column, feeds = columns
-    changes = None if column is None else PriceChanges(column)
-    before = {} if changes is None else price_cache.before(known, changes.event_ids or ())
-    advanced = price_cache.advance(known, version, None if changes is None else changes.event_ids)
+    changes = PriceChanges(column)
+    before = price_cache.before(known, changes.event_ids) if changes.event_ids else {}
+    advanced = price_cache.advance(known, version, changes.event_ids)
     # else they are of another version, or name the market lines of another list
-    if changes is not None and advanced.is_usable and advanced.kept is known.kept:
+    if before and advanced.is_usable and advanced.kept is known.kept:
         price_cache.put(advanced, version, changes.apply(before, known.kept.lines), are_used=False)
     return RequestPrices(advanced, decode_feeds(feeds))
