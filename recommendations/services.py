@@ -41,7 +41,6 @@ from .serving.recommendation import (
     Recommendation,
     ServedEvent,
     ServedRecommendation,
-    UsersVariant,
     recommendation_served,
 )
 from .serving.request_filters import NO_FILTERS, RequestFilters
@@ -181,12 +180,8 @@ def recommend_mapped(
     with closing(batch_turns.parts(recommendations)) as parts:
         answers = [_mapped(configured.schema, each, explain=filters.explain) for part in parts for each in part]
     for each, answer in zip(recommendations, answers, strict=True):
-        if not isinstance(answer, dict):
-            continue
-        if each.users_variant is not None:
-            _send_of_experiment(each, each.users_variant, took_ms, filters.placement)
-        else:
-            send_served(each, asked_for=request.recommender.name, took_ms=took_ms, placement=filters.placement)
+        if isinstance(answer, dict):
+            _send(each, request.recommender.name, took_ms, filters.placement)
     return {each.own_id: answer for each, answer in zip(recommendations, answers, strict=True)}
 
 
@@ -236,14 +231,16 @@ def _slips_of(group: Group, found: Found) -> Iterator[tuple[list[Recommendation]
         yield slips, others, perf_counter() - began
 
 
-def _send_of_experiment(answer: Recommendation, mine: UsersVariant, took_ms: float, placement: str) -> None:
-    """Send the slips of an experiment: the one that is shown, and those that are not. Nothing of an answer that a test
-    asked for: it is a preview."""
-    if mine.is_forced:
-        return
-    for slip in (*((answer,) if mine.is_shown else ()), *answer.unsent):
-        if slip.users_variant is not None:
-            send_served(slip, asked_for=slip.users_variant.asked_for, took_ms=took_ms, placement=placement)
+def _send(answer: Recommendation, asked_for: str, took_ms: float, placement: str) -> None:
+    """Send an answer; of an experiment its slips: the one that is shown, and those that are not. Nothing of an answer
+    that a test asked for: it is a preview."""
+    mine = answer.users_variant
+    if mine is None:
+        send_served(answer, asked_for=asked_for, took_ms=took_ms, placement=placement)
+    elif not mine.is_forced:
+        for slip in (*((answer,) if mine.is_shown else ()), *answer.unsent):
+            if slip.users_variant is not None:
+                send_served(slip, asked_for=slip.users_variant.asked_for, took_ms=took_ms, placement=placement)
 
 
 def recommend(
