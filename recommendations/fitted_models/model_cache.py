@@ -22,9 +22,8 @@ from tenants.routing.context import get_current_casino
 from .store import read_models, served_number
 
 LEAST = 2_000  # what a casino holds besides its counts and models, in selections
-BYTES_OF_SELECTION = (
-    250  # of stored models: in memory up to twice as many, of trees five times; a selection takes 500 or so
-)
+# Of stored models: in memory they take up to twice as many, trees five times; a selection takes 500 or so.
+BYTES_OF_SELECTION = 250
 _MODELS = 8_000  # in selections: more than those that `fit_models` stores, 1.9 MB
 ROOM = 64 * (LEAST + 2 * KEPT)  # for the casinos without a fitted model
 FITTED_ROOM = ROOM + 64 * _MODELS
