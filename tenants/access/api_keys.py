@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
+from tenants.current_casino import CurrentCasino
 from tenants.errors import InvalidKey
 from tenants.models import ApiKey, Casino
 from tenants.models.casino import is_served
@@ -33,16 +34,17 @@ api_key_cache: TtlCache[str, "KnownKey"] = TtlCache()
 register("cached API keys", reset=api_key_cache.clear)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class KnownKey:
     """A key of the catalogue, with its casino as of the same query: all requests share it, so that who changes it
-    changes a copy."""
+    changes a copy. `usable` is the casino's database, once a request has found that it can be used."""
 
     id: int
     prefix: str
     scopes: frozenset[str]
     expires_at: datetime | None
     casino: Casino = field(repr=False)
+    usable: CurrentCasino | None = field(default=None, repr=False)
 
     @property
     def is_expired(self) -> bool:

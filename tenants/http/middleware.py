@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 from tenants.access.api_keys import find_key
 from tenants.access.limits import admit, slots
 from tenants.access.permissions import may_act_for
+from tenants.current_casino import CurrentCasino
 from tenants.errors import (
     CasinoBehind,
     CasinoForbidden,
@@ -29,8 +30,8 @@ from tenants.ids import MAX_ID
 from tenants.models import Casino, CasinoState
 from tenants.models.casino import ENDED_STATES, READY_STATES
 from tenants.numbers import parse_whole_number
-from tenants.postgresql.wait_budget import request_budget, waiting_within
-from tenants.routing.context import enter_casino, restore_casino
+from tenants.postgresql.wait_budget import request_budget, reset_budget, set_budget
+from tenants.routing.context import enter_casino, hold_casino, restore_casino
 from tenants.schema.version import is_behind
 
 from .authentication import read_basic_login
@@ -57,8 +58,8 @@ class RequestStateMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with waiting_within(request_budget()):
-            state = request_state(request)
+        state, budget = request_state(request), set_budget(request_budget())
+        try:
             try:
                 if state.key_digest is not None:
                     state.key = find_key(state.key_digest)
@@ -68,12 +69,15 @@ class RequestStateMiddleware:
                 return RejectionResponse(rejection)
             except DatabaseError as error:  # raised by views that need the key; others are served all the same
                 state.credentials_error = error
+            casino = hold_casino()
             try:
-                with restore_casino():
-                    return self.get_response(request)
+                return self.get_response(request)
             finally:
-                if state.admitted_id is not None:
-                    slots.release(state.admitted_id)
+                restore_casino(casino)
+        finally:
+            if state.admitted_id is not None:
+                slots.release(state.admitted_id)
+            reset_budget(budget)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
         state, view_class = request_state(request), getattr(view, "cls", None)  # REST framework's views have a `cls`
@@ -104,19 +108,28 @@ def enter_chosen_casino(request: HttpRequest) -> None:
     """Make the casino current that the request's credentials and headers choose, or keep the error of its choice."""
     state = request_state(request)
     try:
-        casino = _find_casino(request, state)
-        if casino is None or casino.state in ENDED_STATES:
-            raise CasinoNotFound("Casino not found")
-        if casino.state == CasinoState.SUSPENDED:
-            raise CasinoSuspended("Casino is suspended")
-        if casino.state not in READY_STATES:
-            raise CasinoUnavailable(f"Casino is not available: its state is {casino.state}")
-        if is_behind(casino.schema_version):
-            raise CasinoBehind("Casino is being upgraded")
-        enter_casino(casino.current)
+        casino, key = _find_casino(request, state), state.key
+        if key is None:
+            enter_casino(_usable(casino))
+        else:
+            key.usable = key.usable or _usable(casino)  # that it can be used holds as long as the row, which is cached
+            enter_casino(key.usable)
         state.casino = casino
     except (CasinoNotUsable, OperationalError) as error:  # views that need the casino raise it; others need none
         state.casino_error = error
+
+
+def _usable(casino: Casino | None) -> CurrentCasino:
+    """The casino with its database. Raises CasinoNotUsable."""
+    if casino is None or casino.state in ENDED_STATES:
+        raise CasinoNotFound("Casino not found")
+    if casino.state == CasinoState.SUSPENDED:
+        raise CasinoSuspended("Casino is suspended")
+    if casino.state not in READY_STATES:
+        raise CasinoUnavailable(f"Casino is not available: its state is {casino.state}")
+    if is_behind(casino.schema_version):
+        raise CasinoBehind("Casino is being upgraded")
+    return casino.current
 
 
 def _find_casino(request: HttpRequest, state: RequestState) -> Casino | None:

@@ -58,7 +58,8 @@ class RequestState:
 
 
 def request_state(request: HttpRequest) -> RequestState:
-    return state_in(request.META)
+    state: RequestState = request.META.get(_SLOT) or state_in(request.META)
+    return state
 
 
 def state_in(meta: dict[str, Any]) -> RequestState:

@@ -40,6 +40,8 @@ class ErrorWrapper(DatabaseErrorWrapper):
     wrapper: BaseDatabaseWrapper  # Django's, missing from django-stubs
 
     def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+        if exc_type is None:
+            return
         if isinstance(exc_value, psycopg.errors.ReadOnlySqlTransaction):
             raise DatabaseReadOnly(f"{self.wrapper.alias} is read-only at present: {exc_value}") from exc_value
         if isinstance(exc_value, GaveUp | psycopg.errors.ConnectionTimeout):
@@ -218,10 +220,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
             with self.prepared_cursor() as cursor:
                 cursor.execute(sql, parameters)
                 return list(cursor.fetchall())
-        if self.connection is None:
+        if self.in_atomic_block:
             self.ensure_connection()
-        self.validate_no_broken_transaction()
+            self.validate_no_broken_transaction()
         with self.wrap_database_errors:
+            if self.connection is None:
+                self.connect()
             if (kept := self.connection.kept_cursor) is None:
                 kept = self.connection.kept_cursor = PreparedCursor(self.connection)
             rows: list[Any] = kept.execute(sql, parameters).fetchall()

@@ -53,7 +53,7 @@ class WaitBudget:
 
 
 _current: ContextVar[WaitBudget | None] = ContextVar("wait_budget", default=None)
-find_budget = _current.get
+find_budget, set_budget, reset_budget = _current.get, _current.set, _current.reset
 
 
 @contextmanager

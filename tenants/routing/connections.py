@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from django.db import connections, transaction
+from django.utils.connection import ConnectionDoesNotExist
 
 from tenants.current_casino import CurrentCasino
 from tenants.databases.roles import login_of
@@ -74,7 +75,11 @@ def current_alias() -> str:
 
 def casino_connection() -> DatabaseWrapper:
     """The connection to the current casino's database."""
-    connection: Any = connections[current_alias()]  # of the only engine that casinos' databases have
+    connection: Any  # of the only engine that casinos' databases have
+    try:
+        connection = connections[get_current_casino().alias]
+    except ConnectionDoesNotExist:  # of an alias that is not registered, and that this thread has not used
+        connection = connections[current_alias()]
     wrapper: DatabaseWrapper = connection
     return wrapper
 

@@ -2,17 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 
 from tenants.current_casino import CurrentCasino
 from tenants.errors import CasinoMismatch, NoCurrentCasino
 from tenants.postgresql.checkout import check_in_alias
 
 _current: ContextVar[CurrentCasino | None] = ContextVar("current_casino", default=None)
-
-
-def find_current_casino() -> CurrentCasino | None:
-    return _current.get()
+find_current_casino = _current.get
 
 
 def get_current_casino() -> CurrentCasino:
@@ -31,13 +28,16 @@ def use_casino(casino: CurrentCasino, *, switch: bool = False) -> Iterator[Curre
     connection to the casino is checked in, unless a transaction or a server-side cursor is open on it.
     The context follows asyncio tasks; other threads start without a casino.
     """
-    with restore_casino():
+    token = hold_casino()
+    try:
         enter_casino(casino, switch=switch)
         yield casino
+    finally:
+        restore_casino(token)
 
 
 def enter_casino(casino: CurrentCasino, *, switch: bool = False) -> None:
-    """Make `casino` current until the surrounding `restore_casino` block ends. Raises CasinoMismatch."""
+    """Make `casino` current until the next `restore_casino`. Raises CasinoMismatch."""
     outer = _current.get()
     if outer is not None and outer != casino and not switch:
         raise CasinoMismatch(
@@ -46,19 +46,19 @@ def enter_casino(casino: CurrentCasino, *, switch: bool = False) -> None:
     _current.set(casino)
 
 
-@contextmanager
-def restore_casino() -> Iterator[None]:
-    """Restore the current casino at the block's end, and check in the connection to the casino entered inside.
+def hold_casino() -> Token[CurrentCasino | None]:
+    """A token of the current casino, for `restore_casino`."""
+    return _current.set(_current.get())
 
-    `enter_casino` may be called in another context than the block's, if that is copied back: under ASGI, asgiref runs
-    a middleware's hooks so.
+
+def restore_casino(token: Token[CurrentCasino | None]) -> None:
+    """Make the token's casino current again, and check in the connection to the one that was entered since. Raises
+    ValueError in another context than the token's.
+
+    `enter_casino` may be called in another context, if that is copied back: under ASGI, asgiref runs a middleware's
+    hooks so.
     """
-    outer = _current.get()
-    token = _current.set(outer)
-    try:
-        yield
-    finally:
-        entered = _current.get()
-        _current.reset(token)
-        if entered is not None and entered != outer:
-            check_in_alias(entered.alias)
+    entered = _current.get()
+    _current.reset(token)
+    if entered is not None and entered != _current.get():
+        check_in_alias(entered.alias)
