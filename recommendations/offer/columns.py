@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from recommendations.validation.identity import name_of
+from recommendations.validation.fields import SEPARATOR
 
 from .arrays import Codes, Mask, Places
 from .dictionaries import Dictionary
@@ -46,7 +46,8 @@ class Column(Generic[Value]):
 
     def name(self: "Column[str]", event: int) -> str:
         """The name to show of event i's league or team; of other attributes, the value."""
-        return name_of(self.dictionary.grown[self.codes.item(event)])
+        # as `name_of`: each answer has fifteen such texts
+        return self.dictionary.grown[self.codes.item(event)].rpartition(SEPARATOR)[2]
 
     def equals(self, value: Value | None) -> Mask:
         """The mask of events with this value; all False if it is unknown or None."""

@@ -8,7 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from recommendations.validation.identity import league_keys, name_of, parts_of, team_keys
+from recommendations.validation.identity import league_keys, parts_of, team_keys
 from recommendations.validation.own_ids import FIRST_TEXT_ID
 
 from .arrays import Codes, Floats, Ids, Mask, Places
@@ -106,7 +106,7 @@ class Offer:
 
     def names(self, place: int) -> dict[str, str]:
         """The texts of `ATTRIBUTES` to show of the event at `place`."""
-        return {name: name_of(getattr(self, name)[place]) for name in ATTRIBUTES}
+        return {name: getattr(self, name).name(place) for name in ATTRIBUTES}
 
     def category(self, place: int) -> str:
         return parts_of(self.home_team[place])[2]

@@ -19,7 +19,7 @@ from tenants.process_state import register
 from .experiments.running import RunningExperiment, load_running
 from .options import Options, load_options
 from .output_schema import FieldMapping, load_schema, needs_reasons
-from .request_filters import RequestFilters, require_offered
+from .request_filters import NO_FILTERS, RequestFilters, require_offered
 from .response_size import ResponseSize, response_size
 
 CAPACITY = 1_024
@@ -29,7 +29,8 @@ _Stored = tuple[Any, ...]  # recommender, schema, options and experiments, as th
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """`most_events`: those of a slip, of the variant that has most."""
+    """`most_events`: those of a slip, of the variant that has most. `is_small`: whether a response for one user without
+    filters counts as one request, also with markets."""
 
     recommender: Recommender
     schema: tuple[FieldMapping, ...]
@@ -38,6 +39,7 @@ class Configuration:
     size: ResponseSize
     experiments: tuple[RunningExperiment, ...]
     most_events: int
+    is_small: bool
 
 
 class ConfigurationCache:
@@ -49,7 +51,7 @@ class ConfigurationCache:
         self._lock = threading.Lock()
 
     def get(self, casino: Casino) -> Configuration:
-        """Raises InvalidConfiguration for a recommender of another release."""
+        """Raises CasinoNotConfigured, and InvalidConfiguration for a recommender of another release."""
         stored = (
             casino.recommender_type, casino.recommendation_schema, casino.options, casino.running_experiments
         )  # fmt: skip
@@ -58,6 +60,8 @@ class ConfigurationCache:
         # a cached row of the catalogue has the same objects at each request
         if entry is not None and all(map(is_, entry[0], stored)):
             return entry[1]
+        if not casino.is_configured:
+            raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
         is_unchanged = entry is not None and msgspec.json.encode(entry[0]) == msgspec.json.encode(stored)
         configuration = entry[1] if entry is not None and is_unchanged else _parse(*stored)
         with self._lock:
@@ -76,9 +80,9 @@ register("parsed configurations", reset=configurations.clear)
 def charged_configuration(casino: Casino, filters: RequestFilters, users: int = 1) -> Configuration:
     """The configuration that answers a request about this number of users. The request, which was admitted as one,
     counts as several where its response is large. Raises CasinoNotConfigured, InvalidParameter."""
-    if not casino.is_configured:
-        raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
     configured = configurations.get(casino)
+    if users == 1 and filters is NO_FILTERS and configured.is_small:
+        return configured
     if filters.sports:
         require_offered(filters.sports, configured.options.catalogue)
     events = configured.most_events if filters.limit is None else filters.limit
@@ -99,12 +103,14 @@ def _parse(
     schema, own_options = load_schema(recommendation_schema), load_options(options)
     experiments = load_running(running_experiments, recommender_type, options)
     of_variants = [variant.options.event_limit for each in experiments for variant in each.variants]
+    size, most_events = response_size(schema), max([own_options.event_limit, *of_variants])
     return Configuration(
         recommender=get_recommender(recommender_type),
         schema=schema,
         options=own_options,
         needs_reasons=needs_reasons(schema),
-        size=response_size(schema),
+        size=size,
         experiments=experiments,
-        most_events=max([own_options.event_limit, *of_variants]),
+        most_events=most_events,
+        is_small=size.count_requests(1, most_events, explain=False, has_markets=True) == 1,
     )

@@ -165,9 +165,10 @@ def _build(
 ) -> Recommendation:
     user = user_context.user
     currency = "" if user is None else currency_of(user, request.options)
+    smallest = request.options.catalogue.smallest_amount(currency)
     step, events = slip.step, slip.events
     if user is None or not events:
-        stake = round_down(Decimal(), currency, request.options)
+        stake = round_down(Decimal(), smallest)
     else:
         stake = suggest_stake(user, user_context.usual_stake, request.options)
     total_odds = prod((Decimal(str(event.odd)) for event in events), start=Decimal(bool(events)))
@@ -187,7 +188,7 @@ def _build(
         refusal=slip.refusal,
         recommended_events=events,
         total_odds=total_odds,
-        potential_return=round_down(stake * total_odds, currency, request.options),
+        potential_return=round_down(stake * total_odds, smallest),
         passed_over=slip.passed_over,
         personalisation=user_context.personalisation,
     )
@@ -234,7 +235,9 @@ def _rank(
         for number, each in enumerate(request.chain)
         if (user_context.personalisation or not each.is_personal) and each.applies(context)
     )
-    filters, chooser = request.filters, _chooser(request, context, casino_context)
+    filters, prices, chooser = request.filters, casino_context.prices, None
+    if context.offer.offered_by is not None and prices is not None:
+        chooser = _chooser(request, context, prices)
     rules = Rules(
         now=context.now,
         limit=request.limit,
@@ -269,14 +272,9 @@ def _interleaved(ranking: Ranking) -> Ranking:
     return Ranking(request, context, ranking.step, drafted_search, drafted.teams, drafted.first_team, rival)
 
 
-def _chooser(
-    request: RecommendationRequest, context: ScoringContext, casino_context: CasinoContext
-) -> OutcomeChooser | None:
-    """None where no event has markets."""
-    if context.offer.offered_by is None or casino_context.prices is None:
-        return None
+def _chooser(request: RecommendationRequest, context: ScoringContext, prices: PriceSource) -> OutcomeChooser:
     scorer = TasteScorer(context.profile, context.trends)
-    return OutcomeChooser(casino_context.prices, price_rules(request.options, request.filters, context.now), scorer)
+    return OutcomeChooser(prices, price_rules(request.options, request.filters, context.now), scorer)
 
 
 def _scoring_context(

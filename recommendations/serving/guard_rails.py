@@ -103,7 +103,7 @@ def suggest_stake(user: GuardedUser, usual: Decimal | None, options: Options) ->
         return _NOTHING
     wanted = _default_stake(currency, options) if usual is None else usual
     amounts = (wanted, options.max_stakes.get(currency), user.stake_limit, user.limit_left)
-    return max(round_down(min(amount for amount in amounts if amount is not None), currency, options), smallest)
+    return max(round_down(min(amount for amount in amounts if amount is not None), smallest), smallest)
 
 
 def _default_stake(currency: str, options: Options) -> Decimal:
@@ -115,7 +115,7 @@ def _default_stake(currency: str, options: Options) -> Decimal:
     return settings.DEFAULT_STAKE if currency not in own else options.catalogue.smallest_amount(currency) or _NOTHING
 
 
-def round_down(amount: Decimal, currency: str, options: Options) -> Decimal:
-    """The largest payable amount that is not above `amount`; in a currency that is not offered, nothing."""
-    smallest = options.catalogue.smallest_amount(currency)
+def round_down(amount: Decimal, smallest: Decimal | None) -> Decimal:
+    """The largest payable amount that is not above `amount`, in a currency with this smallest amount; without one, as
+    of a currency that is not offered, nothing."""
     return _NOTHING if smallest is None else amount.quantize(smallest, ROUND_DOWN, _MANY_DIGITS)

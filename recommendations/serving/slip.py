@@ -21,6 +21,7 @@ _ELIGIBLE = MemoKey["_Eligible"]("eligible")
 _FIRST = MemoKey[tuple[ref[Floats], ref[Mask], list[int]]]("first by shared scores")
 _HAS_PARTICIPANT = MemoKey[tuple[tuple[str, ...], Mask]]("has participant")
 _NO_NAME = frozenset({""})
+_NO_IDS = frozenset[int]()
 ANY_PRODUCER = -1  # in `alive`: only an explanation asks so, and its mask must not take the place of the requests'
 
 
@@ -184,9 +185,16 @@ def choose(offer: Offer, scores: Floats, rules: Rules) -> list[int]:
     slip, mask = _Slip(offer, rules), eligible(offer, rules)
     if rules.in_slip:
         slip.hold(rules.in_slip)
-    if rules.options.pinned != NO_SELECTORS:
-        slip.fill(scores, mask & selected(offer, rules.options.pinned))
-    slip.fill(scores, mask)
+    pinned = rules.options.pinned
+    for among in (mask,) if pinned == NO_SELECTORS else (mask & selected(offer, pinned), mask):
+        # Once a league or sport is full, the others are ranked without it: skipping its events one by one would take
+        # longer than all else.
+        while len(slip.places) < rules.limit:
+            for place in _ranked(offer, scores, among if slip.closed is None else among & ~slip.closed):
+                if slip.add_if_allowed(place) or len(slip.places) >= rules.limit:
+                    break
+            else:
+                break
     return slip.places
 
 
@@ -241,7 +249,8 @@ def _first_then_others(scores: Floats, mask: Mask, first: list[int]) -> Iterator
 
 @dataclass(slots=True, eq=False)
 class _Slip:
-    """A slip that is being filled: the `places` of its events, and what they exclude."""
+    """A slip that is being filled: the `places` of its events, and what they exclude. `closed` is the mask of events of
+    full leagues and sports, None if none is full."""
 
     _offer: Offer
     _rules: Rules
@@ -250,7 +259,7 @@ class _Slip:
     _leagues: Counter[str] = field(default_factory=Counter)
     _competitions: set[str] = field(default_factory=set)
     _sports: Counter[str] = field(default_factory=Counter)
-    _is_closed: Mask | None = None
+    closed: Mask | None = None
 
     def hold(self, events: Iterable[SlipEvent]) -> None:
         """Count the events that are in the slip already, and close the leagues and sports that these fill."""
@@ -264,24 +273,7 @@ class _Slip:
         full = [column.equals(each) for each in _full(self._leagues, options.max_per_league) if name_of(each)]
         full += [self._offer.sport.equals(each) for each in _full(self._sports, options.max_per_sport)]
         if full:
-            self._is_closed = np.logical_or.reduce(full)
-
-    def fill(self, scores: Floats, mask: Mask) -> None:
-        """Add the best of these events. Once a league or sport is full, rank the others without it: skipping its events
-        one by one would take longer than all else."""
-        has_closed = True
-        while has_closed and len(self.places) < self._rules.limit:
-            has_closed = False
-            open_mask = mask if self._is_closed is None else mask & ~self._is_closed
-            for place in _ranked(self._offer, scores, open_mask):
-                has_closed = self._add_if_allowed(place)
-                if has_closed or len(self.places) >= self._rules.limit:
-                    break
-
-    @property
-    def closed(self) -> Mask | None:
-        """The mask of the events of full leagues and sports; None if none is full."""
-        return self._is_closed
+            self.closed = np.logical_or.reduce(full)
 
     def allows(self, place: int) -> bool:
         """Whether the rules allow the event, which is not added."""
@@ -297,21 +289,23 @@ class _Slip:
 
     def take(self, place: int) -> bool:
         """Add the event. Returns whether the rules allowed it."""
-        if self._is_closed is not None and self._is_closed[place]:
+        if self.closed is not None and self.closed[place]:
             return False
         before = len(self.places)
-        self._add_if_allowed(place)
+        self.add_if_allowed(place)
         return len(self.places) > before
 
-    def _add_if_allowed(self, place: int) -> bool:
+    def add_if_allowed(self, place: int) -> bool:
         """Add the event unless the rules or the slip's teams exclude it. Returns whether that filled its league or
         sport."""
         offer, rules = self._offer, self._rules
         event_id = offer.ids.item(place)
         if event_id in rules.held_events:  # the best ones often are
             return False
-        ids = offer.all_ids(event_id)
-        if not ids.isdisjoint(rules.excluded) or not ids.isdisjoint(rules.held_events):
+        others = offer.same_matches.get(event_id, _NO_IDS)
+        if event_id in rules.excluded or not (
+            others.isdisjoint(rules.excluded) and others.isdisjoint(rules.held_events)
+        ):
             return False
         match = offer.home_team[place], offer.away_team[place]
         # by name: whether a team of one name is another one in another country, its sender alone knows
@@ -330,11 +324,11 @@ class _Slip:
         self._teams.update(teams)
         self._leagues[league] += 1
         self._sports[sport] += 1
-        is_league_full = name_of(league) and self._leagues[league] == rules.options.max_per_league
+        is_league_full = self._leagues[league] == rules.options.max_per_league and name_of(league)
         full = [offer.league.equals(league)] if is_league_full else []
         full += [offer.sport.equals(sport)] if self._sports[sport] == rules.options.max_per_sport else []
         for mask in full:
-            self._is_closed = mask if self._is_closed is None else self._is_closed | mask
+            self.closed = mask if self.closed is None else self.closed | mask
         return bool(full)
 
 

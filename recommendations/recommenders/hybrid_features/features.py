@@ -177,7 +177,11 @@ class _UserValues:
     (feature, attribute, code) of the user's row; `neighbours`: the model, None without one, and its tokens' scores."""
 
     def __init__(
-        self, context: ScoringContext, offer: _OfferFeatures, neighbours: tuple[NeighboursModel, Scores] | None
+        self,
+        context: ScoringContext,
+        offer: _OfferFeatures,
+        neighbours: tuple[NeighboursModel, Scores] | None,
+        begins: tuple[Codes, Scores] | None,
     ) -> None:
         profile, dictionaries = context.profile, [column.dictionary for column in offer.columns]
         self._owners, self._codes, (weights, shares) = profile.keep("values", dictionaries, _numbers_of_values)
@@ -194,9 +198,9 @@ class _UserValues:
             for row, owner, value in named
             if value[-1:] not in _NOTHING and (place := dictionaries[owner].places.get(value)) is not None
         ]
-        self._neighbours = neighbours
-        self._begins = _near_the_last(context)
-        self._offer = offer
+        self._neighbours, self._begins, self._offer = neighbours, begins, offer
+        if neighbours is not None:
+            self._tokens = neighbours[0].tokens_of_values(offer.columns)
 
     def weighted(self, weights: Floats) -> Iterator[tuple[Codes, Scores]]:
         """The offer's codes of each attribute, and each value's part of the weighted sum."""
@@ -206,8 +210,7 @@ class _UserValues:
         for row, _, code in self._favourites:
             table[code] += weights[row]
         if self._neighbours is not None:
-            model, scores = self._neighbours
-            table += (weights[_NEIGHBOURS] * scores).take(model.tokens_of_values(self._offer.columns), mode="clip")
+            table += (weights[_NEIGHBOURS] * self._neighbours[1]).take(self._tokens, mode="clip")
         for column, start in zip(self._offer.columns, self._offer.starts, strict=True):
             yield column.codes, table[start:]
         if self._begins is not None:
@@ -226,8 +229,7 @@ class _UserValues:
         for row, owner, code in self._favourites:
             found[row] += codes[owner] == code
         if self._neighbours is not None:
-            model, scores = self._neighbours
-            found[_NEIGHBOURS] = scores[model.tokens_of_values(self._offer.columns)[codes]].sum(axis=0)
+            found[_NEIGHBOURS] = self._neighbours[1][self._tokens[codes]].sum(axis=0)
         if self._begins is not None:
             hours, near = self._begins
             found[_LAST_BEGIN] = near[hours[places]]
@@ -279,7 +281,7 @@ class Features:
     def __init__(self, context: ScoringContext) -> None:
         self._context = context
         self._offer = _offer_features(context)
-        self._values = _UserValues(context, self._offer, token_scores(context))
+        self._values = _UserValues(context, self._offer, token_scores(context), _near_the_last(context))
         co_bettors = context.models.get(CoBettors)
         self._likeness = co_bettors.likeness(context.user_id, context.offer) if co_bettors is not None else None
         self._pairs = pair_numbers(context)
@@ -292,7 +294,7 @@ class Features:
             sums = weights[_EVENTS:_LIKENESS] @ self._offer.numbers - 1e-13 * self._context.offer.begins
             cached = memo.keep(_EVENT_SUMS, _EventSums(self._offer, weights, sums))
         scores = cached.scores.copy()
-        add_entries(scores, self._values.weighted(weights[:_EVENTS]))
+        add_entries(scores, [*self._values.weighted(weights[:_EVENTS])])
         if self._likeness is not None:
             total, mean = weights[_LIKENESS : _LIKENESS + 2]
             places = self._likeness.places if self._likeness.places.size < scores.size else slice(None)

@@ -142,13 +142,9 @@ class _PairRows:
 
     def __init__(self, offer: Offer, places: Places) -> None:
         self.offer_ids, self._places = offer.ids, places
-        self._rows: dict[_Kind, dict[int, bytes]] = {_co_bets: {}, _next_bets: {}, _previous_bets: {}}
+        self.known: dict[_Kind, dict[int, bytes]] = {_co_bets: {}, _next_bets: {}, _previous_bets: {}}
 
-    def of(self, counts: SequenceCounts, kind: _Kind, slots: Sequence[int]) -> list[bytes]:
-        known = self._rows[kind]
-        return [self._read(counts, kind, slot) if (row := known.get(slot)) is None else row for slot in slots]
-
-    def _read(self, counts: SequenceCounts, kind: _Kind, slot: int) -> bytes:
+    def read(self, counts: SequenceCounts, kind: _Kind, slot: int) -> bytes:
         slots, numbers = kind(counts, slot)
         places = self._places[slots]
         is_there = places < self.offer_ids.size
@@ -156,7 +152,7 @@ class _PairRows:
         pairs["place"] = places[is_there]
         for column, each in enumerate(numbers):
             pairs["numbers"][:, column] = each[is_there]
-        row = self._rows[kind][slot] = pairs.tobytes()
+        row = self.known[kind][slot] = pairs.tobytes()
         return row
 
 
@@ -186,7 +182,11 @@ def _previous_bets(counts: SequenceCounts, slot: int) -> tuple[Places, tuple[Flo
 def _pair_numbers(rows: _PairRows, counts: SequenceCounts, own: Sequence[int], weights: Floats) -> PairNumbers:
     """`own`: the slots of the user's events, with their weights."""
     asked = (_co_bets, own), (_next_bets, own[-_LAST:]), (_previous_bets, own[-1:])
-    every = [row for kind, slots in asked for row in rows.of(counts, kind, slots)]
+    every = [
+        rows.read(counts, kind, slot) if (row := rows.known[kind].get(slot)) is None else row
+        for kind, slots in asked
+        for slot in slots
+    ]
     pairs, sizes = np.frombuffer(b"".join(every), _PAIR), [len(row) // _PAIR.itemsize for row in every]
     places, numbers = pairs["place"], pairs["numbers"]
     is_among, position = np.zeros(rows.offer_ids.size, dtype=np.bool_), np.empty(rows.offer_ids.size, dtype=np.intp)

@@ -246,6 +246,22 @@ class TestBatch:
         answer = caller_a.post("/recommend", {"user_ids": list(range(1, 501)), "limit": 20})
         assert (answer.status_code, "list at most 1" in answer.json()["error"]) == (400, True)
 
+    @pytest.mark.parametrize(("source", "charged"), [("league", 1), ("participants", 8)])
+    def test_a_request_without_parameters_is_charged_for_its_answers_size(
+        self, casino_a, served, settings, source, charged
+    ):
+        settings.API_REQUESTS_PER_SECOND = 1_000
+        kind = "list" if source == "participants" else "string"
+        fields = {f"{'n' * 35}{number}": {"type": kind, "source_field": source} for number in range(5)}
+        events = {"type": "list", "source_field": "recommended_events", "fields": fields}
+        casino_a.recommender_type, casino_a.recommendation_schema = "static", {"events": events}
+        casino_a.save()
+        headers = bearing(make_key(casino_a).text)
+        assert Client().get("/config", headers=headers).status_code == 200
+        before = rate_limiter._tokens[1].count
+        assert Client().get("/recommend/31", headers=headers).status_code == 200
+        assert before - rate_limiter._tokens[1].count == charged
+
     @pytest.mark.parametrize(("names", "charged"), [(10, 3), (50, 15)])
     def test_a_batch_is_charged_for_its_size(self, casino_a, served, settings, names, charged):
         settings.API_REQUESTS_PER_SECOND = 1_000

@@ -140,7 +140,7 @@ def test_the_stake_of_the_settings_is_never_one_in_a_casinos_own_currency():
 @pytest.mark.parametrize("currency", ["BTC", "XAU", "XXX", "EURO"])
 def test_a_currency_whose_decimals_are_unknown_is_refused(currency):
     assert refuse(User(currency=currency), DEFAULTS, NOW) == "currency_not_offered"
-    assert round_down(Decimal(5), currency, DEFAULTS) == 0
+    assert round_down(Decimal(5), DEFAULTS.catalogue.smallest_amount(currency)) == 0
     assert refuse(User(currency="BTC"), BITCOIN, NOW) is None
 
 
