@@ -4,8 +4,14 @@
     python -m benchmarks.request_cpu [--calls N] [--events N] [--json] [--parts]
 
 Prints the median milliseconds of this thread's processor, and their ratio to `plain`; with `--json` an object of name
--> milliseconds. All are measured in turns, so that other load on the machine affects all equally. `--parts` also prints
-how long each part of a request takes, from other calls, whose timing adds some microseconds to each part.
+-> milliseconds. All are measured in turns, so that other load on the machine affects all equally.
+
+Each is asked for twice: alone, one request like the other, and in turn with the plain view. Alone, the plain view's
+code stays in the processor's nearest caches, where no server of many endpoints has it, and that of a recommendation
+doesn't fit into small ones. In turn, both find these caches as the other left them.
+
+`--parts` also prints how long each part of a request takes, from other calls, whose timing adds some microseconds to
+each part.
 """
 
 import argparse
@@ -15,6 +21,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any
 from unittest.mock import patch
@@ -72,6 +79,15 @@ PARTS: dict[str, list[tuple[Any, str]]] = {
 REST = "middleware"
 
 
+@dataclass
+class Seconds:
+    """Processor seconds of requests with a recommender: alone, and in turn with a plain view; and of that view."""
+
+    alone: list[float] = field(default_factory=list)
+    in_turn: list[float] = field(default_factory=list)
+    plain_in_turn: list[float] = field(default_factory=list)
+
+
 class PartTimes:
     """The processor seconds of each part of the requests in a `timing` block, without those of parts inside it."""
 
@@ -125,14 +141,14 @@ def main() -> None:
     casino = benchmark.build_fitted_casino()
     key = issue_key(casino, name="benchmark", scopes=[Scope.RECOMMEND], by="benchmark")
     try:
-        milliseconds, parts = measure(casino, caller(key.text), options.calls, with_parts=options.parts)
+        taken, parts = measure(casino, caller(key.text), options.calls, with_parts=options.parts)
     finally:
         settings.CATALOGUE_LEASE_SECONDS = 0
         revoke_key(key.row)
     if options.json:
-        print(json.dumps(milliseconds))
+        print(json.dumps({name: milliseconds(seconds.alone) for name, seconds in taken.items()}))
     else:
-        Console().print(table_of(milliseconds))
+        Console().print(table_of(taken))
     if options.parts:
         Console(stderr=options.json).print(table_of_parts(parts))
 
@@ -155,29 +171,29 @@ def caller(key: str) -> Call:
 
 def measure(
     casino: Casino, call: Call, calls: int, *, with_parts: bool
-) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
-    """Milliseconds of a request by name, and of its parts by name and part."""
-    taken: dict[str, list[float]] = {name: [] for name in (PLAIN, *RECOMMENDERS)}
+) -> tuple[dict[str, Seconds], dict[str, dict[str, float]]]:
+    """Processor seconds of requests by name, and milliseconds of their parts by name and part."""
+    taken = {name: Seconds() for name in (PLAIN, *RECOMMENDERS)}
     parts = {name: PartTimes() for name in taken}
     for name in taken:
         for path in configured(casino, name):  # `inference` stores each user's pairs at the first request
             call(path)
     freeze()
-    size = max(calls // TURNS, 1)
+    size, plain = max(calls // TURNS, 1), cycle(configured(casino, PLAIN))
     for _ in range(TURNS):
         for name, seconds in taken.items():
             paths = cycle(configured(casino, name))
             for _ in range(WARM_UP):
                 call(next(paths))
-            seconds.extend(_seconds(call, next(paths)) for _ in range(size))
+            seconds.alone.extend(_seconds(call, next(paths)) for _ in range(size))
+            for _ in range(size):
+                seconds.plain_in_turn.append(_seconds(call, next(plain)))
+                seconds.in_turn.append(_seconds(call, next(paths)))
             if with_parts:
                 with parts[name].timing():
                     for _ in range(size):
                         call(next(paths))
-    return (
-        {name: round(statistics.median(seconds) * 1_000, 4) for name, seconds in taken.items()},
-        {name: each.milliseconds(size * TURNS) for name, each in parts.items()},
-    )
+    return taken, {name: each.milliseconds(size * TURNS) for name, each in parts.items()}
 
 
 def configured(casino: Casino, name: str) -> list[str]:
@@ -197,10 +213,17 @@ def _seconds(call: Call, path: str) -> float:
     return time.thread_time() - began
 
 
-def table_of(milliseconds: dict[str, float]) -> Table:
-    table = Table("", "ms", "/ plain", title="Processor time of a request")
-    for name, each in milliseconds.items():
-        table.add_row(name, f"{each:.3f}", f"{each / milliseconds[PLAIN]:.1f}")
+def milliseconds(seconds: list[float]) -> float:
+    return round(statistics.median(seconds) * 1_000, 4)
+
+
+def table_of(taken: dict[str, Seconds]) -> Table:
+    table = Table("", "ms", "/ plain", "ms in turn", "of plain", "ratio", title="Processor time of a request")
+    plain = milliseconds(taken[PLAIN].alone)
+    for name, seconds in taken.items():
+        alone, *in_turn = map(milliseconds, (seconds.alone, seconds.in_turn, seconds.plain_in_turn))
+        cells = [f"{alone:.3f}", f"{alone / plain:.1f}", *(f"{each:.3f}" for each in in_turn)]
+        table.add_row(name, *cells, f"{in_turn[0] / in_turn[1]:.2f}")
     return table
 
 
