@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from recommendations.offer import ATTRIBUTES, offer_of_columns
-from recommendations.offer.arrays import Floats, Mask
+from recommendations.offer.arrays import Floats, Mask, Places
 from recommendations.replay.csv_files import COUPON_COLUMNS, EVENT_COLUMNS
 from recommendations.replay.history import History, PastCoupon
 from recommendations.validation.identity import name_of
@@ -63,14 +63,30 @@ class SimulatedCasino:
     preferences: Preferences = field(default_factory=Preferences)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """A coupon, and what it was chosen from: the `places` of the open events, shape (n,), that the user had not bet on,
+    with the user's `utilities` of them, which the choice's chance is added to."""
+
+    coupon: PastCoupon
+    places: Places
+    utilities: Floats
+
+
 def simulate(casino: SimulatedCasino) -> History:
     """The history of a simulated casino. Equal parameters give equal histories."""
+    events, choices = simulate_choices(casino)
+    return History(events.events, events.opens_at, [each.coupon for each in choices])
+
+
+def simulate_choices(casino: SimulatedCasino) -> tuple[History, Iterator[Choice]]:
+    """The events of a simulated casino, and its users' choices in the order of time."""
     rng = np.random.default_rng(casino.seed)
     rows = _events(rng, casino)
     columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(5 + len(ATTRIBUTES))]
     events = offer_of_columns(None, [*columns[:-1], [""] * len(rows)])
-    opens = np.array(columns[-1], dtype=np.float64)
-    return History(events, opens, list(_Bettors(rng, casino, History(events, opens, ())).coupons()))
+    history = History(events, np.array(columns[-1], dtype=np.float64), ())
+    return history, _Bettors(rng, casino, history).choices()
 
 
 def _events(rng: np.random.Generator, casino: SimulatedCasino) -> list[tuple[Any, ...]]:
@@ -118,16 +134,19 @@ class _Bettors:
         self._chosen: list[set[int]] = [set() for _ in range(casino.users)]
         self._users = [self._user() for _ in range(casino.users)]
 
-    def coupons(self) -> Iterator[PastCoupon]:
+    def choices(self) -> Iterator[Choice]:
         casino, rng = self._casino, self._rng
         activity = rng.lognormal(0.0, 0.8, casino.users)
         times = np.sort(rng.uniform(0, casino.days * _DAY, casino.coupons)) + _BEGIN
         users = rng.choice(casino.users, casino.coupons, p=activity / activity.sum())
         for time, user in zip(np.floor(times).tolist(), users.tolist(), strict=True):
-            if places := self._choose(user, time):
+            places = self._open_places(user, time)
+            if places.size:
+                utilities = self._utilities(self._users[user], places, time)
+                chosen = self._choose(places, utilities)
                 stake = round(float(rng.lognormal(2.0, 0.5)), 2)
-                yield PastCoupon(user + 1, time, tuple(places), stake)
-                self._add(user, time, places)
+                yield Choice(PastCoupon(user + 1, time, tuple(chosen), stake), places, utilities)
+                self._add(user, time, chosen)
 
     def _user(self) -> "_Bettor":
 
@@ -142,20 +161,21 @@ class _Bettors:
             weekdays=np.isin(self._weekdays, rng.choice(7, 3, replace=False)),
         )
 
-    def _choose(self, user: int, now: float) -> list[int]:
+    def _open_places(self, user: int, now: float) -> Places:
         history = self._history
         is_open = (history.opens_at <= now) & (history.events.begins > now)
-        places = np.array([place for place in np.flatnonzero(is_open).tolist() if place not in self._chosen[user]])
-        if not places.size:
-            return []
-        utilities = self._utilities(self._users[user], places, now)
+        return np.array(
+            [place for place in np.flatnonzero(is_open).tolist() if place not in self._chosen[user]], np.intp
+        )
+
+    def _choose(self, places: Places, utilities: Floats) -> list[int]:
         utilities = utilities * (self._rng.random() < self._casino.preferences.loyalty)
         # the largest utilities with Gumbel noise are a sample of the logit without replacement
         noisy = utilities + self._rng.gumbel(size=places.size)
         number = min(int(self._rng.integers(1, self._casino.selections + 1)), places.size)
         return [int(place) for place in places[np.argsort(-noisy)[:number]]]
 
-    def _utilities(self, user: "_Bettor", places: Any, now: float) -> Floats:
+    def _utilities(self, user: "_Bettor", places: Places, now: float) -> Floats:
         preferences, events = self._casino.preferences, self._history.events
         popularity = self._bets[places] * 2.0 ** ((self._bet_at[places] - now) / _POPULARITY_HALF_LIFE)
         hours = (events.begins[places] - now) / _HOUR
