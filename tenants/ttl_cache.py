@@ -6,10 +6,10 @@ process uses the old row. A change made outside this code, by psql for example, 
 
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-from cachetools import LRUCache
 from django.conf import settings
 from django.db import transaction
 
@@ -25,13 +25,17 @@ class TtlCache(Generic[K, V]):
     """The last `capacity` values used. Safe under threads; a value is shared by all callers."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
-        self._values: LRUCache[K, tuple[float, V]] = LRUCache(capacity)  # with the time of its load, monotonic seconds
+        self._capacity = capacity
+        # with the time of its load, monotonic seconds; the least recently used first
+        self._values: OrderedDict[K, tuple[float, V]] = OrderedDict()
         self._guard = threading.Lock()
 
     def get_or_load(self, key: K, load: Callable[[], V | None], *, cache_if: Callable[[V], bool]) -> V | None:
         """The cached value; once its TTL is over, the result of `load`, which is cached if `cache_if` holds."""
         with self._guard:
             loaded_at, cached = self._values.get(key, (None, None))
+            if loaded_at is not None:
+                self._values.move_to_end(key)
         now = time.monotonic()  # before the load: a change may happen while it runs
         if loaded_at is not None and now - loaded_at < settings.CATALOGUE_LEASE_SECONDS:
             return cached
@@ -39,6 +43,8 @@ class TtlCache(Generic[K, V]):
         if value is not None and cache_if(value):
             with self._guard:
                 self._values[key] = now, value
+                if len(self._values) > self._capacity:
+                    self._values.popitem(last=False)
         return value
 
     def clear(self) -> None:

@@ -67,9 +67,10 @@ class ShortWayMiddleware:
                 return self.get_response(request)
             body, status, headers = own
         content = _as_json(body)  # no second time if it fails: served recommendations are announced by now
-        response = HttpResponse(content, status=status, headers={**headers, "Content-Length": str(len(content))})
+        response = HttpResponse(content, content_type="application/json", status=status, headers=headers)
         # not one by one: Django would check each again
         response.headers._store |= self._headers_of(request, view, by_key=state.key is not None)
+        response.headers._store["content-length"] = "Content-Length", str(len(content))
         return response
 
     def _headers_of(self, request: HttpRequest, view: type[CasinoAPIView], *, by_key: bool) -> _Headers:

@@ -39,10 +39,10 @@ def best_first(scores: Floats, among: Mask | None = None) -> Iterator[int]:
         if not edge > -np.inf:  # few are left, or many are NaN
             break
         is_best = numbers >= edge
-        yield from _sorted(scores, np.flatnonzero(is_best))
+        yield from _sorted(scores, is_best.nonzero()[0])
         rest = ~is_best if rest is None else rest & ~is_best
         size *= 8
-    yield from _sorted(scores, np.arange(scores.size) if rest is None else np.flatnonzero(rest))
+    yield from _sorted(scores, np.arange(scores.size) if rest is None else rest.nonzero()[0])
 
 
 def _sorted(scores: Floats, places: Places) -> list[int]:

@@ -5,6 +5,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum, auto
 from functools import lru_cache
+from operator import call, is_
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 from weakref import ref
 
@@ -64,7 +65,7 @@ class BettingProfile(msgspec.Struct, frozen=True):
         kept: tuple[Any, Any, Any, T] = self.memo.get(name, _NOTHING_KEPT)
         counts, weights, known, computed = kept
         is_of = counts is self.counts and weights is self.weights
-        if not is_of or any(each() is not source for each, source in zip(known, sources, strict=True)):
+        if not (is_of and all(map(is_, map(call, known), sources))):
             computed = compute(self, sources)
             if self.counts or self.weights:
                 self.memo[name] = self.counts, self.weights, [*map(ref, sources)], computed

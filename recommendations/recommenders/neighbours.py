@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from math import log1p
+from operator import is_
 from typing import Any, ClassVar
 
 import msgspec
@@ -88,7 +89,7 @@ class NeighboursModel:
         token. Cached for the latest dictionaries."""
         dictionaries = [column.dictionary for column in columns]
         cached = self.memo.get(_TOKENS_OF_VALUES)
-        if cached is not None and all(own is other for own, other in zip(cached[0], dictionaries, strict=True)):
+        if cached is not None and all(map(is_, cached[0], dictionaries)):
             return cached[1]
         tables = [self._tokens_of(attribute, each) for attribute, each in zip(TALLIED, dictionaries, strict=True)]
         return self.memo.keep(_TOKENS_OF_VALUES, (dictionaries, np.concatenate(tables)))[1]

@@ -1,12 +1,12 @@
 """Casinos' configurations, parsed for their requests."""
 
 import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 from operator import is_
 from typing import Any
 
 import msgspec
-from cachetools import LRUCache
 
 from recommendations.errors import CasinoNotConfigured
 from recommendations.offer import offers
@@ -47,7 +47,8 @@ class ConfigurationCache:
     memory or the place of others. Thread-safe."""
 
     def __init__(self, capacity: int) -> None:
-        self._entries: LRUCache[int, tuple[_Stored, Configuration]] = LRUCache(capacity)
+        self._capacity = capacity
+        self._entries: OrderedDict[int, tuple[_Stored, Configuration]] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, casino: Casino) -> Configuration:
@@ -56,7 +57,8 @@ class ConfigurationCache:
             casino.recommender_type, casino.recommendation_schema, casino.options, casino.running_experiments
         )  # fmt: skip
         with self._lock:
-            entry = self._entries.get(casino.id)
+            if (entry := self._entries.get(casino.id)) is not None:
+                self._entries.move_to_end(casino.id)
         # a cached row of the catalogue has the same objects at each request
         if entry is not None and all(map(is_, entry[0], stored)):
             return entry[1]
@@ -66,6 +68,8 @@ class ConfigurationCache:
         configuration = entry[1] if entry is not None and is_unchanged else _parse(*stored)
         with self._lock:
             self._entries[casino.id] = stored, configuration
+            if len(self._entries) > self._capacity:
+                self._entries.popitem(last=False)
         return configuration
 
     def clear(self) -> None:

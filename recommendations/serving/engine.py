@@ -303,8 +303,8 @@ def _fill_slip(ranking: Ranking | Refusal) -> _Slip:
         chosen, draw = explore(ranking.search, chosen, ranking.request.explore, rng)
     events, closes = [], []
     for place in chosen.places:
-        begin, end, leg = offer.begins.item(place), offer.ends.item(place), chosen.legs.get(place)
-        closes.append(begin - margin if begin > now else end)
+        begin, leg = offer.begins.item(place), chosen.legs.get(place)
+        closes.append(begin - margin if begin > now else offer.ends.item(place))
         if leg is not None:
             closes.append(leg.valid_until)
         events.append(_recommended_event(ranking, place, leg))
@@ -336,7 +336,7 @@ def _recommended_event(ranking: Ranking, place: int, leg: Leg | None) -> Recomme
         status=_OPEN,
         score=float(ranking.search.scores.item(place)),
         reasons=(*reasons, *leg.explain()) if leg is not None and needs_reasons else tuple(reasons),
-        team=ranking.teams.get(place, "").upper(),
+        team=ranking.teams.get(place, "").upper() if ranking.teams else "",
     )
 
 

@@ -95,6 +95,7 @@ _SHARES, _SPORT, _COUNTRY, _NEIGHBOURS = len(TALLIED), *range(2 * len(TALLIED), 
 _LAST_SPORT, _LAST_LEAGUE, _LAST_TEAM, _LAST_BEGIN = range(_NEIGHBOURS + 1, len(VALUE_FEATURES))
 _EVENTS, _LIKENESS = len(VALUE_FEATURES), len(VALUE_FEATURES) + len(EVENT_FEATURES)
 _PAIRS = _LIKENESS + 2
+_OWNERS = {name: owner for owner, name in enumerate(TALLIED)}
 _COMPARED_ROWS = [EVENT_FEATURES.index(feature) for feature in _COMPARED]
 
 
@@ -192,7 +193,7 @@ class _UserValues:
             teams = {last.home_team, last.away_team}  # a team is the same at home and away
             favourites += [(_LAST_SPORT, "sport", last.sport), (_LAST_LEAGUE, "league", last.league)]
             favourites += [(_LAST_TEAM, side, team) for side in ("home_team", "away_team") for team in teams]
-        named = [(row, TALLIED.index(attribute), value) for row, attribute, value in favourites]
+        named = [(row, _OWNERS[attribute], value) for row, attribute, value in favourites]
         self._favourites = [
             (row, owner, place + offer.starts[owner])
             for row, owner, value in named

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 
 import numpy as np
 
@@ -118,9 +119,9 @@ def pair_numbers(context: ScoringContext) -> PairNumbers | None:
     counts, sequence = context.models.get(SequenceCounts), context.profile.sequence
     if counts is None or not sequence.event_ids:
         return None
-    get, end = counts.slots.get, counts.event_ids.size
-    bets = zip(sequence.event_ids, sequence.times, strict=True)
-    own = [(slot, time) for event_id, time in bets if (slot := get(event_id, end)) < end]
+    end = counts.event_ids.size
+    slots = map(counts.slots.get, sequence.event_ids, repeat(end))
+    own = [(slot, time) for slot, time in zip(slots, sequence.times, strict=True) if slot < end]
     if not own:
         return None
     ages = np.maximum(context.hour - np.array([time for _, time in own]), 0.0)
@@ -183,15 +184,15 @@ def _pair_numbers(rows: _PairRows, counts: SequenceCounts, own: Sequence[int], w
     """`own`: the slots of the user's events, with their weights."""
     asked = (_co_bets, own), (_next_bets, own[-_LAST:]), (_previous_bets, own[-1:])
     every = [
-        rows.read(counts, kind, slot) if (row := rows.known[kind].get(slot)) is None else row
+        rows.read(counts, kind, slot) if row is None else row
         for kind, slots in asked
-        for slot in slots
+        for slot, row in zip(slots, map(rows.known[kind].get, slots), strict=True)
     ]
-    pairs, sizes = np.frombuffer(b"".join(every), _PAIR), [len(row) // _PAIR.itemsize for row in every]
+    pairs, sizes = np.frombuffer(b"".join(every), _PAIR), [size // _PAIR.itemsize for size in map(len, every)]
     places, numbers = pairs["place"], pairs["numbers"]
     is_among, position = np.zeros(rows.offer_ids.size, dtype=np.bool_), np.empty(rows.offer_ids.size, dtype=np.intp)
     is_among[places] = True
-    among = np.flatnonzero(is_among)
+    among = is_among.nonzero()[0]
     position[among] = np.arange(among.size)  # others are not read
     at = position[places]
     after, before = sum(sizes[: len(own)]), pairs.size - sizes[-1]  # where the pairs of the three kinds end
