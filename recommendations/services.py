@@ -5,7 +5,6 @@ All but those of a configuration work on the current casino's data.
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
 from datetime import datetime
 from decimal import Decimal
 from time import perf_counter
@@ -177,7 +176,7 @@ def recommend_mapped(
     else:
         recommendations = recommend(request, user_ids)
     took_ms = round((perf_counter() - began - compared) * 1_000 / max(len(recommendations), 1), 3)
-    with closing(batch_turns.parts(recommendations)) as parts:
+    with batch_turns.parts(recommendations) as parts:
         answers = [_mapped(configured.schema, each, explain=filters.explain) for part in parts for each in part]
     for each, answer in zip(recommendations, answers, strict=True):
         if isinstance(answer, dict):
@@ -259,7 +258,7 @@ def recommend(
     context_of = build_user_context if contexts is None else contexts.of
 
     recommendations: list[Recommendation] = []
-    with closing(batch_turns.parts(users)) as parts:
+    with batch_turns.parts(users) as parts:
         for part in parts:
             user_contexts = [context_of(user, request, context) for user in part]
             recommendations += build_recommendations(request, user_contexts, context, uuid4)

@@ -3,7 +3,6 @@
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 
 import pytest
 
@@ -12,7 +11,7 @@ from tenants.tests.waiting import PATIENCE_SECONDS, require_quick, wait_until
 
 
 def mapped(turns, work, items):
-    with closing(turns.parts(items)) as parts:
+    with turns.parts(items) as parts:
         return [work(item) for part in parts for item in part]
 
 
