@@ -1,5 +1,6 @@
 """Consumers in processes of their own, and topics to measure them with."""
 
+import os
 import subprocess
 import sys
 import time
@@ -28,8 +29,9 @@ def recreate_topics(topic: Topic) -> None:
     create_topics()
 
 
-def consumer(topic: Topic) -> "subprocess.Popen[bytes]":
-    return StoppedProcess([sys.executable, str(_MANAGE), f"consume_{topic.name}"], stdout=subprocess.DEVNULL)
+def consumer(topic: Topic, **environment: str) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, str(_MANAGE), f"consume_{topic.name}"]
+    return StoppedProcess(command, stdout=subprocess.DEVNULL, env=os.environ | environment)
 
 
 class StoppedProcess(subprocess.Popen[bytes]):

@@ -7,15 +7,18 @@ measured between the first and the last tenth of the messages, all sent beforeha
 embedded one keeps too few messages:
 
     python -m tools.apache_kafka --folder .local/apache-kafka run python -m benchmarks.ingest [--messages N]
+    python -m tools.apache_kafka --folder .local/apache-kafka run python -m benchmarks.ingest --threads 1 2 3 4
     python -m tools.apache_kafka --folder .local/apache-kafka run python -m benchmarks.ingest --topic odds [--seconds N]
 """
 
 import argparse
+import os
 import random
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from statistics import median
 from typing import Any
 
 from .own_data import use_own_data
@@ -63,6 +66,8 @@ def main() -> None:
     parser.add_argument("--topic", choices=["coupons", "odds"], default="coupons")
     parser.add_argument("--messages", type=int, default=200_000, help="all sent before they are consumed")
     parser.add_argument("--memory-messages", type=int, default=2_000_000, help="of coupons")
+    parser.add_argument("--threads", type=int, nargs="+", help="only compare one consumer with so many, in turn")
+    parser.add_argument("--turns", type=int, default=5, help="of each number of threads")
     parser.add_argument("--events", type=int, default=10_000, help="with odds")
     parser.add_argument("--markets", type=int, default=100, help="of each event, with three outcomes")
     parser.add_argument("--seconds", type=float, default=60.0, help="of odds at a steady rate")
@@ -72,6 +77,8 @@ def main() -> None:
     console = Console()
     if arguments.topic == "odds":
         ingest_odds(console, arguments.events, arguments.markets, arguments.messages, arguments.seconds)
+    elif arguments.threads:
+        compare_threads(console, arguments.threads, arguments.turns, arguments.messages)
     else:
         ingest_coupons(console, arguments.messages, arguments.memory_messages)
 
@@ -98,6 +105,32 @@ def ingest_coupons(console: Console, messages: int, memory_messages: int) -> Non
             f"memory of a consumer after 10 % of {memory_messages:,} messages: {begin:,.0f} MB, "
             f"after all: {end:,.0f} MB"
         )
+
+
+def compare_threads(console: Console, numbers: list[int], turns: int, messages: int) -> None:
+    """One consumer with each number of INGESTION_STORING_THREADS, in turn."""
+    casinos = build_casinos()
+    rounds = [[consumed_by_threads(casinos, messages, number) for number in numbers] for _ in range(turns)]
+    table = Table("threads", "messages/s", "/ first", "µs of processor a message", title=f"medians of {turns} turns")
+    for number, found in zip(numbers, zip(*rounds, strict=True), strict=True):
+        rates, costs = zip(*found, strict=True)
+        ratio = median(rate / first for rate, ((first, _), *_) in zip(rates, rounds, strict=True))
+        table.add_row(f"{number}", f"{median(rates):,.0f}", f"{ratio:.2f}", f"{median(costs) * 1e6:.0f}")
+    console.print(table, f"The machine's load: {os.getloadavg()[0]:.1f}")
+
+
+def consumed_by_threads(casinos: list[Casino], count: int, threads: int) -> tuple[float, float]:
+    """Messages per second, and the consumer's processor seconds a message, between 10 % and 90 % of the messages."""
+    send(casinos, count)
+    with consumer(COUPONS, INGESTION_STORING_THREADS=f"{threads}") as running:
+        process = psutil.Process(running.pid)
+        first, used = wait_for(COUPONS, count * 0.1), sum(process.cpu_times()[:2])
+        last, used_then = wait_for(COUPONS, count * 0.9), sum(process.cpu_times()[:2])
+        wait_for(COUPONS, count)
+    assert sum_of(casinos) == (count, count)
+    empty(casinos)
+    done = last[1] - first[1]
+    return done / (last[0] - first[0]), (used_then - used) / done
 
 
 def build_casinos() -> list[Casino]:

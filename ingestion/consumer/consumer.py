@@ -75,6 +75,7 @@ class TopicConsumer:
         metrics.LOST.labels(topic.name)  # a series that begins with a loss would not increase
         self._measured_at = 0.0
         self._outcomes_to_log: Counter[str] = Counter()
+        self._counting = threading.Lock()
         self._cluster = ""
         self._identity: TopicIdentity | None = None
         self._positions: dict[int, int] = {}  # partition -> the next offset, or OFFSET_BEGINNING; of assigned ones
@@ -97,6 +98,7 @@ class TopicConsumer:
             self._commits.finish(self._client, _COMMIT_SECONDS)
         finally:
             self._is_closing = True
+            self._batches.close()
             close_within(self._client, _CLOSE_SECONDS)
 
     def _connect(self) -> None:
@@ -253,8 +255,9 @@ class TopicConsumer:
     def _count(self, results: Sequence[MessageResult]) -> None:
         casinos = (result.envelope.casino_id if result.is_casino_known else None for result in results)
         counts = Counter(zip(casinos, (result.outcome for result in results), strict=True))
-        self.counts.update(counts)
-        self._outcomes_to_log.update(by_outcome(counts))
+        with self._counting:  # several casinos are stored at once
+            self.counts.update(counts)
+            self._outcomes_to_log.update(by_outcome(counts))
         for (casino_id, outcome), count in counts.items():
             casino = UNKNOWN_CASINO if casino_id is None else str(casino_id)
             metrics.MESSAGES.labels(self._topic.name, casino, outcome).inc(count)

@@ -1,9 +1,15 @@
 """Dispatches a topic's batches: each casino's messages to its own database, or to the topic of parked messages."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
+from django.conf import settings
+from django.db import connections
 from django.utils import timezone
 
 from ingestion.catalogue import find_casinos
@@ -20,9 +26,15 @@ from .rejection_limit import RejectionLimit, listed
 
 PARKED = "parked"
 
+Result = TypeVar("Result")
+
 
 class BatchStore(CasinoStore):
-    """Stores batches. After `store` returns, each message of the batch is stored, parked or a dead letter."""
+    """Stores batches. After `store` returns, each message of the batch is stored, parked or a dead letter.
+
+    Casinos are stored in `INGESTION_STORING_THREADS` threads, so that `report` is called in several. `store` waits for
+    all of them: what is not of one casino belongs to the caller's thread.
+    """
 
     def __init__(
         self, topic: Topic, parking: Parking, forwarder: Forwarder, report: Callable[[list[MessageResult]], None]
@@ -31,6 +43,7 @@ class BatchStore(CasinoStore):
         super().__init__(topic, report, self._rejections if topic.parks_rejected else None)
         self._parking = parking
         self._forwarder = forwarder
+        self._turns = CasinoTurns(min(settings.INGESTION_STORING_THREADS, settings.CASINO_CONNECTIONS))
 
     def store(self, messages: Sequence[DecodedMessage], *, is_retry: bool = False) -> None:
         """Raises TooManyRejections with nothing stored, and SharedFailure; then too the same messages must be stored
@@ -48,15 +61,20 @@ class BatchStore(CasinoStore):
         to_park: dict[int, list[DecodedMessage]] = defaultdict(list)
         for message in self._reject_unknown_casino(unknown, now) if unknown else ():
             to_park[message.envelope.casino_id or NO_CASINO].append(message)
-        to_park |= {
-            casino_id: self._store_turn(casinos[casino_id], group, turns[casino_id], now)
+        store_turns = {
+            casino_id: partial(self._store_turn, casinos[casino_id], group, turns[casino_id], now)
             for casino_id, group in known.items()
         }
+        to_park |= self._turns.run(store_turns)
         self._require_no_shared_failure()
         if any(to_park.values()):
             for casino_id, group in to_park.items():
                 self._park(casino_id, group, now, is_casino_known=casino_id in known)
             self._forwarder.flush()
+
+    def close(self) -> None:
+        """End the threads."""
+        self._turns.close()
 
     def _require_no_shared_failure(self) -> None:
         """Before anything is parked: a restarted consumer would park it again each time."""
@@ -95,3 +113,37 @@ class BatchStore(CasinoStore):
         envelopes = [message.envelope for message in messages]
         self._parking.park(envelopes, self.circuit_breaker.reason(casino_id), now)
         self.report([MessageResult(envelope, PARKED, is_casino_known=is_casino_known) for envelope in envelopes])
+
+
+class CasinoTurns:
+    """Runs the turns of a batch's casinos, up to `threads` at once, each in one thread and within the caller's wait
+    budget: while PostgreSQL stores one casino's rows, another's are prepared, and a slow database delays fewer others.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._executor = ThreadPoolExecutor(threads, "casino-turn") if threads > 1 else None
+
+    def run(self, turns: Mapping[int, Callable[[], Result]]) -> dict[int, Result]:
+        """The turns' results, by casino. Raises the first error; then turns that have not begun are left out. In both
+        cases no turn runs any more."""
+        if self._executor is None or len(turns) < 2:
+            return {casino_id: turn() for casino_id, turn in turns.items()}
+        futures = {
+            casino_id: self._executor.submit(copy_context().run, _run, turn) for casino_id, turn in turns.items()
+        }
+        wait(futures.values(), return_when=FIRST_EXCEPTION)
+        for future in futures.values():
+            future.cancel()
+        wait(futures.values())
+        return {casino_id: future.result() for casino_id, future in futures.items()}  # those left out are the last
+
+    def close(self) -> None:
+        if self._executor is not None:
+            self._executor.shutdown()
+
+
+def _run(turn: Callable[[], Result]) -> Result:
+    try:
+        return turn()
+    finally:
+        connections.close_all()  # the catalogue's, which few turns need; the casino's is checked in

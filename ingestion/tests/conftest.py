@@ -12,6 +12,14 @@ from ingestion.topics import PARTITIONS, topic_names
 from .kafka_client import remake_topics
 
 
+@pytest.fixture(autouse=True)
+def _one_thread_in_a_transaction(request: Any, settings: Any) -> None:
+    """A test's transaction belongs to its thread; tests whose rows are committed store in several."""
+    marker = request.node.get_closest_marker("django_db")
+    if marker is None or not marker.kwargs.get("transaction"):
+        settings.INGESTION_STORING_THREADS = 1
+
+
 @pytest.fixture
 def broker(settings: Any) -> Iterator[str]:
     """The address of a broker: an embedded one, or the real one of KAFKA_BOOTSTRAP_SERVERS."""

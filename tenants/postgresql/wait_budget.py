@@ -112,5 +112,5 @@ def waiting_at_most(seconds: float) -> Iterator[WaitBudget]:
     finally:
         if inner.stop is outer.stop:
             outer.left -= given - inner.left
-        else:  # told to end meanwhile: what is left then is all that is left
-            outer.stop, outer.left = inner.stop, inner.left
+        elif inner.stop is None:  # told to end meanwhile: what is left then is all that is left
+            outer.stop, outer.left = None, inner.left
