@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import StrEnum, auto
 from functools import lru_cache
 from operator import call, is_
@@ -37,6 +37,41 @@ class ProfilePart(StrEnum):  # of texts, whose hash takes no call of Python
     SEQUENCE = auto()  # with the counts of all users' sequences of bets
 
 
+class LateTally(Mapping[str, Mapping[str, float]]):
+    """A tally that is computed when it is read: most requests find what was made of it."""
+
+    def __init__(self, read: Callable[[], Tally]) -> None:
+        self._read = read
+
+    def __getitem__(self, attribute: str) -> Mapping[str, float]:
+        return self._read()[attribute]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+
+class LateBets(Collection[OutcomeBet]):
+    """Bets that are computed when they are read; true if there are any, without computing them."""
+
+    def __init__(self, read: Callable[[], Collection[OutcomeBet]], are_any: bool) -> None:
+        self._read, self._are_any = read, are_any
+
+    def __bool__(self) -> bool:
+        return self._are_any
+
+    def __iter__(self) -> Iterator[OutcomeBet]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def __contains__(self, bet: object) -> bool:
+        return bet in self._read()
+
+
 class BettingProfile(msgspec.Struct, frozen=True):
     """One user. `favorite_pairs`: up to 20 leagues, best first. Leagues and teams are keys (see `identity`): an offer's
     columns have the same. `top_values`: attribute -> its one or two most
@@ -44,7 +79,7 @@ class BettingProfile(msgspec.Struct, frozen=True):
 
     `counts` and `weights`: attribute -> value -> number of selections, and that number with a half-life of 30 days.
     `recent`: the latest selections, the newest last; `bets`: those that name an outcome of a market, weighted alike;
-    `sequence`: the latest events. `memo` is `keep`'s.
+    `sequence`: the latest events. `memo`: what is made of `counts`, `weights` and `bets`, of profiles with equal ones.
     """
 
     country: str = ""
@@ -54,26 +89,23 @@ class BettingProfile(msgspec.Struct, frozen=True):
     counts: Tally = {}
     weights: Tally = {}
     recent: Sequence[RecentSelection] = ()
-    bets: Sequence[OutcomeBet] = ()
+    bets: Collection[OutcomeBet] = ()
     sequence: BetSequence = NO_SEQUENCE
     memo: dict[str, Any] = {}
 
     def keep(self, name: str, sources: list[Source], compute: Callable[[Self, list[Source]], T]) -> T:
-        """What `compute` makes of `counts`, `weights` and other objects, which it does not keep; once, while these
-        and all `sources` are the same objects. It may look at no other part of the profile. For a profile without
-        tallies, which casinos may share, nothing is kept."""
-        kept: tuple[Any, Any, Any, T] = self.memo.get(name, _NOTHING_KEPT)
-        counts, weights, known, computed = kept
-        is_of = counts is self.counts and weights is self.weights
-        if not (is_of and all(map(is_, map(call, known), sources))):
-            computed = compute(self, sources)
-            if self.counts or self.weights:
-                self.memo[name] = self.counts, self.weights, [*map(ref, sources)], computed
-        return computed
+        """What `compute` makes of `counts`, `weights` and other objects, which it does not keep; once, while all
+        `sources` are the same objects. It may look at no other part of the profile. Of `NOBODY`, which casinos
+        share, nothing is kept."""
+        if self is NOBODY:
+            return compute(self, sources)
+        kept: tuple[Any, T] | None = self.memo.get(name)
+        if kept is None or not all(map(is_, map(call, kept[0]), sources)):
+            kept = self.memo[name] = [*map(ref, sources)], compute(self, sources)
+        return kept[1]
 
 
 NOBODY = BettingProfile()
-_NOTHING_KEPT: Any = (None, None, (), None)
 _SPLITMIX = (
     (np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),
     (np.uint64(27), np.uint64(0x94D049BB133111EB)),

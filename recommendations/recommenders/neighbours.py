@@ -155,7 +155,7 @@ def token_scores(context: ScoringContext) -> tuple[NeighboursModel, Scores] | No
     return model, scores.astype(np.float64, copy=False) / len(_KINDS)
 
 
-def _known_tokens(profile: BettingProfile, models: list[NeighboursModel]) -> tuple[Places, Floats]:
+def _known_tokens(profile: BettingProfile, models: list[NeighboursModel]) -> tuple[Codes, Floats]:
     """The places of the profile's tokens in the model, and their numbers (see `tokens_of`)."""
     numbers: dict[int, float] = {}
     for attribute, kind in _KINDS.items():
@@ -164,7 +164,7 @@ def _known_tokens(profile: BettingProfile, models: list[NeighboursModel]) -> tup
             numbers[place] = numbers.get(place, 0.0) + weight
     numbers.pop(-1, None)  # of values that are no tokens
     return (
-        np.fromiter(numbers, np.intp, len(numbers)),
+        np.fromiter(numbers, np.int32, len(numbers)),
         np.fromiter(map(log1p, numbers.values()), np.float64, len(numbers)),
     )
 

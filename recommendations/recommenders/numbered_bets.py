@@ -1,13 +1,13 @@
 """Users' bets on outcomes as numbers of keys: what users bet on recurs, and is looked up once."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 from weakref import ref
 
 import numpy as np
 
-from recommendations.offer.arrays import Floats, Places
+from recommendations.offer.arrays import Codes, Floats
 from recommendations.tallies.outcome_bets import NO_BAND, OutcomeBet, Texts
 from recommendations.tallies.outcome_keys import OUTCOME_ATTRIBUTES, key_of_odds_band, keys_of_outcome, line_band
 from recommendations.tallies.selections import BAND_BOUNDS
@@ -21,7 +21,6 @@ UNKNOWN = len(BAND_BOUNDS) + 2  # the numbers below are of no key: one for each 
 MAX_TEXTS = 20_000
 _BYTES_OF_TEXTS = 500  # of the objects
 _KEPT = "weights of bets on outcomes"  # in a profile's memo
-_NOTHING_KEPT: Any = (lambda: None, None, None)
 
 
 class NumberedBets:
@@ -36,18 +35,16 @@ class NumberedBets:
     def nbytes(self) -> int:
         return len(self._known) * _BYTES_OF_TEXTS
 
-    def weights_of(self, profile: BettingProfile, *, version: int) -> tuple[Places, Floats]:
+    def weights_of(self, profile: BettingProfile, *, version: int) -> tuple[Codes, Floats]:
         """The numbers of the m keys that the profile's bets are on, and the sum of the weights of these bets, both of
-        the shape (m,). Computed once for the same bets and numbers."""
+        the shape (m,). Computed once for the same memo and numbers."""
         known = self._known
         if known.version != version or len(known) > self._max_texts:
             known = self._known = _Known(version, self._numbers)
-        kept: tuple[Any, Any, tuple[Places, Floats]] = profile.memo.get(_KEPT, _NOTHING_KEPT)
-        of, bets, weights = kept
-        if of() is not known or bets is not profile.bets:
-            weights = _sum_weights(known, profile.bets)
-            profile.memo[_KEPT] = ref(known), profile.bets, weights
-        return weights
+        kept: tuple[Any, tuple[Codes, Floats]] | None = profile.memo.get(_KEPT)
+        if kept is None or kept[0]() is not known:
+            kept = profile.memo[_KEPT] = ref(known), _sum_weights(known, profile.bets)
+        return kept[1]
 
 
 class _Known(dict[Texts, tuple[int, int, int, int]]):
@@ -68,7 +65,7 @@ class _Known(dict[Texts, tuple[int, int, int, int]]):
         return numbers
 
 
-def _sum_weights(known: _Known, bets: Sequence[OutcomeBet]) -> tuple[Places, Floats]:
+def _sum_weights(known: _Known, bets: Iterable[OutcomeBet]) -> tuple[Codes, Floats]:
     """Of some 30 bets, in less time than the first call of numpy for them takes."""
     sums = defaultdict[int, float](float)
     for weight, texts, band in bets:
@@ -77,4 +74,4 @@ def _sum_weights(known: _Known, bets: Sequence[OutcomeBet]) -> tuple[Places, Flo
         sums[on_line] += weight
         sums[on_outcome] += weight
         sums[first_band + band] += weight
-    return np.fromiter(sums, np.intp, len(sums)), np.fromiter(sums.values(), np.float64, len(sums))
+    return np.fromiter(sums, np.int32, len(sums)), np.fromiter(sums.values(), np.float64, len(sums))

@@ -68,7 +68,7 @@ class OutcomeIndex:
             entries_nbytes = sum(each.nbytes for each in self._entries.values())
             self._nbytes = entries_nbytes + self.keys.nbytes + len(self.values) * _BYTES_OF_KEY
 
-    def weights_of(self, profile: BettingProfile) -> tuple[Places, Floats]:
+    def weights_of(self, profile: BettingProfile) -> tuple[Codes, Floats]:
         """The numbers of the keys that the profile's bets are on, and the sum of the weights of these bets."""
         return self._bets.weights_of(profile, version=self.version)
 
@@ -169,13 +169,13 @@ class KeyWeights:
         lifts[own] = lifts_of(weights, self._computed(own)[1].take(own))
         return lifts
 
-    def _computed(self, keys: Places) -> Floats:
+    def _computed(self, keys: Places | Codes) -> Floats:
         """The weights, with those of these keys."""
         weights = self._weights
         is_known = weights.shape[-1] > len(self.index.values) and isfinite(np.add.reduce(weights[1].take(keys), None))
         return weights if is_known else self._compute(keys)
 
-    def _compute(self, keys: Places) -> Floats:
+    def _compute(self, keys: Places | Codes) -> Floats:
         with self._lock:
             weights: Floats = _with_room(self._weights, len(self.index.values) + 1, np.nan)
             asked = np.unique(keys)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from math import inf
 from typing import Any
 
@@ -19,9 +19,9 @@ from recommendations.offer import ATTRIBUTES, OFFER_COLUMNS, Offer, offers
 from recommendations.prices.queries import COLUMN_COUNT as PRICE_COLUMN_COUNT
 from recommendations.prices.queries import PRICE_COLUMNS
 from recommendations.prices.request_prices import prices_at_begin, prices_of_query
-from recommendations.recommenders.base import NOBODY, BettingProfile, ProfilePart
+from recommendations.recommenders.base import NOBODY, BettingProfile, LateBets, LateTally, ProfilePart
 from recommendations.tallies.selections import NO_SEQUENCE
-from recommendations.tallies.tallies_cache import tallies_cache
+from recommendations.tallies.tallies_cache import digest_of, tallies_cache
 from recommendations.tallies.trend_cache import TRENDS, trend_cache
 from recommendations.tallies.user_tallies import Tallies
 from recommendations.tallies.user_tallies_sql import ALL_COUPONS, MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
@@ -214,15 +214,24 @@ def build_user_context(user: FoundUser, request: RecommendationRequest, casino_c
     if not user.personalisation:
         return UserContext(user.user_id, user.own_id, user, NOBODY, personalisation=False)
     key, columns = (request.casino_id, user.user_id), (user.packed_tallies, user.pending_coupons)
-    kept = tallies_cache.get(key, *columns)
+    digest = digest_of(*columns)
+    kept = tallies_cache.get(key, digest)
     try:
-        tallies = merge_tallies(*columns) if kept is None else kept
+        tallies = _read_tallies(*columns) if kept is None else kept
         user_context = _build_user_context(user, tallies, request, casino_context)
     except _UNREADABLE:
         return _build_user_context(user, _recount_tallies(user.user_id), request, casino_context)
     if kept is None:  # here, so that no error of the cache passes for one of the tallies
-        tallies_cache.put(key, *columns, tallies)
+        tallies_cache.put(key, digest, tallies)
     return user_context
+
+
+def _read_tallies(packed: bytes | None, unmerged: str | None) -> Tallies:
+    """Of numbers that can be read, as recommenders read them late. Raises what is `_UNREADABLE`."""
+    tallies = merge_tallies(packed, unmerged)
+    if packed is not None:
+        tallies.require_consistent()
+    return tallies
 
 
 def _build_user_context(
@@ -259,12 +268,14 @@ def parts_of_tallies(tallies: Tallies, request: RecommendationRequest, casino_co
     has_tallies, has_top_values = ProfilePart.TALLIES in request.needs, ProfilePart.TOP_VALUES in request.needs
     return {
         "top_values": {name: tallies.top(name, 2) for name in ATTRIBUTES} if has_top_values else {},
-        "counts": tallies.counts if has_tallies else {},
-        "weights": tallies.weights_at(request.hour) if has_tallies else {},
+        "counts": LateTally(partial(getattr, tallies, "counts")) if has_tallies else {},
+        "weights": LateTally(partial(tallies.weights_at, request.hour)) if has_tallies else {},
         "sequence": tallies.sequence() if ProfilePart.SEQUENCE in request.needs else NO_SEQUENCE,
-        "memo": tallies.memo,
+        "memo": tallies.memo_at(request.hour),
         # the choice of an outcome needs them, with any recommender
-        "bets": () if casino_context.prices is None else tallies.bets_at(request.hour),
+        "bets": ()
+        if casino_context.prices is None
+        else LateBets(partial(tallies.bets_at, request.hour), tallies.bet_count > 0),
     }
 
 

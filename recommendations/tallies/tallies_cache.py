@@ -1,26 +1,26 @@
-"""Unpacked tallies of the users who were recommended to last. They are used only where the request's query returned the
-same columns again, so that what is served is what the database has."""
+"""Merged tallies of the users who were recommended to last, packed again, with what recommenders made of them. They are
+used only where the request's query returned the same columns again, so that what is served is what the database has."""
 
-import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import cast
+from zlib import compress, decompress
 
 from cachetools import TTLCache
 
 from tenants.process_state import register
 
-from .user_tallies import Tallies
+from .user_tallies import Memos, Tallies
 
 MAX_BYTES = 16_000_000
 SECONDS = 600.0  # none is used for longer: what was erased in the database is not served from here, and soon leaves
-_BYTES_UNPACKED = 17  # for a byte of the packed column, with this and all that is computed of it
-_BYTES_OF_TEXT = 8  # for a character of the unmerged coupons beside their text, whose JSON names each field
-_BYTES_OF_EVENT = 550  # of one that is no longer recent: some bytes in the columns, then in sets, with keys of matches
-_BYTES_OF_BET = 184  # on an outcome: its numbers, and what is read of them
-_SMALLEST = 7_680
+_LEVEL = 1  # a third of the bytes; others compress hardly more
+_BYTES_OF_VALUE = 33  # in what recommenders keep: its attribute, code, weight and share, place and number as a token
+_BYTES_OF_BET = 48  # on an outcome: the numbers and weights of its keys
+_SMALLEST = 3_072
 _LARGEST_SHARE = 8  # one user may take an eighth
 
 UserKey = tuple[int, int]  # casino, user
@@ -28,21 +28,20 @@ UserKey = tuple[int, int]  # casino, user
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    packed: bytes | None
-    unmerged: str | None
-    tallies: Tallies
+    digest: bytes
+    compressed: bytes
+    memos: Memos
+    nbytes: int
 
-    @property
-    def nbytes(self) -> int:
-        text = self.unmerged or ""
-        of_text = _BYTES_OF_TEXT * len(text) + sys.getsizeof(text)  # up to 4 bytes a character, and its UTF-8
-        of_packed = _BYTES_UNPACKED * len(self.packed or b"")
-        of_events = _BYTES_OF_EVENT * self.tallies.older_event_count + _BYTES_OF_BET * self.tallies.bet_count
-        return _SMALLEST + of_packed + of_text + of_events
+
+def digest_of(packed: bytes | None, unmerged: str | None) -> bytes:
+    """Of a user's columns (arguments of `merge_tallies`): nobody finds others with the same."""
+    of_packed = b"" if packed is None else sha256(packed).digest()
+    return sha256(of_packed + (b"" if unmerged is None else unmerged.encode())).digest()
 
 
 class TalliesCache:
-    """Least recently used users leave first. Thread-safe: in cached tallies, only what is computed of them is set."""
+    """Least recently used users leave first. Thread-safe: of what is kept, only the memos change."""
 
     def __init__(self, max_bytes: int = MAX_BYTES, timer: Callable[[], float] = time.monotonic) -> None:
         self._max_bytes, self._timer = max_bytes, timer
@@ -61,20 +60,21 @@ class TalliesCache:
         with self._lock:  # to ask for the size removes what is too old
             return cast(int, self._entries.currsize)
 
-    def get(self, key: UserKey, packed: bytes | None, unmerged: str | None) -> Tallies | None:
-        """The user's tallies, for reading alone, if they are of these columns (arguments of `merge_tallies`)."""
+    def get(self, key: UserKey, digest: bytes) -> Tallies | None:
+        """The user's tallies, if they are of the columns with this `digest_of`."""
         with self._lock:
             entry = self._entries.get(key)
-        if entry is None or entry.packed != packed or entry.unmerged != unmerged:
+        if entry is None or entry.digest != digest:
             return None
-        return entry.tallies
+        return Tallies(decompress(entry.compressed), entry.memos)
 
-    def put(self, key: UserKey, packed: bytes | None, unmerged: str | None, tallies: Tallies) -> None:
-        """Keep what `merge_tallies` made of these columns, unless it is too large."""
-        entry = _Entry(packed, unmerged, tallies)
-        if entry.nbytes * _LARGEST_SHARE <= self._max_bytes:
+    def put(self, key: UserKey, digest: bytes, tallies: Tallies) -> None:
+        """Keep what `merge_tallies` made of the columns with this digest, unless it is too large."""
+        compressed = compress(tallies.encode(), _LEVEL)
+        nbytes = _SMALLEST + len(compressed) + _BYTES_OF_VALUE * tallies.value_count + _BYTES_OF_BET * tallies.bet_count
+        if nbytes * _LARGEST_SHARE <= self._max_bytes:
             with self._lock:
-                self._entries[key] = entry
+                self._entries[key] = _Entry(digest, compressed, tallies.memos, nbytes)
 
     def clear(self) -> None:
         with self._lock:

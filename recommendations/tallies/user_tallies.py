@@ -92,9 +92,9 @@ class _PackedTallies(msgspec.Struct, array_like=True):
 
 
 def _with_keys(packed: _PackedTallies) -> _PackedTallies:
-    """Tallies of the format of names in the present one, if they have recent selections alone: sums of names don't
+    """Tallies of the format of names in the present one, where they have recent selections alone: sums of names don't
     tell the country. Raises LookupError and ValueError for numbers that contradict each other."""
-    if packed.format != _FORMAT_OF_NAMES or any(packed.older):
+    if any(packed.older):
         return packed
     words, places = packed.words, _places_of([])
     for coupon in packed.coupons:
@@ -107,6 +107,9 @@ def _with_keys(packed: _PackedTallies) -> _PackedTallies:
     return packed
 
 
+# By time what is kept of a betting profile; of one time, or of some where threads ask for several.
+Memos = dict[float, dict[str, Any]]
+
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(_PackedTallies)
 
@@ -114,12 +117,15 @@ _DECODER = msgspec.msgpack.Decoder(_PackedTallies)
 class Tallies:
     """The tallies of a user's coupons. `add` and `forget_events` change them; all else reads."""
 
-    def __init__(self, encoded: bytes | None = None) -> None:
-        """`encoded`: what `encode` returned; None for a user without coupons. Raises UnknownTalliesFormat."""
+    def __init__(self, encoded: bytes | None = None, memos: Memos | None = None) -> None:
+        """`encoded`: what `encode` returned; None for a user without coupons. `memos`: those of the same tallies.
+        Raises UnknownTalliesFormat."""
         packed = _PackedTallies(_FORMAT, older=[{} for _ in TALLIED])
         try:
             if encoded is not None:
-                packed = _with_keys(_DECODER.decode(encoded))
+                packed = _DECODER.decode(encoded)
+                if packed.format == _FORMAT_OF_NAMES:
+                    packed = _with_keys(packed)
         except (msgspec.DecodeError, RecursionError, LookupError, ValueError) as error:
             raise UnknownTalliesFormat(
                 f"Stored tallies can't be decoded: {error}. Run `manage.py rebuild_profiles`."
@@ -132,12 +138,11 @@ class Tallies:
         self._packed = packed
         self._selections = sum(len(coupon.selections) for coupon in packed.coupons) // _WIDTH
         self._places: defaultdict[str, int] | None = None  # word -> its index in the list
+        self._of_recent: list[list[int]] | None = None
         self._counts: dict[str, dict[str, int]] | None = None
         self._weights: tuple[float, dict[str, dict[str, float]]] | None = None  # with their time
-        self._events: tuple[frozenset[int], frozenset[Match]] | None = None
-        self._sequence: BetSequence | None = None
         self._bets: tuple[float, list[OutcomeBet]] | None = None
-        self.memo: dict[str, Any] = {}  # of the betting profile with these tallies
+        self.memos: Memos = {} if memos is None else memos
 
     def encode(self) -> bytes:
         self._packed.format = _FORMAT_WITH_BETS if self._packed.bets else _FORMAT
@@ -194,8 +199,16 @@ class Tallies:
         self._forget_computed()
 
     def _forget_computed(self) -> None:
-        self._counts = self._weights = self._events = self._sequence = self._bets = None
-        self.memo = {}
+        self._of_recent = self._counts = self._weights = self._bets = None
+        self.memos = {}
+
+    def memo_at(self, now: float) -> dict[str, Any]:
+        """That of betting profiles with these tallies at `now` (Unix seconds). Those of other times are dropped."""
+        memo = self.memos.get(now)
+        if memo is None:
+            self.memos.clear()
+            memo = self.memos.setdefault(now, {})
+        return memo
 
     def require_consistent(self) -> None:
         """Raises UnknownTalliesFormat for numbers that contradict each other; other methods raise LookupError or
@@ -273,10 +286,10 @@ class Tallies:
     def counts(self) -> dict[str, dict[str, int]]:
         """Attribute -> value -> lifetime number of selections; the values of `odds_band` are its indices as digits."""
         if self._counts is None:
-            columns = _columns([number for coupon in self._packed.coupons for number in coupon.selections])
-            sums = [Counter(column) for column in columns]
+            sums = [Counter(column) for column in self._columns()]
             for each, older in zip(sums, self._packed.older, strict=True):
-                each.update({key: count for key, (count, _) in older.items()})
+                if older:
+                    each.update({key: count for key, (count, _) in older.items()})
             self._counts = self._by_name(sums)
         return self._counts
 
@@ -292,11 +305,16 @@ class Tallies:
         weighted = [(decay * weight_at(coupon.timestamp), len(coupon.selections) // _WIDTH) for coupon in coupons]
         weights = [weight for weight, count in weighted for _ in range(count)]
         sums = [{key: decay * weight for key, (_, weight) in older.items()} for older in self._packed.older]
-        columns = _columns([number for coupon in coupons for number in coupon.selections])
-        for each, column in zip(sums, columns, strict=True):
+        for each, column in zip(sums, self._columns(), strict=True):
             for key, weight in zip(column, weights, strict=True):
                 each[key] = each.get(key, 0.0) + weight
         return self._by_name(sums)
+
+    def _columns(self) -> list[list[int]]:
+        """Those of the recent selections."""
+        if self._of_recent is None:
+            self._of_recent = _columns([number for coupon in self._packed.coupons for number in coupon.selections])
+        return self._of_recent
 
     def bets_at(self, now: float) -> list[OutcomeBet]:
         """The recent selections that name an outcome of a market, weighted like `weights_at`. Raises LookupError or
@@ -336,11 +354,6 @@ class Tallies:
 
     def sequence(self) -> BetSequence:
         """The latest of the recent selections' events, at most `MAX_SEQUENCE`; those without an id are left out."""
-        if self._sequence is None:
-            self._sequence = self._find_sequence()
-        return self._sequence
-
-    def _find_sequence(self) -> BetSequence:
         firsts = dict[int, tuple[_RecentCoupon, int]]()
         for coupon in self._packed.coupons:
             for place, event_id in enumerate(coupon.selections[::_WIDTH]):
@@ -405,19 +418,13 @@ class Tallies:
     def events_bet_on(self) -> tuple[frozenset[int], frozenset[Match]]:
         """All events that the user bet on, without forgotten ones: ids, and `keys_of_bet` of matches where a selection
         has no id."""
-        if self._events is None:
-            self._events = self._find_events()
-        return self._events
-
-    def _find_events(self) -> tuple[frozenset[int], frozenset[Match]]:
-        words, packed = self._packed.words, self._packed
-        ids, matches = set(packed.older_events), set(packed.older_matches)
-        for coupon in packed.coupons:
-            for event_id, _, _, _, home, away, _ in _by_selection(coupon.selections):
-                if event_id:
-                    ids.add(event_id)
-                else:
-                    matches.add((home, away))
+        packed, words = self._packed, self._packed.words
+        ids = packed.older_events.union(*(coupon.selections[::_WIDTH] for coupon in packed.coupons))
+        matches = packed.older_matches
+        if 0 in ids:
+            ids.remove(0)
+            selections = (each for coupon in packed.coupons for each in _by_selection(coupon.selections))
+            matches = matches.union((home, away) for event_id, *_, home, away, _ in selections if not event_id)
         keys = (key for home, away in matches for key in keys_of_bet((words[home], words[away])))
         return frozenset(ids), frozenset(keys)
 
@@ -425,6 +432,12 @@ class Tallies:
     def bet_count(self) -> int:
         """The selections of recent coupons that name outcomes."""
         return sum(map(len, self._packed.bets.values())) // BET_WIDTH
+
+    @property
+    def value_count(self) -> int:
+        """The values of all attributes."""
+        of_attributes = zip(self._columns(), self._packed.older, strict=True)
+        return sum(len(older.keys() | column) for column, older in of_attributes)
 
     @property
     def older_event_count(self) -> int:

@@ -28,6 +28,8 @@ from .feature import EventFeature, Feature
 from .sequence_features import LAST, PAIR_FEATURES, SCALE_FEATURES, pair_numbers
 from .user_vectors import CoBettors
 
+Owners = np.ndarray[Any, np.dtype[np.int8]]  # places of attributes
+
 _HOUR = 3_600.0
 _NOTHING = frozenset({"", SEPARATOR})  # the ends of texts for what is unknown
 _NEVER = -np.log1p(10 * 365 * 24.0)  # the freshness of an event without bets
@@ -237,13 +239,13 @@ class _UserValues:
         return found
 
 
-def _numbers_of_values(profile: BettingProfile, dictionaries: list[Dictionary[Any]]) -> tuple[Places, Places, Floats]:
+def _numbers_of_values(profile: BettingProfile, dictionaries: list[Dictionary[Any]]) -> tuple[Owners, Codes, Floats]:
     """The profile's values that the dictionaries (of `TALLIED`) have: places of their attributes, shape (v,); codes in
     the row of all values, (v,); decayed numbers of selections, and shares in all of the attribute, (2, v)."""
     counts = [profile.counts.get(name) or {} for name in TALLIED]
     weights = [profile.weights.get(name) or {} for name in TALLIED]
     names = [list(own or other) for own, other in zip(counts, weights, strict=True)]
-    owners = np.repeat(np.arange(len(TALLIED)), [len(each) for each in names])
+    owners = np.repeat(np.arange(len(TALLIED), dtype=np.int8), [len(each) for each in names])
     found = (dictionary.places.find(own) for dictionary, own in zip(dictionaries, names, strict=True))
     codes = np.fromiter(chain.from_iterable(found), np.intp, owners.size)
     sizes = np.array([len(each.values) for each in dictionaries])
@@ -253,7 +255,7 @@ def _numbers_of_values(profile: BettingProfile, dictionaries: list[Dictionary[An
     owners, codes = owners[is_known], codes[is_known]
     codes += (np.cumsum(sizes) - sizes)[owners]
     totals = np.array([max(sum(each.values()), 1) for each in counts])
-    return owners, codes, np.array([weighed, counted / totals[owners]])
+    return owners, codes.astype(np.int32), np.array([weighed, counted / totals[owners]])
 
 
 def _look_up(mappings: Iterable[Any], names: Iterable[list[str]], default: float) -> Iterator[Any]:
@@ -274,6 +276,10 @@ def _near_the_last(context: ScoringContext) -> tuple[Codes, Scores] | None:
         cached = offer.memo.keep(_BEGIN_HOURS, (ref(offer.begins), of_events.astype(np.int32), distinct))
     _, codes, hours = cached
     return codes, -np.log1p(np.abs(hours - hours[codes[place]]))
+
+
+def _number_of_selections(profile: BettingProfile, _: list[Any]) -> float:
+    return sum(profile.counts.get("sport", {}).values())
 
 
 class Features:
@@ -316,5 +322,5 @@ class Features:
             compared[-2] = found[_LIKENESS] - self._likeness.best_of(self._offer.is_coming)
         if self._pairs is not None:
             found[_PAIRS : len(ADDITIVE)] = self._pairs.at(places)
-        compared[-1] = np.log1p(sum(self._context.profile.counts.get("sport", {}).values()))
+        compared[-1] = np.log1p(self._context.profile.keep("selections", [], _number_of_selections))
         return found.T

@@ -61,13 +61,11 @@ def test_the_lifts_are_those_of_profile(known):
     assert {name for name, column in zip(NAMES, numbers.T, strict=True) if column.any()} >= {"likeness", "trend", "odd"}
 
 
-@pytest.mark.parametrize("part", ["counts", "weights", "dictionaries", "model"])
-def test_what_is_kept_of_tallies_is_not_used_for_others(known, part):
+@pytest.mark.parametrize("part", ["dictionaries", "model"])
+def test_what_is_kept_of_tallies_is_not_used_for_other_offers_and_models(known, part):
     model, places = known.models.get(NeighboursModel), np.arange(EVENTS)
     tokens = [*model.tokens[1:], model.tokens[0]]
     changes: dict[str, dict[str, Any]] = {
-        "counts": {"profile": replace(FULL_PROFILE, counts={"sport": {"FOOTBALL": 2}})},
-        "weights": {"profile": replace(FULL_PROFILE, weights={"sport": {"FOOTBALL": 2.0}})},
         "dictionaries": {"offer": offer_of(*({"sport": "TENNIS"} for _ in range(EVENTS)))},
         "model": {"models": known.models.including(model.of(tokens, model.neighbours, model.weights))},
     }

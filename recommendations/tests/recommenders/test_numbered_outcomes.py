@@ -170,14 +170,14 @@ def test_bets_on_outcomes_that_are_asked_for_later_count_from_then_on():
         np.testing.assert_allclose(scores, of_event(profile, trends, "FOOTBALL", [(number, 2_000)]), rtol=1e-12)
 
 
-def test_weights_of_bets_are_summed_once_for_the_same_bets_and_numbers():
+def test_weights_of_bets_are_summed_once_for_the_same_memo_and_numbers():
     known = NumberedBets({attribute: {} for attribute in OUTCOME_ATTRIBUTES})
     bets = [(1.0, ("FOOTBALL", "A", "", "OVER"), 3)]
     profile = BettingProfile(bets=bets)
     first = known.weights_of(profile, version=0)
-    assert known.weights_of(profile, version=0) is first
+    assert known.weights_of(BettingProfile(bets=list(bets), memo=profile.memo), version=0) is first
     assert known.weights_of(profile, version=1) is not first
-    _, later = known.weights_of(BettingProfile(bets=[*bets, *bets], memo=profile.memo), version=1)
+    _, later = known.weights_of(BettingProfile(bets=[*bets, *bets]), version=1)
     assert later.sum() == 2 * first[1].sum()
 
 
