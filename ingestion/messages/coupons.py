@@ -2,13 +2,18 @@
 
 A coupon is a bet of its user. If one unreadable selection rejected it, the user would be shown the events of all its
 other selections again.
+
+Nearly all coupons have an id and no problem: the decoder checks their types, and nothing is checked twice. Any other is
+read value by value, which alone says what is wrong.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
+from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -16,17 +21,37 @@ from msgspec import UnsetType
 
 from recommendations.errors import InvalidRow
 from recommendations.validation import fields
+from recommendations.validation.fields import EARLIEST, LATEST
 from recommendations.validation.market_texts import named_outcome
 from recommendations.validation.odds import OddFormat, parse_format, read_odd
 from recommendations.validation.own_ids import OwnId, own_id
 from recommendations.validation.rows import CouponRow, Selection, UnreadSelection, require_selections
+from recommendations.validation.settings_limits import limits
 
 from .decoding import Rejection, TimeBounds, given_id, rejection_of, time_in_json
 from .envelope import Envelope, Transport
-from .formats import RawCouponMessage, SelectionMessage
+from .formats import RawCouponMessage, SelectionMessage, UsualCouponMessage
 
-_CACHED_SELECTIONS, _CACHED_BYTES = 32_768, 1_024  # longer ones would fill the memory
+T = TypeVar("T")
+
+_CACHED, _CACHED_BYTES = 16_384, 1_024  # of one cache; longer JSON would fill the memory
 _VOID = Decimal(1)  # the odd of a selection that pays its stake back
+
+
+class _CachedJson(dict[bytes, T]):
+    """The results of `read` by their JSON. A dictionary looks bytes up in a fifth of the time of `lru_cache`."""
+
+    def __init__(self, read: Callable[[bytes], T]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, given: bytes) -> T:
+        value = self._read(given)
+        if len(given) <= _CACHED_BYTES:
+            if len(self) >= _CACHED:
+                self.clear()
+            self[given] = value
+        return value
 
 
 class _Reference(msgspec.Struct):
@@ -51,10 +76,11 @@ _NOTHING_IDENTIFIES = {
     "that the coupon might count twice. Map an id, or import as the first time",
 }
 
+_DECODE_USUAL = msgspec.json.Decoder(UsualCouponMessage).decode
 _DECODE_COUPON = msgspec.json.Decoder(RawCouponMessage).decode
+_DECODE_UUID = msgspec.json.Decoder(UUID).decode
 _DECODE_SELECTION = msgspec.json.Decoder(SelectionMessage).decode
 _DECODE_REFERENCE = msgspec.json.Decoder(_Reference).decode
-_DECODE_UUID = msgspec.json.Decoder(UUID).decode
 _DECODE_PARTS = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _OF_MATCH = ("sport", "country", "league", "home_team", "away_team", "name", "category")
 _UNTOLD = (b"null", b'""')
@@ -63,10 +89,39 @@ _UNTOLD = (b"null", b'""')
 def decode_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
     """The coupon with the selections that can be read. Raises InvalidRow if there are none, unless the others tell
     the ids of their events."""
+    return usual_coupon(envelope, bounds) or any_coupon(envelope, bounds)
+
+
+def usual_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow | None:
+    """The coupon if it has an id and no problem, in two thirds of the time of any; else None."""
+    try:
+        message = _DECODE_USUAL(envelope.value or b"")
+        coupon_id, user_id, time = message.id, message.user_id, message.timestamp
+        coupon_id = coupon_id if isinstance(coupon_id, int) else own_id("id", coupon_id)
+        user_id = user_id if isinstance(user_id, int) else own_id("user_id", user_id)
+        if not isinstance(time, datetime) or time.tzinfo is not UTC:
+            time = fields.instant("timestamp", fields.time("timestamp", time))
+        stake = _STAKES[bytes(message.stake)]
+        decoded = _decode_selections(message.recommended_events, message.odd_format or bounds.odd_format)
+    except (InvalidRow, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    selections = tuple([each.selection for each in decoded if each.selection is not None and each.problem is None])
+    if not (0 < len(selections) == len(decoded) <= limits.selections and EARLIEST <= time <= bounds.past < LATEST):
+        return None
+    return CouponRow.of_valid(
+        id=coupon_id,
+        user_id=user_id,
+        stake=stake,
+        timestamp=time,
+        recommended_events=selections,
+        recommendation_id=message.recommendation_id,
+    )
+
+
+def any_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
     message = _DECODE_COUPON(envelope.value or b"")
     require_selections(len(message.recommended_events))
-    odd_format = message.odd_format or bounds.odd_format
-    decoded = [_decode_selection(bytes(raw), odd_format) for raw in message.recommended_events]
+    decoded = _decode_selections(message.recommended_events, message.odd_format or bounds.odd_format)
     selections = tuple([each.selection for each in decoded if each.selection is not None])
     problems = [each.problem for each in decoded if each.problem is not None]
     if not selections and all(each.event_id is None for each in decoded):
@@ -95,17 +150,15 @@ def _recommendation_id(given: msgspec.Raw | UnsetType) -> UUID | None:
     return None
 
 
+def _decode_selections(given: Iterable[msgspec.Raw], odd_format: str) -> list[_DecodedSelection]:
+    """The selections, whose odds have this format unless they name their own."""
+    known = _DECODED.get(odd_format if odd_format in _DECODED else odd_format.strip().lower())
+    if known is None:
+        return [_decode_selection(bytes(each), odd_format) for each in given]
+    return [*map(known.__getitem__, map(bytes, given))]
+
+
 def _decode_selection(raw: bytes, odd_format: str) -> _DecodedSelection:
-    """The selection with this JSON, whose odd has this format unless it names its own."""
-    return _cached_selection(raw, odd_format) if len(raw) <= _CACHED_BYTES else _decode(raw, odd_format)
-
-
-@lru_cache(_CACHED_SELECTIONS)
-def _cached_selection(raw: bytes, odd_format: str) -> _DecodedSelection:
-    return _decode(raw, odd_format)
-
-
-def _decode(raw: bytes, odd_format: str) -> _DecodedSelection:
     try:
         message = _DECODE_SELECTION(raw)
         home_team, away_team = _teams(message)
@@ -178,7 +231,7 @@ def complete_coupon(coupon: CouponRow, matches: Mapping[OwnId, Mapping[str, str]
         if match is None:
             unread.append(note)
             continue
-        decoded = _decode(msgspec.json.encode(_DECODE_PARTS(each.bare) | dict(match)), OddFormat.DECIMAL)
+        decoded = _decode_selection(msgspec.json.encode(_DECODE_PARTS(each.bare) | dict(match)), OddFormat.DECIMAL)
         if decoded.selection is not None:
             selections.append(decoded.selection)
         if decoded.problem is not None:
@@ -207,3 +260,9 @@ def _invalid_row(decoded: Sequence[_DecodedSelection]) -> InvalidRow:
     number, problem = next((n, each.problem) for n, each in enumerate(decoded) if each.problem is not None)
     inner = f"recommended_events[{number}].{problem.field}".removesuffix(".")
     return InvalidRow(problem.code, inner, problem.detail.removeprefix(f"{problem.field} "))
+
+
+_DECODED: dict[str, _CachedJson[_DecodedSelection]] = {
+    each: _CachedJson(partial(_decode_selection, odd_format=each)) for each in OddFormat
+}
+_STAKES = _CachedJson(lambda given: fields.coupon_stake("stake", fields.amount("stake", given)))

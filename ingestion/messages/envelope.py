@@ -65,7 +65,7 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True, rename={"transport"
         return f"{self.transport}:{self.topic}/{self.topic_id}/{self.offset}"
 
 
-class Envelope(msgspec.Struct):
+class Envelope(msgspec.Struct, gc=False):
     """An undecoded message. `headers` is None if a name is not UTF-8; `casino_id` is None if its header is missing,
     invalid, or there more than once."""
 

@@ -16,7 +16,7 @@ from recommendations.models.served import MAX_CANDIDATES, MAX_NAME
 from recommendations.validation import odds
 from recommendations.validation.fields import MAX_ODD, MAX_PARTICIPANTS, MAX_STAKE, MAX_TEXT
 from recommendations.validation.markets import MAX_MARKETS, MAX_OUTCOMES
-from recommendations.validation.own_ids import MAX_ID_TEXT
+from recommendations.validation.own_ids import MAX_ID_TEXT, MAX_OWN_ID
 from recommendations.validation.placements import PLACEMENT_RULE
 from tenants.ids import MAX_ID
 
@@ -249,6 +249,21 @@ class RawCouponMessage(_CouponFields):
     id: Id | None = None
     odd_format: OddFormat | None = None
     recommendation_id: RecommendationId | UnsetType = UNSET
+
+
+_UsualId = Annotated[int, Meta(ge=1, le=MAX_OWN_ID)] | Annotated[str, Meta(min_length=1, max_length=MAX_ID_TEXT)]
+
+
+class UsualCouponMessage(msgspec.Struct, gc=False):
+    """A raw coupon as nearly all are: with an id, and a recommendation's id that is one, if any."""
+
+    user_id: _UsualId
+    stake: msgspec.Raw
+    timestamp: datetime | float
+    recommended_events: list[msgspec.Raw]
+    id: _UsualId
+    odd_format: OddFormat | None = None
+    recommendation_id: UUID | None = None
 
 
 class HeartbeatMessage(msgspec.Struct):

@@ -20,7 +20,7 @@ class Unwanted(msgspec.Struct):
     changes: tuple[Change, ...]
 
 
-class DecodedMessage(msgspec.Struct):
+class DecodedMessage(msgspec.Struct, gc=False):
     """A message with its decoded row, the change of a stored row, or the reason why it is rejected or skipped."""
 
     envelope: Envelope
