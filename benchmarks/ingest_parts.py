@@ -36,6 +36,7 @@ from ingestion.messages.results import DecodedMessage
 from ingestion.storing.casino_options import decode_messages
 from ingestion.storing.transaction import store_messages
 from ingestion.topics import COUPONS
+from operations.gc_tuning import collect_rarely
 from tenants.models import Casino
 from tenants.routing.connections import casino_atomic, casino_connection
 from tenants.routing.context import use_casino
@@ -56,6 +57,7 @@ def main() -> None:
     casinos, size = build_casinos(), int(settings.KAFKA_BATCH_SIZE)
     messages = sample(casinos, 2 * (batches + 1) * size)
     measure(casinos, messages[: 2 * size], 0)  # opens the connections
+    collect_rarely()  # as the process of a consumer
     costs: Costs = defaultdict(list)
     for number in range(1, batches + 1):
         first = 2 * number * size
