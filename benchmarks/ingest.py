@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--topic", choices=["coupons", "odds"], default="coupons")
     parser.add_argument("--messages", type=int, default=200_000, help="all sent before they are consumed")
     parser.add_argument("--memory-messages", type=int, default=2_000_000, help="of coupons")
-    parser.add_argument("--threads", type=int, nargs="+", help="only compare one consumer with so many, in turn")
+    parser.add_argument("--threads", type=int, nargs="+", help="only compare one consumer with each number")
     parser.add_argument("--turns", type=int, default=5, help="of each number of threads")
     parser.add_argument("--events", type=int, default=10_000, help="with odds")
     parser.add_argument("--markets", type=int, default=100, help="of each event, with three outcomes")

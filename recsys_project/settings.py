@@ -256,7 +256,7 @@ KAFKA_BATCH_SIZE = env.int("KAFKA_BATCH_SIZE", default=5_000, at_least=1, at_mos
 KAFKA_BATCH_SECONDS = env.float("KAFKA_BATCH_SECONDS", default=0.2)
 EVENT_HORIZON_DAYS = env.int("EVENT_HORIZON_DAYS", default=3_650, at_least=1, at_most=DAYS)
 COUPON_MAX_SELECTIONS = env.int("COUPON_MAX_SELECTIONS", default=50, at_least=1)
-INGESTION_STORING_THREADS = env.int("INGESTION_STORING_THREADS", default=3, at_least=1, at_most=32)
+INGESTION_STORING_THREADS = env.int("INGESTION_STORING_THREADS", default=3, at_least=1, at_most=8)
 INGESTION_LOCK_SECONDS = env.float("INGESTION_LOCK_SECONDS", default=3, at_least=0.001)
 INGESTION_STATEMENT_SECONDS = env.float("INGESTION_STATEMENT_SECONDS", default=30, at_least=0.001)
 INGESTION_TRANSACTION_SECONDS = env.float("INGESTION_TRANSACTION_SECONDS", default=5, at_least=0.001)

@@ -1,8 +1,9 @@
 """Dispatches a topic's batches: each casino's messages to its own database, or to the topic of parked messages."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from datetime import datetime
 from functools import partial
@@ -19,10 +20,13 @@ from ingestion.messages.results import DecodedMessage, MessageResult
 from ingestion.parking.parking import Parking
 from ingestion.topics import Topic
 from tenants.models import Casino
+from tenants.postgresql.stalls import most_stalled
 
 from .casino_store import NO_CASINO, CasinoStore
 from .mapped_messages import MappedTurn
 from .rejection_limit import RejectionLimit, listed
+
+logger = logging.getLogger(__name__)
 
 PARKED = "parked"
 
@@ -43,7 +47,8 @@ class BatchStore(CasinoStore):
         super().__init__(topic, report, self._rejections if topic.parks_rejected else None)
         self._parking = parking
         self._forwarder = forwarder
-        self._turns = CasinoTurns(min(settings.INGESTION_STORING_THREADS, settings.CASINO_CONNECTIONS))
+        most = min(settings.CASINO_CONNECTIONS, most_stalled())  # more would not get a connection, or could not wait
+        self._turns = CasinoTurns(min(settings.INGESTION_STORING_THREADS, most))
 
     def store(self, messages: Sequence[DecodedMessage], *, is_retry: bool = False) -> None:
         """Raises TooManyRejections with nothing stored, and SharedFailure; then too the same messages must be stored
@@ -124,22 +129,27 @@ class CasinoTurns:
         self._executor = ThreadPoolExecutor(threads, "casino-turn") if threads > 1 else None
 
     def run(self, turns: Mapping[int, Callable[[], Result]]) -> dict[int, Result]:
-        """The turns' results, by casino. Raises the first error; then turns that have not begun are left out. In both
-        cases no turn runs any more."""
+        """The turns' results, by casino. If one fails, turns that have not begun are left out, and the first error in
+        the order of the turns is raised. In any case no turn runs any more."""
         if self._executor is None or len(turns) < 2:
             return {casino_id: turn() for casino_id, turn in turns.items()}
-        futures = {
-            casino_id: self._executor.submit(copy_context().run, _run, turn) for casino_id, turn in turns.items()
-        }
-        wait(futures.values(), return_when=FIRST_EXCEPTION)
-        for future in futures.values():
-            future.cancel()
-        wait(futures.values())
+        futures = dict[int, Future[Result]]()
+        try:
+            for casino_id, turn in turns.items():
+                futures[casino_id] = self._executor.submit(copy_context().run, _run, turn)
+            wait(futures.values(), return_when=FIRST_EXCEPTION)
+        finally:
+            for future in futures.values():
+                future.cancel()
+            wait(futures.values())
+        failed = [each for each, future in futures.items() if not future.cancelled() and future.exception()]
+        for casino_id in failed[1:]:
+            logger.error("Storing casino %d failed, too", casino_id, exc_info=futures[casino_id].exception())
         return {casino_id: future.result() for casino_id, future in futures.items()}  # those left out are the last
 
     def close(self) -> None:
         if self._executor is not None:
-            self._executor.shutdown()
+            self._executor.shutdown(cancel_futures=True)
 
 
 def _run(turn: Callable[[], Result]) -> Result:

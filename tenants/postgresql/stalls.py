@@ -140,18 +140,19 @@ class Stalls:
 
     def _require_room(self, alias: str, busy: Mapping[str, int]) -> None:
         self._require_few(alias, busy)
-        most = _most_of_all()
+        most = most_stalled()
         if sum(busy.get(doubted, 0) for doubted in self._doubted) >= most:
             raise TooManyStalled(f"{alias} is slow: {most} statements wait for it and other slow databases already.")
 
     @staticmethod
     def _require_few(alias: str, busy: Mapping[str, int]) -> None:
-        each: int = _most_of_all() if alias == CATALOGUE else settings.API_REQUESTS_STALLED
+        each: int = most_stalled() if alias == CATALOGUE else settings.API_REQUESTS_STALLED
         if busy.get(alias, 0) >= each:
             raise TooManyStalled(f"{alias} is slow: {each} statements wait for it already.")
 
 
-def _most_of_all() -> int:
+def most_stalled() -> int:
+    """The number of threads that may wait for databases in doubt."""
     return max(settings.WEB_THREADS // 2, 1)
 
 

@@ -105,12 +105,12 @@ def waiting_at_most(seconds: float) -> Iterator[WaitBudget]:
         yield WaitBudget(ServerTimeouts(0, 0))
         return
     inner = replace(outer, left=min(outer.left, seconds))
-    given = inner.left
+    given, stop = inner.left, outer.stop
     try:
         with waiting_within(inner):
             yield inner
     finally:
-        if inner.stop is outer.stop:
+        if inner.stop is not stop:  # told to end meanwhile: the least that is left of such blocks is all that is left
+            outer.stop, outer.left = None, min(outer.left, inner.left)
+        elif outer.stop is stop:
             outer.left -= given - inner.left
-        elif inner.stop is None:  # told to end meanwhile: what is left then is all that is left
-            outer.stop, outer.left = None, inner.left

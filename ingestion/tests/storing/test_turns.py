@@ -8,6 +8,7 @@ from contextvars import copy_context
 import pytest
 from django.db import connection, connections
 
+from ingestion.errors import AllDatabasesUnavailable
 from ingestion.storing.dispatch import CasinoTurns
 from ingestion.tests.decoded_messages import envelope_of
 from ingestion.tests.manage_processes import IN_PROCESSES
@@ -78,7 +79,7 @@ def test_two_turns_at_once_have_casinos_and_threads_of_their_own_and_the_callers
         budget = find_budget()
         found = turns.run({casino.pk: turn_of(casino) for casino in (casino_a, casino_b)})
     assert {casino_id: stored for casino_id, (stored, _, _) in found.items()} == {1: {7: "Alpha"}, 2: {7: "Beta"}}
-    assert [within for _, within, _ in found.values()] == [budget, budget]
+    assert all(within is budget for _, within, _ in found.values())
     assert len({thread for _, _, thread in found.values()} | {threading.get_ident()}) == 3
     assert find_current_casino() is None
 
@@ -97,9 +98,28 @@ def test_no_turn_runs_any_more_once_one_has_failed(turns):
         time.sleep(0.2)  # longer than the failure takes to be noticed
         ended.append(True)
 
+    def begin_later():
+        time.sleep(0.01)
+        ended.append(False)
+
     with pytest.raises(LookupError, match="no catalogue"):
-        turns.run({1: fail, 2: go_on})
-    assert ended == [True]
+        turns.run({1: fail, 2: go_on} | dict.fromkeys(range(3, 200), begin_later))
+    assert ended.count(True) == 1
+    assert ended.count(False) < 100, "turns that had not begun are left out"
+
+
+def test_all_errors_are_logged_or_raised(turns, caplog):
+    both = threading.Barrier(2)
+
+    def fail():
+        both.wait(PATIENCE_SECONDS)
+        raise LookupError(f"in {threading.current_thread().name}")
+
+    with pytest.raises(LookupError) as raised:
+        turns.run({1: fail, 2: fail})
+    [logged] = caplog.records
+    assert logged.getMessage() == "Storing casino 2 failed, too"
+    assert str(logged.exc_info[1]) != str(raised.value)
 
 
 def test_a_turns_connection_to_the_catalogue_is_closed(turns, casino_a):
@@ -139,6 +159,41 @@ def test_two_turns_that_are_told_to_end_share_the_last_seconds():
         assert (outer.stop, outer.left) == (None, stalled.left)
         other.run(quick.__exit__, None, None, None)
         assert (outer.stop, outer.left) == (None, stalled.left)
+
+
+@pytest.mark.parametrize("waited", [(0.5, 1.5), (1.5, 0.5)])
+def test_of_two_turns_that_waited_before_they_were_told_to_end_the_least_is_left(waited):
+    stop = threading.Event()
+    outer = consumer_budget(stop)
+    with waiting_within(outer):
+        other = copy_context()
+        first = waiting_at_most(5)
+        of_first = other.run(first.__enter__)
+        with waiting_at_most(5) as second:
+            stop.set()
+            for budget, since in zip((of_first, second), waited, strict=True):
+                budget.seconds(3.0)
+                budget.left -= 3.0 + since
+        other.run(first.__exit__, None, None, None)
+    assert (outer.stop, outer.left) == (None, 0.5)
+
+
+def test_a_batch_of_which_one_turn_lost_the_catalogue_is_stored_again_without_repeating(batches, casino_a, casino_b):
+    def lose_the_catalogue(results):
+        if any(result.envelope.casino_id == 2 for result in results):
+            raise AllDatabasesUnavailable("no catalogue")
+        batches.results.extend(results)
+
+    envelopes = [envelope_of(USERS, user(name=name), casino=n) for n, name in ((1, "Ada"), (2, "Bob"))]
+    messages = batches.store.decode(envelopes)
+    as_usual, batches.store.report = batches.store.report, lose_the_catalogue
+    with pytest.raises(AllDatabasesUnavailable):
+        batches.store.store(messages)
+    batches.store.report = as_usual
+    batches.results.clear()
+    batches.store.store(messages, is_retry=True)
+    assert {result.envelope.casino_id: result.outcome for result in batches.results} == {1: "repeated", 2: "repeated"}
+    assert (names(casino_a), names(casino_b)) == ({7: "Ada"}, {7: "Bob"})
 
 
 def test_a_removal_is_stored_with_other_casinos(batches, casino_a, casino_b):
