@@ -58,6 +58,7 @@ def forget_alias(alias: str) -> None:
     """Close this process's idle connections of `alias` and this thread's own, and unregister the alias."""
     known = _databases()
     if alias not in known.of_casinos:
+        POOL.close_idle(alias)  # a thread that has used it may still
         return
     connections[alias].close()
     del connections[alias]
