@@ -69,7 +69,7 @@ PASSED_OVER = Counter(
 )
 SECOND_QUERIES = Counter("recsys_price_second_queries", "Queries for prices that a process did not keep.")
 PRICES_BYTES = Gauge("recsys_prices_bytes", "Memory of kept prices.", multiprocess_mode="livesum")
-TALLIES_BYTES = Gauge("recsys_tallies_bytes", "Memory of unpacked tallies of users.", multiprocess_mode="livesum")
+TALLIES_BYTES = Gauge("recsys_tallies_bytes", "Memory of kept tallies of users.", multiprocess_mode="livesum")
 OFFERS_BYTES = Gauge("recsys_offers_bytes", "Memory of cached offers.", multiprocess_mode="livesum")
 
 _children = lru_cache(8_192)(lambda metric, *labels: metric.labels(*labels))  # several times as fast

@@ -79,7 +79,8 @@ class BettingProfile(msgspec.Struct, frozen=True):
 
     `counts` and `weights`: attribute -> value -> number of selections, and that number with a half-life of 30 days.
     `recent`: the latest selections, the newest last; `bets`: those that name an outcome of a market, weighted alike;
-    `sequence`: the latest events. `memo`: what is made of `counts`, `weights` and `bets`, of profiles with equal ones.
+    `sequence`: the latest events. `memo`: what is made of `counts` and `weights`, of profiles with equal ones;
+    `bets_memo`: of `bets`.
     """
 
     country: str = ""
@@ -92,6 +93,7 @@ class BettingProfile(msgspec.Struct, frozen=True):
     bets: Collection[OutcomeBet] = ()
     sequence: BetSequence = NO_SEQUENCE
     memo: dict[str, Any] = {}
+    bets_memo: dict[str, Any] = {}
 
     def keep(self, name: str, sources: list[Source], compute: Callable[[Self, list[Source]], T]) -> T:
         """What `compute` makes of `counts`, `weights` and other objects, which it does not keep; once, while all
@@ -100,7 +102,7 @@ class BettingProfile(msgspec.Struct, frozen=True):
         if self is NOBODY:
             return compute(self, sources)
         kept: tuple[Any, T] | None = self.memo.get(name)
-        if kept is None or not all(map(is_, map(call, kept[0]), sources)):
+        if kept is None or len(kept[0]) != len(sources) or not all(map(is_, map(call, kept[0]), sources)):
             kept = self.memo[name] = [*map(ref, sources)], compute(self, sources)
         return kept[1]
 

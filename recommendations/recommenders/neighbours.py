@@ -89,7 +89,7 @@ class NeighboursModel:
         token. Cached for the latest dictionaries."""
         dictionaries = [column.dictionary for column in columns]
         cached = self.memo.get(_TOKENS_OF_VALUES)
-        if cached is not None and all(map(is_, cached[0], dictionaries)):
+        if cached is not None and len(cached[0]) == len(dictionaries) and all(map(is_, cached[0], dictionaries)):
             return cached[1]
         tables = [self._tokens_of(attribute, each) for attribute, each in zip(TALLIED, dictionaries, strict=True)]
         return self.memo.keep(_TOKENS_OF_VALUES, (dictionaries, np.concatenate(tables)))[1]

@@ -41,9 +41,9 @@ class NumberedBets:
         known = self._known
         if known.version != version or len(known) > self._max_texts:
             known = self._known = _Known(version, self._numbers)
-        kept: tuple[Any, tuple[Codes, Floats]] | None = profile.memo.get(_KEPT)
+        kept: tuple[Any, tuple[Codes, Floats]] | None = profile.bets_memo.get(_KEPT)
         if kept is None or kept[0]() is not known:
-            kept = profile.memo[_KEPT] = ref(known), _sum_weights(known, profile.bets)
+            kept = profile.bets_memo[_KEPT] = ref(known), _sum_weights(known, profile.bets)
         return kept[1]
 
 

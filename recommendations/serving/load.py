@@ -215,23 +215,15 @@ def build_user_context(user: FoundUser, request: RecommendationRequest, casino_c
         return UserContext(user.user_id, user.own_id, user, NOBODY, personalisation=False)
     key, columns = (request.casino_id, user.user_id), (user.packed_tallies, user.pending_coupons)
     digest = digest_of(*columns)
-    kept = tallies_cache.get(key, digest)
+    kept = tallies_cache.get(key, digest, user.packed_tallies)
     try:
-        tallies = _read_tallies(*columns) if kept is None else kept
+        tallies = merge_tallies(*columns, must_be_consistent=True) if kept is None else kept
         user_context = _build_user_context(user, tallies, request, casino_context)
     except _UNREADABLE:
         return _build_user_context(user, _recount_tallies(user.user_id), request, casino_context)
     if kept is None:  # here, so that no error of the cache passes for one of the tallies
-        tallies_cache.put(key, digest, tallies)
+        tallies_cache.put(key, digest, tallies, is_merged=user.pending_coupons is None)
     return user_context
-
-
-def _read_tallies(packed: bytes | None, unmerged: str | None) -> Tallies:
-    """Of numbers that can be read, as recommenders read them late. Raises what is `_UNREADABLE`."""
-    tallies = merge_tallies(packed, unmerged)
-    if packed is not None:
-        tallies.require_consistent()
-    return tallies
 
 
 def _build_user_context(
@@ -266,12 +258,14 @@ def _build_user_context(
 def parts_of_tallies(tallies: Tallies, request: RecommendationRequest, casino_context: CasinoContext) -> dict[str, Any]:
     """The fields of a betting profile that are sums of tallies; empty where nothing needs them."""
     has_tallies, has_top_values = ProfilePart.TALLIES in request.needs, ProfilePart.TOP_VALUES in request.needs
+    of_tallies, of_bets = tallies.memos_at(request.hour)
     return {
         "top_values": {name: tallies.top(name, 2) for name in ATTRIBUTES} if has_top_values else {},
         "counts": LateTally(partial(getattr, tallies, "counts")) if has_tallies else {},
         "weights": LateTally(partial(tallies.weights_at, request.hour)) if has_tallies else {},
         "sequence": tallies.sequence() if ProfilePart.SEQUENCE in request.needs else NO_SEQUENCE,
-        "memo": tallies.memo_at(request.hour),
+        "memo": of_tallies if has_tallies else {},
+        "bets_memo": of_bets,
         # the choice of an outcome needs them, with any recommender
         "bets": ()
         if casino_context.prices is None

@@ -28,8 +28,10 @@ UserKey = tuple[int, int]  # casino, user
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
+    """`compressed` is None where the column itself has all coupons."""
+
     digest: bytes
-    compressed: bytes
+    compressed: bytes | None
     memos: Memos
     nbytes: int
 
@@ -60,18 +62,20 @@ class TalliesCache:
         with self._lock:  # to ask for the size removes what is too old
             return cast(int, self._entries.currsize)
 
-    def get(self, key: UserKey, digest: bytes) -> Tallies | None:
-        """The user's tallies, if they are of the columns with this `digest_of`."""
+    def get(self, key: UserKey, digest: bytes, packed: bytes | None) -> Tallies | None:
+        """The user's tallies, if they are of the columns with this `digest_of`, of which `packed` is the first."""
         with self._lock:
             entry = self._entries.get(key)
         if entry is None or entry.digest != digest:
             return None
-        return Tallies(decompress(entry.compressed), entry.memos)
+        return Tallies(packed if entry.compressed is None else decompress(entry.compressed), entry.memos)
 
-    def put(self, key: UserKey, digest: bytes, tallies: Tallies) -> None:
-        """Keep what `merge_tallies` made of the columns with this digest, unless it is too large."""
-        compressed = compress(tallies.encode(), _LEVEL)
-        nbytes = _SMALLEST + len(compressed) + _BYTES_OF_VALUE * tallies.value_count + _BYTES_OF_BET * tallies.bet_count
+    def put(self, key: UserKey, digest: bytes, tallies: Tallies, *, is_merged: bool) -> None:
+        """Keep what `merge_tallies` made of the columns with this digest, unless it is too large; if `is_merged`, the
+        first of them has all coupons."""
+        compressed = None if is_merged else compress(tallies.encode(), _LEVEL)
+        of_values = _BYTES_OF_VALUE * tallies.value_count + _BYTES_OF_BET * tallies.bet_count
+        nbytes = _SMALLEST + len(compressed or b"") + of_values
         if nbytes * _LARGEST_SHARE <= self._max_bytes:
             with self._lock:
                 self._entries[key] = _Entry(digest, compressed, tallies.memos, nbytes)
@@ -82,4 +86,4 @@ class TalliesCache:
 
 
 tallies_cache = TalliesCache()
-register("unpacked tallies", reset=tallies_cache.clear, after_fork=tallies_cache.reset_after_fork)
+register("kept tallies", reset=tallies_cache.clear, after_fork=tallies_cache.reset_after_fork)

@@ -81,14 +81,16 @@ class _PackedTallies(msgspec.Struct, array_like=True):
         if any(len(coupon.selections) % _WIDTH for coupon in self.coupons):
             return False
         selections = {coupon.key: len(coupon.selections) // _WIDTH for coupon in self.coupons} if self.bets else {}
+        if self.bets and len(selections) < len(self.coupons):  # two with the same key
+            return False
         if any(len(numbers) != selections.get(key, 0) * BET_WIDTH for key, numbers in self.bets.items()):
             return False
         numbers = [number for coupon in self.coupons for number in coupon.selections]
-        used = [max(numbers[place::_WIDTH], default=0) for place in range(1, _WIDTH - 1)]
-        used += [max(sums, default=0) for sums in self.older[:-1]]
+        used = [max(numbers[place::_WIDTH], default=-1) for place in range(1, _WIDTH - 1)]
+        used += [max(sums, default=-1) for sums in self.older[:-1]]
         used += [max(match) for match in self.older_matches]
         used += [max(bets, default=0) - 1 for bets in self.bets.values()]
-        return min(numbers, default=0) >= 0 and max(used) < max(len(self.words), 1)
+        return min(numbers, default=0) >= 0 and max(used) < len(self.words)
 
 
 def _with_keys(packed: _PackedTallies) -> _PackedTallies:
@@ -107,8 +109,10 @@ def _with_keys(packed: _PackedTallies) -> _PackedTallies:
     return packed
 
 
-# By time what is kept of a betting profile; of one time, or of some where threads ask for several.
-Memos = dict[float, dict[str, Any]]
+# By time what is kept of a betting profile, of its counts and weights and of its bets; of one time, or of some where
+# threads ask for several.
+Memo = dict[str, Any]
+Memos = dict[float, tuple[Memo, Memo]]
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(_PackedTallies)
@@ -202,13 +206,14 @@ class Tallies:
         self._of_recent = self._counts = self._weights = self._bets = None
         self.memos = {}
 
-    def memo_at(self, now: float) -> dict[str, Any]:
-        """That of betting profiles with these tallies at `now` (Unix seconds). Those of other times are dropped."""
-        memo = self.memos.get(now)
-        if memo is None:
+    def memos_at(self, now: float) -> tuple[Memo, Memo]:
+        """Those of betting profiles with these tallies at `now` (Unix seconds): of counts and weights, and of bets.
+        Those of other times are dropped."""
+        memos = self.memos.get(now)
+        if memos is None:
             self.memos.clear()
-            memo = self.memos.setdefault(now, {})
-        return memo
+            memos = self.memos.setdefault(now, ({}, {}))
+        return memos
 
     def require_consistent(self) -> None:
         """Raises UnknownTalliesFormat for numbers that contradict each other; other methods raise LookupError or

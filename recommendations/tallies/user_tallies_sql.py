@@ -70,9 +70,12 @@ _COUPONS = msgspec.json.Decoder(list[TallyCoupon])
 _TEXTS = ("sport", "home_team")  # of others, empty text is unknown
 
 
-def merge_tallies(packed: bytes | None, unmerged: str | None) -> Tallies:
-    """A user's tallies, from the columns `MERGED_TALLIES` and `UNMERGED_COUPONS`. Raises UnknownTalliesFormat."""
+def merge_tallies(packed: bytes | None, unmerged: str | None, *, must_be_consistent: bool = False) -> Tallies:
+    """A user's tallies, from the columns `MERGED_TALLIES` and `UNMERGED_COUPONS`. Raises UnknownTalliesFormat; with
+    `must_be_consistent`, also for stored numbers that contradict each other, which is later found too late."""
     tallies = Tallies(packed)
+    if must_be_consistent and packed is not None:
+        tallies.require_consistent()
     tallies.add(*decode_coupons(unmerged))
     return tallies
 

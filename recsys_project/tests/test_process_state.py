@@ -31,7 +31,7 @@ STATES = {
     "sampled metrics",
     "slots of requests",
     "stalled statements and silent servers",
-    "unpacked tallies",
+    "kept tallies",
     "use of API keys",
     "sampled lines of the log",
     "versions of newer releases",

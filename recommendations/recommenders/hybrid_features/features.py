@@ -301,7 +301,7 @@ class Features:
             sums = weights[_EVENTS:_LIKENESS] @ self._offer.numbers - 1e-13 * self._context.offer.begins
             cached = memo.keep(_EVENT_SUMS, _EventSums(self._offer, weights, sums))
         scores = cached.scores.copy()
-        add_entries(scores, [*self._values.weighted(weights[:_EVENTS])])
+        add_entries(scores, self._values.weighted(weights[:_EVENTS]))
         if self._likeness is not None:
             total, mean = weights[_LIKENESS : _LIKENESS + 2]
             places = self._likeness.places if self._likeness.places.size < scores.size else slice(None)

@@ -175,7 +175,7 @@ def test_weights_of_bets_are_summed_once_for_the_same_memo_and_numbers():
     bets = [(1.0, ("FOOTBALL", "A", "", "OVER"), 3)]
     profile = BettingProfile(bets=bets)
     first = known.weights_of(profile, version=0)
-    assert known.weights_of(BettingProfile(bets=list(bets), memo=profile.memo), version=0) is first
+    assert known.weights_of(BettingProfile(bets=list(bets), bets_memo=profile.bets_memo), version=0) is first
     assert known.weights_of(profile, version=1) is not first
     _, later = known.weights_of(BettingProfile(bets=[*bets, *bets]), version=1)
     assert later.sum() == 2 * first[1].sum()

@@ -3,7 +3,6 @@
 import gc
 import tracemalloc
 from typing import Any
-from zlib import decompress
 
 import msgspec
 import numpy as np
@@ -44,14 +43,40 @@ def unmerged(*leagues, **more):
 def merged(cache, key, *columns):
     """The tallies, from the cache if it has them: then they have the memos of the first ones."""
     digest = digest_of(*columns)
-    tallies = cache.get(key, digest)
+    tallies = cache.get(key, digest, columns[0])
     if tallies is None:
         tallies = merge_tallies(*columns)
-        cache.put(key, digest, tallies)
+        cache.put(key, digest, tallies, is_merged=columns[1] is None)
     return tallies
 
 
-def test_equal_columns_are_unpacked_once():
+def kept(*columns):
+    """The tallies as they are read from the cache."""
+    cache = TalliesCache()
+    merged(cache, USER, *columns)
+    return merged(cache, USER, *columns)
+
+
+@pytest.mark.parametrize("texts", [None, '["A", "B"]'])
+def test_kept_tallies_are_those_of_the_columns(texts):
+    """Also of selections that are no longer recent, and of bets."""
+    old = unmerged(*(f"L{number}" for number in range(400)), event_id=5, **ON_OUTCOME)
+    columns = (
+        merge_tallies(None, old).encode(),
+        texts and unmerged(*msgspec.json.decode(texts), event_id=6, **ON_OUTCOME),
+    )
+    tallies, fresh = kept(*columns), merge_tallies(*columns)
+    assert tallies.encode() == fresh.encode()
+    assert fresh.older_event_count
+    for name in ("counts", "recent", "bet_count"):
+        assert getattr(tallies, name) == getattr(fresh, name)
+    assert tallies.weights_at(HOUR) == fresh.weights_at(HOUR)
+    assert tallies.bets_at(HOUR) == fresh.bets_at(HOUR) != []
+    assert tallies.events_bet_on() == fresh.events_bet_on()
+    assert tallies.sequence() == fresh.sequence()
+
+
+def test_equal_columns_are_merged_once():
     cache, packed = TalliesCache(), merge_tallies(None, unmerged("A")).encode()
     first = merged(cache, USER, packed, unmerged("B"))
     assert merged(cache, USER, bytes(bytearray(packed)), unmerged("B")).memos is first.memos
@@ -78,23 +103,24 @@ def test_users_of_two_casinos_share_nothing():
 
 
 def test_what_was_computed_for_one_hour_is_not_served_in_the_next():
-    cached, fresh = merged(TalliesCache(), USER, None, unmerged("A", "B")), merge_tallies(None, unmerged("A", "B"))
+    cached, fresh = kept(None, unmerged("A", "B")), merge_tallies(None, unmerged("A", "B"))
     for hour in (10 * HOUR, 11 * HOUR, 10 * HOUR):
         assert cached.weights_at(hour) == fresh.weights_at(hour)
     assert cached.weights_at(10 * HOUR) != cached.weights_at(11 * HOUR)
-    cached.memo_at(10 * HOUR)["computed of them"] = 1
-    assert cached.memo_at(10 * HOUR)
-    assert not cached.memo_at(11 * HOUR)
-    assert not cached.memo_at(10 * HOUR)
+    cached.memos_at(10 * HOUR)[0]["computed of them"] = 1
+    assert cached.memos_at(10 * HOUR)[1] == {}
+    assert cached.memos_at(10 * HOUR)[0]
+    assert not cached.memos_at(11 * HOUR)[0]
+    assert not cached.memos_at(10 * HOUR)[0]
 
 
 def test_adding_a_coupon_forgets_what_was_computed():
     tallies = merge_tallies(None, unmerged("A", event_id=1))
     before = tallies.counts, tallies.weights_at(HOUR), tallies.events_bet_on(), tallies.sequence()
-    tallies.memo_at(HOUR)["computed of them"] = before
+    tallies.memos_at(HOUR)[0]["computed of them"] = before
     tallies.add(TallyCoupon(9, HOUR, 10.0, [msgspec.convert(selection(league="B", event_id=2), TallySelection)]))
     after = tallies.counts, tallies.weights_at(HOUR), tallies.events_bet_on(), tallies.sequence()
-    assert not tallies.memo_at(HOUR)
+    assert not tallies.memos_at(HOUR)[0]
     assert all(old != new for old, new in zip(before, after, strict=True))
 
 
@@ -142,11 +168,12 @@ def assert_size_is_counted(*columns):
             counts=tallies.counts,
             weights=tallies.weights_at(HOUR),
             bets=tallies.bets_at(HOUR),
-            memo=tallies.memo_at(HOUR),
+            memo=tallies.memos_at(HOUR)[0],
+            bets_memo=tallies.memos_at(HOUR)[1],
         )
         Features(ScoringContext(offer, profile, models=models)).at(np.arange(len(offer)))
         keys, _ = bets.weights_of(profile, version=0)
-        assert len(profile.memo) == 4
+        assert (len(profile.memo), len(profile.bets_memo)) == (3, 1)
         assert bool(keys.size) == bool(profile.bets)
 
     recommend(0)  # what all users share is there
@@ -212,13 +239,13 @@ def test_a_forked_process_keeps_nothing_and_waits_for_no_other():
 
 
 def test_it_is_reset_after_a_fork():
-    state = registered_states()["unpacked tallies"]
+    state = registered_states()["kept tallies"]
     assert state.after_fork == tallies_cache.reset_after_fork
 
 
 def test_bets_on_outcomes_are_kept_too():
     texts = unmerged("A", "B", market="1X2", outcome="HOME")
-    cached, fresh = merged(TalliesCache(), USER, None, texts), merge_tallies(None, texts)
+    cached, fresh = kept(None, texts), merge_tallies(None, texts)
     for hour in (10 * HOUR, 11 * HOUR, 10 * HOUR):
         assert cached.bets_at(hour) == fresh.bets_at(hour)
     assert cached.bets_at(10 * HOUR) != cached.bets_at(11 * HOUR)
@@ -286,7 +313,8 @@ def test_a_recommendation_from_memory_equals_a_first_one(caller_a, casino_a, nam
         del each["time"]
     assert answers[0] == answers[1] == answers[2]
     assert tallies_cache.nbytes
-    assert Tallies(decompress(tallies_cache._entries[1, 1].compressed)).bet_count == (30 if on else 0)
+    with use_casino(casino_a.current):
+        assert Tallies(bytes(UserTallies.objects.get().tallies)).bet_count == (30 if on else 0)
 
 
 def _size_of(league):

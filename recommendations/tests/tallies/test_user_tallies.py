@@ -324,6 +324,9 @@ def test_tallies_of_an_unknown_format_are_rejected(packed):
         {"bets": {1: [1, 1, 1]}},
         {"coupons": [[1e9, 1, 1, [0, 0, 0, 0, 0, 0, 2_000]]], "bets": {1: [1, 1]}},
         {"coupons": [[1e9, 1, 1, [0, 0, 0, 0, 0, 0, 2_000]]], "bets": {1: [1, 6, 1]}},
+        {"words": [], "coupons": [[1e9, 1, 1, [5, 0, 0, 0, 0, 0, 2_000]]]},
+        {"words": [], "older": [{0: (1, 1.0)}, *[{}] * 5]},
+        {"coupons": [[1e9, 1, 1, [0, 0, 0, 0, 0, 0, 2_000] * n] for n in (1, 2)], "bets": {1: [1, 1, 1] * 2}},
     ],
 )
 def test_contradicting_tallies_are_rejected_before_they_are_merged(changes):
