@@ -56,7 +56,7 @@ class CasinoFailures:
 
 def listed(casino_ids: Iterable[int]) -> str:
     """The casinos by name, at most ten."""
-    names = [f"casino {each}" for each in casino_ids]
+    names = [f"casino {each}" for each in sorted(casino_ids)]
     return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
