@@ -98,8 +98,8 @@ class BettingProfile(msgspec.Struct, frozen=True):
     def keep(self, name: str, sources: list[Source], compute: Callable[[Self, list[Source]], T]) -> T:
         """What `compute` makes of `counts`, `weights` and other objects, which it does not keep; once, while all
         `sources` are the same objects. It may look at no other part of the profile. Of `NOBODY`, which casinos
-        share, nothing is kept."""
-        if self is NOBODY:
+        share, and of its copies nothing is kept."""
+        if self.memo is NOBODY.memo:
             return compute(self, sources)
         kept: tuple[Any, T] | None = self.memo.get(name)
         if kept is None or len(kept[0]) != len(sources) or not all(map(is_, map(call, kept[0]), sources)):

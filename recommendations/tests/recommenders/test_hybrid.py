@@ -89,8 +89,9 @@ def test_values_that_offer_and_model_lack_add_nothing(known):
 
 
 def test_nothing_is_kept_of_users_without_tallies(known):
-    Features(replace(known, profile=NOBODY, memo={})).at(np.arange(EVENTS))
-    assert not NOBODY.memo
+    for profile in (NOBODY, replace(NOBODY, country="DE")):
+        Features(replace(known, profile=profile, memo={})).at(np.arange(EVENTS))
+        assert not profile.memo
 
 
 def test_trees_decide_among_the_best_and_all_others_come_after(known):
