@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import cast
-from zlib import compress, decompress
 
 from cachetools import TTLCache
 
@@ -17,7 +16,6 @@ from .user_tallies import Memos, Tallies
 
 MAX_BYTES = 16_000_000
 SECONDS = 600.0  # none is used for longer: what was erased in the database is not served from here, and soon leaves
-_LEVEL = 1  # a third of the bytes; others compress hardly more
 _BYTES_OF_VALUE = 33  # in what recommenders keep: its attribute, code, weight and share, place and number as a token
 _BYTES_OF_BET = 48  # on an outcome: the numbers and weights of its keys
 _SMALLEST = 3_072
@@ -28,10 +26,10 @@ UserKey = tuple[int, int]  # casino, user
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """`compressed` is None where the column itself has all coupons."""
+    """`encoded` is None where the column itself has all coupons."""
 
     digest: bytes
-    compressed: bytes | None
+    encoded: bytes | None
     memos: Memos
     nbytes: int
 
@@ -68,17 +66,17 @@ class TalliesCache:
             entry = self._entries.get(key)
         if entry is None or entry.digest != digest:
             return None
-        return Tallies(packed if entry.compressed is None else decompress(entry.compressed), entry.memos)
+        return Tallies(packed if entry.encoded is None else entry.encoded, entry.memos)
 
     def put(self, key: UserKey, digest: bytes, tallies: Tallies, *, is_merged: bool) -> None:
         """Keep what `merge_tallies` made of the columns with this digest, unless it is too large; if `is_merged`, the
         first of them has all coupons."""
-        compressed = None if is_merged else compress(tallies.encode(), _LEVEL)
+        encoded = None if is_merged else bytes(memoryview(tallies.encode()))  # without the rest of the encoder's buffer
         of_values = _BYTES_OF_VALUE * tallies.value_count + _BYTES_OF_BET * tallies.bet_count
-        nbytes = _SMALLEST + len(compressed or b"") + of_values
+        nbytes = _SMALLEST + len(encoded or b"") + of_values
         if nbytes * _LARGEST_SHARE <= self._max_bytes:
             with self._lock:
-                self._entries[key] = _Entry(digest, compressed, tallies.memos, nbytes)
+                self._entries[key] = _Entry(digest, encoded, tallies.memos, nbytes)
 
     def clear(self) -> None:
         with self._lock:
