@@ -18,6 +18,7 @@ from recommendations.tallies.user_tallies_sql import (
     UNMERGED_COUPONS,
     coupons_by_user,
     decode_coupons,
+    merge_tallies,
 )
 from recommendations.validation.identity import in_any_category, match_of, name_of, parts_of
 from tenants.routing.connections import casino_atomic, execute, query
@@ -83,10 +84,7 @@ def merge_user_tallies(user_ids: Sequence[int]) -> None:
             unreadable.append(user_id)
             continue
         try:
-            tallies = Tallies(packed)
-            tallies.require_consistent()
-            tallies.add(*decode_coupons(unmerged))
-            merged[user_id] = tallies
+            merged[user_id] = merge_tallies(packed, unmerged, must_be_consistent=True)
         except UnknownTalliesFormat:
             unreadable.append(user_id)
     _write(merged)
