@@ -21,7 +21,6 @@ _ELIGIBLE = MemoKey["_Eligible"]("eligible")
 _FIRST = MemoKey[tuple[ref[Floats], ref[Mask], list[int]]]("first by shared scores")
 _HAS_PARTICIPANT = MemoKey[tuple[tuple[str, ...], Mask]]("has participant")
 _NO_NAME = frozenset({""})
-_NO_IDS = frozenset[int]()
 ANY_PRODUCER = -1  # in `alive`: only an explanation asks so, and its mask must not take the place of the requests'
 
 
@@ -187,14 +186,8 @@ def choose(offer: Offer, scores: Floats, rules: Rules) -> list[int]:
         slip.hold(rules.in_slip)
     pinned = rules.options.pinned
     for among in (mask,) if pinned == NO_SELECTORS else (mask & selected(offer, pinned), mask):
-        # Once a league or sport is full, the others are ranked without it: skipping its events one by one would take
-        # longer than all else.
-        while len(slip.places) < rules.limit:
-            for place in _ranked(offer, scores, among if slip.closed is None else among & ~slip.closed):
-                if slip.add_if_allowed(place) or len(slip.places) >= rules.limit:
-                    break
-            else:
-                break
+        for place in slip.candidates(scores, among):
+            slip.take(place)
     return slip.places
 
 
@@ -275,6 +268,18 @@ class _Slip:
         if full:
             self.closed = np.logical_or.reduce(full)
 
+    def candidates(self, scores: Floats, mask: Mask) -> Iterator[int]:
+        """The best of these events while the slip, which the caller fills, has room. Once a league or sport is full,
+        the others are ranked without it: skipping its events one by one would take longer than all else."""
+        while len(self.places) < self._rules.limit:
+            closed = self.closed
+            for place in _ranked(self._offer, scores, mask if closed is None else mask & ~closed):
+                yield place
+                if self.closed is not closed or len(self.places) >= self._rules.limit:
+                    break
+            else:
+                return
+
     def allows(self, place: int) -> bool:
         """Whether the rules allow the event, which is not added."""
         trial = replace(
@@ -288,24 +293,15 @@ class _Slip:
         return trial.take(place)
 
     def take(self, place: int) -> bool:
-        """Add the event. Returns whether the rules allowed it."""
+        """Add the event unless the rules or the slip's events exclude it. Returns whether it was added."""
         if self.closed is not None and self.closed[place]:
             return False
-        before = len(self.places)
-        self.add_if_allowed(place)
-        return len(self.places) > before
-
-    def add_if_allowed(self, place: int) -> bool:
-        """Add the event unless the rules or the slip's teams exclude it. Returns whether that filled its league or
-        sport."""
         offer, rules = self._offer, self._rules
         event_id = offer.ids.item(place)
         if event_id in rules.held_events:  # the best ones often are
             return False
-        others = offer.same_matches.get(event_id, _NO_IDS)
-        if event_id in rules.excluded or not (
-            others.isdisjoint(rules.excluded) and others.isdisjoint(rules.held_events)
-        ):
+        same_match = offer.all_ids(event_id)
+        if not (same_match.isdisjoint(rules.excluded) and same_match.isdisjoint(rules.held_events)):
             return False
         match = offer.home_team[place], offer.away_team[place]
         # by name: whether a team of one name is another one in another country, its sender alone knows
@@ -329,7 +325,7 @@ class _Slip:
         full += [offer.sport.equals(sport)] if self._sports[sport] == rules.options.max_per_sport else []
         for mask in full:
             self.closed = mask if self.closed is None else self.closed | mask
-        return bool(full)
+        return True
 
 
 def _full(counts: Mapping[str, int], cap: int | None) -> list[str]:
