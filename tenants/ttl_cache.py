@@ -21,35 +21,52 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class TtlCache(Generic[K, V]):
+class LruCache(Generic[K, V]):
     """The last `capacity` values used. Safe under threads; a value is shared by all callers."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
-        # with the time of its load, monotonic seconds; the least recently used first
-        self._values: OrderedDict[K, tuple[float, V]] = OrderedDict()
+        self._values: OrderedDict[K, V] = OrderedDict()  # the least recently used first
         self._guard = threading.Lock()
 
-    def get_or_load(self, key: K, load: Callable[[], V | None], *, cache_if: Callable[[V], bool]) -> V | None:
-        """The cached value; once its TTL is over, the result of `load`, which is cached if `cache_if` holds."""
+    def get(self, key: K) -> V | None:
         with self._guard:
-            loaded_at, cached = self._values.get(key, (None, None))
-            if loaded_at is not None:
-                self._values.move_to_end(key)
-        now = time.monotonic()  # before the load: a change may happen while it runs
-        if loaded_at is not None and now - loaded_at < settings.CATALOGUE_LEASE_SECONDS:
-            return cached
-        value = load()
-        if value is not None and cache_if(value):
-            with self._guard:
-                self._values[key] = now, value
-                if len(self._values) > self._capacity:
-                    self._values.popitem(last=False)
-        return value
+            if key not in self._values:
+                return None
+            self._values.move_to_end(key)
+            return self._values[key]
+
+    def keep(self, key: K, value: V) -> None:
+        with self._guard:
+            self._values[key] = value
+            self._values.move_to_end(key)
+            if len(self._values) > self._capacity:
+                self._values.popitem(last=False)
 
     def clear(self) -> None:
         with self._guard:
             self._values.clear()
+
+
+class TtlCache(Generic[K, V]):
+    """The last `capacity` values used, each until its TTL is over."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._values = LruCache[K, tuple[float, V]](capacity)  # with the time of the load, monotonic seconds
+
+    def get_or_load(self, key: K, load: Callable[[], V | None], *, cache_if: Callable[[V], bool]) -> V | None:
+        """The cached value; once its TTL is over, the result of `load`, which is cached if `cache_if` holds."""
+        cached = self._values.get(key)
+        now = time.monotonic()  # before the load: a change may happen while it runs
+        if cached is not None and now - cached[0] < settings.CATALOGUE_LEASE_SECONDS:
+            return cached[1]
+        value = load()
+        if value is not None and cache_if(value):
+            self._values.keep(key, (now, value))
+        return value
+
+    def clear(self) -> None:
+        self._values.clear()
 
 
 def wait_until_caches_expire() -> None:

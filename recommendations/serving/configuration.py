@@ -1,7 +1,5 @@
 """Casinos' configurations, parsed for their requests."""
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from operator import is_
 from typing import Any
@@ -15,6 +13,7 @@ from recommendations.recommenders.registry import get_recommender
 from tenants.access.limits import charge
 from tenants.models import Casino
 from tenants.process_state import register
+from tenants.ttl_cache import LruCache
 
 from .experiments.running import RunningExperiment, load_running
 from .options import Options, load_options
@@ -47,18 +46,14 @@ class ConfigurationCache:
     memory or the place of others. Thread-safe."""
 
     def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._entries: OrderedDict[int, tuple[_Stored, Configuration]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._entries = LruCache[int, tuple[_Stored, Configuration]](capacity)
 
     def get(self, casino: Casino) -> Configuration:
         """Raises CasinoNotConfigured, and InvalidConfiguration for a recommender of another release."""
         stored = (
             casino.recommender_type, casino.recommendation_schema, casino.options, casino.running_experiments
         )  # fmt: skip
-        with self._lock:
-            if (entry := self._entries.get(casino.id)) is not None:
-                self._entries.move_to_end(casino.id)
+        entry = self._entries.get(casino.id)
         # a cached row of the catalogue has the same objects at each request
         if entry is not None and all(map(is_, entry[0], stored)):
             return entry[1]
@@ -66,15 +61,11 @@ class ConfigurationCache:
             raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
         is_unchanged = entry is not None and msgspec.json.encode(entry[0]) == msgspec.json.encode(stored)
         configuration = entry[1] if entry is not None and is_unchanged else _parse(*stored)
-        with self._lock:
-            self._entries[casino.id] = stored, configuration
-            if len(self._entries) > self._capacity:
-                self._entries.popitem(last=False)
+        self._entries.keep(casino.id, (stored, configuration))
         return configuration
 
     def clear(self) -> None:
-        with self._lock:
-            self._entries.clear()
+        self._entries.clear()
 
 
 configurations = ConfigurationCache(CAPACITY)
