@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from math import inf
 from weakref import ref
 
@@ -232,12 +232,8 @@ def _ranked(offer: Offer, scores: Floats, mask: Mask) -> Iterator[int]:
             return places
         # those who share them keep them, and their size counts there
         known = offer.memo.keep(_FIRST, (ref(scores), ref(mask), list(islice(places, SORTED_AT_FIRST))))
-    return _first_then_others(scores, mask, known[2])
-
-
-def _first_then_others(scores: Floats, mask: Mask, first: list[int]) -> Iterator[int]:
-    yield from first
-    yield from islice(best_first(scores, mask), len(first), None)  # sorted only if they are needed
+    first = known[2]
+    return chain(first, islice(best_first(scores, mask), len(first), None))  # these are sorted only if they are needed
 
 
 @dataclass(slots=True, eq=False)
