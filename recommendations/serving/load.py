@@ -15,7 +15,7 @@ from django.conf import settings
 
 from recommendations.errors import UnknownTalliesFormat
 from recommendations.fitted_models.model_cache import MODEL_VERSION, model_cache
-from recommendations.offer import ATTRIBUTES, OFFER_COLUMNS, Offer, offers
+from recommendations.offer import OFFER_COLUMNS, Offer, offers
 from recommendations.prices.queries import COLUMN_COUNT as PRICE_COLUMN_COUNT
 from recommendations.prices.queries import PRICE_COLUMNS
 from recommendations.prices.request_prices import prices_at_begin, prices_of_query
@@ -23,7 +23,7 @@ from recommendations.recommenders.base import NOBODY, BettingProfile, LateBets, 
 from recommendations.tallies.selections import NO_SEQUENCE
 from recommendations.tallies.tallies_cache import digest_of, tallies_cache
 from recommendations.tallies.trend_cache import TRENDS, trend_cache
-from recommendations.tallies.user_tallies import Tallies
+from recommendations.tallies.user_tallies import LateTallies, Summary, Tallies
 from recommendations.tallies.user_tallies_sql import ALL_COUPONS, MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
 from recommendations.text_ids import Kind, generated_id, ids_of
 from recommendations.validation.identity import league_key, parts_of
@@ -214,25 +214,34 @@ def build_user_context(user: FoundUser, request: RecommendationRequest, casino_c
     if not user.personalisation:
         return UserContext(user.user_id, user.own_id, user, NOBODY, personalisation=False)
     key, columns = (request.casino_id, user.user_id), (user.packed_tallies, user.pending_coupons)
-    digest = digest_of(*columns)
-    kept = tallies_cache.get(key, digest, user.packed_tallies)
+    digest, has_top_values = digest_of(*columns), ProfilePart.TOP_VALUES in request.needs
+    kept = tallies_cache.get(key, digest, with_top_values=has_top_values)
     try:
-        tallies = merge_tallies(*columns, must_be_consistent=True) if kept is None else kept
-        user_context = _build_user_context(user, tallies, request, casino_context)
+        if kept is None:
+            tallies = merge_tallies(*columns, must_be_consistent=True)
+            summary = tallies.summarise(with_top_values=has_top_values)
+        else:
+            summary, memos = kept
+            tallies = LateTallies(partial(merge_tallies, *columns), memos)
+        user_context = _build_user_context(user, tallies, summary, request, casino_context)
     except _UNREADABLE:
-        return _build_user_context(user, _recount_tallies(user.user_id), request, casino_context)
+        tallies = _recount_tallies(user.user_id)
+        summary = tallies.summarise(with_top_values=has_top_values)
+        return _build_user_context(user, tallies, summary, request, casino_context)
     if kept is None:  # here, so that no error of the cache passes for one of the tallies
-        tallies_cache.put(key, digest, tallies, is_merged=user.pending_coupons is None)
+        tallies_cache.put(key, digest, tallies, summary)
     return user_context
 
 
 def _build_user_context(
-    user: FoundUser, tallies: Tallies, request: RecommendationRequest, casino_context: CasinoContext
+    user: FoundUser,
+    tallies: Tallies,
+    summary: Summary,
+    request: RecommendationRequest,
+    casino_context: CasinoContext,
 ) -> UserContext:
-    needs = request.needs
-    events, matches = tallies.events_bet_on()
     pairs: tuple[str, ...] = ()
-    if ProfilePart.FAVORITE_PAIRS in needs:
+    if ProfilePart.FAVORITE_PAIRS in request.needs:
         rng = np.random.default_rng(request.seed(user.user_id, 0))
         pairs = favorite_pairs(user, tallies, casino_context.offer, request.now, rng)
     currency_since = -inf if user.currency_since is None else user.currency_since.timestamp()
@@ -245,31 +254,33 @@ def _build_user_context(
             country=user.country,
             favorite_sport=user.favorite_sport,
             favorite_pairs=pairs,
-            **parts_of_tallies(tallies, request, casino_context),
+            **parts_of_tallies(tallies, summary, request, casino_context),
             recent=tallies.recent if request.needs_reasons else (),
         ),
         coupon_count=user.coupon_count or 0,
-        usual_stake=tallies.usual_stake(since=currency_since, calm_until=calm_until),
-        held_events=events,
-        held_matches=matches,
+        usual_stake=summary.usual_stake(since=currency_since, calm_until=calm_until),
+        held_events=summary.events,
+        held_matches=summary.matches,
     )
 
 
-def parts_of_tallies(tallies: Tallies, request: RecommendationRequest, casino_context: CasinoContext) -> dict[str, Any]:
+def parts_of_tallies(
+    tallies: Tallies, summary: Summary, request: RecommendationRequest, casino_context: CasinoContext
+) -> dict[str, Any]:
     """The fields of a betting profile that are sums of tallies; empty where nothing needs them."""
-    has_tallies, has_top_values = ProfilePart.TALLIES in request.needs, ProfilePart.TOP_VALUES in request.needs
+    has_tallies = ProfilePart.TALLIES in request.needs
     of_tallies, of_bets = tallies.memos_at(request.hour)
     return {
-        "top_values": {name: tallies.top(name, 2) for name in ATTRIBUTES} if has_top_values else {},
+        "top_values": summary.top_values or {},
         "counts": LateTally(partial(getattr, tallies, "counts")) if has_tallies else {},
         "weights": LateTally(partial(tallies.weights_at, request.hour)) if has_tallies else {},
-        "sequence": tallies.sequence() if ProfilePart.SEQUENCE in request.needs else NO_SEQUENCE,
+        "sequence": summary.sequence if ProfilePart.SEQUENCE in request.needs else NO_SEQUENCE,
         "memo": of_tallies if has_tallies else {},
         "bets_memo": of_bets,
         # the choice of an outcome needs them, with any recommender
         "bets": ()
         if casino_context.prices is None
-        else LateBets(partial(tallies.bets_at, request.hour), tallies.bet_count > 0),
+        else LateBets(partial(tallies.bets_at, request.hour), summary.names_outcomes),
     }
 
 

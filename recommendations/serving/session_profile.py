@@ -56,10 +56,11 @@ def profile_of_session(
     if ProfilePart.FAVORITE_PAIRS in request.needs:
         rng = np.random.default_rng(request.seed(0, 0))
         pairs = compute_favorite_pairs(tallies, casino_context.offer, request.now, rng)
+    summary = tallies.summarise(with_top_values=ProfilePart.TOP_VALUES in request.needs)
     return BettingProfile(
         favorite_sport="".join(tallies.top("sport", 1)),
         favorite_pairs=pairs,
-        **parts_of_tallies(tallies, request, casino_context),
+        **parts_of_tallies(tallies, summary, request, casino_context),
     )
 
 

@@ -1,6 +1,5 @@
 """Selections as tallies count them: their classes, decayed weights and odds bands."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -16,7 +15,7 @@ EventId = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
 Odd = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
 
-class RecentSelection(msgspec.Struct, frozen=True, gc=False):
+class RecentSelection(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A selection of a user's coupon, as stored in the user's tallies. `timestamp`: Unix seconds. Void: no odd. The
     league and the teams are keys, see `identity`. `market` and `outcome` are empty where the coupon names none, and
     `line` is its band, see `outcome_keys`."""
@@ -34,8 +33,7 @@ class RecentSelection(msgspec.Struct, frozen=True, gc=False):
     outcome: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class BetSequence:
+class BetSequence(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The latest events that a user bet on, in the order of the first bets on each, with their times (Unix seconds);
     `last`: the selection that was the first bet on the last of them, None without any."""
 

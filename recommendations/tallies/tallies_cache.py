@@ -1,18 +1,18 @@
-"""Merged tallies of the users who were recommended to last, packed again, with what recommenders made of them. They are
-used only where the request's query returned the same columns again, so that what is served is what the database has."""
+"""What requests made of the tallies of the users who were recommended to last. It is used only where the request's
+query returned the same columns again, so that what is served is what the database has."""
 
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import cast
 
+import msgspec
 from cachetools import TTLCache
 
 from tenants.process_state import register
 
-from .user_tallies import Memos, Tallies
+from .user_tallies import Memos, Summary, Tallies
 
 MAX_BYTES = 16_000_000
 SECONDS = 600.0  # none is used for longer: what was erased in the database is not served from here, and soon leaves
@@ -22,14 +22,14 @@ _SMALLEST = 3_072
 _LARGEST_SHARE = 8  # one user may take an eighth
 
 UserKey = tuple[int, int]  # casino, user
+_SUMMARIES = msgspec.msgpack.Decoder(Summary)
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """`encoded` is None where the column itself has all coupons."""
+class _Entry(msgspec.Struct, frozen=True):
+    """`summary` is packed."""
 
     digest: bytes
-    encoded: bytes | None
+    summary: bytes
     memos: Memos
     nbytes: int
 
@@ -60,23 +60,24 @@ class TalliesCache:
         with self._lock:  # to ask for the size removes what is too old
             return cast(int, self._entries.currsize)
 
-    def get(self, key: UserKey, digest: bytes, packed: bytes | None) -> Tallies | None:
-        """The user's tallies, if they are of the columns with this `digest_of`, of which `packed` is the first."""
+    def get(self, key: UserKey, digest: bytes, *, with_top_values: bool = False) -> tuple[Summary, Memos] | None:
+        """Those of the user's tallies, if they are of the columns with this `digest_of`, and the summary has the top
+        values or needs none."""
         with self._lock:
             entry = self._entries.get(key)
         if entry is None or entry.digest != digest:
             return None
-        return Tallies(packed if entry.encoded is None else entry.encoded, entry.memos)
+        summary = _SUMMARIES.decode(entry.summary)
+        return None if with_top_values and summary.top_values is None else (summary, entry.memos)
 
-    def put(self, key: UserKey, digest: bytes, tallies: Tallies, *, is_merged: bool) -> None:
-        """Keep what `merge_tallies` made of the columns with this digest, unless it is too large; if `is_merged`, the
-        first of them has all coupons."""
-        encoded = None if is_merged else bytes(memoryview(tallies.encode()))  # without the rest of the encoder's buffer
-        of_values = _BYTES_OF_VALUE * tallies.value_count + _BYTES_OF_BET * tallies.bet_count
-        nbytes = _SMALLEST + len(encoded or b"") + of_values
+    def put(self, key: UserKey, digest: bytes, tallies: Tallies, summary: Summary) -> None:
+        """Keep the summary and the memos of what `merge_tallies` made of the columns with this digest, unless they may
+        become too large."""
+        packed = bytes(memoryview(msgspec.msgpack.encode(summary)))  # without the rest of the encoder's buffer
+        nbytes = _SMALLEST + len(packed) + _BYTES_OF_VALUE * tallies.value_count + _BYTES_OF_BET * tallies.bet_count
         if nbytes * _LARGEST_SHARE <= self._max_bytes:
             with self._lock:
-                self._entries[key] = _Entry(digest, encoded, tallies.memos, nbytes)
+                self._entries[key] = _Entry(digest, packed, tallies.memos, nbytes)
 
     def clear(self) -> None:
         with self._lock:

@@ -7,8 +7,9 @@ more than `MAX_VALUES` values of one attribute, of whom `encode_bounded` keeps t
 
 from bisect import bisect_right, insort
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import cached_property
 from heapq import nlargest
 from itertools import count
 from math import inf
@@ -93,6 +94,26 @@ class _PackedTallies(msgspec.Struct, array_like=True):
         return min(numbers, default=0) >= 0 and max(used) < len(self.words)
 
 
+def _decode(encoded: bytes | None) -> _PackedTallies:
+    """Raises UnknownTalliesFormat."""
+    if encoded is None:
+        return _PackedTallies(_FORMAT, older=[{} for _ in TALLIED])
+    try:
+        packed = _DECODER.decode(encoded)
+        if packed.format == _FORMAT_OF_NAMES:
+            packed = _with_keys(packed)
+    except (msgspec.DecodeError, RecursionError, LookupError, ValueError) as error:
+        raise UnknownTalliesFormat(
+            f"Stored tallies can't be decoded: {error}. Run `manage.py rebuild_profiles`."
+        ) from error
+    if packed.format not in {_FORMAT, _FORMAT_WITH_BETS} or len(packed.older) != len(TALLIED):
+        raise UnknownTalliesFormat(
+            f"Stored tallies have format {packed.format} instead of {_FORMAT} or {_FORMAT_WITH_BETS}. "
+            "Run `manage.py rebuild_profiles`."
+        )
+    return packed
+
+
 def _with_keys(packed: _PackedTallies) -> _PackedTallies:
     """Tallies of the format of names in the present one, where they have recent selections alone: sums of names don't
     tell the country. Raises LookupError and ValueError for numbers that contradict each other."""
@@ -118,35 +139,47 @@ _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(_PackedTallies)
 
 
+class Summary(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What every request needs of a user's tallies. `events`, `matches`: as by `Tallies.events_bet_on`; `stakes`:
+    (timestamp, hundredths) of the coupons that are no free bets among the newest, at most `RECENT_STAKES`, the newest
+    last; `names_outcomes`: whether `bets_at` has any; `top_values`: the two of each attribute, None if nobody asked."""
+
+    events: frozenset[int]
+    matches: frozenset[Match]
+    sequence: BetSequence
+    stakes: list[tuple[float, int | float]]
+    names_outcomes: bool
+    top_values: dict[str, tuple[str, ...]] | None = None
+
+    def usual_stake(self, *, calm_until: float, since: float = -inf) -> Decimal | None:
+        """The median of the stakes from `since` (Unix seconds); None without any.
+
+        Those from `calm_until` on may lower it, never raise it, so that chasing losses does not raise the suggestion.
+        """
+        stakes = [each for each in self.stakes if each[0] >= since]
+        calm = [cents for timestamp, cents in stakes if timestamp < calm_until]
+        cents = [median(each) for each in ([cents for _, cents in stakes], calm) if each]
+        return _amount(min(cents)) if cents else None
+
+
 class Tallies:
     """The tallies of a user's coupons. `add` and `forget_events` change them; all else reads."""
 
-    def __init__(self, encoded: bytes | None = None, memos: Memos | None = None) -> None:
-        """`encoded`: what `encode` returned; None for a user without coupons. `memos`: those of the same tallies.
-        Raises UnknownTalliesFormat."""
-        packed = _PackedTallies(_FORMAT, older=[{} for _ in TALLIED])
-        try:
-            if encoded is not None:
-                packed = _DECODER.decode(encoded)
-                if packed.format == _FORMAT_OF_NAMES:
-                    packed = _with_keys(packed)
-        except (msgspec.DecodeError, RecursionError, LookupError, ValueError) as error:
-            raise UnknownTalliesFormat(
-                f"Stored tallies can't be decoded: {error}. Run `manage.py rebuild_profiles`."
-            ) from error
-        if packed.format not in {_FORMAT, _FORMAT_WITH_BETS} or len(packed.older) != len(TALLIED):
-            raise UnknownTalliesFormat(
-                f"Stored tallies have format {packed.format} instead of {_FORMAT} or {_FORMAT_WITH_BETS}. "
-                "Run `manage.py rebuild_profiles`."
-            )
-        self._packed = packed
-        self._selections = sum(len(coupon.selections) for coupon in packed.coupons) // _WIDTH
-        self._places: defaultdict[str, int] | None = None  # word -> its index in the list
-        self._of_recent: list[list[int]] | None = None
-        self._counts: dict[str, dict[str, int]] | None = None
-        self._weights: tuple[float, dict[str, dict[str, float]]] | None = None  # with their time
-        self._bets: tuple[float, list[OutcomeBet]] | None = None
-        self.memos: Memos = {} if memos is None else memos
+    _places: defaultdict[str, int] | None = None  # word -> its index in the list
+    _of_recent: list[list[int]] | None = None
+    _counts: dict[str, dict[str, int]] | None = None
+    _weights: tuple[float, dict[str, dict[str, float]]] | None = None  # with their time
+    _bets: tuple[float, list[OutcomeBet]] | None = None
+
+    def __init__(self, encoded: bytes | None = None) -> None:
+        """`encoded`: what `encode` returned; None for a user without coupons. Raises UnknownTalliesFormat."""
+        self._packed = _decode(encoded)
+        self.memos: Memos = {}
+
+    def summarise(self, *, with_top_values: bool = False) -> Summary:
+        stakes = [(each.timestamp, each.cents) for each in self._packed.coupons[-RECENT_STAKES:] if each.cents]
+        top = {name: self.top(name, 2) for name in ATTRIBUTES} if with_top_values else None
+        return Summary(*self.events_bet_on(), self.sequence(), stakes, bool(self._packed.bets), top)
 
     def encode(self) -> bytes:
         self._packed.format = _FORMAT_WITH_BETS if self._packed.bets else _FORMAT
@@ -241,17 +274,16 @@ class Tallies:
                 recent.append(added)
             if names_outcome(coupon.selections) and (bets := numbers_of_bets(coupon.selections, self._places)):
                 self._packed.bets[coupon.key] = bets
-            self._selections += len(coupon.selections)
             self._packed.older_events.update(coupon.unread_events)
         self._packed.words = list(self._places)
-        if self._selections > RECENT_SELECTIONS or len(recent) > RECENT_STAKES:
-            self._age_out()
+        surplus = sum(len(coupon.selections) for coupon in recent) // _WIDTH - RECENT_SELECTIONS
+        if surplus > 0 or len(recent) > RECENT_STAKES:
+            self._age_out(surplus)
 
-    def _age_out(self) -> None:
+    def _age_out(self, surplus: int) -> None:
         """Move selections that are no longer recent to the sums, and drop coupons that have neither a recent selection
         nor a recent stake."""
         coupons, dropped = self._packed.coupons, 0
-        surplus = self._selections - RECENT_SELECTIONS
         weights, numbers = list[float](), list[int]()
         for coupon in coupons if surplus > 0 else ():
             old = min(surplus, len(coupon.selections) // _WIDTH)
@@ -259,7 +291,7 @@ class Tallies:
             numbers += coupon.selections[: old * _WIDTH]
             del coupon.selections[: old * _WIDTH]
             self._drop_bets(coupon.key, old)
-            surplus, self._selections = surplus - old, self._selections - old
+            surplus -= old
             if not surplus:
                 break
         self._add_older(weights, numbers)
@@ -402,17 +434,6 @@ class Tallies:
         coupons = self._packed.coupons[-RECENT_STAKES:]
         return [(coupon.timestamp, _amount(coupon.cents)) for coupon in coupons]
 
-    def usual_stake(self, *, calm_until: float, since: float = -inf) -> Decimal | None:
-        """The median of the recent stakes from `since` (Unix seconds), without free bets; None without any.
-
-        Those from `calm_until` on may lower it, never raise it, so that chasing losses does not raise the suggestion.
-        """
-        recent = self._packed.coupons[-RECENT_STAKES:]
-        coupons = [coupon for coupon in recent if coupon.cents and coupon.timestamp >= since]
-        calm = [coupon.cents for coupon in coupons if coupon.timestamp < calm_until]
-        cents = [median(each) for each in ([coupon.cents for coupon in coupons], calm) if each]
-        return _amount(min(cents)) if cents else None
-
     @property
     def older_events(self) -> set[int | Match]:
         """The events of selections that are no longer recent or could not be read, without forgotten ones: ids, or
@@ -466,6 +487,17 @@ class Tallies:
         texts = [{words[key]: value for key, value in each.items()} for each in sums[:-1]]
         bands = {str(key): value for key, value in sums[-1].items() if key != NO_BAND}
         return dict(zip(TALLIED, (*texts, bands), strict=True))
+
+
+class LateTallies(Tallies):
+    """Those that `merge` returns, which is called when they are first read, with what was made of them before."""
+
+    def __init__(self, merge: Callable[[], Tallies], memos: Memos) -> None:
+        self._merge, self.memos = merge, memos
+
+    @cached_property
+    def _packed(self) -> _PackedTallies:  # type: ignore[override]
+        return self._merge()._packed
 
 
 def _most_important(sums: Sums, limit: int) -> Sums:

@@ -2,6 +2,7 @@
 
 import gc
 import tracemalloc
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,9 +17,9 @@ from recommendations.recommenders.neighbours import NeighboursModel, tokens_of
 from recommendations.recommenders.numbered_bets import NumberedBets
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.tallies.outcome_bets import weights_of_bets
-from recommendations.tallies.selections import TallyCoupon, TallySelection
+from recommendations.tallies.selections import NO_SEQUENCE, TallyCoupon, TallySelection
 from recommendations.tallies.tallies_cache import SECONDS, TalliesCache, digest_of, tallies_cache
-from recommendations.tallies.user_tallies import Tallies
+from recommendations.tallies.user_tallies import LateTallies, Tallies
 from recommendations.tallies.user_tallies_sql import merge_tallies
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of, selection
 from recommendations.tests.prices.market_rows import market
@@ -41,12 +42,12 @@ def unmerged(*leagues, **more):
 
 
 def merged(cache, key, *columns):
-    """The tallies, from the cache if it has them: then they have the memos of the first ones."""
-    digest = digest_of(*columns)
-    tallies = cache.get(key, digest, columns[0])
-    if tallies is None:
-        tallies = merge_tallies(*columns)
-        cache.put(key, digest, tallies, is_merged=columns[1] is None)
+    """The tallies; if the cache knows them, with the memos of the first ones."""
+    digest, merge = digest_of(*columns), partial(merge_tallies, *columns)
+    if (known := cache.get(key, digest)) is not None:
+        return LateTallies(merge, known[1])
+    tallies = merge()
+    cache.put(key, digest, tallies, tallies.summarise(with_top_values=True))
     return tallies
 
 
@@ -72,8 +73,33 @@ def test_kept_tallies_are_those_of_the_columns(texts):
         assert getattr(tallies, name) == getattr(fresh, name)
     assert tallies.weights_at(HOUR) == fresh.weights_at(HOUR)
     assert tallies.bets_at(HOUR) == fresh.bets_at(HOUR) != []
-    assert tallies.events_bet_on() == fresh.events_bet_on()
-    assert tallies.sequence() == fresh.sequence()
+    assert tallies.summarise(with_top_values=True) == fresh.summarise(with_top_values=True)
+
+
+@pytest.mark.parametrize("with_top_values", [False, True])
+def test_a_kept_summary_is_that_of_the_columns(with_top_values):
+    """Also of a match without id, a free bet, and a stake of many decimals."""
+    cache, tallies = TalliesCache(), merge_tallies(None, unmerged("A", "B", event_id=5, **ON_OUTCOME))
+    for key, stake in ((8, 0.0), (9, 1.00012345)):
+        tallies.add(TallyCoupon(key, key * HOUR, stake, [msgspec.convert(selection(), TallySelection)], [7]))
+    summary = tallies.summarise(with_top_values=with_top_values)
+    cache.put(USER, b"digest", tallies, summary)
+    assert cache.get(USER, b"digest") == (summary, tallies.memos)
+    assert (cache.get(USER, b"digest", with_top_values=True) is None) is not with_top_values
+    assert (set(summary.events), len(summary.matches)) == ({5, 7}, 1)
+    assert (summary.events, summary.matches) == tallies.events_bet_on()
+    assert summary.sequence == tallies.sequence() != NO_SEQUENCE
+    assert (len(summary.stakes), summary.names_outcomes) == (3, True)
+    assert (summary.top_values is None) is not with_top_values
+
+
+def test_late_tallies_are_merged_when_they_are_first_read():
+    fresh, waiting = merge_tallies(None, unmerged("A")), [merge_tallies(None, unmerged("A"))]
+    tallies = LateTallies(waiting.pop, {})
+    assert tallies.memos_at(HOUR) == ({}, {})
+    assert waiting
+    assert tallies.counts == fresh.counts
+    assert tallies.weights_at(HOUR) == fresh.weights_at(HOUR)  # not merged once more: none is left
 
 
 def test_equal_columns_are_merged_once():
@@ -84,7 +110,7 @@ def test_equal_columns_are_merged_once():
 
 
 @pytest.mark.parametrize("change", ["packed", "unmerged", "emptied"])
-def test_other_columns_are_unpacked_again(change):
+def test_other_columns_are_merged_again(change):
     cache, packed = TalliesCache(), merge_tallies(None, unmerged("A")).encode()
     merged(cache, USER, packed, unmerged("B"))
     columns = {
@@ -92,13 +118,16 @@ def test_other_columns_are_unpacked_again(change):
         "unmerged": (packed, unmerged("B", "C")),
         "emptied": (None, None),
     }[change]
+    assert cache.get(USER, digest_of(*columns)) is None
     assert merged(cache, USER, *columns).counts == merge_tallies(*columns).counts
+    assert cache.get(USER, digest_of(*columns)) is not None
 
 
 def test_users_of_two_casinos_share_nothing():
     cache = TalliesCache()
     mine = merged(cache, USER, None, unmerged("A"))
-    assert merged(cache, SAME_ID_OF_ANOTHER_CASINO, None, unmerged("B")).counts != mine.counts
+    assert cache.get(SAME_ID_OF_ANOTHER_CASINO, digest_of(None, unmerged("A"))) is None
+    assert merged(cache, SAME_ID_OF_ANOTHER_CASINO, None, unmerged("A")).memos is not mine.memos
     assert merged(cache, USER, None, unmerged("A")).memos is mine.memos
 
 
@@ -116,10 +145,10 @@ def test_what_was_computed_for_one_hour_is_not_served_in_the_next():
 
 def test_adding_a_coupon_forgets_what_was_computed():
     tallies = merge_tallies(None, unmerged("A", event_id=1))
-    before = tallies.counts, tallies.weights_at(HOUR), tallies.events_bet_on(), tallies.sequence()
+    before = tallies.counts, tallies.weights_at(HOUR), tallies.summarise()
     tallies.memos_at(HOUR)[0]["computed of them"] = before
     tallies.add(TallyCoupon(9, HOUR, 10.0, [msgspec.convert(selection(league="B", event_id=2), TallySelection)]))
-    after = tallies.counts, tallies.weights_at(HOUR), tallies.events_bet_on(), tallies.sequence()
+    after = tallies.counts, tallies.weights_at(HOUR), tallies.summarise()
     assert not tallies.memos_at(HOUR)[0]
     assert all(old != new for old, new in zip(before, after, strict=True))
 

@@ -103,7 +103,7 @@ def test_many_small_coupons_in_any_order_give_the_reference_tallies(seed):
 def test_a_user_without_coupons_has_empty_tallies():
     tallies = Tallies()
     assert (tallies.recent, tallies.stakes, tallies.older_events) == ([], [], set())
-    assert tallies.usual_stake(calm_until=0) is None
+    assert tallies.summarise().usual_stake(calm_until=0) is None
     assert tallies.top("league", 2) == ()
     assert Tallies(tallies.encode()).weights_at(0.0)["odds_band"] == {}
 
@@ -141,11 +141,11 @@ def test_the_usual_stake_counts_those_after_a_time_only_if_they_lower_it():
     for day, stake in enumerate(("1.00", "2.00", "9.99")):
         add(tallies, coupon(day, day * DAY, [], stake))
     begin = at(0).timestamp()
-    assert tallies.usual_stake(calm_until=begin + 3 * DAY) == Decimal("2.00")
-    assert tallies.usual_stake(calm_until=begin + 2 * DAY) == Decimal("1.50")
-    assert tallies.usual_stake(calm_until=begin) == Decimal("2.00")
-    assert tallies.usual_stake(calm_until=begin + 2 * DAY, since=begin + DAY) == Decimal("2.00")
-    assert tallies.usual_stake(calm_until=begin + 3 * DAY, since=begin + 3 * DAY) is None
+    assert tallies.summarise().usual_stake(calm_until=begin + 3 * DAY) == Decimal("2.00")
+    assert tallies.summarise().usual_stake(calm_until=begin + 2 * DAY) == Decimal("1.50")
+    assert tallies.summarise().usual_stake(calm_until=begin) == Decimal("2.00")
+    assert tallies.summarise().usual_stake(calm_until=begin + 2 * DAY, since=begin + DAY) == Decimal("2.00")
+    assert tallies.summarise().usual_stake(calm_until=begin + 3 * DAY, since=begin + 3 * DAY) is None
 
 
 def test_free_bets_are_no_usual_stake():
@@ -153,8 +153,8 @@ def test_free_bets_are_no_usual_stake():
     for day, stake in enumerate(("0.00", "4.00", "0.00", "6.00", "0.00")):
         add(tallies, coupon(day, day * DAY, [], stake))
     later = at(0).timestamp() + 9 * DAY
-    assert tallies.usual_stake(calm_until=later) == Decimal("5.00")
-    assert tallies.usual_stake(calm_until=later, since=at(0).timestamp() + 4 * DAY) is None
+    assert tallies.summarise().usual_stake(calm_until=later) == Decimal("5.00")
+    assert tallies.summarise().usual_stake(calm_until=later, since=at(0).timestamp() + 4 * DAY) is None
 
 
 def test_a_void_selection_counts_without_an_odds_band():
@@ -391,7 +391,7 @@ def usual(*stakes):
     coupons = [TallyCoupon(number, float(number), float(stake), []) for number, stake in enumerate(stakes, start=1)]
     tallies = Tallies()
     tallies.add(*coupons)
-    return Tallies(tallies.encode()).usual_stake(calm_until=100.0)
+    return Tallies(tallies.encode()).summarise().usual_stake(calm_until=100.0)
 
 
 @pytest.mark.parametrize(
