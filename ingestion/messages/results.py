@@ -5,7 +5,7 @@ from typing import Self
 import msgspec
 
 from recommendations.validation.changes import Change
-from recommendations.validation.rows import AnyRow, Removal
+from recommendations.validation.rows import AnyRow, CouponRow, Removal
 
 from .decoding import Partial, Rejection
 from .envelope import Envelope
@@ -39,6 +39,8 @@ class DecodedMessage(msgspec.Struct, gc=False):
         """The rows and changes to store: those of a rejected message are its closings and restrictions. Several are
         stored one by one (`storing/several.py`)."""
         content = self.content
+        if isinstance(content, CouponRow):  # most messages are
+            return (content,)
         if isinstance(content, Rejection):
             return content.closed_odds or content.changes
         if isinstance(content, Unwanted):

@@ -34,6 +34,7 @@ ATTEMPTS = 6
 _BACKOFF_SECONDS = 0.05
 _QUICK_SECONDS = 1.0
 REPEATED, SKIPPED = "repeated", "skipped"
+_STORED, _STORED_WORD = Result.STORED, Result.STORED.value  # looking them up in Result takes longer than the rest
 
 SendToDeadLetters = Callable[[Iterable[MessageResult]], None]
 RequireFewRejections = Callable[[Sequence[DecodedMessage]], object]
@@ -199,10 +200,11 @@ _REJECTIONS = {
 
 def _result_of(message: DecodedMessage, outcome: Outcome | Rejection) -> MessageResult:
     envelope, content = message.envelope, message.content
-    if isinstance(content, Rejection):
-        return MessageResult.reject(envelope, content)
+    outcome = content if isinstance(content, Rejection) else outcome
     if isinstance(outcome, Rejection):
         return MessageResult.reject(envelope, outcome)
+    if outcome.result is _STORED:
+        return MessageResult(envelope, _STORED_WORD)
     if outcome.result is Result.NOT_STORED and isinstance(content, Unwanted):
         return MessageResult(envelope, SKIPPED, note=content.note)
     if outcome.result is Result.NOT_STORED and isinstance(content, Partial):

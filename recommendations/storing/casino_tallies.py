@@ -25,7 +25,7 @@ from recommendations.tallies.trends import TREND_HALF_LIFE
 from recommendations.validation.fields import SEPARATOR
 from recommendations.validation.identity import league_key, match_of, name_of
 from recommendations.validation.own_ids import OwnId
-from tenants.routing.connections import casino_atomic, current_alias, execute, query
+from tenants.routing.connections import casino_atomic, casino_connection, current_alias, execute, query
 
 from .upsert_sql import as_json
 
@@ -291,7 +291,8 @@ def add_to_casino_tallies(coupons: Sequence[TimedSelections], *, sign: int = 1) 
     """Count coupons in the casino's tallies; sign -1 subtracts them."""
     is_due = False
     for part in CasinoSums.of(coupons, sign).parts():
-        [(is_due,)] = query(_APPEND, [zlib.compress(_ENCODER.encode(part), 1), MERGE_SECONDS])
+        packed = zlib.compress(_ENCODER.encode(part), 1)
+        [(is_due,)] = casino_connection().query_prepared(_APPEND, [packed, MERGE_SECONDS])
     if is_due:
         try:
             merge_casino_sums()

@@ -5,7 +5,7 @@ from functools import partial
 
 from recommendations.text_ids import Kind, stored_id, with_stored_ids
 from recommendations.validation.rows import CouponRow, Removal
-from tenants.routing.connections import casino_atomic, query
+from tenants.routing.connections import casino_atomic, casino_connection, query
 
 from .casino_tallies import add_to_casino_tallies
 from .coupon_sql import STORE_INCOMING, UNLESS_OF_ERASED
@@ -43,6 +43,9 @@ UNION ALL SELECT id, CASE WHEN natural_key IS NULL THEN 'duplicate' ELSE 'id_tak
 FROM purchased_coupons WHERE id = ANY(%s)
 """
 _KNOWN_WITHOUT_ID = "SELECT natural_key FROM purchased_coupons WHERE natural_key = ANY(%s)"
+
+
+_STORED, _IN_PART = Result.STORED, Result.STORED_IN_PART  # each look-up in Result takes as long as an Outcome
 
 
 class _UnknownUsersError(Exception):
@@ -86,29 +89,21 @@ def _store(of_unknown_users: Explain, rows: Sequence[CouponRow | Removal]) -> li
             outcomes |= explain([row for row in coupons if key_of(row) not in outcomes])
     if removals := [row for row in rows if isinstance(row, Removal)]:
         outcomes |= remove_coupons(removals)
-    return [_in_part(row, outcomes[key_of(row)]) for row in rows]
-
-
-def _in_part(row: CouponRow | Removal, outcome: Outcome) -> Outcome:
-    is_in_part = isinstance(row, CouponRow) and row.unread_selections and outcome.result is Result.STORED
-    return Outcome(Result.STORED_IN_PART, outcome.id) if is_in_part else outcome
+    return [outcomes[key_of(row)] for row in rows]
 
 
 def _write(rows: Sequence[CouponRow]) -> Outcomes:
     reserve_ids("purchased_coupons", rows)
-    [(_, count, _), *answers] = query(_STORE, [as_json(rows), len(rows)])
-    outcomes: Outcomes = {
-        natural_key or coupon_id: Outcome(Result.STORED, coupon_id)
-        for natural_key, coupon_id, is_due in answers
-        if not is_due
-    }
-    if count == len(rows):
-        outcomes |= {row.id: Outcome(Result.STORED, stored_id(row.id)) for row in rows if row.id is not None}
+    [(_, count, _), *answers] = casino_connection().query_prepared(_STORE, [as_json(rows), len(rows)])
+    ids = {natural_key or coupon_id: coupon_id for natural_key, coupon_id, is_due in answers if not is_due}
+    written = rows if count == len(rows) else [row for row in rows if key_of(row) in ids]
     if due := [user_id for _, user_id, is_due in answers if is_due]:
         merge_user_tallies(due)
-    written = rows if count == len(rows) else [row for row in rows if key_of(row) in outcomes]
     add_to_casino_tallies([(row.timestamp.timestamp(), row.recommended_events) for row in written])
-    return outcomes
+    return {
+        (key := key_of(row)): Outcome(_IN_PART if row.unread_selections else _STORED, ids.get(key, key))
+        for row in written
+    }
 
 
 def _explain(unwritten: Sequence[CouponRow]) -> Outcomes:

@@ -99,9 +99,9 @@ def _is_before(row: MutableRow, timestamp: datetime | None) -> bool:
 
 def key_of(row: Stored) -> Key:
     """The row's id, or else its natural key."""
-    if isinstance(row, Removal):
-        return row.id
-    return row.id or cast(UUID, row.natural_key)  # every row without an id has one
+    if row.id is None:
+        return cast(UUID, row.natural_key)  # every row without an id has one
+    return row.id
 
 
 def written_ids(outcomes: Iterable[Outcome]) -> list[int]:
@@ -111,6 +111,8 @@ def written_ids(outcomes: Iterable[Outcome]) -> list[int]:
 def store_in_order(rows: Rows, store: Store) -> list[Outcome]:
     """Call `store` with sub-batches in which every key is unique: almost always one. A row that another row of its key
     supersedes is a duplicate, unless it would be rejected by itself."""
+    if 0 < len(rows) == len(set(map(key_of, rows))):
+        return store(rows)
     outcomes = [DUPLICATE] * len(rows)
     effective, superseded = _effective_rows(rows)
     for places in _sub_batches(effective):

@@ -4,7 +4,7 @@ The rows themselves stay as they were decoded: a transaction that is rolled back
 then tried again with the same rows.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from copy import copy
 from itertools import count
 from typing import TypeVar
@@ -28,7 +28,8 @@ def with_stored_ids(kind: Kind, rows: Sequence[Row]) -> Sequence[Row]:
     stored: set[TextOf] = set()
     others: set[TextOf] = set()
     for row in rows:
-        (stored if _stores(row) else others).update(_texts(kind, row))
+        if texts := _texts(kind, row):
+            (stored if _stores(row) else others).update(texts)
     others -= stored
     if not stored and not others:
         return rows
@@ -55,23 +56,20 @@ def stored_id(own: OwnId) -> int:
     return own
 
 
-def _texts(kind: Kind, row: Identified) -> Iterator[TextOf]:
-    if isinstance(row.id, str):
-        yield kind, row.id
+def _texts(kind: Kind, row: Identified) -> list[TextOf]:
+    texts = [(kind, row.id)] if isinstance(row.id, str) else []
     if isinstance(row, CouponRow):
         if isinstance(row.user_id, str):
-            yield Kind.USERS, row.user_id
-        for each in row.recommended_events:
-            if isinstance(each.event_id, str):
-                yield Kind.EVENTS, each.event_id
-        for event_id in row.held_events if row.unread_selections else ():
-            if isinstance(event_id, str):
-                yield Kind.EVENTS, event_id
+            texts.append((Kind.USERS, row.user_id))
+        texts += [(Kind.EVENTS, each.event_id) for each in row.recommended_events if isinstance(each.event_id, str)]
+        if row.unread_selections:
+            texts += [(Kind.EVENTS, event_id) for event_id in row.held_events if isinstance(event_id, str)]
+    return texts
 
 
 def _resolved(kind: Kind, row: Row, ids: Ids) -> Row:
     """A copy, without the validation of constructors: to the casino, the numbers are no ids."""
-    if next(_texts(kind, row), None) is None:
+    if not _texts(kind, row):
         return row
     row, own = copy(row), row.id
     if isinstance(own, str):
