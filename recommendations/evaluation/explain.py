@@ -19,12 +19,14 @@ from recommendations.recommenders.hybrid_features.sequence_features import (
 from .report import ModelSummary
 
 _GROUPS = {
-    "favourite teams": ("lift of home_team", "lift of away_team", "share of home_team", "share of away_team"),
+    "favourite teams": (
+        "lift of home_team", "lift of away_team", "share of home_team", "share of away_team", "share of teams",
+    ),
     "favourite leagues": ("lift of league", "share of league"),
     "favourite sports and countries": (
         "lift of sport", "share of sport", "lift of country", "share of country", "favourite sport", "own country",
     ),
-    "usual odds": ("lift of odds_band", "share of odds_band"),
+    "usual odds": ("lift of odds_band", "share of odds_band", "usual odds"),
     "height of the odds": ("odd",),
     "popularity": (
         "trend of sport", "trend of league", "trend of country", "trend of home_team", "trend of away_team",

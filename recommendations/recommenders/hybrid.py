@@ -16,6 +16,7 @@ from .calibration import Calibration
 from .hybrid_features.decision_trees import Trees
 from .hybrid_features.default_weights import DEFAULT_WEIGHTS
 from .hybrid_features.features import ADDITIVE, FEATURES, FINGERPRINT, NAMES, Features
+from .hybrid_features.preferences import USUAL_ODDS, sentences_of_usual_odds
 from .hybrid_features.sequence_features import SENTENCES
 from .hybrid_features.user_vectors import UserVectors
 from .neighbours import Neighbours
@@ -112,6 +113,7 @@ class Hybrid(Recommender):
     explanations: ClassVar[Mapping[str, Callable[[ScoringContext, int], list[str]]]] = {
         **{each.name: each.reasons for each in (Profile(), Trending(), Neighbours(), Soonest())},
         **SENTENCES,
+        USUAL_ODDS: sentences_of_usual_odds,
     }
 
     def score(self, context: ScoringContext) -> Scores:

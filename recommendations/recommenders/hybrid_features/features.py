@@ -25,6 +25,7 @@ from recommendations.validation.fields import SEPARATOR
 
 from .bet_sequences import SequenceCounts
 from .feature import EventFeature, Feature
+from .preferences import BETS_OF_OTHERS, NEARNESS, USUAL_ODDS, bets_near_bands, shares_of_teams
 from .sequence_features import LAST, PAIR_FEATURES, SCALE_FEATURES, pair_numbers
 from .user_vectors import CoBettors
 
@@ -71,6 +72,8 @@ VALUE_FEATURES = (
     Feature("neighbours", "neighbours"),
     *(Feature(f"same {name} as the last", LAST) for name in ("sport", "league", "team")),
     Feature("begin near the last", LAST),
+    Feature("share of teams", "profile"),
+    Feature("usual odds", USUAL_ODDS),
 )
 EVENT_FEATURES = (
     *(EventFeature(f"trend of {name}", "trending", partial(_trend_of, name)) for name in TALLIED),
@@ -94,10 +97,11 @@ NAMES = tuple(feature.name for feature in FEATURES)
 FINGERPRINT = sha256("\n".join(NAMES).encode()).hexdigest()[:16]  # for models that identify features by place alone
 
 _SHARES, _SPORT, _COUNTRY, _NEIGHBOURS = len(TALLIED), *range(2 * len(TALLIED), 2 * len(TALLIED) + 3)
-_LAST_SPORT, _LAST_LEAGUE, _LAST_TEAM, _LAST_BEGIN = range(_NEIGHBOURS + 1, len(VALUE_FEATURES))
+_LAST_SPORT, _LAST_LEAGUE, _LAST_TEAM, _LAST_BEGIN, _TEAMS, _USUAL_ODDS = range(_NEIGHBOURS + 1, len(VALUE_FEATURES))
 _EVENTS, _LIKENESS = len(VALUE_FEATURES), len(VALUE_FEATURES) + len(EVENT_FEATURES)
 _PAIRS = _LIKENESS + 2
 _OWNERS = {name: owner for owner, name in enumerate(TALLIED)}
+_HOME, _AWAY, _BANDS = (_OWNERS[name] for name in ("home_team", "away_team", "odds_band"))
 _COMPARED_ROWS = [EVENT_FEATURES.index(feature) for feature in _COMPARED]
 
 
@@ -176,8 +180,9 @@ def _offer_features(context: ScoringContext) -> _OfferFeatures:
 
 class _UserValues:
     """The user's preference for each of the offer's values: `codes` of those in the user's tallies, with their
-    attributes (`owners`), lifts (see `profile`), and shares in the user's selections times their surprise; `favourites`
-    (feature, attribute, code) of the user's row; `neighbours`: the model, None without one, and its tokens' scores."""
+    attributes (`owners`), lifts (see `profile`), shares in the user's selections times their surprise, and shares of
+    `teams`; the lifts of the `bands` of odds by those near them; `favourites` (feature, attribute, code) of the user's
+    row; `neighbours`: the model, None without one, and its tokens' scores."""
 
     def __init__(
         self,
@@ -187,9 +192,12 @@ class _UserValues:
         begins: tuple[Codes, Scores] | None,
     ) -> None:
         profile, dictionaries = context.profile, [column.dictionary for column in offer.columns]
-        self._owners, self._codes, (weights, shares) = profile.keep("values", dictionaries, _numbers_of_values)
+        kept = profile.keep("values", dictionaries, _numbers_of_values)
+        self._owners, self._codes, (weights, shares, self._teams), near = kept
         self._lifts = np.log1p(weights / (SMOOTHING * offer.rates[self._codes]))
         self._shares = shares * offer.surprise[self._codes]
+        self._bands = slice(start := offer.starts[_BANDS], start + near.size)
+        self._usual_odds = np.log1p(near / (BETS_OF_OTHERS * (NEARNESS @ offer.rates[self._bands])))
         favourites = [(_SPORT, "sport", profile.favorite_sport), (_COUNTRY, "country", profile.country)]
         if (last := profile.sequence.last) is not None:
             teams = {last.home_team, last.away_team}  # a team is the same at home and away
@@ -209,7 +217,8 @@ class _UserValues:
         """The offer's codes of each attribute, and each value's part of the weighted sum."""
         table = np.zeros(self._offer.rates.size)
         lift, share = weights[:_SHARES][self._owners], weights[_SHARES : 2 * _SHARES][self._owners]
-        table[self._codes] = lift * self._lifts + share * self._shares
+        table[self._codes] = lift * self._lifts + share * self._shares + weights[_TEAMS] * self._teams
+        table[self._bands] += weights[_USUAL_ODDS] * self._usual_odds
         for row, _, code in self._favourites:
             table[code] += weights[row]
         if self._neighbours is not None:
@@ -229,6 +238,9 @@ class _UserValues:
         for first, numbers in ((0, self._lifts), (_SHARES, self._shares)):
             table[self._codes] = numbers
             found[first : first + _SHARES] = table[codes]
+        table[self._codes] = self._teams
+        found[_TEAMS] = table[codes[[_HOME, _AWAY]]].sum(axis=0)
+        found[_USUAL_ODDS] = self._usual_odds[codes[_BANDS] - self._bands.start]
         for row, owner, code in self._favourites:
             found[row] += codes[owner] == code
         if self._neighbours is not None:
@@ -239,12 +251,18 @@ class _UserValues:
         return found
 
 
-def _numbers_of_values(profile: BettingProfile, dictionaries: list[Dictionary[Any]]) -> tuple[Owners, Codes, Floats]:
-    """The profile's values that the dictionaries (of `TALLIED`) have: places of their attributes, shape (v,); codes in
-    the row of all values, (v,); decayed numbers of selections, and shares in all of the attribute, (2, v)."""
+def _numbers_of_values(
+    profile: BettingProfile, dictionaries: list[Dictionary[Any]]
+) -> tuple[Owners, Codes, Floats, Floats]:
+    """The profile's values that the dictionaries (of `TALLIED`) have, and teams of either side: places of their
+    attributes, shape (v,); codes in the row of all values, (v,); decayed numbers of selections, shares in all of the
+    attribute, and of teams in bets of both sides, (3, v). And the bets near each band of odds, (bands,)."""
     counts = [profile.counts.get(name) or {} for name in TALLIED]
     weights = [profile.weights.get(name) or {} for name in TALLIED]
     names = [list(own or other) for own, other in zip(counts, weights, strict=True)]
+    names[_HOME] = names[_AWAY] = [*dict.fromkeys(names[_HOME] + names[_AWAY])]
+    teams = shares_of_teams(profile.counts)
+    shares = [teams if owner in {_HOME, _AWAY} else {} for owner in range(len(TALLIED))]
     owners = np.repeat(np.arange(len(TALLIED), dtype=np.int8), [len(each) for each in names])
     found = (dictionary.places.find(own) for dictionary, own in zip(dictionaries, names, strict=True))
     codes = np.fromiter(chain.from_iterable(found), np.intp, owners.size)
@@ -252,10 +270,12 @@ def _numbers_of_values(profile: BettingProfile, dictionaries: list[Dictionary[An
     is_known = codes < sizes[owners]
     weighed = np.fromiter(_look_up(weights, names, 0.0), np.float64, owners.size)[is_known]
     counted = np.fromiter(_look_up(counts, names, 0), np.float64, owners.size)[is_known]
+    shared = np.fromiter(_look_up(shares, names, 0.0), np.float64, owners.size)[is_known]
     owners, codes = owners[is_known], codes[is_known]
     codes += (np.cumsum(sizes) - sizes)[owners]
     totals = np.array([max(sum(each.values()), 1) for each in counts])
-    return owners, codes.astype(np.int32), np.array([weighed, counted / totals[owners]])
+    numbers = np.array([weighed, counted / totals[owners], shared])
+    return owners, codes.astype(np.int32), numbers, bets_near_bands(counts[_BANDS])
 
 
 def _look_up(mappings: Iterable[Any], names: Iterable[list[str]], default: float) -> Iterator[Any]:

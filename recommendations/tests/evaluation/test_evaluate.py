@@ -62,6 +62,7 @@ SEQUENTIAL = [
     *(each.name for each in SCALE_FEATURES if each.name.startswith("bet")),
     *(each.name for each in PAIR_FEATURES),
     *(each.name for each in VALUE_FEATURES if each.component == LAST),
+    "share of teams",
 ]
 
 
