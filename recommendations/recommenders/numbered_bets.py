@@ -37,13 +37,16 @@ class NumberedBets:
 
     def weights_of(self, profile: BettingProfile, *, version: int) -> tuple[Codes, Floats]:
         """The numbers of the m keys that the profile's bets are on, and the sum of the weights of these bets, both of
-        the shape (m,). Computed once for the same memo and numbers."""
+        the shape (m,). Computed once for the same memo and numbers; where all keys have one, other keys change
+        nothing."""
         known = self._known
         if known.version != version or len(known) > self._max_texts:
             known = self._known = _Known(version, self._numbers)
         kept: tuple[Any, tuple[Codes, Floats]] | None = profile.bets_memo.get(_KEPT)
-        if kept is None or kept[0]() is not known:
-            kept = profile.bets_memo[_KEPT] = ref(known), _sum_weights(known, profile.bets)
+        if kept is None or (kept[0]() is not self and kept[0]() is not known):
+            sums = _sum_weights(known, profile.bets)
+            is_complete = sums[0].min(initial=UNKNOWN) >= UNKNOWN
+            kept = profile.bets_memo[_KEPT] = ref(self if is_complete else known), sums
         return kept[1]
 
 

@@ -181,6 +181,22 @@ def test_weights_of_bets_are_summed_once_for_the_same_memo_and_numbers():
     assert later.sum() == 2 * first[1].sum()
 
 
+def test_sums_of_bets_whose_keys_are_all_known_outlast_other_keys():
+    values = *keys_of_outcome("FOOTBALL", "A", "", "OVER"), key_of_odds_band("FOOTBALL", 0)
+    named = enumerate(zip(OUTCOME_ATTRIBUTES, values, strict=True), start=1)
+    numbers = {name: {value: 100 * place} for place, (name, value) in named}
+    known, other = NumberedBets(numbers), NumberedBets(numbers)
+    profile = BettingProfile(bets=[(1.0, ("FOOTBALL", "A", "", "OVER"), 3)], bets_memo={})
+    partly = BettingProfile(bets=[(1.0, ("FOOTBALL", "B", "", "OVER"), 3)], bets_memo={})
+    first, unknown = known.weights_of(profile, version=0), known.weights_of(partly, version=0)
+    assert first[0].tolist() == [100, 200, 300, 403]
+    numbers[OUTCOME_ATTRIBUTES[0]][keys_of_outcome("FOOTBALL", "B", "", "OVER")[0]] = 500
+    assert known.weights_of(profile, version=1) is first
+    assert 500 in known.weights_of(partly, version=1)[0].tolist()
+    assert 500 not in unknown[0].tolist()
+    assert other.weights_of(profile, version=1) is not first
+
+
 def test_what_was_bet_on_is_forgotten_before_it_fills_the_memory():
     known = NumberedBets({attribute: {} for attribute in OUTCOME_ATTRIBUTES}, max_texts=100)
     for number in range(20):
