@@ -63,9 +63,12 @@ class TalliesCache:
     def get(self, key: UserKey, digest: bytes, *, with_top_values: bool = False) -> tuple[Summary, Memos] | None:
         """Those of the user's tallies, if they are of the columns with this `digest_of`, and the summary has the top
         values or needs none."""
-        with self._lock:
-            entry = self._entries.get(key)
-        if entry is None or entry.digest != digest:
+        try:
+            with self._lock:
+                entry = self._entries[key]  # `get` would look twice
+        except KeyError:
+            return None
+        if entry.digest != digest:
             return None
         summary = _SUMMARIES.decode(entry.summary)
         return None if with_top_values and summary.top_values is None else (summary, entry.memos)

@@ -341,10 +341,13 @@ class Tallies:
         coupons, decay = self._packed.coupons, 1.0 / weight_at(now)
         weighted = [(decay * weight_at(coupon.timestamp), len(coupon.selections) // _WIDTH) for coupon in coupons]
         weights = [weight for weight, count in weighted for _ in range(count)]
-        sums = [{key: decay * weight for key, (_, weight) in older.items()} for older in self._packed.older]
+        sums = [
+            defaultdict(float, {key: decay * weight for key, (_, weight) in older.items()})
+            for older in self._packed.older
+        ]
         for each, column in zip(sums, self._columns(), strict=True):
             for key, weight in zip(column, weights, strict=True):
-                each[key] = each.get(key, 0.0) + weight
+                each[key] += weight
         return self._by_name(sums)
 
     def _columns(self) -> list[list[int]]:
