@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 # Of selections with decimal odds, with each other format of odds, and of stakes; more and longer ones would fill the
 # memory.
-_CACHED, _CACHED_OTHERS, _CACHED_STAKES = 16_384, 2_048, 4_096
+_CACHED, _CACHED_OTHERS, _CACHED_STAKES = 16_384, 2_048, 16_384
 _CACHED_BYTES, _CACHED_STAKE_BYTES = 1_024, 32
 _VOID = Decimal(1)  # the odd of a selection that pays its stake back
 
