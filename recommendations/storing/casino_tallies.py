@@ -25,6 +25,7 @@ from recommendations.tallies.trends import TREND_HALF_LIFE
 from recommendations.validation.fields import SEPARATOR
 from recommendations.validation.identity import league_key, match_of, name_of
 from recommendations.validation.own_ids import OwnId
+from recommendations.validation.rows import Selection
 from tenants.routing.connections import casino_atomic, casino_connection, current_alias, execute, query
 
 from .upsert_sql import as_json
@@ -189,14 +190,11 @@ class CasinoSums(msgspec.Struct, array_like=True):
         return sums
 
     def _entries_of(self, each: SelectionLike) -> list[_Sums]:
-        # comparing a Decimal takes ten times as long
-        band = bisect_right(BAND_BOUNDS, float(each.odd)) if each.odd else _NO_BAND
-        league = league_key(each.sport, each.country, each.league)
-        match = match_of(each.sport, each.country, each.category, each.home_team, each.away_team)
-        key = (each.event_id, each.sport, league, each.country, *match, band)
+        kept = each.__dict__ if isinstance(each, Selection) else {}
+        key = kept.get("tallied_as") or kept.setdefault("tallied_as", _key_of(each))
         entries = [_entry(self.sums, key)]
         if each.market and each.outcome:
-            bet = (each.sport, each.market, line_band(each.line or ""), each.outcome, band)
+            bet = (each.sport, each.market, line_band(each.line or ""), each.outcome, key[-1])
             entries.append(_entry(self.bets, bet))
         return entries
 
@@ -247,6 +245,14 @@ class CasinoSums(msgspec.Struct, array_like=True):
         for sums in (*self.sums.values(), *self.bets.values()):
             sums[1] *= by_weight
             sums[2] *= by_trend
+
+
+def _key_of(each: SelectionLike) -> tuple[OwnId | None, str, str, str, str, str, int]:
+    # comparing a Decimal takes ten times as long
+    band = bisect_right(BAND_BOUNDS, float(each.odd)) if each.odd else _NO_BAND
+    league = league_key(each.sport, each.country, each.league)
+    match = match_of(each.sport, each.country, each.category, each.home_team, each.away_team)
+    return (each.event_id, each.sport, league, each.country, *match, band)
 
 
 def _entry(sums: dict[Any, _Sums], key: Any) -> _Sums:

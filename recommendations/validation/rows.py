@@ -197,10 +197,10 @@ class EventRow(MatchFields, kw_only=True):
         return event_key(self.sport, self.league, self.home_team, self.away_team, begin)
 
 
-class Selection(MatchFields, kw_only=True):
+class Selection(MatchFields, kw_only=True, dict=True):
     """One event inside a coupon, with its fields at the time of purchase; `event_id` where known. `odd` is None for a
     void selection, which pays its stake back. `market`, `line` and `outcome` are those that the user bet on, where
-    known; the odd is then the outcome's."""
+    known; the odd is then the outcome's. What is made of one may be kept in its `__dict__`: coupons share many."""
 
     event_id: OwnId | None = None
     odd: Decimal | None = None
@@ -243,7 +243,7 @@ class UnreadSelection(msgspec.Struct, kw_only=True, omit_defaults=True):
     bare: bytes = b""
 
 
-class CouponRow(msgspec.Struct, kw_only=True, gc=False):
+class CouponRow(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """`source` identifies the coupon's Kafka message; it is the key of a coupon without an id. `unread_selections` are
     None if all were read. A stake of 0 is a free bet. `recommendation_id` is the recommendation that the casino says
     the user bet on; one that is unknown, or another user's, has no effect."""

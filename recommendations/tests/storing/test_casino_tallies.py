@@ -1,5 +1,6 @@
 """The casino's tallies equal a recount of all its coupons."""
 
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -85,6 +86,16 @@ def test_selections_that_coupons_of_a_call_share_count_in_each():
     assert_casino_tallies_equal_a_recount()
     counted = CasinoTally.objects.filter(attribute="league").values_list("value", "count")
     assert dict(counted) == {league("A"): 3, league("B"): 2}
+
+
+def test_a_changed_copy_of_a_counted_selection_counts_as_what_it_is():
+    counted = selection_row(event_id=1, league="A")
+    store_coupons([coupon_row(timestamp=NOW, recommended_events=(counted,))])
+    changed = copy(counted)
+    changed.event_id, changed.league, changed.odd = 2, "B", Decimal(9)
+    store_coupons([coupon_row(timestamp=NOW, recommended_events=(counted, changed))])
+    assert_casino_tallies_equal_a_recount()
+    assert (values("league"), values("event")) == ({league("A"), league("B")}, {"1", "2"})
 
 
 def test_removed_coupons_are_subtracted():
