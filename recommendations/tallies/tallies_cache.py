@@ -16,9 +16,11 @@ from .user_tallies import Memos, Summary, Tallies
 
 MAX_BYTES = 16_000_000
 SECONDS = 600.0  # none is used for longer: what was erased in the database is not served from here, and soon leaves
-_BYTES_OF_VALUE = 33  # in what recommenders keep: its attribute, code, weight and share, place and number as a token
+# In what recommenders keep: its attribute, code, weight and share, place and number as a token; and as a team, which
+# most values are, two codes and two shares.
+_BYTES_OF_VALUE = 33 + 16
 _BYTES_OF_BET = 48  # on an outcome: the numbers and weights of its keys
-_SMALLEST = 3_072
+_SMALLEST = 3_328
 _LARGEST_SHARE = 8  # one user may take an eighth
 
 UserKey = tuple[int, int]  # casino, user

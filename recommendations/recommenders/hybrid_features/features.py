@@ -180,9 +180,9 @@ def _offer_features(context: ScoringContext) -> _OfferFeatures:
 
 class _UserValues:
     """The user's preference for each of the offer's values: `codes` of those in the user's tallies, with their
-    attributes (`owners`), lifts (see `profile`), shares in the user's selections times their surprise, and shares of
-    `teams`; the lifts of the `bands` of odds by those near them; `favourites` (feature, attribute, code) of the user's
-    row; `neighbours`: the model, None without one, and its tokens' scores."""
+    attributes (`owners`), lifts (see `profile`), and shares in the user's selections times their surprise; codes and
+    shares of teams on either side; the lifts of the `bands` of odds by those near them; `favourites` (feature,
+    attribute, code) of the user's row; `neighbours`: the model, None without one, and its tokens' scores."""
 
     def __init__(
         self,
@@ -193,7 +193,7 @@ class _UserValues:
     ) -> None:
         profile, dictionaries = context.profile, [column.dictionary for column in offer.columns]
         kept = profile.keep("values", dictionaries, _numbers_of_values)
-        self._owners, self._codes, (weights, shares, self._teams), near = kept
+        self._owners, self._codes, (weights, shares), (self._team_codes, self._team_shares), near = kept
         self._lifts = np.log1p(weights / (SMOOTHING * offer.rates[self._codes]))
         self._shares = shares * offer.surprise[self._codes]
         self._bands = slice(start := offer.starts[_BANDS], start + near.size)
@@ -217,7 +217,8 @@ class _UserValues:
         """The offer's codes of each attribute, and each value's part of the weighted sum."""
         table = np.zeros(self._offer.rates.size)
         lift, share = weights[:_SHARES][self._owners], weights[_SHARES : 2 * _SHARES][self._owners]
-        table[self._codes] = lift * self._lifts + share * self._shares + weights[_TEAMS] * self._teams
+        table[self._codes] = lift * self._lifts + share * self._shares
+        table[self._team_codes] += weights[_TEAMS] * self._team_shares
         table[self._bands] += weights[_USUAL_ODDS] * self._usual_odds
         for row, _, code in self._favourites:
             table[code] += weights[row]
@@ -238,7 +239,8 @@ class _UserValues:
         for first, numbers in ((0, self._lifts), (_SHARES, self._shares)):
             table[self._codes] = numbers
             found[first : first + _SHARES] = table[codes]
-        table[self._codes] = self._teams
+        table[:] = 0.0
+        table[self._team_codes] = self._team_shares
         found[_TEAMS] = table[codes[[_HOME, _AWAY]]].sum(axis=0)
         found[_USUAL_ODDS] = self._usual_odds[codes[_BANDS] - self._bands.start]
         for row, owner, code in self._favourites:
@@ -253,29 +255,39 @@ class _UserValues:
 
 def _numbers_of_values(
     profile: BettingProfile, dictionaries: list[Dictionary[Any]]
-) -> tuple[Owners, Codes, Floats, Floats]:
-    """The profile's values that the dictionaries (of `TALLIED`) have, and teams of either side: places of their
-    attributes, shape (v,); codes in the row of all values, (v,); decayed numbers of selections, shares in all of the
-    attribute, and of teams in bets of both sides, (3, v). And the bets near each band of odds, (bands,)."""
+) -> tuple[Owners, Codes, Floats, tuple[Codes, Floats32], Floats]:
+    """The profile's values that the dictionaries (of `TALLIED`) have: places of their attributes, shape (v,); codes in
+    the row of all values, (v,); decayed numbers of selections, and shares in all of the attribute, (2, v). Besides,
+    the codes of its teams on either side, and their shares, both (t,); the bets near each band of odds, (bands,)."""
     counts = [profile.counts.get(name) or {} for name in TALLIED]
     weights = [profile.weights.get(name) or {} for name in TALLIED]
     names = [list(own or other) for own, other in zip(counts, weights, strict=True)]
-    names[_HOME] = names[_AWAY] = [*dict.fromkeys(names[_HOME] + names[_AWAY])]
-    teams = shares_of_teams(profile.counts)
-    shares = [teams if owner in {_HOME, _AWAY} else {} for owner in range(len(TALLIED))]
     owners = np.repeat(np.arange(len(TALLIED), dtype=np.int8), [len(each) for each in names])
     found = (dictionary.places.find(own) for dictionary, own in zip(dictionaries, names, strict=True))
     codes = np.fromiter(chain.from_iterable(found), np.intp, owners.size)
     sizes = np.array([len(each.values) for each in dictionaries])
+    starts = np.cumsum(sizes) - sizes
     is_known = codes < sizes[owners]
     weighed = np.fromiter(_look_up(weights, names, 0.0), np.float64, owners.size)[is_known]
     counted = np.fromiter(_look_up(counts, names, 0), np.float64, owners.size)[is_known]
-    shared = np.fromiter(_look_up(shares, names, 0.0), np.float64, owners.size)[is_known]
     owners, codes = owners[is_known], codes[is_known]
-    codes += (np.cumsum(sizes) - sizes)[owners]
+    codes += starts[owners]
     totals = np.array([max(sum(each.values()), 1) for each in counts])
-    numbers = np.array([weighed, counted / totals[owners], shared])
-    return owners, codes.astype(np.int32), numbers, bets_near_bands(counts[_BANDS])
+    numbers = np.array([weighed, counted / totals[owners]])
+    teams = _numbers_of_teams(profile, dictionaries, starts)
+    return owners, codes.astype(np.int32), numbers, teams, bets_near_bands(counts[_BANDS])
+
+
+def _numbers_of_teams(
+    profile: BettingProfile, dictionaries: list[Dictionary[Any]], starts: Places
+) -> tuple[Codes, Floats32]:
+    shares, sides = shares_of_teams(profile.counts), [_HOME, _AWAY]
+    found = chain.from_iterable(dictionaries[side].places.find(shares) for side in sides)
+    codes = np.fromiter(found, np.intp, 2 * len(shares)).reshape(2, len(shares))
+    is_known = codes < [[len(dictionaries[side].values)] for side in sides]
+    codes += starts[sides, np.newaxis]
+    numbers = np.tile(np.fromiter(shares.values(), np.float32, len(shares)), (2, 1))  # they are kept in memory
+    return codes[is_known].astype(np.int32), numbers[is_known]
 
 
 def _look_up(mappings: Iterable[Any], names: Iterable[list[str]], default: float) -> Iterator[Any]:
