@@ -11,7 +11,7 @@ from rich.table import Table
 
 from recommendations.offer import offers
 from recommendations.prices.cache import price_cache
-from recommendations.prices.event_prices import prices_of
+from recommendations.prices.event_prices import unpack
 from recommendations.prices.lines import Lines
 from recommendations.prices.queries import read_prices
 from recommendations.prices.request_prices import RequestPrices
@@ -31,7 +31,7 @@ def memory_of_prices(casino: Casino) -> str:
         RequestPrices(price_cache.known()).of(range(1, benchmark.EVENTS + 1))
         known = price_cache.known()
         rows = price_cache.get(price_cache.advance(known, known.version, None), range(1, benchmark.EVENTS + 1))
-    of_lines, count = known.kept.lines.nbytes, sum(prices_of(row).odds.size for row in rows.values())
+    of_lines, count = known.kept.lines.nbytes, sum(unpack(row).odds.size for row in rows.values())
     return (
         f"{count:,} kept prices take {(price_cache.nbytes - of_lines) / count:.1f} bytes each, the texts and tables "
         f"of {len(known.kept.lines):,} market lines {of_lines / 1e6:.2f} MB"

@@ -8,8 +8,9 @@ tell a price and, in the same transaction, that its feed is down.
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 from django.conf import settings
 
 from tenants.process_state import register
@@ -52,10 +53,10 @@ class KeptPrices:
 
     def use(self, event_ids: Iterable[int]) -> None:
         for event_id in event_ids:
-            if event_id not in self.used:
-                self._used_text = None
-            self.used[event_id] = None
-            self.used.move_to_end(event_id)
+            if event_id in self.used:
+                self.used.move_to_end(event_id)
+            else:
+                self.used[event_id] = self._used_text = None
         while len(self.used) > _MOST_ASKED_FOR:
             self.used.popitem(last=False)
 
@@ -86,7 +87,7 @@ class KeptPrices:
         self._bytes_of_rows = 0
 
 
-class KnownPrices(NamedTuple):
+class KnownPrices(msgspec.Struct, frozen=True):
     """A casino's kept prices at the begin of a request. Without a `version`, the request's query needs none of the
     price columns, which have these `parameters`. Only if `is_usable`, the kept rows are those that the request's query
     would have read."""

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import inf
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
+import msgspec
 import numpy as np
 
 from recommendations.offer.arrays import Floats
 
-from .event_prices import EventPrices, PackedPrices, unpack
+from .event_prices import EventPrices, PackedPrices, Price, unpack
 from .feeds import NO_FEEDS, Feeds
 from .gate import Gate
 from .lines import Lines, Outcome
@@ -37,14 +38,14 @@ class PriceSource(Protocol):
 class OutcomeScorer(Protocol):
     """Scores outcomes for one user, and gives reasons for one of them."""
 
-    def score(self, event_id: int, sport: str, packed: PackedPrices, lines: Lines, /) -> tuple[EventPrices, Floats]:
+    def score(self, event_id: int, sport: str, packed: PackedPrices, /) -> tuple[EventPrices, Floats]:
         """The prices of an event, and finite scores of their n outcomes, shape (n,), which the caller may not change;
         the highest wins, of equal ones the first."""
 
     def reasons(self, sport: str, outcome: Outcome, odd: float, /) -> tuple[str, ...]: ...
 
 
-class Leg(NamedTuple):
+class Leg(msgspec.Struct, frozen=True):
     """The chosen outcome of an event, `score` among the event's, and its price. `valid_until`, like `priced_at`: Unix
     seconds, infinite for a price that may have any age."""
 
@@ -94,20 +95,34 @@ class OutcomeChooser:
         """The best outcome of an event that was looked at whose market is not `full`; or why there is none. `is_live`:
         the event has begun."""
         packed, lines = self._packed[event_id], self._source.lines
-        prices, scores = self._scorer.score(event_id, sport, packed, lines)
-        is_open = self._gate.is_open(prices, lines, is_live=is_live, full=full)
-        scores = np.where(is_open, scores, -inf)
-        best = int(scores.argmax()) if scores.size else 0
-        if not scores.size or (score := scores.item(best)) == -inf:  # the scores of open ones are finite
+        prices, scores = self._scorer.score(event_id, sport, packed)
+        best = self._best(prices, scores, is_live=is_live, full=full)
+        if best is None:
             return self._gate.main_refusal(unpack(packed), lines, is_live=is_live, full=full)
-        number, producer, priced_at = prices.at(best)
-        outcome, odd = lines.outcomes[number], prices.odds.item(best) / _SCALE
+        price, score = best
+        outcome, odd = lines.outcomes[price.number], price.odd / _SCALE
         return Leg(
             outcome=outcome,
             odd=odd,
-            producer=self._gate.feeds.name(producer),
-            priced_at=priced_at,
-            valid_until=priced_at + self._gate.max_age_seconds(is_live=is_live),
+            producer=self._gate.feeds.name(price.producer),
+            priced_at=price.as_of,
+            valid_until=price.as_of + self._gate.max_age_seconds(is_live=is_live),
             score=score,
             explain=partial(self._scorer.reasons, sport, outcome, odd),
         )
+
+    def _best(
+        self, prices: EventPrices, scores: Floats, *, is_live: bool, full: frozenset[str]
+    ) -> tuple[Price, float] | None:
+        """The open outcome with the highest score. Nearly always that of all is open: all are looked at only if not."""
+        if not scores.size:
+            return None
+        gate, lines, best = self._gate, self._source.lines, int(scores.argmax())
+        price = prices.at(best)
+        if not gate.opens(price, lines, is_live=is_live, full=full):
+            scores = np.where(gate.is_open(prices, lines, is_live=is_live, full=full), scores, -inf)
+            best = int(scores.argmax())
+            if scores.item(best) == -inf:  # the scores of open ones are finite
+                return None
+            price = prices.at(best)
+        return price, scores.item(best)

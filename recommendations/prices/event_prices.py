@@ -1,13 +1,14 @@
 """The prices of one event as arrays: its market lines, and the odds of their outcomes."""
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate, starmap
-from math import inf
 from struct import Struct
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 import numpy as np
 
 from recommendations.offer.arrays import Places
@@ -23,76 +24,65 @@ LINE = np.dtype([("first", "<i4"), ("producer", "u1"), ("refusal", "u1"), ("outc
 _BYTES_OF_ODD = 4
 _MOST_OUTCOMES = 65_535  # of a line that can be read
 # Looking up a member takes a while.
-_OPEN, _UNREADABLE, _CLOSED = int(Refusal.OPEN), int(Refusal.UNREADABLE), int(Refusal.CLOSED)
+_UNREADABLE, _CLOSED = int(Refusal.UNREADABLE), int(Refusal.CLOSED)
 _STATUSES = {status: int(refusal) for status, refusal in STATUSES.items()}
 _LINE = Struct("<iBBHd")  # `LINE`
-# After lines and odds: the number of lines, and `Bounds`.
-_TRAILER = Struct("<IdHi")
+_COUNT = Struct("<I")  # of the lines, after lines and odds
 
 PackedPrices = bytes  # one object takes a third less memory than two arrays
 
-
-class Bounds(NamedTuple):
-    """Of all lines whose status is open: the earliest `as_of`, the highest code of a producer, and the highest odd, in
-    thousandths."""
-
-    oldest: float
-    producer: int
-    odd: int
-
-
-NO_BOUNDS = Bounds(-inf, 255, 2**31 - 1)  # nothing is known
 
 # line ids, producers, statuses, as_of (Unix seconds), odds of each line
 PriceColumns = tuple[Sequence[int], Sequence[int], Sequence[str], Sequence[float], Sequence[Sequence[int]]]
 _Line = tuple[int, int, int, int, float]  # the fields of `LINE`
 
 
+class Price(msgspec.Struct, frozen=True):
+    """The price of one outcome: its `number` in the casino's `Lines`, its `odd` in thousandths, and its line's fields
+    of `LINE`."""
+
+    number: int
+    odd: int
+    producer: int
+    refusal: int
+    as_of: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EventPrices:
     """The prices of an event. `lines`: m market lines of the type `LINE`; `odds`: those of all their outcomes, line by
-    line, shape (n,). Where `bounds` are known, odds of lines whose status is not open are below 0."""
+    line, shape (n,). `ends`: of each line, the place in `odds` after its last outcome."""
 
     lines: LineArray
     odds: Odds
-    bounds: Bounds = NO_BOUNDS
+    ends: "array[int]" = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ends", array("i", accumulate(self.lines["outcomes"].tolist())))
 
     def numbers(self) -> Places:
         """Those of the outcomes, in the casino's `Lines`; shape (n,)."""
         counts = self.lines["outcomes"]
-        shifts = self.lines["first"] + counts - self._line_ends()  # the numbers of first outcomes, minus their places
+        # the numbers of first outcomes, minus their places
+        shifts = self.lines["first"] + counts - np.array(self.ends, np.intp)
         numbers: Places = shifts.repeat(counts)
         numbers += np.arange(numbers.size)
         return numbers
 
-    def at(self, place: int) -> tuple[int, int, float]:
-        """Of the outcome at this place in `odds`: its number in the casino's `Lines`, the code of its line's producer,
-        and `as_of`."""
-        ends = self._line_ends()
-        line = int(ends.searchsorted(place, side="right"))
-        first, producer, _, count, as_of = self.lines.item(line)
-        return first + count + place - ends.item(line), producer, as_of
-
-    def _line_ends(self) -> Places:
-        """Of each line, the place in `odds` after its last outcome, shape (m,)."""
-        ends: Places = self.lines["outcomes"].cumsum(dtype=np.intp)
-        return ends
-
-
-def prices_of(packed: PackedPrices) -> EventPrices:
-    """The prices as they are packed, with their bounds; read-only."""
-    end = len(packed) - _TRAILER.size
-    count, *bounds = _TRAILER.unpack_from(packed, end)
-    size = count * LINE.itemsize
-    odds = np.frombuffer(packed, np.int32, (end - size) // _BYTES_OF_ODD, size)
-    return EventPrices(np.frombuffer(packed, LINE, count), odds, Bounds(*bounds))
+    def at(self, place: int) -> Price:
+        """That of the outcome at this place in `odds`."""
+        line = bisect_right(self.ends, place)
+        first, producer, refusal, count, as_of = self.lines.item(line)
+        return Price(first + count + place - self.ends[line], self.odds.item(place), producer, refusal, as_of)
 
 
 def unpack(packed: PackedPrices) -> EventPrices:
     """The prices that were packed; read-only."""
-    prices = prices_of(packed)
-    is_open = (prices.lines["refusal"] == _OPEN).repeat(prices.lines["outcomes"])
-    return EventPrices(prices.lines, np.where(is_open, prices.odds, np.abs(prices.odds)))
+    end = len(packed) - _COUNT.size
+    [count] = _COUNT.unpack_from(packed, end)
+    size = count * LINE.itemsize
+    odds = np.frombuffer(packed, np.int32, (end - size) // _BYTES_OF_ODD, size)
+    return EventPrices(np.frombuffer(packed, LINE, count), odds)
 
 
 def packed_prices(columns: PriceColumns, known: Lines) -> PackedPrices:
@@ -108,8 +98,8 @@ def packed_prices(columns: PriceColumns, known: Lines) -> PackedPrices:
 def patch(packed: PackedPrices, changed: PriceColumns, known: Lines) -> PackedPrices | None:
     """An event's prices with those of its changed lines in their places; None if it lacks one of these lines, or one
     can't be read."""
-    end = len(packed) - _TRAILER.size
-    size = _TRAILER.unpack_from(packed, end)[0] * _LINE.size
+    end = len(packed) - _COUNT.size
+    size = _COUNT.unpack_from(packed, end)[0] * _LINE.size
     lines, odds = [*_LINE.iter_unpack(packed[:size])], array("i", packed[size:end])
     places = {first: place for place, (first, _, _, length, _) in enumerate(lines) if length}
     ends = [*accumulate(length for _, _, _, length, _ in lines)]
@@ -130,15 +120,11 @@ def _read(columns: PriceColumns, known: Lines) -> Iterator[tuple[_Line, Sequence
         if not 0 < length == len(odds) <= _MOST_OUTCOMES:
             yield (0, producer, _UNREADABLE, 0, as_of), ()
             continue
-        refusal = _STATUSES.get(status, _CLOSED)
-        yield (first, producer, refusal, length, as_of), odds if refusal == _OPEN else [-abs(each) for each in odds]
+        yield (first, producer, _STATUSES.get(status, _CLOSED), length, as_of), odds
 
 
 def _pack(lines: Sequence[_Line], odds: "array[int]") -> PackedPrices:
-    is_open = [(as_of, producer) for _, producer, refusal, _, as_of in lines if refusal == _OPEN]
-    oldest, latest = min((as_of for as_of, _ in is_open), default=inf), max((each for _, each in is_open), default=0)
-    trailer = _TRAILER.pack(len(lines), oldest, latest, max(odds, default=0))
-    return b"".join((*starmap(_LINE.pack, lines), odds.tobytes(), trailer))
+    return b"".join((*starmap(_LINE.pack, lines), odds.tobytes(), _COUNT.pack(len(lines))))
 
 
 NO_PRICES = packed_prices(([], [], [], [], []), Lines())

@@ -5,20 +5,18 @@ closed, its price is recent, its market allowed, and its odd within the bounds. 
 """
 
 from collections import Counter
-from typing import Any
 
 import numpy as np
 
 from recommendations.offer.arrays import Mask
 
-from .event_prices import Bounds, EventPrices
+from .event_prices import EventPrices, Price
 from .feeds import Feeds, Reasons, refusals_of_feeds, valid_from
 from .lines import Lines
 from .price_rules import PriceRules
 from .refusals import Refusal
 
 _OPEN = int(Refusal.OPEN)
-Times = np.ndarray[Any, np.dtype[np.float64]]
 
 
 class Gate:
@@ -27,28 +25,34 @@ class Gate:
     def __init__(self, rules: PriceRules, feeds: Feeds) -> None:
         self.rules = rules
         self.feeds = feeds
-        self._lowest, self._highest, self._has_markets = rules.lowest, rules.highest, rules.has_markets
-        # by whether the event is in play; the arrays are for the requests whose bounds do not suffice
-        self._valid_from: dict[bool, list[float]] = {}
-        self._arrays: dict[bool, Times] = {}
-        self._all_valid_from: dict[tuple[bool, int], float] = {}  # and the highest code of a producer
+        self._lowest, self._highest = rules.bounds
+        self._has_markets = rules.has_markets
+        self._valid_from: dict[bool, list[float]] = {}  # by whether the event is in play
 
     def max_age_seconds(self, *, is_live: bool) -> float:
         ages = (self.rules.max_age_seconds, self.rules.max_live_age_seconds)
         return min(ages) if is_live else ages[0]
 
+    def opens(self, price: Price, lines: Lines, *, is_live: bool, full: frozenset[str]) -> bool:
+        """Whether this one outcome has no refusal: as `is_open` says of all of them, in less time."""
+        if full or self._has_markets:
+            market = lines.outcomes[price.number].market
+            if self._refusal_of_market(market, full) != _OPEN:
+                return False
+        return (
+            price.refusal == _OPEN
+            and self._lowest <= price.odd <= self._highest
+            and price.as_of >= self._earliest(is_live)[price.producer]
+        )
+
     def is_open(self, prices: EventPrices, lines: Lines, *, is_live: bool, full: frozenset[str]) -> Mask:
         """The mask of the outcomes without any refusal, shape (n,). `full`: markets that the slip may have no more
         of."""
-        mask: Mask = prices.odds >= self._lowest
-        if prices.bounds.odd > self._highest:
-            mask &= prices.odds <= self._highest
-        if full or self._has_markets or not self._are_all_valid(prices.bounds, is_live):
-            is_line_open = self._is_valid(prices, is_live)
-            is_line_open &= prices.lines["refusal"] == _OPEN
-            if full or self._has_markets:
-                is_line_open &= self._refusals_of_markets(prices, lines, full) == _OPEN
-            mask &= is_line_open.repeat(prices.lines["outcomes"])
+        is_line_open = self._is_valid(prices, is_live) & (prices.lines["refusal"] == _OPEN)
+        if full or self._has_markets:
+            is_line_open &= self._refusals_of_markets(prices, lines, full) == _OPEN
+        mask: Mask = is_line_open.repeat(prices.lines["outcomes"])
+        mask &= (prices.odds >= self._lowest) & (prices.odds <= self._highest)
         return mask
 
     def refusals(self, prices: EventPrices, lines: Lines, *, is_live: bool, full: frozenset[str]) -> Reasons:
@@ -101,19 +105,10 @@ class Gate:
 
     def _is_valid(self, prices: EventPrices, is_live: bool) -> Mask:
         """The mask of the lines whose feed is believed and whose price is recent, shape (m,)."""
-        earliest = self._arrays.get(is_live)
-        if earliest is None:
-            earliest = self._arrays[is_live] = np.array(self._earliest(is_live))
-        is_valid: Mask = prices.lines["as_of"] >= earliest.take(prices.lines["producer"])
+        earliest = self._earliest(is_live)
+        of_lines = np.array([earliest[code] for code in prices.lines["producer"].tolist()])
+        is_valid: Mask = prices.lines["as_of"] >= of_lines
         return is_valid
-
-    def _are_all_valid(self, bounds: Bounds, is_live: bool) -> bool:
-        """Whether that is so for all lines within the bounds; False where it can't be told by them."""
-        key = is_live, bounds.producer
-        latest = self._all_valid_from.get(key)
-        if latest is None:
-            latest = self._all_valid_from[key] = max(self._earliest(is_live)[: bounds.producer + 1])
-        return latest <= bounds.oldest
 
     def _earliest(self, is_live: bool) -> list[float]:
         earliest = self._valid_from.get(is_live)

@@ -99,5 +99,5 @@ def _refusal(gate: Gate, code: int, status: str, *, is_live: bool, has_odd: bool
     """The gate's for a line of this class, by a line that has it: of one outcome, within the bounds of odds."""
     as_of = inf if is_valid else -inf
     line = np.array([(0, code, STATUSES.get(status, Refusal.CLOSED), 1, as_of)], LINE)
-    odds = np.array([gate.rules.lowest if has_odd else 0], np.int32)
+    odds = np.array([gate.rules.bounds[0] if has_odd else 0], np.int32)
     return Refusal(gate.refusals(EventPrices(line, odds), Lines(), is_live=is_live, full=frozenset())[0])

@@ -1,5 +1,6 @@
 """The rules of one request for prices: bounds, ages and markets."""
 
+from functools import lru_cache
 from math import ceil, floor, inf
 
 import msgspec
@@ -24,15 +25,16 @@ class PriceRules(msgspec.Struct, frozen=True):
     trust_after_silence: bool = False
 
     @property
-    def lowest(self) -> int:
-        """The lowest allowed odd, in thousandths: above 1."""
-        return max(_SCALE + 1, ceil(round(self.min_odd * _SCALE, 3)))
-
-    @property
-    def highest(self) -> int:
-        return floor(round(self.max_odd * _SCALE, 3))
+    def bounds(self) -> tuple[int, int]:
+        """The lowest allowed odd, which is above 1, and the highest, in thousandths."""
+        return _thousandths(self.min_odd, self.max_odd)
 
     @property
     def has_markets(self) -> bool:
         """Whether a rule depends on the market."""
         return bool(self.blocked_markets or self.only_markets or self.requested_markets)
+
+
+@lru_cache(1_024)
+def _thousandths(min_odd: float, max_odd: float) -> tuple[int, int]:
+    return max(_SCALE + 1, ceil(round(min_odd * _SCALE, 3))), floor(round(max_odd * _SCALE, 3))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from recommendations.offer.arrays import Codes, Floats, Places
-from recommendations.prices.event_prices import EventPrices, PackedPrices, prices_of
+from recommendations.prices.event_prices import EventPrices, PackedPrices, unpack
 from recommendations.tallies.outcome_bets import NO_BAND
 from recommendations.tallies.outcome_keys import OUTCOME_ATTRIBUTES, key_of_odds_band, keys_of_outcome, line_band
 from recommendations.tallies.selections import BAND_BOUNDS
@@ -148,13 +148,13 @@ class KeyWeights:
                 self.nbytes += size
 
     def _find(self, sport: str, packed: PackedPrices) -> EventOutcomes:
-        prices = prices_of(packed)
+        prices = unpack(packed)
         numbers, bands = prices.numbers(), _BOUNDS.searchsorted(prices.odds, side="right")
         keys = self.index.keys_of(sport, numbers, bands)
         if not keys[0].all():
             self.index.add(sport, numbers)
             keys = self.index.keys_of(sport, numbers, bands)
-        popularity = _sums(self._computed(keys)[0], keys)
+        popularity: Floats = np.add.reduce(self._computed(keys)[0].take(keys))  # half the time of `sum`
         return EventOutcomes(sport, packed, prices, keys.astype(np.min_scalar_type(len(self.index.values))), popularity)
 
     def _forget(self, event_id: int) -> None:
@@ -188,13 +188,8 @@ class KeyWeights:
 
 
 def _nbytes(kept: EventOutcomes) -> int:
-    return kept.keys.nbytes + kept.popularity.nbytes + len(kept.packed) + _BYTES_OF_EVENT
-
-
-def _sums(of_keys: Floats, keys: Keys) -> Floats:
-    """Of each outcome, shape (n,), of keys of the shape (4, n)."""
-    sums: Floats = np.add.reduce(of_keys.take(keys))  # half the time of `sum`
-    return sums
+    ends = kept.prices.ends
+    return kept.keys.nbytes + kept.popularity.nbytes + len(kept.packed) + len(ends) * ends.itemsize + _BYTES_OF_EVENT
 
 
 def _with_room(array: Any, size: int, filled_with: float = 0) -> Any:
@@ -232,4 +227,4 @@ class NumberedTaste:
         if self._version != self._weights.index.version:
             self._version = self._weights.index.version  # first: others may add outcomes meanwhile
             self._lifts = self._weights.lifts(self._profile)
-        return outcomes.prices, outcomes.popularity + _sums(self._lifts, outcomes.keys)
+        return outcomes.prices, outcomes.popularity + np.add.reduce(self._lifts.take(outcomes.keys))

@@ -273,7 +273,7 @@ def _interleaved(ranking: Ranking) -> Ranking:
 
 
 def _chooser(request: RecommendationRequest, context: ScoringContext, prices: PriceSource) -> OutcomeChooser:
-    scorer = TasteScorer(context.profile, context.trends)
+    scorer = TasteScorer(context.profile, context.trends, prices.lines)
     return OutcomeChooser(prices, price_rules(request.options, request.filters, context.now), scorer)
 
 

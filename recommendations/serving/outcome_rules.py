@@ -4,8 +4,6 @@ from math import inf
 
 import numpy as np
 
-from recommendations.offer.arrays import Floats
-from recommendations.prices.event_prices import EventPrices, PackedPrices
 from recommendations.prices.lines import Lines, Outcome
 from recommendations.prices.price_rules import PriceRules
 from recommendations.recommenders.base import BettingProfile
@@ -34,18 +32,12 @@ def price_rules(options: Options, filters: RequestFilters, now: float) -> PriceR
     )
 
 
-class TasteScorer:
+class TasteScorer(NumberedTaste):
     """Scores outcomes by the selections of one user and of the casino, within a sport."""
 
-    def __init__(self, profile: BettingProfile, trends: Trends) -> None:
-        self._profile = profile
+    def __init__(self, profile: BettingProfile, trends: Trends, lines: Lines) -> None:
+        super().__init__(profile, key_weights(trends, lines.outcomes, lines.derived))
         self._trends = trends
-        self._taste: NumberedTaste | None = None
-
-    def score(self, event_id: int, sport: str, packed: PackedPrices, lines: Lines) -> tuple[EventPrices, Floats]:
-        if self._taste is None:
-            self._taste = NumberedTaste(self._profile, key_weights(self._trends, lines.outcomes, lines.derived))
-        return self._taste.score(event_id, sport, packed)
 
     def reasons(self, sport: str, outcome: Outcome, odd: float) -> tuple[str, ...]:
         market, line, name = outcome

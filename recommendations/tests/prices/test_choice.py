@@ -139,7 +139,7 @@ def served(case: Given):
     offer = replace(offer, offered_by=np.array([offered_by for *_, offered_by in case.events], np.int32))
     options = Options(live_events=True, max_per_market=case.max_per_market)
     prices = PricesOf({place + 1: each[0] for place, each in enumerate(case.events)}, case.feeds)
-    chooser = OutcomeChooser(prices, case.rules, TasteScorer(case.profile, case.trends))
+    chooser = OutcomeChooser(prices, case.rules, TasteScorer(case.profile, case.trends, prices.lines))
     scores = -np.arange(len(case.events), dtype=np.float64)
     return Search(offer, scores, Rules(now=NOW, limit=case.limit, options=options), chooser).run()
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from recommendations.prices.cache import _BYTES_OF_ROW
-from recommendations.prices.event_prices import packed_prices, prices_of, unpack
+from recommendations.prices.event_prices import packed_prices, unpack
 from recommendations.prices.feeds import Feeds, Producer
 from recommendations.prices.gate import Gate
 from recommendations.prices.lines import Lines
@@ -90,12 +90,14 @@ def test_the_gate_opens_exactly_what_may_be_served(given_rows, given_producers, 
     readable = [row for row in given_rows if len(row[4]) == OUTCOMES.get(row[0])]
     expected = [may_serve(row, odd, feeds, given_rules, is_live, full) for row in readable for odd in row[4]]
     assert gate.is_open(prices, LINES, is_live=is_live, full=full).tolist() == expected
-    bounded = prices_of(packed_prices(columns, LINES))
-    assert gate.is_open(bounded, LINES, is_live=is_live, full=full).tolist() == expected
+    one_by_one = [prices.at(place) for place in range(len(expected))]
+    assert [gate.opens(price, LINES, is_live=is_live, full=full) for price in one_by_one] == expected
+    assert [price.odd for price in one_by_one] == prices.odds.tolist()
     refusals = gate.refusals(prices, LINES, is_live=is_live, full=full)
     assert [refusal == Refusal.OPEN for refusal in refusals.tolist()] == expected
     named = [MARKETS[row[0]] for row in readable for _ in row[4]]
     assert [LINES.outcomes[number].market for number in prices.numbers().tolist()] == named
+    assert [price.number for price in one_by_one] == prices.numbers().tolist()
 
 
 def refused(rules=None, feeds=None, **changes):
@@ -124,7 +126,7 @@ def test_the_clock_of_the_database_counts_where_it_is_ahead():
 def test_the_bounds_are_exact_to_the_thousandth():
     for thousandths in (1_001, 1_850, 2_050, 4_400, 16_125):
         bound = thousandths / 1_000
-        assert (PriceRules(NOW, min_odd=bound).lowest, PriceRules(NOW, max_odd=bound).highest) == (thousandths,) * 2
+        assert PriceRules(NOW, min_odd=bound, max_odd=bound).bounds == (thousandths, thousandths)
 
 
 @pytest.mark.parametrize(
@@ -163,4 +165,4 @@ def test_packed_prices_are_those_of_the_rows(given_rows):
     ]
     assert prices.lines.tolist() == expected
     readable = [row for row in given_rows if len(row[4]) == OUTCOMES.get(row[0])]
-    assert prices.odds.tolist() == [each if row[2] == "open" else abs(each) for row in readable for each in row[4]]
+    assert prices.odds.tolist() == [each for row in readable for each in row[4]]
