@@ -25,7 +25,7 @@ from recommendations.validation.fields import SEPARATOR
 
 from .bet_sequences import SequenceCounts
 from .feature import EventFeature, Feature
-from .preferences import BETS_OF_OTHERS, NEARNESS, USUAL_ODDS, bets_near_bands, shares_of_teams
+from .preferences import BAND_KERNEL, BETS_OF_OTHERS, USUAL_ODDS, bets_near_bands, shares_of_teams
 from .sequence_features import LAST, PAIR_FEATURES, SCALE_FEATURES, pair_numbers
 from .user_vectors import CoBettors
 
@@ -197,7 +197,7 @@ class _UserValues:
         self._lifts = np.log1p(weights / (SMOOTHING * offer.rates[self._codes]))
         self._shares = shares * offer.surprise[self._codes]
         self._bands = slice(start := offer.starts[_BANDS], start + near.size)
-        self._usual_odds = np.log1p(near / (BETS_OF_OTHERS * (NEARNESS @ offer.rates[self._bands])))
+        self._usual_odds = np.log1p(near / (BETS_OF_OTHERS * (BAND_KERNEL @ offer.rates[self._bands])))
         favourites = [(_SPORT, "sport", profile.favorite_sport), (_COUNTRY, "country", profile.country)]
         if (last := profile.sequence.last) is not None:
             teams = {last.home_team, last.away_team}  # a team is the same at home and away
@@ -272,22 +272,11 @@ def _numbers_of_values(
     counted = np.fromiter(_look_up(counts, names, 0), np.float64, owners.size)[is_known]
     owners, codes = owners[is_known], codes[is_known]
     codes += starts[owners]
-    totals = np.array([max(sum(each.values()), 1) for each in counts])
+    totals = np.array([max(sum(each.values()), 1) for each in counts], dtype=np.float64)
     numbers = np.array([weighed, counted / totals[owners]])
-    teams = _numbers_of_teams(profile, dictionaries, starts)
+    sides = [_HOME, _AWAY]
+    teams = shares_of_teams(counts[_HOME], counts[_AWAY], [dictionaries[side] for side in sides], starts[sides])
     return owners, codes.astype(np.int32), numbers, teams, bets_near_bands(counts[_BANDS])
-
-
-def _numbers_of_teams(
-    profile: BettingProfile, dictionaries: list[Dictionary[Any]], starts: Places
-) -> tuple[Codes, Floats32]:
-    shares, sides = shares_of_teams(profile.counts), [_HOME, _AWAY]
-    found = chain.from_iterable(dictionaries[side].places.find(shares) for side in sides)
-    codes = np.fromiter(found, np.intp, 2 * len(shares)).reshape(2, len(shares))
-    is_known = codes < [[len(dictionaries[side].values)] for side in sides]
-    codes += starts[sides, np.newaxis]
-    numbers = np.tile(np.fromiter(shares.values(), np.float32, len(shares)), (2, 1))  # they are kept in memory
-    return codes[is_known].astype(np.int32), numbers[is_known]
 
 
 def _look_up(mappings: Iterable[Any], names: Iterable[list[str]], default: float) -> Iterator[Any]:
@@ -311,7 +300,7 @@ def _near_the_last(context: ScoringContext) -> tuple[Codes, Scores] | None:
 
 
 def _number_of_selections(profile: BettingProfile, _: list[Any]) -> float:
-    return sum(profile.counts.get("sport", {}).values())
+    return float(sum(profile.counts.get("sport", {}).values()))
 
 
 class Features:

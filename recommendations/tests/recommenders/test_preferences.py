@@ -1,5 +1,6 @@
 """`hybrid`'s features of a user's teams and usual odds, and what it says of them."""
 
+import dataclasses
 from itertools import pairwise
 from math import exp, log
 from operator import mul
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from recommendations.offer import OWN_ODD
 from recommendations.recommenders.base import BettingProfile, FittedModels, ScoringContext
 from recommendations.recommenders.hybrid import Hybrid, HybridModel
 from recommendations.recommenders.hybrid_features.features import NAMES, Features
@@ -68,3 +70,15 @@ def test_the_usual_odds_are_a_reason_where_most_bets_were_near_them(context):
     assert [Hybrid().reasons(said, place) for place in range(3)] == [["Odds like those of most of your bets"], [], []]
     said.offer.odds[:] = np.nan
     assert Hybrid().reasons(replace(said, memo={}), 0) == []
+
+
+def test_an_event_that_is_priced_by_markets_has_no_usual_odds(context):
+    offer = offer_of(*({"odd": odd} for odd in (1.6, 1.6, 8.0)))
+    offer = dataclasses.replace(offer, offered_by=np.array([OWN_ODD, 1, 1]))
+    said = replace(context, offer=offer, models=FittedModels(HybridModel({"usual odds": 5.0})), memo={})
+    assert [Hybrid().reasons(said, place) for place in range(2)] == [["Odds like those of most of your bets"], []]
+
+
+def test_any_stored_number_of_bets_has_features(context):
+    counts = {"home_team": {team("H1"): 2**70}, "odds_band": {"4": 2**70}, "sport": {"FOOTBALL": 2**70}}
+    assert np.isfinite(Features(replace(context, profile=BettingProfile(counts=counts))).at(np.arange(4))).all()
