@@ -22,6 +22,7 @@ _KINDS = {
     "08": DatabaseErrorKind.OUTAGE,  # connection exception
     "25006": DatabaseErrorKind.OUTAGE,  # read_only_sql_transaction: a standby, or a casino that moves
     "25P03": DatabaseErrorKind.OUTAGE,  # idle_in_transaction_session_timeout
+    "26": DatabaseErrorKind.OUTAGE,  # invalid_sql_statement_name: a prepared statement that a pooler lost
     "28": DatabaseErrorKind.OUTAGE,  # invalid authorization
     "3D": DatabaseErrorKind.OUTAGE,  # invalid_catalog_name: no such database
     "3F": DatabaseErrorKind.OUTAGE,  # invalid_schema_name: no such schema

@@ -100,10 +100,11 @@ def _write(rows: Sequence[CouponRow]) -> Outcomes:
     if due := [user_id for _, user_id, is_due in answers if is_due]:
         merge_user_tallies(due)
     add_to_casino_tallies([(row.timestamp.timestamp(), row.recommended_events) for row in written])
-    return {
-        (key := key_of(row)): Outcome(_IN_PART if row.unread_selections else _STORED, ids.get(key, key))
-        for row in written
-    }
+    outcomes: Outcomes = {}
+    for row in written:
+        key, result = key_of(row), _IN_PART if row.unread_selections else _STORED
+        outcomes[key] = Outcome(result, ids[key] if row.id is None else stored_id(row.id))
+    return outcomes
 
 
 def _explain(unwritten: Sequence[CouponRow]) -> Outcomes:

@@ -111,7 +111,7 @@ def written_ids(outcomes: Iterable[Outcome]) -> list[int]:
 def store_in_order(rows: Rows, store: Store) -> list[Outcome]:
     """Call `store` with sub-batches in which every key is unique: almost always one. A row that another row of its key
     supersedes is a duplicate, unless it would be rejected by itself."""
-    if 0 < len(rows) == len(set(map(key_of, rows))):
+    if 0 < len(rows) == len(set(map(key_of, rows))):  # no row supersedes another
         return store(rows)
     outcomes = [DUPLICATE] * len(rows)
     effective, superseded = _effective_rows(rows)

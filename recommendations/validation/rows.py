@@ -200,7 +200,8 @@ class EventRow(MatchFields, kw_only=True):
 class Selection(MatchFields, kw_only=True, dict=True):
     """One event inside a coupon, with its fields at the time of purchase; `event_id` where known. `odd` is None for a
     void selection, which pays its stake back. `market`, `line` and `outcome` are those that the user bet on, where
-    known; the odd is then the outcome's. What is made of one may be kept in its `__dict__`: coupons share many."""
+    known; the odd is then the outcome's. Values derived from one may be cached in its `__dict__`,
+    since many coupons share it: change a copy, never one that was stored."""
 
     event_id: OwnId | None = None
     odd: Decimal | None = None

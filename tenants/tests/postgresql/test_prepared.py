@@ -105,4 +105,5 @@ def test_within_a_transaction_a_changed_type_is_an_error_once(gamma):
         _change_type(gamma)
         with pytest.raises(NotSupportedError), casino_atomic():
             _query()
-        assert _query() == [("Ada",)]
+        with casino_atomic():
+            assert _query() == [("Ada",)]
