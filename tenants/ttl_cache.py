@@ -1,7 +1,7 @@
-"""Rows of the catalogue, cached for `CATALOGUE_LEASE_SECONDS` (the TTL).
+"""Caches of a process: of the values used last, and of rows of the catalogue, for `CATALOGUE_LEASE_SECONDS` (the TTL).
 
-A change counts as done only after that time (`wait_until_caches_expire`, `answer_once_caches_expire`): from then on no
-process uses the old row. A change made outside this code, by psql for example, is seen when the TTL is over.
+A change of a row counts as done only after that time (`wait_until_caches_expire`, `answer_once_caches_expire`): from
+then on no process uses the old row. A change made outside this code, by psql for example, is seen when the TTL is over.
 """
 
 import threading

@@ -271,7 +271,7 @@ def parts_of_tallies(
     has_tallies = ProfilePart.TALLIES in request.needs
     of_tallies, of_bets = tallies.memos_at(request.hour)
     return {
-        "top_values": summary.top_values or {},
+        "top_values": (summary.top_values or {}) if ProfilePart.TOP_VALUES in request.needs else {},
         "counts": LateTally(partial(getattr, tallies, "counts")) if has_tallies else {},
         "weights": LateTally(partial(tallies.weights_at, request.hour)) if has_tallies else {},
         "sequence": summary.sequence if ProfilePart.SEQUENCE in request.needs else NO_SEQUENCE,
