@@ -92,10 +92,11 @@ class TestTheMean:
         assert mean.weights["selections"] == pytest.approx(DEFAULT_WEIGHTS["selections"])
 
     def test_one_other_casino_is_too_few_unless_a_test_says_so(self):
-        assert mean_of_others({1: OWN, 2: OWN}, 1) is None
-        mean = mean_of_others({1: {}, 2: OWN}, 1, min_casinos=1)
+        own = {**DEFAULT_WEIGHTS, **OWN}
+        assert mean_of_others({1: own, 2: own}, 1) is None
+        mean = mean_of_others({1: {}, 2: own}, 1, min_casinos=1)
         assert mean is not None
-        assert {name: weight for name, weight in mean.weights.items() if weight} == OWN
+        assert {name: weight for name, weight in mean.weights.items() if weight} == own
 
 
 class TestWhatIsShared:

@@ -44,6 +44,12 @@ def test_a_team_counts_at_home_and_away_alike(context):
     assert column(context, "share of teams") == pytest.approx([6 / 22, 6 / 22, 12 / 22, 0.0])
 
 
+def test_a_casino_without_a_model_ranks_a_users_team_high_on_the_other_side(context):
+    swapped, unknown = {"home_team": "X", "away_team": "H1"}, {"home_team": "Y", "away_team": "Z"}
+    scores = Hybrid().score(replace(context, offer=offer_of(swapped, unknown)))
+    assert scores[0] > scores[1] + 0.2
+
+
 def test_odds_near_the_users_are_higher_than_those_that_are_far(context):
     found = column(with_odds(context, ODDS, Trends()), "usual odds")
     assert found.argsort().tolist() == [4, 0, 1, 3, 2]
