@@ -29,7 +29,8 @@ class PriceSource(Protocol):
         """None until `of` was called, or a query told them."""
 
     @property
-    def lines(self) -> Lines: ...
+    def lines(self) -> Lines:
+        """Always the same object."""
 
     def of(self, event_ids: Sequence[int], /) -> Mapping[int, PackedPrices]:
         """The prices of these events, each of them."""
@@ -62,7 +63,7 @@ class OutcomeChooser:
     """The choices of one request for one user."""
 
     def __init__(self, source: PriceSource, rules: PriceRules, scorer: OutcomeScorer) -> None:
-        self._source = source
+        self._source, self._lines = source, source.lines
         self._rules = rules
         self._scorer = scorer
         self._gate = Gate(rules, source.feeds or NO_FEEDS)
@@ -94,7 +95,7 @@ class OutcomeChooser:
     def choose(self, event_id: int, sport: str, *, is_live: bool, full: frozenset[str]) -> Leg | Refusal:
         """The best outcome of an event that was looked at whose market is not `full`; or why there is none. `is_live`:
         the event has begun."""
-        packed, lines = self._packed[event_id], self._source.lines
+        packed, lines = self._packed[event_id], self._lines
         prices, scores = self._scorer.score(event_id, sport, packed)
         best = self._best(prices, scores, is_live=is_live, full=full)
         if best is None:
@@ -117,7 +118,7 @@ class OutcomeChooser:
         """The open outcome with the highest score. Nearly always that of all is open: all are looked at only if not."""
         if not scores.size:
             return None
-        gate, lines, best = self._gate, self._source.lines, int(scores.argmax())
+        gate, lines, best = self._gate, self._lines, int(scores.argmax())
         price = prices.at(best)
         if not gate.opens(price, lines, is_live=is_live, full=full):
             scores = np.where(gate.is_open(prices, lines, is_live=is_live, full=full), scores, -inf)

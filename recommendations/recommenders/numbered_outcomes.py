@@ -31,6 +31,8 @@ _BANDS = len(BAND_BOUNDS) + 1
 _INDEX, _WEIGHTS = "outcome index", "outcome weights"  # in what lasts as long as the lines
 _BYTES_OF_KEY, _BYTES_OF_EVENT = 200, 1_000  # of the objects
 MAX_BYTES = 500_000  # of kept outcomes: those of some 200 events of 20 markets
+_POPULARITY, _SHARE = 0, 1  # rows of weights; the share is smoothed
+_NO_LIFTS = np.zeros(0)
 _ROOM = 2  # times what is needed, so that arrays don't grow with each new outcome
 
 
@@ -125,8 +127,8 @@ class KeyWeights:
     def __init__(self, trends: Trends, index: OutcomeIndex) -> None:
         self.trends, self.index = trends, index
         self._lock = threading.Lock()
-        self._weights: Floats = np.full((2, UNKNOWN), np.nan)  # popularity, smoothed share
-        self._weights[1] = 1.0  # of no key; no outcome has these
+        self._weights: Floats = np.full((2, UNKNOWN), np.nan)
+        self._weights[_SHARE] = 1.0  # of no key; no outcome has these
         self._kept: dict[int, EventOutcomes] = {}
         self.nbytes = 0
 
@@ -154,7 +156,7 @@ class KeyWeights:
         if not keys[0].all():
             self.index.add(sport, numbers)
             keys = self.index.keys_of(sport, numbers, bands)
-        popularity: Floats = np.add.reduce(self._computed(keys)[0].take(keys))  # half the time of `sum`
+        popularity: Floats = np.add.reduce(self._computed(_POPULARITY, keys))  # half the time of `sum`
         return EventOutcomes(sport, packed, prices, keys.astype(np.min_scalar_type(len(self.index.values))), popularity)
 
     def _forget(self, event_id: int) -> None:
@@ -166,25 +168,29 @@ class KeyWeights:
         same version."""
         own, weights = self.index.weights_of(profile)
         lifts = np.zeros(len(self.index.values))
-        lifts[own] = lifts_of(weights, self._computed(own)[1].take(own))
+        lifts[own] = lifts_of(weights, self._computed(_SHARE, own))
         return lifts
 
-    def _computed(self, keys: Places | Codes) -> Floats:
-        """The weights, with those of these keys."""
+    def _computed(self, row: int, keys: Places | Codes) -> Floats:
+        """The weights of these keys in this row, in an array of their shape."""
         weights = self._weights
-        is_known = weights.shape[-1] > len(self.index.values) and isfinite(np.add.reduce(weights[1].take(keys), None))
-        return weights if is_known else self._compute(keys)
+        if weights.shape[-1] > len(self.index.values):
+            of_keys: Floats = weights[row].take(keys)
+            if isfinite(np.add.reduce(of_keys, None)):
+                return of_keys
+        return self._compute(row, keys)
 
-    def _compute(self, keys: Places | Codes) -> Floats:
+    def _compute(self, row: int, keys: Places | Codes) -> Floats:
         with self._lock:
             weights: Floats = _with_room(self._weights, len(self.index.values) + 1, np.nan)
             asked = np.unique(keys)
-            for key in asked[np.isnan(weights[1].take(asked))].tolist():
+            for key in asked[np.isnan(weights[_SHARE].take(asked))].tolist():
                 attribute, value = self.index.attributes[key], self.index.values[key]
                 casino = casino_outcomes(self.trends, value.partition(SEPARATOR)[0])
                 weights[:, key] = casino.popularity(attribute, value), SMOOTHING * casino.share(attribute, value)
             self._weights = weights
-            return weights
+        of_keys: Floats = weights[row].take(keys)
+        return of_keys
 
 
 def _nbytes(kept: EventOutcomes) -> int:
@@ -216,13 +222,14 @@ class NumberedTaste:
 
     def __init__(self, profile: BettingProfile, weights: KeyWeights) -> None:
         self._profile, self._weights = profile, weights
-        self._lifts: Floats = np.zeros(0)
+        self._has_bets = bool(profile.bets)
+        self._lifts: Floats = _NO_LIFTS
         self._version = -1  # of the index, for the lifts
 
     def score(self, event_id: int, sport: str, packed: PackedPrices) -> tuple[EventPrices, Floats]:
         """The prices of an event, and the scores of their outcomes as by `score_outcomes`, shape (n,); read-only."""
         outcomes = self._weights.outcomes_of(event_id, sport, packed)
-        if not self._profile.bets:
+        if not self._has_bets:
             return outcomes.prices, outcomes.popularity
         if self._version != self._weights.index.version:
             self._version = self._weights.index.version  # first: others may add outcomes meanwhile
