@@ -106,7 +106,10 @@ def refused(rules=None, feeds=None, **changes):
     gate = Gate(rules or PriceRules(NOW), feeds or Feeds(NOW, {0: producer}))
     columns: Any = [[each] for each in row.values()]
     prices = unpack(packed_prices(columns, LINES))
-    return [Refusal(each) for each in gate.refusals(prices, LINES, is_live=True, full=frozenset()).tolist()]
+    refusals = [Refusal(each) for each in gate.refusals(prices, LINES, is_live=True, full=frozenset()).tolist()]
+    one_by_one = [gate.opens(prices.at(place), LINES, is_live=True, full=frozenset()) for place in range(len(refusals))]
+    assert one_by_one == [each is Refusal.OPEN for each in refusals]
+    return refusals
 
 
 def test_an_outcome_that_everything_allows_is_open():
@@ -116,6 +119,9 @@ def test_an_outcome_that_everything_allows_is_open():
 def test_each_outcome_has_its_own_refusal():
     assert refused(odds=[0, 1_950]) == [Refusal.CLOSED, Refusal.OPEN]
     assert refused(PriceRules(NOW, min_odd=1.92)) == [Refusal.OUT_OF_RANGE, Refusal.OPEN]
+    assert refused(PriceRules(NOW, max_odd=1.92)) == [Refusal.OPEN, Refusal.OUT_OF_RANGE]
+    assert refused(PriceRules(NOW, blocked_markets=frozenset({"TOTALS"}))) == [Refusal.BLOCKED] * 2
+    assert refused(status="suspended") == [Refusal.SUSPENDED] * 2
 
 
 def test_the_clock_of_the_database_counts_where_it_is_ahead():
