@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ class TopicConsumer:
         self._idle_exit = idle_exit
         self._heartbeat = heartbeat
         self._assigned: set[int] | None = None  # None until the group's first assignment
-        self._idle_since = time.monotonic()
+        self._idle_since = inf  # until the group's first assignment
         self._backoff_seconds = FIRST_RETRY_SECONDS
         self._to_retry: list[Envelope] = []
         self._commits = OffsetCommits()
@@ -136,7 +137,7 @@ class TopicConsumer:
 
     def _fetch(self) -> list[Envelope]:
         messages = self._client.consume(settings.KAFKA_BATCH_SIZE, settings.KAFKA_BATCH_SECONDS)
-        if messages or self._assigned is None:
+        if messages:
             self._idle_since = time.monotonic()
         if self._is_recreated(messages):
             self._join_again()
@@ -307,6 +308,7 @@ class TopicConsumer:
         (client.incremental_assign if _is_incremental() else client.assign)(starts)
         client.resume(partitions)  # librdkafka keeps a partition paused that is revoked and assigned again
         self._assigned = (self._assigned or set()) | numbers
+        self._idle_since = time.monotonic()
         logger.info("%s: assigned partitions %s, now %s", self._topic.name, _listed(numbers), _listed(self._assigned))
 
     def _find_starts(self, client: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:

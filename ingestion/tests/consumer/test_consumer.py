@@ -176,6 +176,12 @@ def test_nothing_is_committed_before_the_first_message(broker, casino_a):
     assert committed(USERS) == {}
 
 
+def test_a_consumer_that_has_not_joined_its_group_is_not_idle(broker, casino_a):
+    consumer = TopicConsumer(USERS, Until(lambda: False), idle_exit=0.0)
+    consumer.run()
+    assert consumer._assigned is not None
+
+
 def test_stop_event_ends_the_loop(broker, casino_a):
     looks = itertools.count()
     TopicConsumer(USERS, Until(lambda: next(looks) > 5)).run()
