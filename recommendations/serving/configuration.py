@@ -1,10 +1,12 @@
 """Casinos' configurations, parsed for their requests."""
 
+import threading
 from dataclasses import dataclass
 from operator import is_
 from typing import Any
 
 import msgspec
+from cachetools import LRUCache
 
 from recommendations.errors import CasinoNotConfigured
 from recommendations.offer import offers
@@ -13,7 +15,6 @@ from recommendations.recommenders.registry import get_recommender
 from tenants.access.limits import charge
 from tenants.models import Casino
 from tenants.process_state import register
-from tenants.ttl_cache import LruCache
 
 from .experiments.running import RunningExperiment, load_running
 from .options import Options, load_options
@@ -46,14 +47,16 @@ class ConfigurationCache:
     memory or the place of others. Thread-safe."""
 
     def __init__(self, capacity: int) -> None:
-        self._entries = LruCache[int, tuple[_Stored, Configuration]](capacity)
+        self._entries: LRUCache[int, tuple[_Stored, Configuration]] = LRUCache(capacity)
+        self._lock = threading.Lock()
 
     def get(self, casino: Casino) -> Configuration:
         """Raises CasinoNotConfigured, and InvalidConfiguration for a recommender of another release."""
         stored = (
             casino.recommender_type, casino.recommendation_schema, casino.options, casino.running_experiments
         )  # fmt: skip
-        entry = self._entries.get(casino.id)
+        with self._lock:
+            entry = self._entries.get(casino.id)
         # a cached row of the catalogue has the same objects at each request
         if entry is not None and all(map(is_, entry[0], stored)):
             return entry[1]
@@ -61,11 +64,13 @@ class ConfigurationCache:
             raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
         is_unchanged = entry is not None and msgspec.json.encode(entry[0]) == msgspec.json.encode(stored)
         configuration = entry[1] if entry is not None and is_unchanged else _parse(*stored)
-        self._entries.keep(casino.id, (stored, configuration))
+        with self._lock:
+            self._entries[casino.id] = stored, configuration
         return configuration
 
     def clear(self) -> None:
-        self._entries.clear()
+        with self._lock:
+            self._entries.clear()
 
 
 configurations = ConfigurationCache(CAPACITY)

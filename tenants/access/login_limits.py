@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 
+from cachetools import LRUCache
 from django.conf import settings
 
 from tenants.errors import LoginsLimited
 from tenants.process_state import register
-from tenants.ttl_cache import LruCache
 
 TRIES_OF_ADDRESS, TRIES_OF_NAME = 5, 10  # wrong passwords at once; a name where it is known has its own of the first
 SECONDS_OF_TRY = 30.0  # until one of them is forgotten
@@ -51,8 +51,8 @@ class LoginLimiter:
 
     def reset(self) -> None:
         self._changed = threading.Condition()
-        self._failures = LruCache[tuple[str, str], _Failures](_REMEMBERED)
-        self._known = LruCache[tuple[str, str], bool](_REMEMBERED)
+        self._failures: LRUCache[tuple[str, str], _Failures] = LRUCache(_REMEMBERED)
+        self._known: LRUCache[tuple[str, str], None] = LRUCache(_REMEMBERED)
         self._checking = self._waiting = 0
         self._log_again_at = 0.0
 
@@ -70,13 +70,13 @@ class LoginLimiter:
                 self._checking -= 1
                 self._changed.notify_all()
                 if attempt.is_valid:
-                    self._known.keep((name, address), True)
+                    self._known[name, address] = None
                 if not is_wrong:
                     _take_back(counted)
 
     def _admit(self, name: str, address: str) -> list[_Failures]:
         with self._changed:
-            is_known = self._known.get((name, address)) is not None
+            is_known = (name, address) in self._known
             limits = {("address", address): TRIES_OF_ADDRESS, ("name", name): TRIES_OF_NAME}
             if is_known:
                 limits = {("known", f"{name} {address}"): TRIES_OF_ADDRESS}
@@ -109,7 +109,7 @@ class LoginLimiter:
         """The failures that are not forgotten yet."""
         now = time.monotonic()
         failures = self._failures.get(key) or _Failures()
-        self._failures.keep(key, failures)
+        self._failures[key] = failures
         failures.count = max(failures.count - (now - failures.at) / SECONDS_OF_TRY, 0.0)
         failures.at = now
         return failures

@@ -108,7 +108,7 @@ def test_a_flood_leaves_threads_to_others(limiter, monkeypatch):
         check.__enter__()
     with pytest.raises(LoginsLimited):
         succeed(limiter, "ada", "10.0.1.1")
-    limiter._known.keep(("bob", "10.0.1.2"), True)
+    limiter._known["bob", "10.0.1.2"] = None
     succeed(limiter, "bob", "10.0.1.2")
     for check in checks:
         check.__exit__(None, None, None)
@@ -120,7 +120,7 @@ def test_memory_is_bounded(limiter, monkeypatch):
     limiter.reset()
     for number in range(200):
         succeed(limiter, f"name{number}", f"10.0.0.{number}")
-    assert (len(limiter._failures._values), len(limiter._known._values)) == (50, 50)
+    assert (len(limiter._failures), len(limiter._known)) == (50, 50)
 
 
 def test_threads_together_have_no_more_tries(limiter):
