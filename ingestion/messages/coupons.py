@@ -82,9 +82,9 @@ _NOTHING_IDENTIFIES = {
 
 _DECODE_USUAL = msgspec.json.Decoder(UsualCouponMessage).decode
 _DECODE_COUPON = msgspec.json.Decoder(RawCouponMessage).decode
+_DECODE_UUID = msgspec.json.Decoder(UUID).decode
 _DECODE_SELECTION = msgspec.json.Decoder(SelectionMessage).decode
 _DECODE_REFERENCE = msgspec.json.Decoder(_Reference).decode
-_DECODE_UUID = msgspec.json.Decoder(UUID).decode
 _DECODE_PARTS = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _OF_MATCH = ("sport", "country", "league", "home_team", "away_team", "name", "category")
 _UNTOLD = (b"null", b'""')

@@ -76,19 +76,24 @@ def store_messages(
                     require_few_rejections=require_few_rejections,
                 )
         except Error as error:
-            kind = classify(error)
-            is_quick = time.monotonic() - began < _QUICK_SECONDS
-            if kind is DatabaseErrorKind.BAD_ROW and store is _store:
-                store = _bisect
-            elif kind is DatabaseErrorKind.CONFLICT and attempt < ATTEMPTS:
-                time.sleep(_BACKOFF_SECONDS * attempt * random.random())
-            elif kind is DatabaseErrorKind.OUTAGE and attempt == 1 and is_quick:
-                continue  # the connection may have been cut; try once with a new one
-            elif kind in {DatabaseErrorKind.OUTAGE, DatabaseErrorKind.CONFLICT}:
-                raise DatabaseUnavailable(first_line(error)) from error
-            else:
-                raise
+            store = _store_of_next_attempt(error, attempt, store, seconds=time.monotonic() - began)
     raise DatabaseUnavailable(f"transactions conflicted with others {ATTEMPTS} times")
+
+
+def _store_of_next_attempt(error: Error, attempt: int, store: Store, *, seconds: float) -> Store:
+    """What the next attempt stores with, after an attempt with `store` that took `seconds`; waits after a conflict.
+    Raises DatabaseUnavailable, or the error, where there is to be no other attempt."""
+    kind = classify(error)
+    if kind is DatabaseErrorKind.BAD_ROW and store is _store:
+        return _bisect
+    if kind is DatabaseErrorKind.CONFLICT and attempt < ATTEMPTS:
+        time.sleep(_BACKOFF_SECONDS * attempt * random.random())
+        return store
+    if kind is DatabaseErrorKind.OUTAGE and attempt == 1 and seconds < _QUICK_SECONDS:
+        return store  # the connection may have been cut; try once with a new one
+    if kind in {DatabaseErrorKind.OUTAGE, DatabaseErrorKind.CONFLICT}:
+        raise DatabaseUnavailable(first_line(error)) from error
+    raise error
 
 
 def _store_in_transaction(
