@@ -28,7 +28,7 @@ from recommendations.validation.own_ids import OwnId
 from recommendations.validation.rows import Selection
 from tenants.routing.connections import casino_atomic, casino_connection, current_alias, execute, query
 
-from .upsert_sql import as_json
+from .upsert import as_json
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,8 @@ from recommendations.validation.changes import Change, EventChange
 from tenants.routing.connections import query
 
 from .outcomes import CONTRADICTS, ID_TAKEN, NOT_STORED, STALE, Outcome, Result
-from .upsert_sql import Upsert, as_json
+from .upsert import as_json
+from .upsert_sql import Upsert
 
 
 @cache

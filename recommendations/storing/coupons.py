@@ -11,8 +11,7 @@ from .casino_tallies import add_to_casino_tallies
 from .coupon_sql import STORE_INCOMING, UNLESS_OF_ERASED
 from .outcomes import DUPLICATE, Outcome, Result
 from .removal import lock_profiles, remove_coupons
-from .upsert import Key, key_of, reserve_ids, store_in_order
-from .upsert_sql import as_json
+from .upsert import Key, as_json, key_of, reserve_ids, store_in_order
 from .user_tallies import merge_user_tallies
 from .waiting_coupons import MessageOf, find_erased, lock_waiting_coupons, no_message, store_waiting
 

@@ -18,8 +18,8 @@ from .removal import remove_events
 from .rows_and_changes import store_rows
 from .same_event import SameEvents, rename_moved
 from .same_match import link_same_matches
-from .upsert import Rows, store_in_order
-from .upsert_sql import Timed, Upsert, as_json
+from .upsert import Rows, as_json, store_in_order
+from .upsert_sql import Timed, Upsert
 
 _STRICTNESS = (
     "CASE {row}.status WHEN 'OPEN' THEN 0 WHEN 'LIVE' THEN 1 WHEN 'SUSPENDED' THEN 2 WHEN 'CANCELLED' THEN 3 ELSE 4 END"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from recommendations.validation.markets import MarketRow
 from tenants.routing.connections import execute, query
 
-from .upsert_sql import as_json
+from .upsert import as_json
 
 LineKey = tuple[str, str, tuple[str, ...]]  # market, line, outcomes in any order
 MarketLines = Mapping[LineKey, "Line"]

@@ -15,8 +15,8 @@ from tenants.routing.connections import execute, query
 from .casino_tallies import add_to_casino_tallies
 from .outcomes import DUPLICATE, Outcome, Result
 from .rows_of_users import ROWS_OF_USERS
-from .upsert import Key
-from .upsert_sql import LATEST_TRUSTED, as_json
+from .upsert import Key, as_json
+from .upsert_sql import LATEST_TRUSTED
 from .user_tallies import coupon_pages, rebuild_users
 
 _REMOVED_AT_ONCE = 200  # coupons, whose selections are in memory together

@@ -21,8 +21,8 @@ from .events import EVENTS, lock_offer
 from .removal import ids_without_effect, lock_removed_users, remove_events, remove_users
 from .rows_and_changes import Remove
 from .same_event import SameEvents
-from .upsert import Key, Stored, key_of
-from .upsert_sql import Upsert, as_json
+from .upsert import Key, Stored, as_json, key_of
+from .upsert_sql import Upsert
 from .users import USERS
 from .waiting_changes import keep_until_stored
 from .waiting_coupons import lock_waiting_coupons

@@ -9,8 +9,8 @@ from tenants.routing.connections import query
 
 from .changes import apply_changes
 from .outcomes import NOT_STORED, STALE, Outcome, Result
-from .upsert import Key, Rows, explain_unwritten, key_of, reserve_ids, write
-from .upsert_sql import Upsert, as_json
+from .upsert import Key, Rows, as_json, explain_unwritten, key_of, reserve_ids, write
+from .upsert_sql import Upsert
 from .waiting_changes import keep_until_stored, take_waiting
 
 Remove = Callable[[Sequence[Removal]], dict[Key, Outcome]]

@@ -23,7 +23,7 @@ from recommendations.validation.rows import EventRow, Removal
 from recommendations.validation.settings_limits import limits
 from tenants.routing.connections import execute, query
 
-from .upsert_sql import as_json
+from .upsert import as_json
 
 Stored = EventRow | EventChange | Removal
 Fixture = tuple[str, ...]  # the values of `_COLUMNS`, or of sport and teams

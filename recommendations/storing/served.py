@@ -12,7 +12,7 @@ from tenants.routing.connections import casino_atomic, query
 
 from .coupon_sql import UNLESS_OF_ERASED
 from .outcomes import DUPLICATE, STALE, Outcome, Result
-from .upsert_sql import as_json
+from .upsert import as_json
 
 _STORED, _REMOVED = Outcome(Result.STORED), Outcome(Result.REMOVED)
 

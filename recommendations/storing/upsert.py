@@ -8,8 +8,10 @@ the temporary table that COPY needs to skip stored rows. Django's `bulk_create(u
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
+
+import msgspec
 
 from recommendations.validation.changes import Change
 from recommendations.validation.own_ids import MAX_OWN_ID, OwnId
@@ -17,12 +19,19 @@ from recommendations.validation.rows import CouponRow, MutableRow, Removal, Row
 from tenants.routing.connections import execute, query
 
 from .outcomes import DUPLICATE, ID_TAKEN, NOT_STORED, STALE, Outcome, Result
-from .upsert_sql import Upsert, as_json
+from .upsert_sql import Upsert
 
 Key = OwnId | UUID  # in stored rows, and where this module's functions return it, never text
 Stored = Row | Change | Removal
 Rows = Sequence[Stored]
 Store = Callable[[Rows], list[Outcome]]
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+def as_json(rows: Any) -> str:
+    """The rows as a parameter for `jsonb_to_recordset`."""
+    return _ENCODER.encode(rows).decode()
 
 
 @cache

@@ -9,9 +9,6 @@ A complete message inserts a row or updates it (`Upsert.sql`); a partial one upd
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
-
-import msgspec
 
 from recommendations.validation.fields import EARLIEST
 
@@ -22,17 +19,10 @@ _NEVER = f"timestamptz '{EARLIEST.isoformat()}'"
 # by earlier releases may be dated a day ahead. The minute is for clocks that differ.
 LATEST_TRUSTED = "now() + interval '1 minute'"
 
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
-
 _UNLESS_ERASED = (
     "WHERE NOT EXISTS (SELECT FROM erased_users AS erased "
     "WHERE erased.natural_key = ANY(row.natural_key || row.former_keys) AND erased.erased_at >= row.timestamp)"
 )
-
-
-def as_json(rows: Any) -> str:
-    """The rows as a parameter for `jsonb_to_recordset`."""
-    return _ENCODER.encode(rows).decode()
 
 
 @dataclass(frozen=True, slots=True)

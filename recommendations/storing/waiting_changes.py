@@ -15,7 +15,8 @@ from recommendations.text_ids import is_text_id
 from recommendations.validation.changes import Change, EventChange, UserChange
 from tenants.routing.connections import execute, query
 
-from .upsert_sql import Upsert, as_json
+from .upsert import as_json
+from .upsert_sql import Upsert
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,7 @@ from tenants.routing.connections import casino_atomic, current_alias, execute, q
 from .casino_tallies import add_to_casino_tallies
 from .coupon_sql import STORE_INCOMING
 from .outcomes import DUPLICATE, STALE, Outcome, Result
-from .upsert import Key, key_of
-from .upsert_sql import as_json
+from .upsert import Key, as_json, key_of
 from .user_tallies import merge_user_tallies
 
 logger = logging.getLogger(__name__)

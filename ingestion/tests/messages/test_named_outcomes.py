@@ -9,7 +9,7 @@ from ingestion.messages.decoding import Rejection
 from ingestion.tests.decoded_messages import envelope_of, read
 from ingestion.tests.sample_messages import coupon
 from ingestion.topics import COUPONS, RECOMMENDATIONS
-from recommendations.storing.upsert_sql import as_json
+from recommendations.storing.upsert import as_json
 
 SELECTION: dict[str, Any] = {"sport": "FOOTBALL", "home_team": "A", "away_team": "B", "odd": 2.05}
 SERVED: dict[str, Any] = {
