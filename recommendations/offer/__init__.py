@@ -1,8 +1,7 @@
 """The offer: a casino's events as columns in memory, synchronised with its database at every request."""
 
 from .cache import CachedOffer, OfferCache, offers, read_offer
-from .columns import Column
-from .dictionaries import Dictionary
+from .columns import Column, Dictionary
 from .event_texts import EventTexts
 from .queries import OFFER_COLUMNS, load_offer
 from .snapshot import ATTRIBUTES, OWN_ODD, TEXTS, Memo, MemoKey, Offer, build_offer, offer_of_columns

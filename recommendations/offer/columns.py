@@ -1,21 +1,172 @@
 """A column of an offer: one attribute of all events, dictionary-encoded as in Apache Arrow.
 
-Columns and dictionaries are immutable, so that readers need no lock and snapshots share them.
+Columns and dictionaries are immutable, so that readers need no lock and snapshots share them. The dictionaries of one
+casino's snapshots are beginnings of one list that only grows. So a new value costs the same in an offer of ten events
+and of a million, and a snapshot's own dictionary never changes.
 """
 
-from collections.abc import Hashable, Sequence
+import sys
+import threading
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from itertools import islice, repeat
+from typing import Any, Generic, TypeVar, cast, overload
 
 import numpy as np
 
 from recommendations.validation.fields import SEPARATOR
+from recommendations.validation.identity import name_of
+from recommendations.validation.normal_form import key_form
 
 from .arrays import Codes, Mask, Places
-from .dictionaries import Dictionary
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
 Value = TypeVar("Value", bound=Hashable)
+Default = TypeVar("Default")
+
+_INT_BYTES = 28  # of a place too large for Python's cache of small numbers
+
+
+class _GrowingValues(Generic[Value]):
+    """Distinct values in the order in which they came: none is ever removed or moved. Thread-safe."""
+
+    __slots__ = ("_by_name", "_contents", "_lock", "_named", "list", "places")
+
+    def __init__(self) -> None:
+        self.list: list[Value] = []
+        self.places: dict[Value, int] = {}
+        self._by_name: dict[str, list[int]] = {}
+        self._named = 0  # the number of values in `_by_name`
+        self._contents = 0
+        self._lock = threading.Lock()
+
+    def add(self, values: Iterable[Value]) -> int:
+        """Append those that are new, and return the number of all. Of threads that extend one dictionary at once, the
+        later also gets the values of the other: values of no event."""
+        with self._lock:
+            for value in values:
+                if value not in self.places:
+                    self._append(_shared(value))
+            return len(self.list)
+
+    def _append(self, value: Value) -> None:
+        place = len(self.list)
+        self.list.append(value)
+        self.places[value] = place
+        self._contents += sys.getsizeof(value) + _INT_BYTES
+
+    def places_named(self, name: str) -> list[int]:
+        """The places of the keys of leagues or teams with this name, or of the same text. The names are indexed at the
+        first call, and new ones at later calls: few casinos block or pin by name."""
+        with self._lock:
+            for place in range(self._named, len(self.list)):
+                self._by_name.setdefault(key_form(name_of(str(self.list[place]))), []).append(place)
+            self._named = len(self.list)
+            return self._by_name.get(key_form(name), [])
+
+    @property
+    def nbytes(self) -> int:
+        return self._contents + sys.getsizeof(self.list) + sys.getsizeof(self.places)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DictionaryValues(Sequence[Value]):
+    """The first `size` of the values."""
+
+    _grown: _GrowingValues[Value]
+    _size: int
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[Value]:
+        return islice(self._grown.list, self._size)
+
+    @overload
+    def __getitem__(self, place: int) -> Value: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Value]: ...
+    def __getitem__(self, place: int | slice) -> Value | Sequence[Value]:
+        if isinstance(place, slice):
+            return self._grown.list[slice(*place.indices(self._size))]
+        if not 0 <= place < self._size:
+            raise IndexError(f"There is no value {place} among {self._size}.")
+        return self._grown.list[place]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DictionaryPlaces(Mapping[Value, int]):
+    """The places of the first `size` of the values."""
+
+    _grown: _GrowingValues[Value]
+    _size: int
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[Value]:
+        return islice(self._grown.list, self._size)
+
+    def __getitem__(self, value: Value) -> int:
+        place = self._grown.places[value]
+        if place >= self._size:
+            raise KeyError(value)
+        return place
+
+    @overload
+    def get(self, value: Any, /) -> int | None: ...
+    @overload
+    def get(self, value: Any, /, default: Default) -> int | Default: ...
+    def get(self, value: Any, /, default: Default | None = None) -> int | Default | None:
+        # Mapping's own catches a KeyError, which takes ten times as long for an unknown value.
+        place = self._grown.places.get(value)
+        return place if place is not None and place < self._size else default
+
+    def find(self, values: Iterable[Value]) -> Iterator[int]:
+        """The place of each value, or a number from the number of all places on for an unknown one."""
+        return map(self._grown.places.get, values, repeat(self._size))
+
+    def of(self, values: Iterable[Value]) -> list[int]:
+        """The places of values that are all known."""
+        return list(map(self._grown.places.__getitem__, values))
+
+
+class Dictionary(Generic[Value]):
+    """Distinct values: `values[places[value]] == value`. `nbytes` includes the values themselves. Never changes.
+
+    `grown` begins with `values`: to look up a place that is known to be one of theirs takes less than half of the time.
+    """
+
+    __slots__ = ("__weakref__", "_grown", "grown", "nbytes", "places", "values")
+
+    def __init__(self, grown: _GrowingValues[Value] | None = None, size: int = 0) -> None:
+        self._grown: _GrowingValues[Value] = grown or _GrowingValues()
+        self.grown: Sequence[Value] = self._grown.list
+        self.values = DictionaryValues(self._grown, size)
+        self.places = DictionaryPlaces(self._grown, size)
+        self.nbytes = self._grown.nbytes
+
+    def including(self, values: Iterable[Value]) -> "Dictionary[Value]":
+        """Itself if it has these values; else a longer one, in which present values keep their places."""
+        new = [value for value in dict.fromkeys(values) if value not in self.places]
+        if not new:
+            return self
+        return Dictionary(self._grown, self._grown.add(new))
+
+    def places_named(self: "Dictionary[str]", name: str) -> set[int]:
+        """The places of the leagues or teams with this name, in any country, or of the same text (`key_form`)."""
+        return {place for place in self._grown.places_named(name) if place < len(self.values)}
+
+    def longer(self, other: "Dictionary[Value]") -> "Dictionary[Value] | None":
+        """The longer one of both, if one continues the other; then all values have the same places in both."""
+        if other._grown is not self._grown:
+            return None
+        return self if len(self.values) >= len(other.values) else other
+
+
+def _shared(value: Value) -> Value:
+    """Interned text, since columns and casinos have the same texts."""
+    return cast("Value", sys.intern(str(value))) if isinstance(value, str) else value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
