@@ -22,10 +22,10 @@ from tenants.current_casino import CATALOGUE, MAIN, CurrentCasino
 from tenants.errors import DatabaseReadOnly, NoAnswer
 
 from . import embedded, pooler
-from .checkout import POOL, is_alive, this_thread
 from .client import DatabaseClient
 from .driver import GaveUp, Place, driver
 from .identity import check_connection
+from .pool import POOL, is_alive, this_thread
 from .stalls import stalls
 from .wait_budget import find_budget, waiting_shortly
 

@@ -12,8 +12,7 @@ from tenants.current_casino import CurrentCasino
 from tenants.databases.roles import login_of
 from tenants.databases.servers import database_settings
 from tenants.postgresql.base import DatabaseWrapper
-from tenants.postgresql.checkout import POOL, this_thread
-from tenants.postgresql.pool import PoolMetrics
+from tenants.postgresql.pool import POOL, PoolMetrics, this_thread
 from tenants.process_state import register
 
 from .context import get_current_casino

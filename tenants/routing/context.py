@@ -6,7 +6,7 @@ from contextvars import ContextVar, Token
 
 from tenants.current_casino import CurrentCasino
 from tenants.errors import CasinoMismatch, NoCurrentCasino
-from tenants.postgresql.checkout import check_in_alias
+from tenants.postgresql.pool import check_in_alias
 
 _current: ContextVar[CurrentCasino | None] = ContextVar("current_casino", default=None)
 find_current_casino = _current.get

@@ -6,7 +6,7 @@ import pytest
 
 from tenants.current_casino import CurrentCasino
 from tenants.lifecycle.create import store_casinos
-from tenants.postgresql.checkout import POOL
+from tenants.postgresql.pool import POOL
 from tenants.routing.connections import connection_metrics
 
 

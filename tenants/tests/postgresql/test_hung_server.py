@@ -13,7 +13,7 @@ from tenants.current_casino import CurrentCasino
 from tenants.errors import NoAnswer
 from tenants.lifecycle.create import create_casino
 from tenants.models import Casino
-from tenants.postgresql.checkout import POOL, is_alive
+from tenants.postgresql.pool import POOL, is_alive
 from tenants.postgresql.stalls import stalls
 from tenants.postgresql.wait_budget import WaitBudget, consumer_budget, request_budget, waiting_within
 from tenants.routing.connections import casino_atomic, casino_connection, connection_metrics, query

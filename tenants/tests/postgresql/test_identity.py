@@ -16,7 +16,7 @@ from tenants.lifecycle.create import create_casino
 from tenants.lifecycle.pg_dump import dump_database, load_database
 from tenants.lifecycle.states import silent
 from tenants.models import Casino
-from tenants.postgresql.checkout import POOL
+from tenants.postgresql.pool import POOL
 from tenants.routing.connections import connection_metrics
 from tenants.routing.context import use_casino
 from tenants.tests.casino_rows import User, make_user
