@@ -23,11 +23,10 @@ from tenants.errors import DatabaseReadOnly, NoAnswer
 
 from . import embedded, pooler
 from .client import DatabaseClient
-from .driver import GaveUp, Place, driver
 from .identity import check_connection
 from .pool import POOL, is_alive, this_thread
 from .stalls import stalls
-from .wait_budget import find_budget, waiting_shortly
+from .wait_budget import GaveUp, Place, driver, find_budget, waiting_shortly
 
 _SET = "SET statement_timeout = {0:.0f}; SET lock_timeout = {1:.0f}"  # milliseconds
 _RESET = "RESET statement_timeout; RESET lock_timeout"
