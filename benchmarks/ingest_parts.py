@@ -32,7 +32,7 @@ from rich.table import Table
 
 from ingestion.messages.decoding import TimeBounds
 from ingestion.messages.envelope import CASINO_HEADER, Envelope, Place
-from ingestion.messages.results import DecodedMessage
+from ingestion.messages.reading import DecodedMessage
 from ingestion.storing.casino_options import decode_messages
 from ingestion.storing.transaction import store_messages
 from ingestion.topics import COUPONS

@@ -33,8 +33,7 @@ from rich.table import Table
 from ingestion.messages.decoding import TimeBounds
 from ingestion.messages.encoding import encode_row
 from ingestion.messages.envelope import CASINO_HEADER, Envelope, Place
-from ingestion.messages.reading import read_message
-from ingestion.messages.results import DecodedMessage
+from ingestion.messages.reading import DecodedMessage, read_message
 from ingestion.storing.transaction import store_messages
 from ingestion.topics import COUPONS
 from recommendations.services import configure

@@ -15,8 +15,7 @@ from ingestion.mappings.reading import read_mapped, unknown_words
 from ingestion.mappings.status_words import own_words_of, read_own_words
 from ingestion.messages.decoding import Rejection, TimeBounds
 from ingestion.messages.envelope import Envelope
-from ingestion.messages.reading import Content, Several, read_message
-from ingestion.messages.results import DecodedMessage, Unwanted
+from ingestion.messages.reading import Content, DecodedMessage, Several, Unwanted, read_message
 from ingestion.topics import TOPICS, Topic
 from tenants.models import Casino, DeadLetterState
 

@@ -10,8 +10,8 @@ from django.db import connections
 from ingestion.messages.decoding import Partial, Rejection
 from ingestion.messages.envelope import Envelope
 from ingestion.messages.named_users import named_user
-from ingestion.messages.reading import Content, Several, SingleContent
-from ingestion.messages.results import DecodedMessage, MessageResult, Unwanted
+from ingestion.messages.reading import Content, DecodedMessage, Several, SingleContent, Unwanted
+from ingestion.messages.results import MessageResult
 from ingestion.topics import IMPRESSIONS, RECOMMENDATIONS, USERS, Topic
 from recommendations.text_ids import Kind, ids_of, texts_of
 from recommendations.validation.changes import Change, UserChange

@@ -10,7 +10,8 @@ from ingestion.errors import UnreadableFile
 from ingestion.messages.decoding import Partial, Rejection
 from ingestion.messages.envelope import Transport
 from ingestion.messages.file_place import FilePlace
-from ingestion.messages.results import DecodedMessage, MessageResult
+from ingestion.messages.reading import DecodedMessage
+from ingestion.messages.results import MessageResult
 from ingestion.topics import Topic
 from ingestion.uploads.ledger import Progress, UploadId, find_progress, restart_upload
 from ingestion.uploads.store import UploadedMessage, UploadStore

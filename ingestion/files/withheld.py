@@ -7,7 +7,7 @@ import msgspec
 
 from ingestion.messages.decoding import Partial, Rejection
 from ingestion.messages.file_place import FilePlace
-from ingestion.messages.results import DecodedMessage
+from ingestion.messages.reading import DecodedMessage
 from ingestion.topics import EVENTS, Topic
 from ingestion.uploads.store import UploadedMessage
 

@@ -8,8 +8,15 @@ import msgspec
 from ingestion.messages.decoding import Rejection, TimeBounds
 from ingestion.messages.envelope import ORIGIN_HEADER, Envelope
 from ingestion.messages.named_users import named_user
-from ingestion.messages.reading import Content, Several, SingleContent, read_message, removed_as_of, with_problems
-from ingestion.messages.results import unknown_word_of
+from ingestion.messages.reading import (
+    Content,
+    Several,
+    SingleContent,
+    read_message,
+    removed_as_of,
+    unknown_word_of,
+    with_problems,
+)
 from ingestion.topics import Topic
 from recommendations.validation.settings_limits import limits
 from recommendations.validation.status_words import NO_WORDS, Words

@@ -9,8 +9,7 @@ import msgspec
 from ingestion.catalogue import catalogue_required
 from ingestion.messages.decoding import TimeBounds
 from ingestion.messages.partial_formats import PartialFormat
-from ingestion.messages.reading import read_message
-from ingestion.messages.results import DecodedMessage, unknown_word_of
+from ingestion.messages.reading import DecodedMessage, read_message, unknown_word_of
 from ingestion.topics import Topic
 from recommendations.serving.options import NO_STATUS_WORDS, StatusWords
 from recommendations.validation.status_words import NO_WORDS, Words

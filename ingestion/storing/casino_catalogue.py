@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET
 
 from ingestion.messages.decoding import Partial, Rejection
-from ingestion.messages.results import DecodedMessage, Unwanted
+from ingestion.messages.reading import DecodedMessage, Unwanted
 from ingestion.topics import Topic
 from recommendations.models import EventStatus, UserStatus
 from recommendations.serving.casino_catalogue import OPEN_CATALOGUE, Catalogue

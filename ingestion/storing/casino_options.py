@@ -8,8 +8,7 @@ from ingestion.errors import UnusableOption
 from ingestion.mappings.status_words import read_own_words
 from ingestion.messages.decoding import TimeBounds
 from ingestion.messages.envelope import Envelope
-from ingestion.messages.reading import read_message
-from ingestion.messages.results import DecodedMessage
+from ingestion.messages.reading import DecodedMessage, read_message
 from ingestion.topics import Topic
 from recommendations.validation.odds import OddFormat
 from tenants.models import Casino

@@ -15,7 +15,8 @@ from ingestion.dead_letters.write import DeadLetters
 from ingestion.errors import AllDatabasesUnavailable, DatabaseUnavailable, DeadLettersFull, RejectionLimitExceeded
 from ingestion.messages.decoding import Rejection, TimeBounds
 from ingestion.messages.envelope import Envelope
-from ingestion.messages.results import DecodedMessage, MessageResult
+from ingestion.messages.reading import DecodedMessage
+from ingestion.messages.results import MessageResult
 from ingestion.topics import Topic
 from tenants.models import Casino
 from tenants.models.casino import READY_STATES

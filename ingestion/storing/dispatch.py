@@ -16,7 +16,8 @@ from django.utils import timezone
 from ingestion.catalogue import find_casinos
 from ingestion.errors import SharedFailure
 from ingestion.kafka.forwarder import Forwarder
-from ingestion.messages.results import DecodedMessage, MessageResult
+from ingestion.messages.reading import DecodedMessage
+from ingestion.messages.results import MessageResult
 from ingestion.parking.parking import Parking
 from ingestion.topics import Topic
 from tenants.models import Casino

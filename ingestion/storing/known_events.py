@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from ingestion.messages.coupons import complete_coupon
-from ingestion.messages.results import DecodedMessage
+from ingestion.messages.reading import DecodedMessage
 from recommendations.models import Event
 from recommendations.text_ids import Kind, ids_of
 from recommendations.validation.own_ids import OwnId

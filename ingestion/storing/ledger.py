@@ -10,7 +10,8 @@ from django.conf import settings
 
 from ingestion.kafka.names import without_prefix
 from ingestion.messages.envelope import Place
-from ingestion.messages.results import DecodedMessage, MessageResult
+from ingestion.messages.reading import DecodedMessage
+from ingestion.messages.results import MessageResult
 from ingestion.models import PartitionOffset
 from tenants.postgresql.wait_budget import find_budget
 from tenants.routing.connections import casino_connection, execute

@@ -9,7 +9,7 @@ from ingestion.mappings.processor_time import ProcessorTime
 from ingestion.mappings.reading import read_mapped, unknown_words
 from ingestion.mappings.status_words import NO_OWN_WORDS, OwnWords, own_words_of
 from ingestion.messages.decoding import TimeBounds
-from ingestion.messages.results import DecodedMessage
+from ingestion.messages.reading import DecodedMessage
 from ingestion.topics import Topic
 
 TURN_SECONDS = 2.0  # of the processor, for one casino in a batch: it must not stop the messages of the others

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from django.conf import settings
 
-from ingestion.messages.results import DecodedMessage
+from ingestion.messages.reading import DecodedMessage
 
 SLOW_SECONDS = 2.0
 SLOW_TURNS = 3

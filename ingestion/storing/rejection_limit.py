@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from ingestion.errors import RejectionLimitExceeded, TooManyRejections
-from ingestion.messages.results import DecodedMessage
+from ingestion.messages.reading import DecodedMessage
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from django.db import DatabaseError, Error
 
-from ingestion.messages.results import DecodedMessage
+from ingestion.messages.reading import DecodedMessage
 from ingestion.topics import Topic
 from recommendations.storing import restrict_odds
 from recommendations.validation.changes import Change, EventChange, change_of

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import msgspec
 
 from ingestion.messages.decoding import Rejection
-from ingestion.messages.reading import Several
-from ingestion.messages.results import DecodedMessage, MessageResult
+from ingestion.messages.reading import DecodedMessage, Several
+from ingestion.messages.results import MessageResult
 from recommendations.storing import Result
 
 EMPTY = "empty"  # the outcome of a document without items

@@ -12,8 +12,8 @@ from ingestion.dead_letters.users import with_users
 from ingestion.errors import DatabaseUnavailable
 from ingestion.messages.decoding import Partial, Rejection
 from ingestion.messages.envelope import Envelope, pack
-from ingestion.messages.reading import Content, Several, told_markets
-from ingestion.messages.results import DecodedMessage, MessageResult, Unwanted
+from ingestion.messages.reading import Content, DecodedMessage, Several, Unwanted, told_markets
+from ingestion.messages.results import MessageResult
 from ingestion.topics import Topic
 from recommendations.models import MAX_PRODUCERS
 from recommendations.storing import Outcome, Result

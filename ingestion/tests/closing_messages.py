@@ -6,8 +6,8 @@ from typing import Any
 
 from ingestion.catalogue import find_casinos
 from ingestion.messages.decoding import TimeBounds
-from ingestion.messages.reading import read_message
-from ingestion.messages.results import DecodedMessage, MessageResult
+from ingestion.messages.reading import DecodedMessage, read_message
+from ingestion.messages.results import MessageResult
 from ingestion.storing.transaction import store_messages
 from ingestion.topics import EVENTS, USERS, Topic
 from recommendations.models import Event

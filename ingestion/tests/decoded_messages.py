@@ -6,8 +6,7 @@ import msgspec
 
 from ingestion.messages.decoding import TimeBounds
 from ingestion.messages.envelope import CASINO_HEADER, Envelope, Headers, Place
-from ingestion.messages.reading import Content, read_message
-from ingestion.messages.results import DecodedMessage
+from ingestion.messages.reading import Content, DecodedMessage, read_message
 from ingestion.topics import Topic
 
 from .kafka_client import NOW

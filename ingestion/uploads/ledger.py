@@ -7,7 +7,8 @@ import msgspec
 
 from ingestion.errors import UploadChanged, UploadInProgress, UploadReadOtherwise
 from ingestion.messages.envelope import Transport
-from ingestion.messages.results import DecodedMessage, MessageResult
+from ingestion.messages.reading import DecodedMessage
+from ingestion.messages.results import MessageResult
 from ingestion.storing.ledger import OutcomeCount, write_counts
 from tenants.routing.connections import casino_connection, execute, query
 

@@ -15,8 +15,8 @@ from ingestion.messages.decoding import Rejection, TimeBounds
 from ingestion.messages.envelope import CASINO_HEADER, Envelope, Headers, Place, Transport
 from ingestion.messages.file_place import FilePlace
 from ingestion.messages.partial_formats import PartialFormat
-from ingestion.messages.reading import read_message, removed_as_of, with_problems
-from ingestion.messages.results import DecodedMessage, MessageResult
+from ingestion.messages.reading import DecodedMessage, read_message, removed_as_of, with_problems
+from ingestion.messages.results import MessageResult
 from ingestion.storing.ledger import Ledger, OutcomeCount, write_counts
 from ingestion.storing.transaction import SendToDeadLetters, store_messages
 from ingestion.topics import Topic

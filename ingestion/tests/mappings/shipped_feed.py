@@ -6,7 +6,7 @@ from typing import Any
 from ingestion.mappings.reading import read_mapped
 from ingestion.mappings.shipped import shipped_mapping
 from ingestion.messages.decoding import TimeBounds
-from ingestion.messages.results import DecodedMessage
+from ingestion.messages.reading import DecodedMessage
 from ingestion.storing.transaction import store_messages
 from ingestion.tests.closing_messages import NOW
 from ingestion.tests.decoded_messages import envelope_of

@@ -14,9 +14,8 @@ import pytest
 
 from ingestion.messages.decoding import Rejection, TimeBounds
 from ingestion.messages.envelope import Envelope, Place
-from ingestion.messages.reading import read_message
+from ingestion.messages.reading import DecodedMessage, read_message
 from ingestion.messages.rejection_codes import REASONS
-from ingestion.messages.results import DecodedMessage
 from ingestion.tests.mutations import good_messages, mutate
 from ingestion.topics import COUPONS, EVENTS, IMPRESSIONS, RECOMMENDATIONS, USERS
 from recommendations.storing import store_users

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from ingestion.mappings.reading import read_mapped
 from ingestion.mappings.shipped import shipped_mapping
 from ingestion.messages.decoding import TimeBounds
-from ingestion.messages.results import DecodedMessage
+from ingestion.messages.reading import DecodedMessage
 from ingestion.storing.transaction import store_messages
 from ingestion.tests.api.conftest import LINES, Sender
 from ingestion.tests.closing_messages import NOW, ahead
