@@ -30,10 +30,9 @@ from django.utils import timezone
 from rich.console import Console
 from rich.table import Table
 
-from ingestion.messages.decoding import TimeBounds
 from ingestion.messages.envelope import CASINO_HEADER, Envelope, Place
 from ingestion.messages.reading import DecodedMessage
-from ingestion.storing.casino_options import decode_messages
+from ingestion.storing.casino_store import CasinoStore
 from ingestion.storing.transaction import store_messages
 from ingestion.topics import COUPONS
 from operations.gc_tuning import collect_rarely
@@ -74,8 +73,9 @@ def measure(casinos: Sequence[Casino], messages: Messages, first_offset: int) ->
     costs: Costs = defaultdict(list)
     half = len(messages) // 2
     envelopes = [_envelope(offset, *each) for offset, each in enumerate(messages[:half], first_offset)]
+    store = CasinoStore(COUPONS, report=lambda _: None)
     with _timed(costs["decoding"], half):
-        decoded = decode_messages(COUPONS, envelopes, TimeBounds.at(timezone.now()))
+        decoded = store.decode(envelopes)
     groups: dict[int, list[DecodedMessage]] = defaultdict(list)
     for message in decoded:
         groups[message.envelope.casino_id or 0].append(message)

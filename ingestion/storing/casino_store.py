@@ -10,22 +10,29 @@ from django.conf import settings
 from django.db import Error
 from django.utils import timezone
 
-from ingestion.catalogue import find_casinos, require_catalogue
+from ingestion.catalogue import find_casinos, mapping_option, odd_format_option, require_catalogue
 from ingestion.dead_letters.write import DeadLetters
-from ingestion.errors import AllDatabasesUnavailable, DatabaseUnavailable, DeadLettersFull, RejectionLimitExceeded
+from ingestion.errors import (
+    AllDatabasesUnavailable,
+    DatabaseUnavailable,
+    DeadLettersFull,
+    RejectionLimitExceeded,
+    UnusableOption,
+)
+from ingestion.mappings.status_words import read_own_words
 from ingestion.messages.decoding import Rejection, TimeBounds
 from ingestion.messages.envelope import Envelope
-from ingestion.messages.reading import DecodedMessage
+from ingestion.messages.reading import DecodedMessage, read_message
 from ingestion.messages.results import MessageResult
 from ingestion.topics import Topic
+from recommendations.validation.odds import OddFormat
 from tenants.models import Casino
 from tenants.models.casino import READY_STATES
 from tenants.postgresql.wait_budget import waiting_at_most
 
-from .casino_options import decode_messages, read_by_options
 from .circuit_breaker import CircuitBreaker
 from .database_errors import first_line, sqlstate_of
-from .mapped_messages import MappedTurn
+from .mapped_messages import MappedTurn, read_mapped_messages
 from .pace import SLOW_TURNS, Pace
 from .rejection_limit import CasinoFailures, RejectionLimit
 from .restrictions import store_restrictions
@@ -63,9 +70,14 @@ class CasinoStore:
         self._failures = CasinoFailures()  # of unexpected kinds
         self._pace = Pace()
 
-    def decode(self, envelopes: Iterable[Envelope]) -> list[DecodedMessage]:
-        """Raises AllDatabasesUnavailable if the catalogue is, and a casino's own words are needed."""
-        return decode_messages(self._topic, envelopes, TimeBounds.at(timezone.now()))
+    def decode(self, envelopes: Iterable[Envelope], bounds: TimeBounds | None = None) -> list[DecodedMessage]:
+        """Decode the messages, unknown words by their casinos' own. `bounds` are by default those of now. Raises
+        AllDatabasesUnavailable if the catalogue is unavailable, and a casino's own words are needed."""
+        topic, bounds = self._topic, bounds or TimeBounds.at(timezone.now())
+        messages = [DecodedMessage(each, read_message(topic.decode, topic.partial, each, bounds)) for each in envelopes]
+        if topic.partial is not None:
+            read_own_words(topic, messages, bounds)
+        return messages
 
     def store_parked(self, casino_id: int, envelopes: Iterable[Envelope]) -> int:
         """Store parked messages of one casino, or only the first of them; returns their number."""
@@ -105,8 +117,24 @@ class CasinoStore:
         return stored
 
     def _read_mapped(self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime) -> MappedTurn:
-        is_paused = self.circuit_breaker.is_open(casino.pk) and not self._may_restrict(casino)
-        return read_by_options(self._topic, casino, messages, now, is_paused=is_paused)
+        """Read the messages' contents again by the casino's options, a mapping or a format of odds, as long as its turn
+        lasts. Those of a paused casino are read when they are tried again. Raises AllDatabasesUnavailable."""
+        option = mapping_option(casino)
+        try:
+            odd_format = odd_format_option(casino)
+        except UnusableOption as error:
+            return MappedTurn(0, str(error))
+        if option is None and odd_format is OddFormat.DECIMAL:
+            return MappedTurn(len(messages))
+        if self.circuit_breaker.is_open(casino.pk) and not self._may_restrict(casino):
+            return MappedTurn(0)
+        bounds = TimeBounds.at(now, odd_format)
+        if option is not None:
+            return read_mapped_messages(self._topic, casino.pk, option, messages, bounds)
+        again = self.decode([message.envelope for message in messages], bounds)
+        for message, decoded in zip(messages, again, strict=True):
+            message.content = decoded.content
+        return MappedTurn(len(messages))
 
     def _record_mapped_turn(self, casino: Casino, turn: MappedTurn) -> None:
         """A casino whose messages are not all read pauses as long as its turn took, and for a while if its mapping
