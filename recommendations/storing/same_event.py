@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 
 from recommendations.validation.changes import EventChange, NamedMatch
-from recommendations.validation.natural_keys import event_key
+from recommendations.validation.identity import event_key
 from recommendations.validation.normal_form import key_form
 from recommendations.validation.rows import EventRow, Removal
 from recommendations.validation.settings_limits import limits

@@ -6,6 +6,6 @@
 - `impressions`: what users saw and clicked; `placements`: the names of places where they did.
 - `own_ids`: the casinos' own ids, numbers and text.
 - `normal_form`: the normal forms of text; `times`: the forms of times; `status_words`: the words for a status.
-- `identity`: the keys of leagues, teams and matches; `natural_keys`: those of rows without an id of the casino.
+- `identity`: the keys of leagues, teams and matches, and of rows without an id of the casino.
 - `strict_json`: JSON in one meaning only.
 """

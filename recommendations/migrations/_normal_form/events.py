@@ -2,7 +2,7 @@
 
 from datetime import UTC
 
-from recommendations.validation.natural_keys import event_key
+from recommendations.validation.identity import event_key
 from recommendations.validation.normal_form import key_form, upper_form
 
 from .database import Database, Row, as_json, can_be_stored, concatenated, in_form

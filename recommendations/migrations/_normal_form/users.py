@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from recommendations.validation.natural_keys import user_key
+from recommendations.validation.identity import user_key
 from recommendations.validation.normal_form import name_form, upper_form
 
 from .database import Database, Row, can_be_stored, concatenated, in_form

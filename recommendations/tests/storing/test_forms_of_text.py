@@ -12,7 +12,7 @@ from recommendations.serving.options import DEFAULTS
 from recommendations.storing import Result, store_events, store_users
 from recommendations.storing.erasure import erase_user
 from recommendations.tests.factories import at, event_row, user_row
-from recommendations.validation.natural_keys import former_user_keys
+from recommendations.validation.identity import former_user_keys
 from tenants.routing.context import use_casino
 
 COMPOSED, DECOMPOSED = (normalize(form, "Zoë") for form in ("NFC", "NFD"))

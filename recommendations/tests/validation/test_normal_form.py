@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommendations.validation.natural_keys import event_key, former_user_keys, user_key
+from recommendations.validation.identity import event_key, former_user_keys, user_key
 from recommendations.validation.normal_form import key_form, name_form, upper_form
 
 FORMS = (name_form, upper_form, key_form)
