@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from recommendations.errors import InvalidRow
-from recommendations.validation.market_texts import line_text, market_text
+from recommendations.validation.fields import line_text, market_text
 
 from .values import UNREADABLE
 

@@ -21,8 +21,7 @@ from msgspec import UnsetType
 
 from recommendations.errors import InvalidRow
 from recommendations.validation import fields
-from recommendations.validation.fields import EARLIEST, LATEST
-from recommendations.validation.market_texts import named_outcome
+from recommendations.validation.fields import EARLIEST, LATEST, named_outcome
 from recommendations.validation.odds import OddFormat, parse_format, read_odd
 from recommendations.validation.own_ids import OwnId, own_id
 from recommendations.validation.rows import CouponRow, Selection, UnreadSelection, require_selections

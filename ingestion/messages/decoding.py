@@ -17,8 +17,7 @@ from recommendations.errors import InvalidRow
 from recommendations.models import UserStatus
 from recommendations.validation import fields
 from recommendations.validation.changes import Change
-from recommendations.validation.fields import EARLIEST, LATEST
-from recommendations.validation.market_texts import market_text, named_outcome
+from recommendations.validation.fields import EARLIEST, LATEST, market_text, named_outcome
 from recommendations.validation.markets import OddsRow
 from recommendations.validation.odds import OddFormat, parse_format, read_odd
 from recommendations.validation.own_ids import OwnId, own_id

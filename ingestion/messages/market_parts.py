@@ -15,7 +15,7 @@ from msgspec import UNSET, UnsetType
 from recommendations.errors import InvalidRow
 from recommendations.models import MarketStatus
 from recommendations.validation import status_words
-from recommendations.validation.market_texts import MarketText, line_text, market_text
+from recommendations.validation.fields import MarketText, line_text, market_text
 from recommendations.validation.markets import (
     ALL_MARKETS,
     CLOSED_ODD,

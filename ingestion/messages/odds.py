@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from recommendations.errors import InvalidRow
-from recommendations.validation.market_texts import MarketText, market_text
+from recommendations.validation.fields import MarketText, market_text
 from recommendations.validation.markets import ALL_MARKETS, BY_UPLOAD, Closing, Heard, OddsRow
 from recommendations.validation.odds import OddFormat, parse_format
 from recommendations.validation.own_ids import OwnId, own_id

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from recommendations.validation.market_texts import MarketText
+from recommendations.validation.fields import MarketText
 
 from .envelope import Envelope
 from .market_parts import Market

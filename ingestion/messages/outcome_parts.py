@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from recommendations.errors import InvalidRow
 from recommendations.validation import fields, status_words
-from recommendations.validation.market_texts import MarketText, market_text
+from recommendations.validation.fields import MarketText, market_text
 from recommendations.validation.markets import CLOSED_ODD, require_distinct
 from recommendations.validation.odds import OddFormat, read_odd
 

@@ -13,8 +13,8 @@ from recommendations.errors import InvalidRow
 from recommendations.validation import fields, status_words
 from recommendations.validation.changes import EventChange, NamedMatch, UserChange
 from recommendations.validation.consent import consent_in_json
+from recommendations.validation.fields import MarketText, market_text
 from recommendations.validation.identity import former_user_keys, user_key
-from recommendations.validation.market_texts import MarketText, market_text
 from recommendations.validation.odds import OddFormat, parse_format, read_odd
 from recommendations.validation.rows import EventRow, UserRow
 from recommendations.validation.status_words import Words

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from recommendations.errors import InvalidParameter, InvalidRow
 from recommendations.serving.slip_completion import SlipSelection
 from recommendations.validation import fields
-from recommendations.validation.market_texts import MarketText, named_outcome
+from recommendations.validation.fields import MarketText, named_outcome
 from recommendations.validation.own_ids import own_id
 from recommendations.validation.rows import MatchFields
 

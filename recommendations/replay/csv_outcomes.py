@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from recommendations.errors import InvalidRow
-from recommendations.validation.market_texts import line_text, market_text
+from recommendations.validation.fields import line_text, market_text
 from recommendations.validation.normal_form import upper_form
 
 from .history import PastOutcome

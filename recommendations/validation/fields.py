@@ -2,6 +2,8 @@
 InvalidRow.
 
 Leagues, teams and sports repeat in messages, so their results are cached, unless they are long; personal data is not.
+The texts of markets, their lines and outcomes, and of producers are in upper case. A line is empty where the market has
+none. A number has its shortest form: 2.50 is "2.5".
 """
 
 import re
@@ -14,6 +16,7 @@ from math import isfinite
 from typing import TypeVar, cast, overload
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from recommendations.errors import InvalidRow
 from tenants.numbers import parse_decimal
@@ -36,6 +39,7 @@ _SHOWN = 40  # characters of a rejected value
 # Rejections are logged and counted with their texts, so only values that can't be personal data are shown.
 _SHOWN_FIELDS = frozenset({"odd", "sport", "begin_timestamp", "end_timestamp", "max_stakes", "default_stakes"})
 _CURRENCY = re.compile("[A-Z0-9]{3,10}")
+_LINE_NUMBER = re.compile(r"[+-]?[0-9]{1,12}(?:\.[0-9]{1,12})?", re.ASCII)
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _ODD_STEP, _HUNDREDTH, _SMALLEST = Decimal("0.001"), Decimal("0.01"), Decimal(1).scaleb(-MAX_DECIMALS)
 _FIRST_OF_NUMBER = frozenset(b"-0123456789")  # of a JSON number, which the JSON decoder has validated
@@ -45,6 +49,7 @@ _ZERO, _ONE = Decimal(0), Decimal(1)
 
 
 Validate = Callable[[str, str], str]
+MarketText = str | int | float
 F = TypeVar("F", bound=Validate)
 
 
@@ -121,6 +126,59 @@ def currency(field: str, value: str) -> str:
     if _CURRENCY.fullmatch(value) is None:
         raise InvalidRow("unknown_value", field, "must be a code of 3 to 10 letters and digits, such as EUR")
     return value
+
+
+def market_text(field: str, value: MarketText) -> str:
+    """The upper-case name, or number as text, of a market, an outcome or a producer. Raises InvalidRow."""
+    return classifier(field, value if isinstance(value, str) else _as_text(value))
+
+
+def line_text(field: str, value: MarketText | None) -> str:
+    """The normal form of a line; empty for none. Raises InvalidRow."""
+    if value is None or value == "":
+        return ""
+    if not isinstance(value, str):
+        return _line_of_number(field, value)
+    return _cached_line(field, value) if len(value) <= MAX_TEXT else classifier(field, value)
+
+
+@lru_cache(_CACHED, typed=True)
+def _line_of_number(field: str, value: float) -> str:
+    return _cached_line(field, _as_text(value))
+
+
+@lru_cache(_CACHED)
+def _cached_line(field: str, text: str) -> str:
+    upper = upper_form(text)
+    if _LINE_NUMBER.fullmatch(upper) is None:
+        return upper and classifier(field, upper)
+    number = Decimal(upper)
+    return "0" if number.is_zero() else f"{number.normalize():f}"
+
+
+def _as_text(value: MarketText) -> str:
+    """Of a number as JSON has it: 1.0 is the market 1."""
+    if isinstance(value, float):
+        return f"{value:.0f}" if value.is_integer() and abs(value) < 1e12 else repr(value)
+    return value if isinstance(value, str) else str(value)
+
+
+def named_outcome(
+    market: MarketText | UnsetType | None, line: MarketText | UnsetType | None, outcome: MarketText | UnsetType | None
+) -> tuple[str | UnsetType, str | UnsetType, str | UnsetType]:
+    """The market, line and outcome that a selection or a served event names, as they are stored; UNSET for what it
+    leaves out. Raises InvalidRow, also for a line or an outcome without a market."""
+    named = [UNSET if value is None or value == "" else value for value in (market, line, outcome)]
+    market, line, outcome = named
+    if isinstance(market, UnsetType):
+        if line is not UNSET or outcome is not UNSET:
+            raise InvalidRow("inconsistent", "market", "is required with a line or an outcome")
+        return UNSET, UNSET, UNSET
+    return (
+        market_text("market", market),
+        UNSET if isinstance(line, UnsetType) else line_text("line", line) or UNSET,
+        UNSET if isinstance(outcome, UnsetType) else market_text("outcome", outcome),
+    )
 
 
 def _given(field: str, value: object) -> str:

@@ -20,9 +20,9 @@ from recommendations.models.served import MAX_CANDIDATES, MAX_NAME
 from tenants.ids import MAX_ID
 
 from . import fields, status_words
+from .fields import named_outcome
 from .identity import coupon_key, event_key, former_user_keys, user_key
 from .impressions import ImpressionRow
-from .market_texts import named_outcome
 from .markets import OddsRow
 from .normal_form import key_form
 from .own_ids import OwnId

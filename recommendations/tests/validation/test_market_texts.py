@@ -4,7 +4,7 @@ import pytest
 from msgspec import UNSET
 
 from recommendations.errors import InvalidRow
-from recommendations.validation.market_texts import line_text, market_text, named_outcome
+from recommendations.validation.fields import line_text, market_text, named_outcome
 
 
 @pytest.mark.parametrize(
