@@ -16,13 +16,13 @@ from .calibration import Calibration
 from .hybrid_features.decision_trees import Trees
 from .hybrid_features.default_weights import DEFAULT_WEIGHTS
 from .hybrid_features.features import ADDITIVE, FEATURES, FINGERPRINT, NAMES, Features
-from .hybrid_features.preferences import USUAL_ODDS, sentences_of_usual_odds
 from .hybrid_features.sequence_features import SENTENCES
 from .hybrid_features.user_vectors import UserVectors
 from .neighbours import Neighbours
 from .profile import IMPORTANCE, Profile
 from .soonest import Soonest
 from .trending import Trending
+from .user_values import USUAL_ODDS, sentences_of_usual_odds
 
 MAX_WEIGHTS = 1_000
 # The kinds of models: the two weights from which a casino starts, which may be its model, and those that are fitted.

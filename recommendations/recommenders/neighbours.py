@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import msgspec
 import numpy as np
 
-from recommendations.offer import Column, Dictionary, Memo, MemoKey
+from recommendations.offer import Dictionary, Memo, MemoKey
 from recommendations.offer.arrays import Codes, Floats, Floats32, Places, add_entries
 from recommendations.tallies.user_tallies import TALLIED
 from recommendations.validation.identity import name_of
@@ -27,7 +27,7 @@ from .base import (
     require,
     soonest_first,
 )
-from .profile import column_of
+from .user_values import tallied_values
 
 REGULARISATION = 20.0
 MAX_TOKENS = 1_000
@@ -84,10 +84,9 @@ class NeighboursModel:
         require(np.all(np.abs(weights) <= MAX_NUMBER), "weights are out of range")
         return cls.of(stored.tokens, neighbours, weights)
 
-    def tokens_of_values(self, columns: Sequence[Column[Any]]) -> Places:
-        """The token of each value of the columns of `TALLIED`, one column after the other; T for a value that is no
+    def tokens_of_values(self, dictionaries: list[Dictionary[Any]]) -> Places:
+        """The token of each value of the dictionaries of `TALLIED`, one after the other; T for a value that is no
         token. Cached for the latest dictionaries."""
-        dictionaries = [column.dictionary for column in columns]
         cached = self.memo.get(_TOKENS_OF_VALUES)
         if cached is not None and len(cached[0]) == len(dictionaries) and all(map(is_, cached[0], dictionaries)):
             return cached[1]
@@ -118,12 +117,10 @@ class Neighbours(Recommender):
     def score(self, context: ScoringContext) -> Scores:
         scores = soonest_first(context.offer).copy()
         if (found := token_scores(context)) is not None:
-            model, of_tokens = found
-            columns = [column_of(context.offer, attribute) for attribute in TALLIED]
-            ends = np.cumsum([len(column.values) for column in columns])[:-1]
-            tables = np.split(of_tokens[model.tokens_of_values(columns)], ends)
-            named = zip(TALLIED, columns, tables, strict=True)
-            add_entries(scores, ((column.codes, table) for name, column, table in named if name in _KINDS))
+            (model, of_tokens), values = found, tallied_values(context.offer)
+            of_values = of_tokens.take(model.tokens_of_values(values.dictionaries))
+            named = zip(TALLIED, values.tables(of_values), strict=True)
+            add_entries(scores, (table for name, table in named if name in _KINDS))
         return scores
 
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
@@ -150,8 +147,10 @@ def token_scores(context: ScoringContext) -> tuple[NeighboursModel, Scores] | No
     if model is None:
         return None
     places, numbers = context.profile.keep("tokens", [model], _known_tokens)
-    weights = model.weights[places] * numbers[:, np.newaxis]
-    scores = np.bincount(model.neighbours[places].ravel(), weights.ravel(), minlength=len(model.tokens) + 1)
+    weights = model.weights.take(places, axis=0) * numbers[:, np.newaxis]
+    scores = np.bincount(
+        model.neighbours.take(places, axis=0).ravel(), weights.ravel(), minlength=len(model.tokens) + 1
+    )
     return model, scores.astype(np.float64, copy=False) / len(_KINDS)
 
 

@@ -11,7 +11,7 @@ from recommendations.validation.identity import name_of
 
 from .base import BettingProfile, ProfilePart, Recommender, Scores, ScoringContext, soonest_first
 from .neighbours import Neighbours, best_token, token_scores
-from .profile import column_of
+from .user_values import column_of
 
 # For a shared value: the fewer events have it, the more.
 POINTS = {"home_team": 3.0, "away_team": 3.0, "league": 2.0, "sport": 1.0, "country": 1.0, "odds_band": 0.5}

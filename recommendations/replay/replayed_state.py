@@ -12,7 +12,7 @@ import numpy as np
 from recommendations.offer import ATTRIBUTES, Offer
 from recommendations.offer.arrays import Places
 from recommendations.recommenders.hybrid_features.bet_sequences import BetSequences
-from recommendations.recommenders.profile import BANDS
+from recommendations.recommenders.user_values import BANDS
 from recommendations.tallies.selections import BAND_BOUNDS, HALF_LIFE, TallyCoupon, TallySelection
 from recommendations.tallies.trends import TREND_HALF_LIFE, DictionarySums, Trends
 from recommendations.tallies.user_tallies import Tallies

@@ -4,32 +4,38 @@ Features of the values of attributes add up in one table of all values, so that 
 codes once. Features that are the same for all users are cached with the offer. Single events' features are cheap.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from itertools import accumulate, chain, repeat
 from typing import Any
 from weakref import ref
 
 import numpy as np
 
-from recommendations.offer import Column, Dictionary, MemoKey
+from recommendations.offer import MemoKey
 from recommendations.offer.arrays import Codes, Floats, Floats32, Mask, Places, add_entries
 from recommendations.recommenders.base import BettingProfile, Scores, ScoringContext
 from recommendations.recommenders.neighbours import NeighboursModel, token_scores
-from recommendations.recommenders.profile import SMOOTHING, column_of
+from recommendations.recommenders.profile import SMOOTHING
+from recommendations.recommenders.user_values import (
+    BAND_KERNEL,
+    BETS_OF_OTHERS,
+    USUAL_ODDS,
+    TalliedValues,
+    column_of,
+    rates_of_values,
+    tallied_values,
+    values_of_user,
+)
 from recommendations.tallies.trends import Trends
 from recommendations.tallies.user_tallies import TALLIED
 from recommendations.validation.fields import SEPARATOR
 
 from .bet_sequences import SequenceCounts
 from .feature import EventFeature, Feature
-from .preferences import BAND_KERNEL, BETS_OF_OTHERS, USUAL_ODDS, bets_near_bands, shares_of_teams
 from .sequence_features import LAST, PAIR_FEATURES, SCALE_FEATURES, pair_numbers
 from .user_vectors import CoBettors
-
-Owners = np.ndarray[Any, np.dtype[np.int8]]  # places of attributes
 
 _HOUR = 3_600.0
 _NOTHING = frozenset({"", SEPARATOR})  # the ends of texts for what is unknown
@@ -107,15 +113,13 @@ _COMPARED_ROWS = [EVENT_FEATURES.index(feature) for feature in _COMPARED]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _OfferFeatures:
-    """The part that all users share. The values of all attributes are in one row, those of `columns[i]` from
-    `starts[i]` on. `rates` (values,): the share of each in all selections of its attribute; `surprise`: minus its
-    logarithm. `numbers` (event features, n); `best` of those compared, among the events that `is_coming`."""
+    """The part that all users share. `rates` (values,): see `rates_of_values`; `surprise`: minus their logarithms.
+    `numbers` (event features, n); `best` of those compared, among the events that `is_coming`."""
 
     trends: Trends
     counts: SequenceCounts | None
     hour: float
-    columns: tuple[Column[Any], ...]
-    starts: list[int]
+    values: TalliedValues
     rates: Floats
     surprise: Floats
     numbers: Floats32
@@ -153,9 +157,7 @@ def _offer_features(context: ScoringContext) -> _OfferFeatures:
     is_of = cached is not None and cached.trends is context.trends and cached.counts is counts
     if cached is not None and is_of and cached.hour == context.hour:
         return cached
-    columns = tuple(column_of(context.offer, name) for name in TALLIED)
-    of_columns = zip(TALLIED, columns, strict=True)
-    rates = np.concatenate([context.trends.base_rates(name, column) for name, column in of_columns])
+    rates = rates_of_values(context)
     numbers = np.empty((len(EVENT_FEATURES), len(context.offer)), dtype=np.float32)
     for row, feature in enumerate(EVENT_FEATURES):
         numbers[row] = feature.compute(context)
@@ -167,8 +169,7 @@ def _offer_features(context: ScoringContext) -> _OfferFeatures:
             trends=context.trends,
             counts=counts,
             hour=context.hour,
-            columns=columns,
-            starts=[*accumulate((len(column.values) for column in columns), initial=0)][:-1],
+            values=tallied_values(context.offer),
             rates=rates,
             surprise=-np.log(np.minimum(rates, 1.0)),
             numbers=numbers,
@@ -191,12 +192,11 @@ class _UserValues:
         neighbours: tuple[NeighboursModel, Scores] | None,
         begins: tuple[Codes, Scores] | None,
     ) -> None:
-        profile, dictionaries = context.profile, [column.dictionary for column in offer.columns]
-        kept = profile.keep("values", dictionaries, _numbers_of_values)
-        self._owners, self._codes, (weights, shares), (self._team_codes, self._team_shares), near = kept
+        profile, dictionaries, own = context.profile, offer.values.dictionaries, values_of_user(context)
+        self._owners, self._codes, (weights, shares), self._team_codes, self._team_shares, near, _ = own
         self._lifts = np.log1p(weights / (SMOOTHING * offer.rates[self._codes]))
         self._shares = shares * offer.surprise[self._codes]
-        self._bands = slice(start := offer.starts[_BANDS], start + near.size)
+        self._bands = slice(start := offer.values.starts[_BANDS], start + near.size)
         self._usual_odds = np.log1p(near / (BETS_OF_OTHERS * (BAND_KERNEL @ offer.rates[self._bands])))
         favourites = [(_SPORT, "sport", profile.favorite_sport), (_COUNTRY, "country", profile.country)]
         if (last := profile.sequence.last) is not None:
@@ -205,13 +205,13 @@ class _UserValues:
             favourites += [(_LAST_TEAM, side, team) for side in ("home_team", "away_team") for team in teams]
         named = [(row, _OWNERS[attribute], value) for row, attribute, value in favourites]
         self._favourites = [
-            (row, owner, place + offer.starts[owner])
+            (row, owner, place + offer.values.starts[owner])
             for row, owner, value in named
             if value[-1:] not in _NOTHING and (place := dictionaries[owner].places.get(value)) is not None
         ]
         self._neighbours, self._begins, self._offer = neighbours, begins, offer
         if neighbours is not None:
-            self._tokens = neighbours[0].tokens_of_values(offer.columns)
+            self._tokens = neighbours[0].tokens_of_values(dictionaries)
 
     def weighted(self, weights: Floats) -> Iterator[tuple[Codes, Scores]]:
         """The offer's codes of each attribute, and each value's part of the weighted sum."""
@@ -224,8 +224,7 @@ class _UserValues:
             table[code] += weights[row]
         if self._neighbours is not None:
             table += (weights[_NEIGHBOURS] * self._neighbours[1]).take(self._tokens, mode="clip")
-        for column, start in zip(self._offer.columns, self._offer.starts, strict=True):
-            yield column.codes, table[start:]
+        yield from self._offer.values.tables(table)
         if self._begins is not None:
             hours, near = self._begins
             yield hours, weights[_LAST_BEGIN] * near
@@ -233,8 +232,8 @@ class _UserValues:
     def at(self, places: Places) -> Floats:
         """The features of the events at these places, shape (features, places)."""
         found = np.zeros((len(VALUE_FEATURES), places.size))
-        codes = np.array([column.codes.take(places) for column in self._offer.columns], dtype=np.intp)
-        codes += np.array(self._offer.starts)[:, np.newaxis]
+        codes = np.array([column.codes.take(places) for column in self._offer.values.columns], dtype=np.intp)
+        codes += np.array(self._offer.values.starts)[:, np.newaxis]
         table = np.zeros(self._offer.rates.size)
         for first, numbers in ((0, self._lifts), (_SHARES, self._shares)):
             table[self._codes] = numbers
@@ -251,37 +250,6 @@ class _UserValues:
             hours, near = self._begins
             found[_LAST_BEGIN] = near[hours[places]]
         return found
-
-
-def _numbers_of_values(
-    profile: BettingProfile, dictionaries: list[Dictionary[Any]]
-) -> tuple[Owners, Codes, Floats, tuple[Codes, Floats32], Floats]:
-    """The profile's values that the dictionaries (of `TALLIED`) have: places of their attributes, shape (v,); codes in
-    the row of all values, (v,); decayed numbers of selections, and shares in all of the attribute, (2, v). Besides,
-    the codes of its teams on either side, and their shares, both (t,); the bets near each band of odds, (bands,)."""
-    counts = [profile.counts.get(name) or {} for name in TALLIED]
-    weights = [profile.weights.get(name) or {} for name in TALLIED]
-    names = [list(own or other) for own, other in zip(counts, weights, strict=True)]
-    owners = np.repeat(np.arange(len(TALLIED), dtype=np.int8), [len(each) for each in names])
-    found = (dictionary.places.find(own) for dictionary, own in zip(dictionaries, names, strict=True))
-    codes = np.fromiter(chain.from_iterable(found), np.intp, owners.size)
-    sizes = np.array([len(each.values) for each in dictionaries])
-    starts = np.cumsum(sizes) - sizes
-    is_known = codes < sizes[owners]
-    weighed = np.fromiter(_look_up(weights, names, 0.0), np.float64, owners.size)[is_known]
-    counted = np.fromiter(_look_up(counts, names, 0), np.float64, owners.size)[is_known]
-    owners, codes = owners[is_known], codes[is_known]
-    codes += starts[owners]
-    totals = np.array([max(sum(each.values()), 1) for each in counts], dtype=np.float64)
-    numbers = np.array([weighed, counted / totals[owners]])
-    sides = [_HOME, _AWAY]
-    teams = shares_of_teams(counts[_HOME], counts[_AWAY], [dictionaries[side] for side in sides], starts[sides])
-    return owners, codes.astype(np.int32), numbers, teams, bets_near_bands(counts[_BANDS])
-
-
-def _look_up(mappings: Iterable[Any], names: Iterable[list[str]], default: float) -> Iterator[Any]:
-    """The entries of the names in each mapping, one mapping after the other."""
-    return chain.from_iterable(map(each.get, own, repeat(default)) for each, own in zip(mappings, names, strict=True))
 
 
 def _near_the_last(context: ScoringContext) -> tuple[Codes, Scores] | None:

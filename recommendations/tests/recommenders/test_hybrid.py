@@ -13,7 +13,8 @@ from recommendations.recommenders.hybrid import REFINED, Hybrid, HybridModel
 from recommendations.recommenders.hybrid_features.features import ADDITIVE, NAMES, Features
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettorSums, UserVectors
 from recommendations.recommenders.neighbours import Neighbours, NeighboursModel
-from recommendations.recommenders.profile import Profile, column_of
+from recommendations.recommenders.profile import Profile
+from recommendations.recommenders.user_values import column_of
 from recommendations.tallies.user_tallies import TALLIED
 from recommendations.tests.factories import offer_of
 

@@ -1,16 +1,18 @@
 """The contract of every recommender, first on arrays, then through a casino's database."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from recommendations import recommenders
 from recommendations.errors import UserNotFound
 from recommendations.models import User
 from recommendations.offer import ATTRIBUTES
-from recommendations.recommenders.base import BettingProfile, FittedModels, ScoringContext
+from recommendations.recommenders.base import BettingProfile, FittedModels, LateTally, ScoringContext
 from recommendations.recommenders.neighbours import fit
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.recommenders.similar import Similar
@@ -100,6 +102,20 @@ class TestScores:
         assert type(recommender).__name__ == name.title().replace("_", "")
         assert type(recommender).__module__ == f"{recommenders.__name__}.{name}"
         assert (Path(recommenders.__path__[0]) / f"{name}.py").is_file()
+
+
+def test_tallies_are_read_once(name):
+    """Later requests find what was made of them: to read them takes longer than all else."""
+    offer, recommender, memo = offer_of(*[{}] * 20), RECOMMENDERS[name], {"kept of": "this user"}
+    unread = LateTally(partial(pytest.fail, "The tallies are read again"))
+    first, later = (
+        context(offer, replace(FULL_PROFILE, memo=memo, **tallies), 7)
+        for tallies in ({}, {"counts": unread, "weights": unread})
+    )
+    assert recommender.applies(first)
+    scores = recommender.score(first)
+    assert recommender.applies(later)
+    assert np.array_equal(recommender.score(later), scores)
 
 
 class TestSlips:
