@@ -31,7 +31,6 @@ from .errors import BrokerUnavailable
 from .kafka.client import new_admin
 from .kafka.connection_errors import answer_within, explain
 from .kafka.forwarder import MAX_BYTES
-from .kafka.names import group_on_broker, topic_on_broker
 from .messages.coupons import decode_coupon
 from .messages.decoding import Decode, decode_event, decode_served, decode_user
 from .messages.formats import CouponMessage, EventMessage, ImpressionMessage, OddsMessage, ServedMessage, UserMessage
@@ -80,11 +79,11 @@ class Topic:
     @property
     def full_name(self) -> str:
         """The topic's name on the broker, also in the places of messages and in the ledgers."""
-        return topic_on_broker(self.name)
+        return f"{settings.KAFKA_TOPIC_PREFIX}{self.name}"
 
     @property
     def group(self) -> str:
-        return group_on_broker(self.group_name)
+        return f"{settings.KAFKA_GROUP_PREFIX}{self.group_name}"
 
     @property
     def parked(self) -> str:

@@ -15,10 +15,9 @@ from django.utils import timezone
 
 from ingestion.errors import NotDelivered
 from ingestion.kafka.client import new_producer
-from ingestion.kafka.names import topic_on_broker
 from ingestion.messages.encoding import encode_row
 from ingestion.messages.envelope import CASINO_HEADER
-from ingestion.topics import Topic
+from ingestion.topics import TOPICS, Topic
 from recommendations.errors import NoOpenEvents, NothingServed
 from recommendations.simulation.dummies import dummy_coupon, dummy_event, dummy_user
 from recommendations.simulation.impressions import dummy_impression
@@ -72,7 +71,7 @@ class Sender:
     ) -> None:
         """Queue a message to the topic of this name without prefix, waiting while the queue is full. Messages with the
         same key keep their order."""
-        name = topic_on_broker(topic)
+        name = TOPICS[topic].full_name
         chosen = _BY_KEY if partition is None else partition
         while True:
             try:
@@ -87,7 +86,7 @@ class Sender:
                 return
 
     def count_partitions(self, topic: str) -> int:
-        name = topic_on_broker(topic)
+        name = TOPICS[topic].full_name
         return len(self._producer.list_topics(name, timeout=self._flush_seconds).topics[name].partitions)
 
     def flush(self) -> None:

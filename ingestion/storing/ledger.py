@@ -8,11 +8,11 @@ from typing import Any, Protocol
 import msgspec
 from django.conf import settings
 
-from ingestion.kafka.names import without_prefix
 from ingestion.messages.envelope import Place
 from ingestion.messages.reading import DecodedMessage
 from ingestion.messages.results import MessageResult
 from ingestion.models import PartitionOffset
+from ingestion.topics import Topic
 from tenants.postgresql.wait_budget import find_budget
 from tenants.routing.connections import casino_connection, execute
 
@@ -87,14 +87,14 @@ class Ledger(Protocol):
         """Store the new position, and count the messages. `results` are those of the new ones."""
 
 
-OpenLedger = Callable[[str, Sequence[DecodedMessage]], Ledger]  # of a consumer group
+OpenLedger = Callable[[Topic, Sequence[DecodedMessage]], Ledger]
 
 
 class PartitionLedger:
-    """The ledger of one topic and consumer group, by their names on the broker."""
+    """The ledger of one topic and its consumer group, by their names on the broker."""
 
-    def __init__(self, group: str, messages: Sequence[DecodedMessage]) -> None:
-        self._group, self._topic = group, messages[0].envelope.place.topic
+    def __init__(self, topic: Topic, messages: Sequence[DecodedMessage]) -> None:
+        self._name, self._group, self._topic = topic.name, topic.group, messages[0].envelope.place.topic
         keys = {partition_key(message.envelope.place) for message in messages}
         self._offsets = self._lock(keys)
         if missing := keys - self._offsets.keys():
@@ -117,7 +117,7 @@ class PartitionLedger:
             {"cluster": cluster, "topic_id": topic_id, "partition": partition, **msgspec.structs.asdict(offset)}
             for (cluster, topic_id, partition), offset in self._offsets.items()
         ]
-        count = _count_parameters(without_prefix(self._topic), counts, now)
+        count = _count_parameters(self._name, counts, now)
         parameters = [_json(offsets), self._group, self._topic, *count]
         execute(f"{_ADVANCE}; {_COUNT}", parameters)
 
@@ -167,15 +167,12 @@ def partition_key(place: Place) -> PartitionKey:
 
 
 def _timeouts() -> tuple[str, str]:
-    """In milliseconds: for a lock, and for a statement."""
-    return f"{settings.INGESTION_LOCK_SECONDS * 1000:.0f}", f"{_statement_seconds() * 1000:.0f}"
-
-
-def _statement_seconds() -> float:
-    """A little less than the transaction may wait, so that the server cancels statements whose client has given up."""
+    """In milliseconds: for a lock, and for a statement. The latter is a little less than the transaction may wait, so
+    that the server cancels statements whose client has given up."""
     budget = find_budget()
     left: float = inf if budget is None else max(0.9 * budget.left, 0.001)
-    return min(settings.INGESTION_STATEMENT_SECONDS, left)
+    statement = min(settings.INGESTION_STATEMENT_SECONDS, left)
+    return f"{settings.INGESTION_LOCK_SECONDS * 1000:.0f}", f"{statement * 1000:.0f}"
 
 
 def _json(value: Any) -> str:

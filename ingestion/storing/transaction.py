@@ -108,7 +108,7 @@ def _store_in_transaction(
     require_few_rejections: RequireFewRejections,
 ) -> list[MessageResult]:
     with casino_atomic():
-        ledger = open_ledger(topic.group, messages)
+        ledger = open_ledger(topic, messages)
         new = ledger.take_new(messages)
         require_few_rejections(new)
         results = _resolve(topic, casino, new, store)
