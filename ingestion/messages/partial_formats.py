@@ -12,8 +12,7 @@ from msgspec import UNSET
 from recommendations.errors import InvalidRow
 from recommendations.validation import fields, status_words
 from recommendations.validation.changes import EventChange, NamedMatch, UserChange
-from recommendations.validation.consent import consent_in_json
-from recommendations.validation.fields import MarketText, market_text
+from recommendations.validation.fields import MarketText, consent_in_json, market_text
 from recommendations.validation.identity import former_user_keys, user_key
 from recommendations.validation.odds import OddFormat, parse_format, read_odd
 from recommendations.validation.rows import EventRow, UserRow

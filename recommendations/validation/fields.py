@@ -44,8 +44,11 @@ _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _ODD_STEP, _HUNDREDTH, _SMALLEST = Decimal("0.001"), Decimal("0.01"), Decimal(1).scaleb(-MAX_DECIMALS)
 _FIRST_OF_NUMBER = frozenset(b"-0123456789")  # of a JSON number, which the JSON decoder has validated
 _DECODE_TIME = msgspec.json.Decoder(datetime | float).decode
+_DECODE_CONSENT = msgspec.json.Decoder(bool | int | str).decode
 _DECODE_NUMBER = msgspec.json.Decoder(int | float).decode
 _ZERO, _ONE = Decimal(0), Decimal(1)
+_ALLOWED = frozenset({"true", "t", "yes", "y", "1"})
+_REFUSED = frozenset({"false", "f", "no", "n", "0"})
 
 
 Validate = Callable[[str, str], str]
@@ -229,6 +232,18 @@ def date_in_json(field: str, given: bytes) -> date:
         return times.read_date(value)
     except ValueError as error:
         raise InvalidRow("wrong_type", field, f"{_given(field, repr(value))}{error}") from error
+
+
+def consent_in_json(field: str, given: bytes) -> bool:
+    """Consent to personalisation, in JSON: true or false, 1 or 0, or text of these, yes or no. Raises InvalidRow for
+    anything else: nobody may guess that somebody agreed."""
+    try:
+        word = str(_DECODE_CONSENT(given)).strip().casefold()
+    except msgspec.DecodeError as error:
+        raise InvalidRow("wrong_type", field, "must be true or false") from error
+    if word not in _ALLOWED | _REFUSED:
+        raise InvalidRow("wrong_type", field, f"is {word[:40]!r}; must be true or false")
+    return word in _ALLOWED
 
 
 def _text_in_json(field: str, given: bytes) -> str:
