@@ -6,8 +6,7 @@ are written sorted by key, so that concurrent calls can't deadlock. Other packag
 - `upsert`: writing rows of one table, and the order of rows of the same key; `upsert_sql`: which of two messages'
   values are stored.
 - `changes`: applying partial and damaged messages; `waiting_changes`: those that arrive before their row.
-- `restrictions`: storing restrictions of messages at once that can't be stored in their turn yet;
-  `market_restrictions`: the same for markets.
+- `restrictions`: storing restrictions of messages at once that can't be stored in their turn yet.
 - `learnt_values`: the sports, currencies and genders in a casino's messages.
 - `same_event`: finds the stored event of a row without an id; `same_match`: linking two ids of one match.
 - `coupon_sql`: the SQL that stores coupons and counts them in profiles.
@@ -24,12 +23,11 @@ from .casino_tallies import MERGE_SECONDS, merge_casino_sums, prune_casino_talli
 from .coupons import store_coupons
 from .events import TeamKey, store_events, store_teams
 from .impressions import prune_impressions, store_impressions
-from .market_restrictions import restrict_odds
 from .markets import FEED_SILENCE, forget_partition, prune_markets, store_odds
 from .offered_outcomes import count_offered_outcomes
 from .outcomes import Outcome, Result
 from .rebuild import rebuild_casino_tallies, rebuild_profiles
-from .restrictions import restrict_events, restrict_users
+from .restrictions import restrict_events, restrict_odds, restrict_users
 from .served import prune_recommendations, store_recommendations
 from .users import store_users
 from .waiting_coupons import take_expired_coupons

@@ -1,23 +1,26 @@
 """Storing at once what messages close or restrict that can't be stored in their turn yet.
 
-Values only become stricter, and each message is stored in its turn all the same. So it may be done any number of
-times, by several processes, and also after the message itself.
+Values only become stricter, a closing counts for prices as of its time and before, and each message is stored in its
+turn all the same. So it may be done any number of times, by several processes, and also after the message itself.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from itertools import chain
 from typing import Any
 
 from recommendations.text_ids import Kind, with_stored_ids
 from recommendations.validation.changes import Change, EventChange, UserChange
+from recommendations.validation.markets import Closing, OddsRow, scope_of
 from recommendations.validation.rows import Removal
 from tenants.routing.connections import casino_atomic, execute, query
 
 from .changes import lock_stored
 from .events import EVENTS, lock_offer
+from .feeds import Producers
+from .markets import close_markets, closing_all, lock_prices
 from .removal import ids_without_effect, lock_removed_users, remove_events, remove_users
 from .rows_and_changes import Remove
 from .same_event import SameEvents
@@ -46,6 +49,26 @@ def restrict_users(changes: Sequence[UserChange | Removal]) -> None:
         lock_waiting_coupons()
         lock_removed_users(changes)
         _restrict(USERS, changes, remove_users)
+
+
+def restrict_odds(rows: Sequence[OddsRow | Removal]) -> None:
+    """Close what these messages close. The stored price of a market line that one of them tells is closed too: the
+    message opens it in its turn."""
+    told = with_stored_ids(Kind.EVENTS, [closing_all(row) if isinstance(row, Removal) else row for row in rows])
+    with casino_atomic():
+        lock_prices()
+        producers = Producers()
+        heard = [(row.producer, row.heard) for row in told if row.heard is not None]
+        producers.note_down(name for name, each in heard if each.is_down)
+        producers.close(heard)
+        close_markets([*told, *map(_replaced, told)], producers)
+
+
+def _replaced(row: OddsRow) -> OddsRow:
+    """Closes what is stored of the lines of the row, as of a moment before it."""
+    closings = tuple(Closing(scope_of(market.market, market.line)) for market in row.markets)
+    as_of = row.timestamp - timedelta.resolution
+    return OddsRow(id=row.id, producer=row.producer, timestamp=as_of, closings=closings)
 
 
 def _restrict(upsert: Upsert, changes: Sequence[Stored], remove: Remove) -> None:
