@@ -24,6 +24,7 @@ from recommendations.api.views import CasinoAPIView
 from recommendations.models import Event, PurchasedCoupon, User
 from recommendations.recommenders.inference_score import POINTS_FOR_TOP_VALUES
 from recsys_project.urls import urlpatterns as project_urlpatterns
+from tenants.postgresql.wait_budget import waiting_within
 
 SHOWN = (*POINTS_FOR_TOP_VALUES, "odd")
 
@@ -38,11 +39,16 @@ class KeyView(CasinoAPIView):
 
 
 class PlainView(CasinoAPIView):
-    """A naive `inference_score`: loads all events and coupons with the ORM and scores them one by one."""
+    """A naive `inference_score`: loads all events and coupons with the ORM and scores them one by one. It waits for its
+    statements as long as they take: while other threads score, none reads the answer, and a request would give up."""
 
     permission_classes = [AllowAny]
 
     def get(self, request: Request, user_id: int) -> Response:
+        with waiting_within(None):
+            return self._answer(user_id)
+
+    def _answer(self, user_id: int) -> Response:
         user = User.objects.get(pk=user_id)
         bets = [bet for coupon in PurchasedCoupon.objects.filter(user=user) for bet in coupon.recommended_events]
         top = {
