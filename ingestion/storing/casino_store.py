@@ -151,7 +151,7 @@ class CasinoStore:
         began, stored = time.monotonic(), 0
         try:
             for part in self._pace.parts(casino.pk, messages):
-                self.report(self._store_within_budget(casino, part, now))
+                self.report(self._store(casino, part, now))
                 stored += len(part)
         except DeadLettersFull as error:
             self._record_failure(casino, str(error), is_database_usable=True)
@@ -173,13 +173,22 @@ class CasinoStore:
         self._record_turn(casino, stored, len(messages), time.monotonic() - began)
         return stored
 
-    def _store_within_budget(
-        self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime
-    ) -> list[MessageResult]:
+    def _store(self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime) -> list[MessageResult]:
+        """Store the messages in one transaction, within its time."""
+        if casino.state not in READY_STATES:
+            raise DatabaseUnavailable(f"the casino is {casino.state}")
+        require_few_rejections = list if self._limit is None else partial(self._limit.require, casino.pk)
         seconds = settings.INGESTION_TRANSACTION_SECONDS
         with waiting_at_most(seconds) as budget:
             try:
-                return self._store(casino, messages, now)
+                return store_messages(
+                    self._topic,
+                    casino,
+                    messages,
+                    now,
+                    lambda rejected: self.dead_letters.send(rejected, now),
+                    require_few_rejections=require_few_rejections,
+                )
             except DatabaseUnavailable as error:
                 if budget.left > seconds * _NEARLY_OVER:
                     raise
@@ -201,19 +210,6 @@ class CasinoStore:
             self.circuit_breaker.record_pause(casino.pk, text, seconds)
         else:
             self.circuit_breaker.record_success(casino.pk)
-
-    def _store(self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime) -> list[MessageResult]:
-        if casino.state not in READY_STATES:
-            raise DatabaseUnavailable(f"the casino is {casino.state}")
-        require_few_rejections = list if self._limit is None else partial(self._limit.require, casino.pk)
-        return store_messages(
-            self._topic,
-            casino,
-            messages,
-            now,
-            lambda rejected: self.dead_letters.send(rejected, now),
-            require_few_rejections=require_few_rejections,
-        )
 
     def _restrict(self, casino: Casino, messages: Sequence[DecodedMessage]) -> bool:
         """Store at once what messages close or restrict that are parked, if only their rejections have no room, or they
