@@ -192,10 +192,10 @@ class CasinoSums(msgspec.Struct, array_like=True):
     def _entries_of(self, each: SelectionLike) -> list[_Sums]:
         kept = each.__dict__ if isinstance(each, Selection) else {}
         key = kept.get("tallied_as") or kept.setdefault("tallied_as", _key_of(each))
-        entries = [_entry(self.sums, key)]
+        entries = [self.sums.setdefault(key, [0, 0.0, 0.0])]
         if each.market and each.outcome:
             bet = (each.sport, each.market, line_band(each.line or ""), each.outcome, key[-1])
-            entries.append(_entry(self.bets, bet))
+            entries.append(self.bets.setdefault(bet, [0, 0.0, 0.0]))
         return entries
 
     def merge(self, other: "CasinoSums") -> None:
@@ -255,12 +255,8 @@ def _key_of(each: SelectionLike) -> tuple[OwnId | None, str, str, str, str, str,
     return (each.event_id, each.sport, league, each.country, *match, band)
 
 
-def _entry(sums: dict[Any, _Sums], key: Any) -> _Sums:
-    return sums.setdefault(key, [0, 0.0, 0.0])
-
-
 def _add(sums: dict[Any, _Sums], key: Any, count: float, weight: float, trend: float) -> None:
-    known = _entry(sums, key)
+    known = sums.setdefault(key, [0, 0.0, 0.0])
     known[0] += count
     known[1] += weight
     known[2] += trend
