@@ -6,7 +6,9 @@ APACHE_KAFKA := $(BIN)/python -m tools.apache_kafka --folder $(or $(LOCAL_DIR),.
 KAFKA_PORT ?= 9092
 # Of a broker that runs for minutes, the optimizing compiler takes more processor time than it saves.
 QUICK_START := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
-PYTEST := $(BIN)/pytest --dist worksteal
+# A test that takes ten minutes hangs: its process prints the stacks of its threads and ends, and pytest-xdist replaces it.
+END_HANGS := -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true
+PYTEST := $(BIN)/pytest --dist worksteal $(END_HANGS)
 # One test in this process; many in twice as many as the cores, since tests wait for databases and processes.
 MANY = $(shell echo $$(( 2 * $$(nproc 2> /dev/null || echo 2) )))
 WORKERS ?= $(if $(ARGS),0,$(MANY))
@@ -44,7 +46,7 @@ test-all: .venv/dev  ## all tests, the exhaustive ones and all samples in full, 
 	$(MAKE) test EXHAUSTIVE=1
 
 test-kafka: .venv/dev  ## the tests of ingestion on a real Apache Kafka, without containers; ARGS='-k lag'
-	JDK_JAVA_OPTIONS='$(or $(JDK_JAVA_OPTIONS),$(QUICK_START))' $(APACHE_KAFKA) run $(BIN)/pytest ingestion -m '' $(ARGS)
+	JDK_JAVA_OPTIONS='$(or $(JDK_JAVA_OPTIONS),$(QUICK_START))' $(APACHE_KAFKA) run $(BIN)/pytest ingestion -m '' $(END_HANGS) $(ARGS)
 
 fuzz: .venv/dev  ## a million messages changed at random, against the decoder; FUZZ_SEED=N
 	FUZZ_MESSAGES=1000000 $(BIN)/pytest -q ingestion/tests/messages/test_fuzz.py
