@@ -50,11 +50,11 @@ def cold(casinos: Casinos) -> Table:
 
 
 def _forget_all() -> None:
-    price_cache.clear()
-    offers.clear()
+    price_cache.reset()
+    offers.reset()
 
 
-_FORGETTING: tuple[Callable[[], None], ...] = (lambda: None, price_cache.clear, _forget_all)
+_FORGETTING: tuple[Callable[[], None], ...] = (lambda: None, price_cache.reset, _forget_all)
 
 
 def _ask_after(casino: Casino, forget: Callable[[], None]) -> float:

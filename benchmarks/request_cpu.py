@@ -202,7 +202,7 @@ def configured(casino: Casino, name: str) -> list[str]:
         return [f"/nothing/{user}" for user in range(1, USERS + 1)]
     settings.CATALOGUE_LEASE_SECONDS = 0
     configure(casino=casino, recommender_type=name, recommendation_schema=SCHEMA, now=timezone.now())
-    api_key_cache.clear()
+    api_key_cache.reset()
     settings.CATALOGUE_LEASE_SECONDS = 3_600  # so that no measured request queries the catalogue
     return [f"/recommend/{user}" for user in range(1, USERS + 1)]
 

@@ -89,7 +89,7 @@ def _check() -> Readiness:
 
 
 readiness_check = ReadinessCheck(_check, _CHECK_SECONDS)
-register("readiness", reset=readiness_check.reset, after_fork=readiness_check.reset)
+register("readiness", reset=readiness_check.reset)
 
 
 def _catalogue() -> str:

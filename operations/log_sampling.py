@@ -19,10 +19,13 @@ class SamplingFilter(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
+        self.reset()
+        _filters.append(self)
+
+    def reset(self) -> None:
         self._guard = threading.Lock()
         self._passed: dict[object, int] = {}
         self._until = 0.0
-        _filters.append(self)
 
     def filter(self, record: logging.LogRecord) -> bool:
         kind = _kind(record)
@@ -38,10 +41,6 @@ class SamplingFilter(logging.Filter):
                 kind = "other"
             self._passed[kind] = self._passed.get(kind, 0) + 1
             return self._passed[kind] <= LINES_A_MINUTE
-
-    def reset(self) -> None:
-        with self._guard:
-            self._passed, self._until = {}, 0.0
 
 
 _filters: list[SamplingFilter] = []

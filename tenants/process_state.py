@@ -3,6 +3,7 @@
 Each module registers its own. A memoised function whose value depends on its arguments alone keeps no state.
 """
 
+import gc
 import logging
 import os
 from collections.abc import Callable
@@ -11,8 +12,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ProcessState:
-    """`reset` makes the state that of a new process. `after_fork` does so in a forked process, in which locks may be
-    held by threads that do not exist there, and connections are the parent's."""
+    """`reset` makes the state that of a new process. It takes no lock: in a forked process, threads that do not exist
+    there may hold them."""
 
     reset: Callable[[], object] | None
     after_fork: Callable[[], object] | None
@@ -26,10 +27,11 @@ _registered: dict[str, ProcessState] = {}
 def register(
     name: str, *, reset: Callable[[], object] | None = None, after_fork: Callable[[], object] | None = None
 ) -> None:
-    """Add a state; without `reset` it lasts from one test to the next. Raises ValueError for a registered name."""
+    """Add a state; without `reset` it lasts from one test to the next, and without either also in forked processes.
+    Raises ValueError for a registered name."""
     if name in _registered:
         raise ValueError(f"Process state {name!r} is registered already.")
-    _registered[name] = ProcessState(reset, after_fork)
+    _registered[name] = ProcessState(reset, after_fork or reset)
 
 
 def registered_states() -> dict[str, ProcessState]:
@@ -44,7 +46,12 @@ def reset_process_state() -> None:
 
 
 def _after_fork() -> None:
-    """Run every `after_fork`, even if another fails: a child must not keep its parent's connections."""
+    """Run every `after_fork`, even if another fails: a child must not keep its parent's connections.
+
+    The parent's objects are never collected in the child: freeing one of Kafka's clients waits for its threads, which
+    do not exist here.
+    """
+    gc.freeze()
     for name, state in _registered.items():
         try:
             if state.after_fork is not None:

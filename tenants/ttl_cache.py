@@ -25,7 +25,11 @@ class TtlCache(Generic[K, V]):
     """The last `capacity` values used. Safe under threads; a value is shared by all callers."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
-        self._values: LRUCache[K, tuple[float, V]] = LRUCache(capacity)  # with the time of the load, monotonic seconds
+        self._capacity = capacity
+        self.reset()
+
+    def reset(self) -> None:
+        self._values: LRUCache[K, tuple[float, V]] = LRUCache(self._capacity)  # with the load's time, monotonic seconds
         self._guard = threading.Lock()
 
     def get_or_load(self, key: K, load: Callable[[], V | None], *, cache_if: Callable[[V], bool]) -> V | None:
@@ -40,10 +44,6 @@ class TtlCache(Generic[K, V]):
             with self._guard:
                 self._values[key] = now, value
         return value
-
-    def clear(self) -> None:
-        with self._guard:
-            self._values.clear()
 
 
 def wait_until_caches_expire() -> None:

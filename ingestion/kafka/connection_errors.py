@@ -102,7 +102,7 @@ def _with_advice(reason: str) -> str:
 
 
 connection_errors = ConnectionErrors()
-register("Kafka's connection errors", reset=connection_errors.reset, after_fork=connection_errors.reset)
+register("Kafka's connection errors", reset=connection_errors.reset)
 
 
 @contextmanager

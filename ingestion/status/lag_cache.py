@@ -27,10 +27,10 @@ class LagCache:
     """The latest measurement. Asking an unavailable broker takes many seconds, so only one thread at a time does."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self.reset()
 
     def reset(self) -> None:
+        self._lock = threading.Lock()
         self._measuring: threading.Thread | None = None
         self._lags: list[TopicLag] | None = None
         self._measured_at = float("-inf")

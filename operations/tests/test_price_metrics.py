@@ -32,10 +32,10 @@ def values(name):
 
 @pytest.fixture(autouse=True)
 def seen():
-    price_meter.forget_all()
+    price_meter.reset()
     price_meter.note(91, FEEDS, 10.0, offered_by(1, 1, 2, -1), ["suspended", "stale", "stale"])
     yield
-    price_meter.forget_all()
+    price_meter.reset()
 
 
 def test_feeds_are_shown_as_the_latest_request_saw_them():

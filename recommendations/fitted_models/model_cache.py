@@ -156,8 +156,12 @@ class ModelCache:
     fitted models are immutable."""
 
     def __init__(self, *, fitted_room: int, room: int) -> None:
-        self._fitted = _lru_cache(fitted_room)
-        self._unfitted = _lru_cache(room)
+        self._fitted_room, self._room = fitted_room, room
+        self.reset()
+
+    def reset(self) -> None:
+        self._fitted = _lru_cache(self._fitted_room)
+        self._unfitted = _lru_cache(self._room)
         self._lock = threading.Lock()
         self._reading: dict[str, threading.Lock] = {}
 
@@ -209,13 +213,6 @@ class ModelCache:
                 if cache.get(alias) is cached:
                     cache[alias] = cached
 
-    def clear(self) -> None:
-        """Forget all models: for tests, whose databases are rolled back."""
-        with self._lock:
-            self._fitted.clear()
-            self._unfitted.clear()
-            self._reading.clear()
-
 
 def _lru_cache(room: int) -> LRUCache[str, _CachedModels]:
     def size(cached: _CachedModels) -> int:
@@ -229,4 +226,4 @@ def _with_new_bets(version: int | None, number: int | None, models: FittedModels
 
 
 model_cache = ModelCache(fitted_room=FITTED_ROOM, room=ROOM)
-register("cached models", reset=model_cache.clear)
+register("cached models", reset=model_cache.reset)

@@ -30,6 +30,9 @@ class OfferCache:
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
+        self.reset()
+
+    def reset(self) -> None:
         self._offers: OrderedDict[str, Offer] = OrderedDict()
         self._sizes: dict[str, int] = {}  # alias -> bytes of the offer's columns
         self._memo_sizes: dict[str, int] = {}
@@ -84,13 +87,6 @@ class OfferCache:
                 self._put(known.alias, offer)
             return offer
 
-    def clear(self) -> None:
-        """Drop all offers: for tests, which roll databases back."""
-        with self._lock:
-            for alias in list(self._offers):
-                self._forget(alias)
-            self._loading.clear()
-
     def _put(self, alias: str, offer: Offer) -> None:
         self._forget(alias)
         self._offers[alias] = offer
@@ -111,7 +107,7 @@ class OfferCache:
 
 
 offers = OfferCache(settings.OFFERS_MEMORY_MB * 1_000_000)
-register("cached offers", reset=offers.clear)
+register("cached offers", reset=offers.reset)
 
 
 def read_offer(now: datetime) -> Offer:

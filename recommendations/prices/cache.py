@@ -105,6 +105,9 @@ class PriceCache:
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
+        self.reset()
+
+    def reset(self) -> None:
         self._kept: OrderedDict[str, KeptPrices] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -164,15 +167,6 @@ class PriceCache:
                 kept.keep({event_id: row for event_id, row in rows.items() if event_id not in kept.rows})
             self._make_room(known.alias)
 
-    def clear(self) -> None:
-        with self._lock:
-            self._kept.clear()
-
-    def reset_after_fork(self) -> None:
-        """Another thread of the parent may have held the lock."""
-        self._lock = threading.Lock()
-        self._kept = OrderedDict()
-
     def _without(self, alias: str, kept: KeptPrices, version: int | None, changed: Sequence[int]) -> KeptPrices:
         if version is None or FORGET_ALL in changed:
             kept = self._kept[alias] = KeptPrices(version)
@@ -208,4 +202,4 @@ def _rows(known: KnownPrices, event_ids: Iterable[int]) -> dict[int, PackedPrice
 
 
 price_cache = PriceCache(settings.PRICES_MEMORY_MB * 1_000_000)
-register("kept prices", reset=price_cache.clear, after_fork=price_cache.reset_after_fork)
+register("kept prices", reset=price_cache.reset)

@@ -32,10 +32,14 @@ class PriceMeter:
     """`passed_over`: events by the code of the reason. Thread-safe."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._seen: OrderedDict[int, SeenPrices] = OrderedDict()
         self._second_queries = 0
         self._passed_over: Counter[str] = Counter()
+        self.reset()
+
+    def reset(self) -> None:
+        """Of all but the counts, which metrics show as growing."""
+        self._lock = threading.Lock()
+        self._seen: OrderedDict[int, SeenPrices] = OrderedDict()
 
     def count_second_query(self) -> None:
         with self._lock:
@@ -78,15 +82,6 @@ class PriceMeter:
             for casino_id in casino_ids:
                 self._seen.pop(casino_id, None)
 
-    def forget_all(self) -> None:
-        with self._lock:
-            self._seen.clear()
-
-    def reset_after_fork(self) -> None:
-        """Another thread of the parent may have held the lock."""
-        self._lock = threading.Lock()
-        self._seen = OrderedDict()
-
 
 price_meter = PriceMeter()
-register("seen prices", reset=price_meter.forget_all, after_fork=price_meter.reset_after_fork)
+register("seen prices", reset=price_meter.reset)

@@ -47,7 +47,11 @@ class ConfigurationCache:
     memory or the place of others. Thread-safe."""
 
     def __init__(self, capacity: int) -> None:
-        self._entries: LRUCache[int, tuple[_Stored, Configuration]] = LRUCache(capacity)
+        self._capacity = capacity
+        self.reset()
+
+    def reset(self) -> None:
+        self._entries: LRUCache[int, tuple[_Stored, Configuration]] = LRUCache(self._capacity)
         self._lock = threading.Lock()
 
     def get(self, casino: Casino) -> Configuration:
@@ -68,13 +72,9 @@ class ConfigurationCache:
             self._entries[casino.id] = stored, configuration
         return configuration
 
-    def clear(self) -> None:
-        with self._lock:
-            self._entries.clear()
-
 
 configurations = ConfigurationCache(CAPACITY)
-register("parsed configurations", reset=configurations.clear)
+register("parsed configurations", reset=configurations.reset)
 
 
 def charged_configuration(casino: Casino, filters: RequestFilters, users: int = 1) -> Configuration:

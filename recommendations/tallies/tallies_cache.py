@@ -47,10 +47,9 @@ class TalliesCache:
 
     def __init__(self, max_bytes: int = MAX_BYTES, timer: Callable[[], float] = time.monotonic) -> None:
         self._max_bytes, self._timer = max_bytes, timer
-        self.reset_after_fork()
+        self.reset()
 
-    def reset_after_fork(self) -> None:
-        """Another thread of the parent may have held the lock."""
+    def reset(self) -> None:
         self._lock = threading.Lock()
         self._entries: TTLCache[UserKey, _Entry] = TTLCache(
             self._max_bytes, SECONDS, self._timer, lambda entry: entry.nbytes
@@ -84,10 +83,6 @@ class TalliesCache:
             with self._lock:
                 self._entries[key] = _Entry(digest, packed, tallies.memos, nbytes)
 
-    def clear(self) -> None:
-        with self._lock:
-            self._entries.clear()
-
 
 tallies_cache = TalliesCache()
-register("kept tallies", reset=tallies_cache.clear, after_fork=tallies_cache.reset_after_fork)
+register("kept tallies", reset=tallies_cache.reset)

@@ -62,7 +62,11 @@ class TrendCache:
     """The trends of the casinos that were used last (LRU). Thread-safe: `Trends` are immutable."""
 
     def __init__(self, capacity: int) -> None:
-        self._entries: LRUCache[str, _Entry] = LRUCache(capacity)
+        self._capacity = capacity
+        self.reset()
+
+    def reset(self) -> None:
+        self._entries: LRUCache[str, _Entry] = LRUCache(self._capacity)
         self._lock = threading.Lock()
 
     def get(self, now: datetime) -> Trends | None:
@@ -75,11 +79,6 @@ class TrendCache:
                 return trends
             self._entries[alias] = now, trends, digest
         return None
-
-    def clear(self) -> None:
-        """Drop all entries: for tests, which roll databases back."""
-        with self._lock:
-            self._entries.clear()
 
     def put(self, rows: str | None, now: datetime) -> Trends:
         """Decode and cache the value of the column `TRENDS`. An equal one, as of a casino without new bets in this
@@ -99,7 +98,7 @@ class TrendCache:
 
 
 trend_cache = TrendCache(CAPACITY)
-register("cached trends", reset=trend_cache.clear)
+register("cached trends", reset=trend_cache.reset)
 
 
 def decode_trends(rows: str | None) -> Trends:

@@ -1,13 +1,15 @@
 """All state that a process keeps is in one list."""
 
+import gc
 import os
+import signal
+import threading
 from importlib import import_module
 
 import pytest
 from django.conf import settings
 
-from tenants.access.key_usage import key_usage
-from tenants.process_state import register, registered_states
+from tenants.process_state import register, registered_states, reset_process_state
 
 STATES = {
     "Kafka's connection errors",
@@ -60,11 +62,78 @@ def test_only_the_list_has_a_hook_after_a_fork():
     assert [file.name for file in files if "os.register_at_fork" in file.read_text()] == ["process_state.py"]
 
 
+@pytest.fixture
+def locks():
+    """(Object, attribute, lock) of each lock of a registered state."""
+    owners = [getattr(state.after_fork, "__self__", None) for state in registered_states().values()]
+    return [
+        (owner, attribute, lock)
+        for owner in owners
+        for attribute, lock in getattr(owner, "__dict__", {}).items()
+        if isinstance(lock, type(threading.Lock()))
+    ]
+
+
+def test_no_reset_waits_for_a_lock(locks):
+    """After a fork, one that another thread of the parent held is never released."""
+    assert len(locks) > 10
+    held = [lock for _, _, lock in locks]
+    for lock in held:
+        assert lock.acquire(timeout=10)
+    resetting = threading.Thread(target=reset_process_state, daemon=True)
+    resetting.start()
+    resetting.join(60)
+    is_waiting = resetting.is_alive()
+    for lock in held:
+        lock.release()
+    assert not is_waiting
+
+
+def exit_code_of_child(run):
+    """Of a forked process in which `run` is called: negative if it was killed since it did not end."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(int(not run()))
+    killing = threading.Timer(60, os.kill, (pid, signal.SIGKILL))
+    killing.start()
+    try:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    finally:
+        killing.cancel()
+
+
 @pytest.mark.no_cover
-def test_forked_process_starts_with_new_locks():
-    with key_usage._guard:
-        pid = os.fork()
-        if pid == 0:
-            os._exit(int(key_usage._guard.locked()))
-        _, status = os.waitpid(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
+def test_forked_process_starts_with_new_locks(locks):
+    for _, _, lock in locks:
+        assert lock.acquire(timeout=10)
+
+    def are_new():
+        return all(getattr(owner, attribute).acquire(blocking=False) for owner, attribute, _ in locks)
+
+    try:
+        assert exit_code_of_child(are_new) == 0
+    finally:
+        for _, _, lock in locks:
+            lock.release()
+
+
+@pytest.mark.no_cover
+def test_forked_process_never_frees_what_the_parent_has_left():
+    """Freeing one of Kafka's clients waits for its threads, which do not exist there."""
+    freed = []
+
+    class Client:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            freed.append(self)
+
+    gc.disable()
+    try:
+        Client()
+        assert exit_code_of_child(lambda: (gc.collect(), not freed)[1]) == 0
+    finally:
+        gc.enable()
+    gc.collect()
+    assert len(freed) == 1

@@ -31,7 +31,7 @@ _COLUMNS = ("id", "prefix", "scopes", "expires_at", *(f"casino__{name}" for name
 # Valid keys only: unknown and revoked ones are looked up each time, so that a flood of wrong keys evicts no valid one,
 # and a new key works at once.
 api_key_cache: TtlCache[str, "KnownKey"] = TtlCache()
-register("cached API keys", reset=api_key_cache.clear)
+register("cached API keys", reset=api_key_cache.reset)
 
 
 @dataclass(slots=True)

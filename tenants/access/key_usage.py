@@ -71,4 +71,4 @@ class KeyUsage:
 
 
 key_usage = KeyUsage()
-register("use of API keys", reset=key_usage.reset, after_fork=key_usage.reset)
+register("use of API keys", reset=key_usage.reset)

@@ -123,8 +123,7 @@ class Slots:
     """Counts the requests of each casino that this process is answering. Safe under threads."""
 
     def __init__(self) -> None:
-        self._taken: Counter[int] = Counter()
-        self._guard = threading.Lock()
+        self.reset()
 
     def take(self, casino_id: int) -> None:
         """Raises TooManyAtOnce."""
@@ -140,8 +139,8 @@ class Slots:
                 del self._taken[casino_id]
 
     def reset(self) -> None:
-        with self._guard:
-            self._taken.clear()
+        self._taken: Counter[int] = Counter()
+        self._guard = threading.Lock()
 
 
 rate_limiter, slots = RateLimiter(), Slots()

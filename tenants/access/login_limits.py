@@ -126,7 +126,7 @@ def _take_back(counted: Iterable[_Failures]) -> None:
 
 
 login_limiter = LoginLimiter()
-register("wrong passwords", reset=login_limiter.reset, after_fork=login_limiter.reset)
+register("wrong passwords", reset=login_limiter.reset)
 
 
 def client_address(meta: Mapping[str, Any]) -> str:

@@ -34,7 +34,7 @@ ENDED_STATES = (CasinoState.DELETING, CasinoState.DELETED)
 
 # Only casinos in service are cached: a refused one is looked up each time, so that its return is noticed at once.
 casino_cache: TtlCache[int, Any] = TtlCache()
-register("cached casinos", reset=casino_cache.clear)
+register("cached casinos", reset=casino_cache.reset)
 
 
 class CatalogueQuerySet(models.QuerySet["Casino"]):

@@ -157,4 +157,4 @@ def most_stalled() -> int:
 
 
 stalls = Stalls()
-register("stalled statements and silent servers", reset=stalls.reset, after_fork=stalls.reset)
+register("stalled statements and silent servers", reset=stalls.reset)

@@ -224,7 +224,7 @@ class TestFitting:
                 find([each.user_id], now, now.timestamp())
             merge_casino_sums()
             live = features_served(each.user_id, now)
-            model_cache.clear()
+            model_cache.reset()
             restarted = features_served(each.user_id, now)
             replayed = features_replayed(casino_history(casino_id=1, until=now), each.user_id, now)
         assert len(replayed) >= 15

@@ -189,9 +189,3 @@ def test_the_casino_used_least_recently_is_forgotten_first(casino_a, casino_b):
         assert kept(cache, 5) == {1, 2}
     with use_casino(casino_a.current):
         assert cache.known().version is None
-
-
-def test_a_forked_process_keeps_nothing(cache):
-    keep(cache, 5, 1)
-    cache.reset_after_fork()
-    assert cache.known().version is None

@@ -284,7 +284,7 @@ class TestQueries:
 
     def test_a_changed_price_of_an_event_that_no_request_used_takes_a_second_query(self, django_assert_num_queries):
         first = chosen()[0][0]
-        price_cache.clear()
+        price_cache.reset()
         chosen(filters=RequestFilters(excluded=frozenset([first])))
         Market.objects.filter(event_id=first).update(odds=[3_000, 3_000, 3_000])
         with queries_of(django_assert_num_queries, 2):

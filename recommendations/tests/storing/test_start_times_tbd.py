@@ -29,7 +29,7 @@ def tbd(now: datetime) -> dict[int, bool]:
     """By the cached offer, which must be that of a process that reads all events."""
     offer = read_offer(now)
     known = dict(zip(offer.ids.tolist(), offer.start_time_tbd.tolist(), strict=True))
-    offers.clear()
+    offers.reset()
     fresh = read_offer(now)
     assert known == dict(zip(fresh.ids.tolist(), fresh.start_time_tbd.tolist(), strict=True))
     return known

@@ -24,7 +24,6 @@ from recommendations.tallies.user_tallies_sql import merge_tallies
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of, selection
 from recommendations.tests.prices.market_rows import market
 from recommendations.validation.identity import name_of
-from tenants.process_state import registered_states
 from tenants.routing.context import use_casino
 
 USER, SAME_ID_OF_ANOTHER_CASINO = (1, 31), (2, 31)
@@ -206,7 +205,7 @@ def assert_size_is_counted(*columns):
         assert bool(keys.size) == bool(profile.bets)
 
     recommend(0)  # what all users share is there
-    cache.clear()
+    cache.reset()
     gc.collect()  # empties the interpreter's lists of freed objects: those that it uses again are not traced
     tracemalloc.start()
     try:
@@ -256,20 +255,6 @@ def test_unmerged_coupons_of_new_names_take_no_more_memory_than_is_counted(count
     coupons = [TallyCoupon(each["event_id"], HOUR, 10.0, [msgspec.convert(each, TallySelection)]) for each in events]
     text = msgspec.json.encode(coupons).decode()
     assert_size_is_counted(None, text)
-
-
-def test_a_forked_process_keeps_nothing_and_waits_for_no_other():
-    cache = TalliesCache()
-    first = merged(cache, USER, None, unmerged("A"))
-    with cache._lock:  # by a thread of the parent
-        cache.reset_after_fork()
-        assert merged(cache, USER, None, unmerged("A")).memos is not first.memos
-        assert cache.nbytes
-
-
-def test_it_is_reset_after_a_fork():
-    state = registered_states()["kept tallies"]
-    assert state.after_fork == tallies_cache.reset_after_fork
 
 
 def test_bets_on_outcomes_are_kept_too():
@@ -337,7 +322,7 @@ def test_a_recommendation_from_memory_equals_a_first_one(caller_a, casino_a, nam
     for recommender in (name, name, "static", name):
         caller_a.configure(recommender)
         if recommender == "static":  # what it keeps lacks parts that others need
-            tallies_cache.clear()
+            tallies_cache.reset()
         answers.append(caller_a.get("/recommend/1?explain=1").json())
         del answers[-1]["time"]
     assert answers[0] == answers[1] == answers[3]
