@@ -8,8 +8,7 @@ from django.utils import timezone
 
 from ingestion.errors import UnreadableFile
 from ingestion.messages.decoding import Partial, Rejection
-from ingestion.messages.envelope import Transport
-from ingestion.messages.file_place import FilePlace
+from ingestion.messages.envelope import FilePlace, Transport
 from ingestion.messages.reading import DecodedMessage
 from ingestion.messages.results import MessageResult
 from ingestion.topics import Topic

@@ -8,7 +8,7 @@ import ijson
 import msgspec
 
 from ingestion.errors import UnreadableFile
-from ingestion.messages.file_place import FilePlace
+from ingestion.messages.envelope import FilePlace
 from ingestion.uploads.store import UploadedMessage
 
 _STARTS = {"start_map": "{", "start_array": "["}

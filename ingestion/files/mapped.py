@@ -19,7 +19,7 @@ from ingestion.mappings.numbered_rows import InvalidCsv
 from ingestion.mappings.options import ChosenMapping, choose_mapping
 from ingestion.mappings.parse import parse_mapping
 from ingestion.mappings.tree import read_yaml
-from ingestion.messages.file_place import FilePlace
+from ingestion.messages.envelope import FilePlace
 from ingestion.topics import Topic
 from ingestion.uploads.mapped import uploaded
 from ingestion.uploads.store import UploadedMessage

@@ -8,7 +8,7 @@ from typing import IO, Any, Self
 import msgspec
 
 from ingestion.messages.decoding import Rejection
-from ingestion.messages.file_place import FilePlace
+from ingestion.messages.envelope import FilePlace
 from ingestion.messages.results import MessageResult
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from ingestion.messages.decoding import Partial, Rejection
-from ingestion.messages.file_place import FilePlace
+from ingestion.messages.envelope import FilePlace
 from ingestion.messages.reading import DecodedMessage
 from ingestion.topics import EVENTS, Topic
 from ingestion.uploads.store import UploadedMessage

@@ -8,8 +8,7 @@ import msgspec
 from msgspec import UNSET
 
 from ingestion.messages.decoding import Partial, Rejection, TimeBounds
-from ingestion.messages.envelope import CASINO_HEADER, Envelope, Place
-from ingestion.messages.file_place import FilePlace
+from ingestion.messages.envelope import CASINO_HEADER, Envelope, FilePlace, Place
 from ingestion.messages.reading import Several, SingleContent, told_markets
 from ingestion.topics import TOPICS, Topic
 from recommendations.models import MarketStatus

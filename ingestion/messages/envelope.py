@@ -65,6 +65,20 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True, rename={"transport"
         return f"{self.transport}:{self.topic}/{self.topic_id}/{self.offset}"
 
 
+class FilePlace(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A message's place in its file: the line, with the item's number if a line may have several; the number of the
+    `message` where lines tell none, as in a document in JSON. All count from 1; 0 where it does not apply."""
+
+    line: int = 0
+    item: int = 0
+    message: int = 0
+
+    def __str__(self) -> str:
+        if not self.line:
+            return f"message {self.message}"
+        return f"line {self.line}, item {self.item}" if self.item else f"line {self.line}"
+
+
 class Envelope(msgspec.Struct, gc=False):
     """An undecoded message. `headers` is None if a name is not UTF-8; `casino_id` is None if its header is missing,
     invalid, or there more than once."""

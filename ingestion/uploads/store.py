@@ -12,8 +12,7 @@ from ingestion import metrics
 from ingestion.catalogue import stored_odd_format
 from ingestion.mappings.status_words import stored_words
 from ingestion.messages.decoding import Rejection, TimeBounds
-from ingestion.messages.envelope import CASINO_HEADER, Envelope, Headers, Place, Transport
-from ingestion.messages.file_place import FilePlace
+from ingestion.messages.envelope import CASINO_HEADER, Envelope, FilePlace, Headers, Place, Transport
 from ingestion.messages.partial_formats import PartialFormat
 from ingestion.messages.reading import DecodedMessage, read_message, removed_as_of, with_problems
 from ingestion.messages.results import MessageResult

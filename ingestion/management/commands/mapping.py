@@ -21,7 +21,7 @@ from ingestion.mappings.shipped import shipped_mapping, shipped_names, shipped_t
 from ingestion.mappings.status_words import stored_words
 from ingestion.mappings.tree import Node, as_json, read_yaml
 from ingestion.messages.decoding import TimeBounds
-from ingestion.messages.file_place import FilePlace
+from ingestion.messages.envelope import FilePlace
 from ingestion.topics import TOPICS
 from recommendations.errors import InvalidConfiguration
 from recommendations.validation.status_words import NO_WORDS
