@@ -32,9 +32,8 @@ from .kafka.client import new_admin
 from .kafka.connection_errors import answer_within, explain
 from .kafka.forwarder import MAX_BYTES
 from .messages.coupons import decode_coupon
-from .messages.decoding import Decode, decode_event, decode_served, decode_user
+from .messages.decoding import Decode, decode_event, decode_impression, decode_served, decode_user
 from .messages.formats import CouponMessage, EventMessage, ImpressionMessage, OddsMessage, ServedMessage, UserMessage
-from .messages.impressions import decode_impression
 from .messages.odds import close_unread, decode_odds
 from .messages.partial_formats import PARTIAL_EVENTS, PARTIAL_USERS, PartialFormat
 from .messages.reading import CloseUnread

@@ -18,6 +18,7 @@ from recommendations.models import UserStatus
 from recommendations.validation import fields
 from recommendations.validation.changes import Change
 from recommendations.validation.fields import EARLIEST, LATEST, market_text, named_outcome
+from recommendations.validation.impressions import ImpressionRow
 from recommendations.validation.markets import OddsRow
 from recommendations.validation.odds import OddFormat, parse_format, read_odd
 from recommendations.validation.own_ids import OwnId, own_id
@@ -34,7 +35,7 @@ from recommendations.validation.status_words import NO_WORDS, Words
 
 from .encodings import parse_key, problem_of_encoding
 from .envelope import CASINO_HEADER, Envelope, repeated_header
-from .formats import EventMessage, ServedEventMessage, ServedMessage, UserMessage
+from .formats import EventMessage, ImpressionMessage, ServedEventMessage, ServedMessage, UserMessage
 from .market_parts import event_odds, read_markets
 from .problems import problem_of
 from .repeated_fields import resolve_event, resolve_user
@@ -141,6 +142,7 @@ def _rejection_of_size(envelope: Envelope) -> Rejection | None:
 
 _DECODE_USER = msgspec.json.Decoder(UserMessage).decode
 _DECODE_EVENT = msgspec.json.Decoder(EventMessage).decode
+_DECODE_IMPRESSION = msgspec.json.Decoder(ImpressionMessage).decode
 _DECODE_SERVED = msgspec.json.Decoder(ServedMessage).decode
 
 
@@ -237,6 +239,20 @@ def decode_served(envelope: Envelope, bounds: TimeBounds) -> ServedRow:
         propensity=message.propensity,
         shown=message.shown,
         refusal=message.refusal,
+    )
+
+
+def decode_impression(envelope: Envelope, bounds: TimeBounds) -> ImpressionRow:
+    """A message without a `timestamp` is of the time at which it was first sent."""
+    message = _DECODE_IMPRESSION(envelope.value or b"")
+    given = message.timestamp
+    return ImpressionRow(
+        recommendation_id=message.recommendation_id,
+        user_id=own_id("user_id", message.user_id),
+        kind=message.kind,
+        event_ids=tuple(own_id(f"event_ids[{number}]", each) for number, each in enumerate(message.event_ids)),
+        placement=message.placement,
+        timestamp=sent_time(envelope, bounds) if given is None else parse_time("timestamp", given, bounds.past),
     )
 
 
