@@ -25,6 +25,7 @@ from recommendations.recommenders.hybrid_features.features import ADDITIVE, FING
 from recommendations.serving.options import DEFAULTS
 from recommendations.storing import store_coupons, store_users
 from recommendations.tests.factories import coupon_row, selection_row, user_row
+from tenants.databases.servers import server_cursor
 from tenants.models import Casino, CasinoState
 from tenants.routing.connections import execute
 from tenants.routing.context import use_casino
@@ -55,6 +56,13 @@ def share(*casinos):
 def store(casino, weights, scores=SCORES):
     with use_casino(casino.current):
         store_models([("hybrid", HybridModel(weights).encode())], Fitting(MIN_CASES, scores=scores))
+
+
+def end_statements(casino):
+    """A statement that nobody waits for any more holds its locks until it ends."""
+    with server_cursor("postgres") as cursor:
+        ended = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s AND state = 'active'"
+        cursor.execute(ended, [casino.db_name])
 
 
 def damage(casino, sql):
@@ -165,6 +173,7 @@ class TestWhatIsShared:
         assert weights_by_casino(seconds=1.0) == {1: OWN}
         assert time.monotonic() - began < 30
         assert "The weights that Beta (casino 2) shares can't be read and are left out" in caplog.text
+        end_statements(casino_b)
 
 
 class TestFitting:
