@@ -66,6 +66,11 @@ class EventFactory(factory.django.DjangoModelFactory[Event]):
     begin_timestamp = factory.LazyFunction(lambda: datetime.now(UTC) + timedelta(days=1))
     end_timestamp = factory.LazyAttribute(lambda event: event.begin_timestamp + timedelta(hours=2))
 
+    @classmethod
+    def create_batch(cls, size: int, **kwargs: Any) -> list[Event]:
+        """In one statement."""
+        return Event.objects.bulk_create(cls.build_batch(size, **kwargs))
+
 
 class CouponFactory(factory.django.DjangoModelFactory[PurchasedCoupon]):
     class Meta:
