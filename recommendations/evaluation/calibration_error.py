@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from recommendations.learning.calibration import like_groups
-from recommendations.offer.arrays import Floats
+from recommendations.offer.arrays import Floats, Places
 
 _MOST_GROUPS, _LEAST_SLIPS = 5, 100
 
@@ -13,5 +12,11 @@ def calibration_error(confidences: Floats, held: Floats) -> float:
     confidence and share of `held` by group of like confidence, weighted by the groups' sizes. Up to five groups of at
     least about 100 slips, since the share of few is a matter of chance; slips of equal confidence are in one."""
     groups = max(min(_MOST_GROUPS, len(confidences) // _LEAST_SLIPS), 1)
-    _, own = like_groups(confidences, groups)
+    own = _like_groups(confidences, groups)
     return float(np.abs(np.bincount(own, confidences - held)).sum() / len(confidences))
+
+
+def _like_groups(values: Floats, number: int) -> Places:
+    """The group of each value, of up to `number` groups of like ones, about equally large; equal values are in one."""
+    bounds = np.unique(np.quantile(values, np.arange(number) / number, method="lower"))
+    return np.searchsorted(bounds, values, side="right") - 1

@@ -1,7 +1,6 @@
 """The interface of recommenders, and their input."""
 
 from abc import ABC, abstractmethod
-from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import StrEnum, auto
 from functools import lru_cache
@@ -242,16 +241,14 @@ class Recommender(ABC):
         """A score for each of the offer's n events, shape (n,); the highest win. Never raises, not even for an empty
         offer or profile."""
 
-    def confidence(self, models: FittedModels, coupons: int, events: int, step: int) -> float:
-        """The probability that a user with this number of coupons bets within a day on one of a slip's events, by the
-        casino's calibration. Where it has none: n / (n + 10) for n coupons, halved at each fallback before this one."""
+    def confidence(self, models: FittedModels, coupons: int, share: float, events: int, step: int) -> float:
+        """The probability that a user with this number of coupons bets within a day on one of a slip's events, whose
+        `share` in the softmax of the scores is given, by the casino's calibration. Where it has none: n / (n + 10) for
+        n coupons, halved at each fallback before this one."""
         calibration = models.get(Calibration) if self.is_calibrated else None
         if calibration is None:
             return coupons / (coupons + _COUPONS_OF_HALF_CONFIDENCE) / float(2**step)
-        if not events:
-            return 0.0
-        row = calibration.shares[min(events, len(calibration.shares)) - 1]
-        return row[bisect_right(calibration.coupons, coupons) - 1]
+        return calibration.probability(share, coupons, events) if events else 0.0
 
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
         """Sentences for the user that explain the high score of the event at `place` of the offer, the most important

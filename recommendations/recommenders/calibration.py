@@ -1,41 +1,39 @@
-"""Calibrated confidence: how often a casino's users bet on the slips that they are shown."""
+"""Calibrated confidence: how likely a casino's users are to bet on the slips that they are shown."""
 
-from collections.abc import Iterable
-from itertools import pairwise
+from math import log, log1p, tanh
 from typing import Annotated
 
 import msgspec
 
-from recommendations.errors import UnreadableModel
+LEAST_SHARE = 1e-4  # a slip's share is not nearer to 0 or 1
+_MOST = 1e3  # of a weight
+_Weight = Annotated[float, msgspec.Meta(ge=-_MOST, le=_MOST)]
 
-_Rows, _Columns = msgspec.Meta(max_length=100), msgspec.Meta(max_length=100)
+
+class SlipWeights(msgspec.Struct, frozen=True, array_like=True):
+    """The weights of a logistic regression: of 1, of the log-odds of the slip's share in the softmax of the scores, and
+    of the logarithm of the user's coupons + 1."""
+
+    constant: _Weight
+    share: Annotated[float, msgspec.Meta(ge=0, le=_MOST)]
+    coupons: _Weight
 
 
 class Calibration(msgspec.Struct, frozen=True, array_like=True):
-    """Of slips of 1, 2, .. events, each a row of `shares`: the share that held an event which its user bet on within a
-    day, by the user's number of coupons. `coupons` are the numbers from which on each column holds, the first 0.
+    """The weights for slips of 1, 2, .. events, which tell how probable it is that a user bets on one of them within a
+    day. Longer slips have the last weights."""
 
-    Shares neither fall from column to column nor from row to row.
-    """
+    by_events: Annotated[tuple[SlipWeights, ...], msgspec.Meta(min_length=1, max_length=100)]
 
-    coupons: Annotated[tuple[int, ...], _Columns]
-    shares: Annotated[tuple[Annotated[tuple[float, ...], _Columns], ...], _Rows]
+    def probability(self, share: float, coupons: int, events: int) -> float:
+        weights = self.by_events[min(events, len(self.by_events)) - 1]
+        share = min(max(LEAST_SHARE, share), 1 - LEAST_SHARE)
+        log_odds = weights.constant + weights.share * log(share / (1 - share)) + weights.coupons * log1p(coupons)
+        return 0.5 + 0.5 * tanh(log_odds / 2)
 
     def encode(self) -> bytes:
         return msgspec.msgpack.encode(self)
 
     @classmethod
     def decode(cls, encoded: bytes) -> "Calibration":
-        found = msgspec.msgpack.decode(encoded, type=cls)
-        if found.coupons[:1] != (0,) or any(low >= high for low, high in pairwise(found.coupons)):
-            raise UnreadableModel("numbers of coupons do not rise from 0")
-        if not found.shares or any(len(row) != len(found.coupons) for row in found.shares):
-            raise UnreadableModel("there is not a share for each number of coupons")
-        columns = zip(*found.shares, strict=True)
-        if not all(map(_rises_within_bounds, (*found.shares, *columns))):
-            raise UnreadableModel("shares fall, or are not from 0 to 1")
-        return found
-
-
-def _rises_within_bounds(shares: Iterable[float]) -> bool:
-    return all(low <= high for low, high in pairwise((0.0, *shares, 1.0)))
+        return msgspec.msgpack.decode(encoded, type=cls)

@@ -1,5 +1,6 @@
 """The slips that a replay shows before its test, which confidence is calibrated to."""
 
+import numpy as np
 from msgspec.structs import replace
 
 from recommendations.learning.calibration import LONGEST
@@ -32,10 +33,11 @@ class CalibratingSlips:
         """Whether a slip is shown before the coupon of this number."""
         return number in self._numbers and number % self._stride == 0
 
-    def choose(self, recommender: Recommender, serving_input: ServingInput) -> list[int]:
-        """The events of the recommender's longest slip by that model, as places in the history."""
+    def choose(self, recommender: Recommender, serving_input: ServingInput) -> tuple[list[int], list[float]]:
+        """The events of the recommender's longest slip by that model, as places in the history, and their shares."""
         context = serving_input.context
         scores = recommender.score(replace(context, models=context.models.including(self._model)))
-        places = slip.choose(serving_input.offer, scores, replace(serving_input.rules, limit=LONGEST))
-        events: list[int] = serving_input.open.places[places].tolist()
-        return events
+        offer, rules = serving_input.offer, replace(serving_input.rules, limit=LONGEST)
+        places = slip.choose(offer, scores, rules)
+        shares = slip.shares_of(offer, scores, rules, places) if places else np.empty(0)
+        return serving_input.open.places[places].tolist(), shares.tolist()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from recommendations.learning.calibration import fit_calibration
+from recommendations.learning.calibration import LONGEST, fit_calibration
 from recommendations.learning.cases import Case, RecentCases, sample
 from recommendations.learning.model_selection import SelectedModel, fit_again, select_model
 from recommendations.learning.user_vectors import fit_user_vectors
@@ -19,7 +19,7 @@ from recommendations.recommenders.hybrid import HybridModel, features_of
 from recommendations.recommenders.hybrid_features.features import NAMES
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettorSums, UserVectors
 
-from .history import PastCoupon
+from .history import DAY, PastCoupon
 from .replayed_state import ReplayedState
 from .serving_inputs import ServingInput
 from .shown_slips import ShownSlip
@@ -48,6 +48,7 @@ class Learner:
         self._bets: list[tuple[int, int]] = []
         self._bettors: dict[int, list[int]] = defaultdict(list)  # event id -> users
         self._fitted_at, self._coupons, self._cases_at_selection = -np.inf, 0.0, 0.0
+        self._calibrated_at = -np.inf
 
     @property
     def models(self) -> FittedModels:
@@ -95,7 +96,22 @@ class Learner:
         self.set_user_vectors(fit_user_vectors(self._bets))
         if with_hybrid:
             self._fit_hybrid()
-            self._calibrate(slips)
+            self.calibrate(slips)
+
+    def is_day_over(self) -> bool:
+        """Whether a day has passed since the last calibration; served ones are as old, by a daily `fit_models`."""
+        return self._state.now >= self._calibrated_at + DAY
+
+    def calibrate(self, slips: Sequence[ShownSlip]) -> None:
+        """Calibrate the hybrid to its `slips`."""
+        self._calibrated_at = self._state.now
+        numbers = np.array([(each.coupons, each.first_hit) for each in slips], dtype=np.float64).reshape(-1, 2)
+        shares = np.array([[*each.shares, *each.shares[-1:] * LONGEST][:LONGEST] for each in slips])
+        if isfinite(self._state.history.known_since):
+            numbers[:, 0] = 0.0  # coupons are missing, so their numbers are none that serving knows
+        self.calibration = fit_calibration(numbers[:, 0], shares, numbers[:, 1])
+        if self.calibration is not None:
+            self._models = self._models.including(self.calibration)
 
     def set_user_vectors(self, user_vectors: UserVectors | None) -> None:
         """Replace the user vectors, and sum those of each open event's bettors."""
@@ -115,14 +131,6 @@ class Learner:
         else:
             self.selected = fit_again(self.selected, cases)
         self._models = self._models.including(self.selected.model)
-
-    def _calibrate(self, slips: Sequence[ShownSlip]) -> None:
-        numbers = np.array([(each.coupons, each.first_hit) for each in slips], dtype=np.float64).reshape(-1, 2)
-        if isfinite(self._state.history.known_since):
-            numbers[:, 0] = 0.0  # coupons are missing, so their numbers are none that serving knows
-        self.calibration = fit_calibration(numbers[:, 0], numbers[:, 1])
-        if self.calibration is not None:
-            self._models = self._models.including(self.calibration)
 
     def _counts_of_events(self) -> EventCounts:
         counts = self._state.event_counts

@@ -11,7 +11,7 @@ from django.conf import settings
 from msgspec.structs import replace
 
 from recommendations.errors import InvalidConfiguration
-from recommendations.learning.calibration import LONGEST
+from recommendations.learning.calibration import LONGEST, MAX_SLIPS
 from recommendations.learning.cases import MAX_CASES, Cases
 from recommendations.recommenders.base import ProfilePart, Recommender, Scores
 from recommendations.recommenders.hybrid import HybridModel
@@ -136,8 +136,11 @@ class _Replay:
 
     def fit(self, *, with_hybrid: bool) -> None:
         """Fit the models to all so far."""
-        shown = [slip for column in self._calibrated for slip in self.found.slips[column].slips.over]
-        self.learner.fit(with_hybrid=with_hybrid, slips=shown)
+        self.learner.fit(with_hybrid=with_hybrid, slips=self._shown_until_now())
+
+    def _shown_until_now(self) -> list[ShownSlip]:
+        """The latest slips of calibrated recommenders whose day is over."""
+        return [slip for column in self._calibrated for slip in self.found.slips[column].slips.over[-MAX_SLIPS:]]
 
     def _fit_if_due(self, number: int) -> None:
         if self._is_fitted_once and number > self._first_fit:
@@ -147,6 +150,8 @@ class _Replay:
         is_due = has_enough and self.learner.is_due()
         if is_due or is_first_fit:
             self.fit(with_hybrid=number >= self._first_fit)
+        elif number > self._first_fit and self.learner.is_day_over():
+            self.learner.calibrate(self._shown_until_now())
 
     def _use(self, coupon: PastCoupon, *, is_tested: bool, is_training: bool, is_shown: bool) -> None:
         is_training = is_training and self.state.coupon_counts[coupon.user_id] > 0
@@ -162,8 +167,8 @@ class _Replay:
             self._test(coupon, serving_input, targets)
         elif is_shown and targets and self._have_own_odds(targets):
             for column in self._calibrated:
-                slip_events = self._calibrating.choose(self._plan.recommenders[column], serving_input)
-                self._add_shown(column, coupon, slip_events)
+                events, shares = self._calibrating.choose(self._plan.recommenders[column], serving_input)
+                self._add_shown(column, coupon, events, shares)
         for _, place in targets if is_training else ():
             self.learner.add_case(serving_input, place)
 
@@ -180,11 +185,18 @@ class _Replay:
         any_registered = RECOMMENDERS["soonest"]  # the inputs don't depend on it; baselines are not registered
         return RecommendationRequest(self.state.history.casino_id, any_registered, now, self._plan.options)
 
-    def _add_shown(self, column: int, coupon: PastCoupon, places: list[int], confidence: float | None = None) -> None:
+    def _add_shown(
+        self,
+        column: int,
+        coupon: PastCoupon,
+        places: list[int],
+        shares: list[float],
+        confidence: float | None = None,
+    ) -> None:
         if not places:  # nothing is shown
             return
         coupons, limit = self.state.coupon_counts[coupon.user_id], self._plan.options.event_limit
-        shown = ShownSlip(coupon.timestamp, coupons, places, confidence, limit)
+        shown = ShownSlip(coupon.timestamp, coupons, places, shares, confidence, limit)
         self.found.slips[column].slips.show(coupon.user_id, shown)
 
     def _test(self, coupon: PastCoupon, serving_input: ServingInput, targets: list[tuple[int, int]]) -> None:
@@ -196,10 +208,11 @@ class _Replay:
             ranks[:, column] = [
                 rank_of(scores, mask, place) for mask, (_, place) in zip(candidates, targets, strict=True)
             ]
-            events = self._add_slip(column, scores, serving_input)
-            limit, coupons = serving_input.rules.limit, self.state.coupon_counts[coupon.user_id]
-            confidence = answering.confidence(serving_input.context.models, coupons, min(len(events), limit), step)
-            self._add_shown(column, coupon, events, confidence)
+            events, shares = self._add_slip(column, scores, serving_input)
+            coupons, served = self.state.coupon_counts[coupon.user_id], min(len(events), serving_input.rules.limit)
+            share = shares[served - 1] if shares else 0.0
+            confidence = answering.confidence(serving_input.context.models, coupons, share, served, step)
+            self._add_shown(column, coupon, events, shares, confidence)
         self.found.open_events.update(serving_input.open.places[serving_input.is_candidate].tolist())
         for (event, _), mask, row in zip(targets, candidates, ranks, strict=True):
             self.found.cases.append(
@@ -213,18 +226,20 @@ class _Replay:
                 )
             )
 
-    def _add_slip(self, column: int, scores: Scores, serving_input: ServingInput) -> list[int]:
+    def _add_slip(self, column: int, scores: Scores, serving_input: ServingInput) -> tuple[list[int], list[float]]:
         """Count the slip. Returns its events, as places in the history, of a calibrated recommender those that a longer
-        slip would have, too."""
-        rules = serving_input.rules
-        longer = replace(rules, limit=max(rules.limit, LONGEST)) if column in self._calibrated else rules
+        slip would have, too, and their shares."""
+        rules, is_calibrated = serving_input.rules, column in self._calibrated
+        longer = replace(rules, limit=max(rules.limit, LONGEST)) if is_calibrated else rules
         places = slip.choose(serving_input.offer, scores, longer)
+        has_shares = is_calibrated and bool(places)
+        shares = slip.shares_of(serving_input.offer, scores, rules, places).tolist() if has_shares else []
         events: list[int] = serving_input.open.places[places].tolist()
         served = events[: rules.limit]
         invalid = count_rule_violations(self.state, served, serving_input.chosen)
         diversity = intra_list_diversity(serving_input.offer, places[: rules.limit])
         self.found.slips[column].add(served, invalid, diversity)
-        return events
+        return events, shares
 
 
 def _first_fit(plan: ReplayPlan, first_tested: int) -> int:

@@ -12,12 +12,14 @@ from .history import DAY, PastCoupon
 class ShownSlip:
     """A slip of the first `events` at `places` of the history, shown at `timestamp` (Unix seconds) to a user with this
     number of `coupons`, with this `confidence`, None for a slip that confidence is calibrated to; longer slips would
-    have the other places, too. `first_hit`: the number, from 1, of the first place that the user bets on within a day;
+    have the other places, too. `shares`: of the first 1, 2, .. of them in the softmax of the scores, of a recommender
+    that is calibrated. `first_hit`: the number, from 1, of the first place that the user bets on within a day;
     infinity without one."""
 
     timestamp: float
     coupons: int
     places: Sequence[int]
+    shares: list[float]
     confidence: float | None
     events: int
     first_hit: float = inf

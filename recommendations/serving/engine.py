@@ -24,6 +24,7 @@ from recommendations.recommenders.base import (
     Recommender,
     ScoringContext,
 )
+from recommendations.recommenders.calibration import Calibration
 from recommendations.recommenders.registry import get_recommender
 from recommendations.tallies.trends import NO_TRENDS, Trends
 from recommendations.validation.identity import Match
@@ -37,12 +38,13 @@ from .options import DEFAULTS, Options
 from .outcome_rules import TasteScorer, price_rules
 from .recommendation import PassedOver, Recommendation, RecommendedEvent
 from .request_filters import NO_FILTERS, RequestFilters
-from .slip import Rules
+from .slip import Rules, shares_of
 from .slip_completion import SlipSelection, with_selections
 from .start_times import with_unknown_start_times
 from .team_draft import Team
 
 EMPTY_SLIP_EXPIRES = timedelta(minutes=5)
+_SCORES_OF = "scores of "  # a recommender, in a context's memo
 _STREAM_OF_COINS = 2  # of a user's random numbers; 0 and 1 are those of favourite pairs and of scores
 _STREAM_OF_DRAWS = 3
 _OPEN = EventStatus.OPEN.value
@@ -184,7 +186,7 @@ def _build(
         recommender=recommender.name,
         fallback_step=step,
         model_version=models.version,
-        confidence=round(recommender.confidence(models, user_context.coupon_count, len(events), step), 3),
+        confidence=round(recommender.confidence(models, user_context.coupon_count, slip.share, len(events), step), 3),
         refusal=slip.refusal,
         recommended_events=events,
         total_odds=total_odds,
@@ -195,11 +197,14 @@ def _build(
 
 
 class _Slip(msgspec.Struct, frozen=True):
+    """`share`: the events' in the softmax of the scores, where confidence depends on it."""
+
     step: int = 0
     events: tuple[RecommendedEvent, ...] = ()
     expires_at: datetime | None = None
     passed_over: tuple[PassedOver, ...] = ()
     refusal: str = ""
+    share: float = 0.0
 
 
 class Ranking(msgspec.Struct, frozen=True):
@@ -253,7 +258,7 @@ def _rank(
     )
     if request.selections:
         rules = with_selections(rules, context.offer, request.selections)
-    scores_of = f"scores of {request.chain[step].name}"
+    scores_of = _SCORES_OF + request.chain[step].name
     if (scores := context.memo.get(scores_of)) is None:
         scores = context.memo[scores_of] = request.chain[step].score(context)
     search = Search(context.offer, scores, rules, chooser, names_closed_feeds=filters.explain)
@@ -318,7 +323,17 @@ def _fill_slip(ranking: Ranking | Refusal) -> _Slip:
     passed_over = tuple(
         PassedOver(by_id.get(ids.item(place), ids.item(place)), why.code) for place, why in chosen.passed_over.items()
     )
-    return _Slip(ranking.step, tuple(events), expires_at, passed_over)
+    is_calibrated = ranking.request.chain[ranking.step].is_calibrated
+    share = _share_of(ranking, chosen.places) if is_calibrated and events else 0.0
+    return _Slip(ranking.step, tuple(events), expires_at, passed_over, share=share)
+
+
+def _share_of(ranking: Ranking, places: list[int]) -> float:
+    context = ranking.context
+    if context.models.get(Calibration) is None:
+        return 0.0
+    scores = context.memo[_SCORES_OF + ranking.request.chain[ranking.step].name]  # a draft has other ones
+    return shares_of(context.offer, scores, ranking.search.rules, places).item(-1)
 
 
 def _recommended_event(ranking: Ranking, place: int, leg: Leg | None) -> RecommendedEvent:

@@ -21,6 +21,7 @@ _ELIGIBLE = MemoKey["_Eligible"]("eligible")
 _FIRST = MemoKey[tuple[ref[Floats], ref[Mask], list[int]]]("first by shared scores")
 _HAS_PARTICIPANT = MemoKey[tuple[tuple[str, ...], Mask]]("has participant")
 _NO_NAME = frozenset({""})
+_MOST_ABOVE = 60.0  # of a score above the slip's best, so that 32 bits have its exponential
 ANY_PRODUCER = -1  # in `alive`: only an explanation asks so, and its mask must not take the place of the requests'
 
 
@@ -199,6 +200,18 @@ def alternatives(offer: Offer, scores: Floats, rules: Rules) -> list[int]:
     if slip.closed is not None:
         mask = mask & ~slip.closed
     return list(islice(filter(slip.allows, best_first(scores, mask)), rules.limit))
+
+
+def shares_of(offer: Offer, scores: Floats, rules: Rules, places: Sequence[int]) -> Floats:
+    """The shares of the first 1, 2, .. events at `places` in the softmax of the scores of all events that may be shown
+    and that the user has not bet on, of any sport; shape (places,)."""
+    relative = np.minimum(scores - scores[places].max(), _MOST_ABOVE)
+    chances = np.exp(relative.astype(np.float32))  # four times as fast as with 64 bits
+    held = np.fromiter(rules.held_events, np.int64, len(rules.held_events))
+    near = offer.ids.searchsorted(held).clip(max=offer.ids.size - 1)
+    chances[near[offer.ids[near] == held]] = 0.0
+    shares: Floats = chances[places].cumsum() / (chances @ eligible(offer, msgspec.structs.replace(rules, sports=())))
+    return shares
 
 
 class Joining:

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from math import inf
+from math import inf, log
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from recommendations.fitted_models.store import Fitting, store_models
 from recommendations.learning.lambdarank import fit_trees
 from recommendations.models import Evaluation, Event, FittedModel
 from recommendations.recommenders.base import FittedModels, ScoringContext
-from recommendations.recommenders.calibration import Calibration
+from recommendations.recommenders.calibration import Calibration, SlipWeights
 from recommendations.recommenders.hybrid import HybridModel
 from recommendations.recommenders.hybrid_features.features import NAMES, Features
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettors, UserVectors
@@ -26,6 +26,7 @@ from recommendations.replay.casino_history import casino_history
 from recommendations.replay.replay import replay_to_fit
 from recommendations.replay.replayed_state import ReplayedState
 from recommendations.replay.serving_inputs import ServingInputs
+from recommendations.serving import slip
 from recommendations.serving.engine import RecommendationRequest
 from recommendations.serving.load import build_user_context, find
 from recommendations.simulation.into_casino import store_history
@@ -84,13 +85,21 @@ def features_served(user_id, now):
 
 
 def features_replayed(history, user_id, now):
+    return features_of_all(input_replayed(state_replayed(history, now), user_id, now).context)
+
+
+def state_replayed(history, now):
     state = ReplayedState(history)
     for each in history.coupons:
         state.move_to(each.timestamp)
         state.add(each)
     state.move_to(now.timestamp())
-    request, models = RecommendationRequest(1, RECOMMENDERS["hybrid"], now), FittedModels(state.sequences.counts())
-    return features_of_all(ServingInputs(state, 1).of(user_id, request, models, request.needs).context)
+    return state
+
+
+def input_replayed(state, user_id, now, *models):
+    request = RecommendationRequest(1, RECOMMENDERS["hybrid"], now)
+    return ServingInputs(state, 1).of(user_id, request, FittedModels(state.sequences.counts(), *models), request.needs)
 
 
 def features_of_all(context):
@@ -171,7 +180,7 @@ class TestFitting:
             assert outcome is not None
             assert outcome.is_active
             assert outcome.explanation.startswith("Strongest predictors of the users' bets: ")
-            calibration = Calibration((0, 2, 900), ((0.1, 0.25, 0.5),))
+            calibration = Calibration((SlipWeights(log(0.25 / 0.75), 0.0, 0.0),))
             FittedModel.objects.create(version=1, recommender="calibration", fitted=calibration.encode(), coupons=1)
             after = recommend(casino_id=1, recommender_type="hybrid", user_id=1, now=now)
             models = find([1], now, now.timestamp()).casino_context.models
@@ -235,6 +244,30 @@ class TestFitting:
             for event_id, numbers in replayed.items():
                 assert live[event_id][place] == restarted[event_id][place], name
                 assert live[event_id][place] == pytest.approx(numbers[place], abs=1e-6), name
+
+    def test_served_confidence_equals_the_replayed_one(self, casino_a, longer, now, settings):
+        settings.TRENDS_SECONDS = 0.0
+        fill(casino_a, now - timedelta(hours=1), longer)
+        model = HybridModel({"selections": 1.0, "nearness": 0.3, "share of league": 0.2})
+        calibration = Calibration((SlipWeights(0.1, 1.0, 0.2),))
+        with use_casino(casino_a.current):
+            stored = [("hybrid", model.encode()), ("calibration", calibration.encode())]
+            store_models(stored, Fitting(coupons=1))
+            state, held = state_replayed(casino_history(casino_id=1, until=now), now), 0
+            confidences = set()
+            for user_id in sorted({each.user_id for each in longer.coupons})[:15]:
+                served = recommend(casino_id=1, recommender_type="hybrid", user_id=user_id, now=now)
+                replayed = input_replayed(state, user_id, now, model)
+                held += int(np.count_nonzero(~replayed.is_candidate))
+                scores = RECOMMENDERS["hybrid"].score(replayed.context)
+                places = slip.choose(replayed.offer, scores, replayed.rules)
+                assert [each.event_id for each in served.recommended_events] == replayed.offer.ids[places].tolist()
+                share = slip.shares_of(replayed.offer, scores, replayed.rules, places).item(-1)
+                expected = calibration.probability(share, state.coupon_counts[user_id], len(places))
+                assert served.confidence == pytest.approx(expected, abs=0.0006)
+                confidences.add(served.confidence)
+        assert held > 5
+        assert len(confidences) > 5
 
     @pytest.mark.parametrize("has_hindsight", [pytest.param(True, marks=pytest.mark.exhaustive), False])
     def test_a_version_that_scores_lower_than_the_active_one_is_saved_inactive(

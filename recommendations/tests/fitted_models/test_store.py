@@ -13,7 +13,7 @@ from recommendations.fitted_models import store
 from recommendations.fitted_models.store import Fitting, present_model, read_models, store_models
 from recommendations.models import FittedModel
 from recommendations.recommenders.base import FittedModels, StoredModel
-from recommendations.recommenders.calibration import Calibration
+from recommendations.recommenders.calibration import Calibration, SlipWeights
 from recommendations.recommenders.hybrid import Hybrid, HybridModel, StoredHybridModel
 from recommendations.recommenders.hybrid_features.decision_trees import StoredTrees
 from recommendations.recommenders.hybrid_features.features import ADDITIVE, FINGERPRINT, NAMES
@@ -43,7 +43,7 @@ NEIGHBOURS = StoredNeighboursModel(
     np.array([[1, 2], [0, 2], [0, 1]], dtype=np.int32).tobytes(),
     np.ones((3, 2), dtype=np.float32).tobytes(),
 )
-CALIBRATION = Calibration((0, 4, 9), ((0.1, 0.2, 0.3), (0.1, 0.3, 0.4)))
+CALIBRATION = Calibration((SlipWeights(-1.0, 0.5, 0.1), SlipWeights(0.5, 1.0, -0.1)))
 OFFER = offer_of(*({"odd": 1.5 + number % 7} for number in range(40)))
 HUGE = 10**15
 
@@ -55,6 +55,10 @@ def encoded(stored, **changes):
 def hybrid(trees=None, weights=None, shares=(0.5, 0.5)):
     weights = dict.fromkeys(ADDITIVE, 0.5) if weights is None else weights
     return msgspec.msgpack.encode(StoredHybridModel(weights, trees, FINGERPRINT, shares))
+
+
+def calibration(**weights):
+    return encoded(CALIBRATION, by_events=(replace(CALIBRATION.by_events[0], **weights),))
 
 
 def numbers(*values, kind=np.float32):
@@ -96,16 +100,12 @@ UNUSABLE: dict[str, tuple[type[StoredModel], bytes]] = {
     "users without vectors": (UserVectors, encoded(VECTORS, user_ids=np.arange(9).tobytes())),
     "unsorted users": (UserVectors, encoded(VECTORS, user_ids=np.array([3, 2, 1]).tobytes())),
     "infinite vectors": (UserVectors, encoded(VECTORS, vectors=numbers(*[np.inf] * 6, kind=np.float16))),
-    "no shares": (Calibration, encoded(CALIBRATION, shares=())),
-    "few shares": (Calibration, encoded(CALIBRATION, shares=((0.1, 0.2, 0.3), (0.1, 0.2)))),
-    "shares that fall with coupons": (Calibration, encoded(CALIBRATION, shares=((0.3, 0.2, 0.3),))),
-    "shares that fall with events": (Calibration, encoded(CALIBRATION, shares=((0.1, 0.2, 0.3), (0.1, 0.1, 0.3)))),
-    "confidence above 1": (Calibration, encoded(CALIBRATION, shares=((0.1, 0.2, 1.1),))),
-    "confidence not a number": (Calibration, encoded(CALIBRATION, shares=((0.1, float("nan"), 0.3),))),
-    "coupons not from 0": (Calibration, encoded(CALIBRATION, coupons=(1, 4, 9))),
-    "endless coupons": (Calibration, encoded(CALIBRATION, coupons=tuple(range(1_000)), shares=((0.5,) * 1_000,))),
-    "endless shares": (Calibration, encoded(CALIBRATION, shares=CALIBRATION.shares[:1] * 1_000)),
-    "coupons that fall": (Calibration, encoded(CALIBRATION, coupons=(0, 9, 4))),
+    "a calibration of no slips": (Calibration, encoded(CALIBRATION, by_events=())),
+    "an endless calibration": (Calibration, encoded(CALIBRATION, by_events=CALIBRATION.by_events * 1_000)),
+    "confidence that falls with the share": (Calibration, calibration(share=-0.1)),
+    "endless confidence": (Calibration, calibration(constant=1e300)),
+    "confidence not a number": (Calibration, calibration(coupons=float("nan"))),
+    "a calibration of an earlier release": (Calibration, msgspec.msgpack.encode(((0, 4), ((0.1, 0.2), (0.1, 0.3))))),
     "deep": (HybridModel, b"\x93\x80\xc0\xa0" + b"\x91" * 100_000),
     "deeper": (HybridModel, b"\x94\x80\xc0\xa0" + b"\x91" * 100_000),
 }
@@ -115,8 +115,10 @@ def scores_with(model):
     """All scores of a user, by the recommender of this model; of a calibration, the confidence of as many slips."""
     models = FittedModels(model)
     if isinstance(model, Calibration):
-        slips = product((0, 5, 10, HUGE), range(len(OFFER) // 4))
-        return np.array([Hybrid().confidence(models, *each, 0) for each in slips])
+        slips = product((0, 5, 10, HUGE), (0.0, 0.4, 1.0, np.nan, np.inf), (1, 50))
+        served = [Hybrid().confidence(models, *each, 0) for each in slips]
+        assert all(0 <= each <= 1 for each in served)
+        return np.array(served)
     if isinstance(model, UserVectors):
         sums = CoBettorSums(model)
         sums.add(2, OFFER.ids[::3].tolist())

@@ -145,15 +145,16 @@ class TestShownSlips:
 
     def test_where_coupons_are_missing_confidence_is_not_by_their_number(self):
         history = history_of([10], [])
-        slips = [ShownSlip(number, number % 50, [0], None, 3, 1 if number % 50 > 25 else inf) for number in range(400)]
+        hits = [1 if number % 50 > 25 else inf for number in range(400)]
+        slips = [ShownSlip(number, number % 50, [0], [0.5], None, 3, hit) for number, hit in enumerate(hits)]
         calibrations = []
         for known_since in (-inf, 5 * HOUR):
             learner = Learner(ReplayedState(replace(history, known_since=known_since)), HOUR)
             learner.fit(with_hybrid=True, slips=slips)
             calibrations.append(present(learner.calibration))
-        assert len(calibrations[0].coupons) > 1
-        assert calibrations[1].coupons == (0,)
-        assert calibrations[1].shares[0] == pytest.approx([0.48])
+        assert calibrations[0].probability(0.5, 49, 1) > calibrations[0].probability(0.5, 0, 1) + 0.2
+        assert calibrations[1].probability(0.5, 49, 1) == pytest.approx(0.48, abs=1e-3)
+        assert calibrations[1].probability(0.5, 0, 1) == calibrations[1].probability(0.5, 49, 1)
 
 
 class TestState:

@@ -11,7 +11,7 @@ def first_hits(*coupons, until=10 * DAY):
     slips = ShownSlips()
     for timestamp in (0.0, DAY / 2):
         slips.move_to(timestamp)
-        slips.show(1, ShownSlip(timestamp, 2, [5, 6, 7], None, events=3))
+        slips.show(1, ShownSlip(timestamp, 2, [5, 6, 7], [0.1, 0.2, 0.3], None, events=3))
     for user_id, timestamp, place in coupons:
         slips.move_to(timestamp)
         slips.add(PastCoupon(user_id, timestamp, (3, place)))

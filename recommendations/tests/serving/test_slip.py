@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -55,6 +56,18 @@ def test_a_blocked_name_is_compared_in_one_form(listed, named):
     assert list(eligible(offer, BEFORE, options=options)) == expected
     both = offer_of({"league": named}, {"league": listed}, {"away_team": named}, {"away_team": listed})
     assert not eligible(both, BEFORE, options=options).any()
+
+
+def test_shares_are_of_what_may_be_shown_and_the_user_has_not_bet_on():
+    offer = offer_of({}, {"odd": Decimal(1)}, {}, {}, {})
+    chances = np.array([0.1, 7.0, 0.6, 2.0, 0.3])
+    rules = Rules(now=BEFORE.timestamp(), limit=3, held_events={int(offer.ids[3]), 0, 10**9})
+    shares = slip.shares_of(offer, np.log(chances) + 800, rules, [2, 0])
+    assert shares == pytest.approx([0.6, 0.7])
+    filtered = msgspec.structs.replace(rules, sports={"ROWING"})
+    assert slip.shares_of(offer, np.log(chances), filtered, [2, 0]) == pytest.approx(shares)
+    late = np.log(chances) - np.array([0, 0, 900, 0, 0])
+    assert slip.shares_of(offer, late, rules, [2]) == pytest.approx([0.0])
 
 
 @pytest.mark.parametrize("live_events", [False, True])
