@@ -15,40 +15,32 @@ from .lines import LineRow, Lines
 
 # The market lines after `price_line`.
 _LINES = "(SELECT json_agg(json_build_array(id, market, line, outcomes)) FROM market_lines WHERE id > %(price_line)s)"
-# Rows by event. A time that is not over counts as now: no clock keeps a price fresh.
+# Rows by event. A time that is not over counts as now: no clock keeps a price fresh. Ids come from a subquery, so that
+# PostgreSQL doesn't see how few they are: for these few a plan of their own looks cheaper, and making it at each
+# execution takes longer than the rest.
 _BY_EVENT = """
     (SELECT json_agg(json_build_array(event_id, json_build_array(line_ids, producers, statuses, times, odds))) FROM (
         SELECT event_id, json_agg(line_id) AS line_ids, json_agg(producer) AS producers, json_agg(status) AS statuses,
             json_agg(extract(epoch FROM least(as_of, clock_timestamp()))) AS times, json_agg(odds) AS odds
-        FROM ({rows}) AS of_lines GROUP BY event_id HAVING every(status IS NOT NULL)
+        FROM (
+            SELECT * FROM markets WHERE event_id = ANY((SELECT %(price_events)s::bigint[])::bigint[])
+            ORDER BY event_id, line_id
+        ) AS of_lines GROUP BY event_id
     ) AS of_events)
-"""
-# Ids come from subqueries, so that PostgreSQL doesn't see how few they are: for these few a plan of their own looks
-# cheaper, and making it at each execution takes longer than the rest.
-_ALL = """
-    SELECT * FROM markets WHERE event_id = ANY((SELECT %(price_events)s::bigint[])::bigint[])
-    ORDER BY event_id, line_id
-"""
-# An event that lost a line has one without a row, and is left out.
-_CHANGED = """
-    SELECT * FROM changed_price_lines(%(price_version)s, (SELECT %(price_events)s::text::bigint[]), %(price_limit)s)
-    LEFT JOIN markets USING (event_id, line_id)
 """
 _VERSION = "(SELECT NULLIF(version, 0) FROM price_version WHERE id = 1)"
 # Three columns for the select list of any query, with the parameters of `KnownPrices`: the database's version; the ids
 # of events whose prices changed since, with the changed lines of those that are asked for, null if none did; and the
 # feeds. A lost row of the version is inserted again with 0, each time: 0 says nothing of prices, as no version does.
-# OFFSET 0: the function runs once, and only after a change; it would take most of these columns' time.
 PRICE_COLUMNS = f"""
 {_VERSION} AS price_version,
-(SELECT json_build_array(ids, {_BY_EVENT.format(rows=_CHANGED)})::text FROM (
-    SELECT price_changes_since(%(price_version)s) AS ids FROM price_version
-    WHERE id = 1 AND version IS DISTINCT FROM %(price_version)s OFFSET 0
-) AS changes) AS price_changes,
+(SELECT CASE WHEN version IS DISTINCT FROM %(price_version)s
+    THEN changed_prices(%(price_version)s, %(price_events)s::text::bigint[], %(price_limit)s) END
+FROM price_version WHERE id = 1) AS price_changes,
 {FEEDS} AS feeds
 """
 COLUMN_COUNT = 3
-_READ = f"SELECT {_VERSION}, {FEEDS}, json_build_array({_LINES}, {_BY_EVENT.format(rows=_ALL)})::text"
+_READ = f"SELECT {_VERSION}, {FEEDS}, json_build_array({_LINES}, {_BY_EVENT})::text"
 
 _EventRow = tuple[int, tuple[list[int], list[int], list[str], list[float], list[list[int]]]]
 # Not strict: an infinite time is text.
