@@ -10,7 +10,7 @@ import numpy as np
 
 from recommendations.offer.arrays import Floats
 
-from .event_prices import EventPrices, PackedPrices, Price, unpack
+from .event_prices import NO_PRICES, EventPrices, PackedPrices, Price, join, unpack
 from .feeds import NO_FEEDS, Feeds
 from .gate import Gate
 from .lines import Lines, Outcome
@@ -19,6 +19,7 @@ from .refusals import Refusal
 
 _SCALE = 1_000.0
 _ALL = -1  # bits
+_NO_PRICES, _NO_SCORES = unpack(NO_PRICES), np.zeros(0)
 
 
 class PriceSource(Protocol):
@@ -39,9 +40,9 @@ class PriceSource(Protocol):
 class OutcomeScorer(Protocol):
     """Scores outcomes for one user, and gives reasons for one of them."""
 
-    def score(self, event_id: int, sport: str, packed: PackedPrices, /) -> tuple[EventPrices, Floats]:
-        """The prices of an event, and finite scores of their n outcomes, shape (n,), which the caller may not change;
-        the highest wins, of equal ones the first."""
+    def score(self, sports: Sequence[str], prices: EventPrices, ends: Sequence[int], /) -> Floats:
+        """Finite scores of the n outcomes of events of these sports, shape (n,); of an event's, which are those before
+        its place in `ends`, the highest wins, of equal ones the first."""
 
     def reasons(self, sport: str, outcome: Outcome, odd: float, /) -> tuple[str, ...]: ...
 
@@ -67,7 +68,8 @@ class OutcomeChooser:
         self._rules = rules
         self._scorer = scorer
         self._gate = Gate(rules, source.feeds or NO_FEEDS)
-        self._packed: dict[int, PackedPrices] = {}
+        self._looked_at: dict[int, tuple[str, PackedPrices, int, int]] = {}  # its sport, first outcome and their end
+        self._prices, self._scores = _NO_PRICES, _NO_SCORES
         self._alive: tuple[Feeds | None, int] = (None, _ALL)
 
     @property
@@ -85,19 +87,25 @@ class OutcomeChooser:
         is_silent = any(each.refusal(silence_seconds) is Refusal.FEED_SILENT for each in own)
         return Refusal.FEED_SILENT if is_silent else Refusal.FEED_CLOSED
 
-    def look_at(self, event_ids: Sequence[int]) -> None:
-        """Have the prices of these events at hand."""
-        self._packed |= self._source.of(event_ids)
+    def look_at(self, sports: Mapping[int, str]) -> None:
+        """Have the prices of these events, by id, at hand, instead of those of others; and score their outcomes
+        together, which takes little longer than those of one event."""
+        found = self._source.of([*sports])
+        packed = [found[event_id] for event_id in sports]
+        self._prices, ends = join(packed)
+        self._scores = self._scorer.score([*sports.values()], self._prices, ends)
+        places = zip(sports.values(), packed, (0, *ends), ends, strict=False)
+        self._looked_at = dict(zip(sports, places, strict=True))
         feeds = self._source.feeds or NO_FEEDS
         if self._gate.feeds is not feeds:
             self._gate = Gate(self._rules, feeds)
 
-    def choose(self, event_id: int, sport: str, *, is_live: bool, full: frozenset[str]) -> Leg | Refusal:
+    def choose(self, event_id: int, *, is_live: bool, full: frozenset[str]) -> Leg | Refusal:
         """The best outcome of an event that was looked at whose market is not `full`; or why there is none. `is_live`:
         the event has begun."""
-        packed, lines = self._packed[event_id], self._lines
-        prices, scores = self._scorer.score(event_id, sport, packed)
-        best = self._best(prices, scores, is_live=is_live, full=full)
+        sport, packed, begin, end = self._looked_at[event_id]
+        lines = self._lines
+        best = self._best(packed, begin, end, is_live=is_live, full=full)
         if best is None:
             return self._gate.main_refusal(unpack(packed), lines, is_live=is_live, full=full)
         price, score = best
@@ -113,17 +121,18 @@ class OutcomeChooser:
         )
 
     def _best(
-        self, prices: EventPrices, scores: Floats, *, is_live: bool, full: frozenset[str]
+        self, packed: PackedPrices, begin: int, end: int, *, is_live: bool, full: frozenset[str]
     ) -> tuple[Price, float] | None:
         """The open outcome with the highest score. Nearly always that of all is open: all are looked at only if not."""
-        if not scores.size:
+        if begin == end:
             return None
-        gate, lines, best = self._gate, self._lines, int(scores.argmax())
-        price = prices.at(best)
+        gate, lines, scores = self._gate, self._lines, self._scores[begin:end]
+        best = int(scores.argmax())
+        price = self._prices.at(begin + best)
         if not gate.opens(price, lines, is_live=is_live, full=full):
-            scores = np.where(gate.is_open(prices, lines, is_live=is_live, full=full), scores, -inf)
+            scores = np.where(gate.is_open(unpack(packed), lines, is_live=is_live, full=full), scores, -inf)
             best = int(scores.argmax())
             if scores.item(best) == -inf:  # the scores of open ones are finite
                 return None
-            price = prices.at(best)
+            price = self._prices.at(begin + best)
         return price, scores.item(best)

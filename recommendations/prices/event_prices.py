@@ -1,8 +1,7 @@
 """The prices of one event as arrays: its market lines, and the odds of their outcomes."""
 
 from array import array
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, starmap
 from struct import Struct
@@ -50,39 +49,50 @@ class Price(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventPrices:
-    """The prices of an event. `lines`: m market lines of the type `LINE`; `odds`: those of all their outcomes, line by
-    line, shape (n,). `ends`: of each line, the place in `odds` after its last outcome."""
+    """The prices of an event, or of several, one after the other. `lines`: m market lines of the type `LINE`; `odds`:
+    those of all their outcomes, line by line, shape (n,). `ends`: of each line, the place in `odds` after its last
+    outcome."""
 
     lines: LineArray
     odds: Odds
-    ends: "array[int]" = field(init=False)
+    ends: Places = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "ends", array("i", accumulate(self.lines["outcomes"].tolist())))
+        object.__setattr__(self, "ends", self.lines["outcomes"].cumsum(dtype=np.intp))
 
     def numbers(self) -> Places:
         """Those of the outcomes, in the casino's `Lines`; shape (n,)."""
         counts = self.lines["outcomes"]
         # the numbers of first outcomes, minus their places
-        shifts = self.lines["first"] + counts - np.array(self.ends, np.intp)
-        numbers: Places = shifts.repeat(counts)
+        numbers: Places = (self.lines["first"] + counts - self.ends).repeat(counts)
         numbers += np.arange(numbers.size)
         return numbers
 
     def at(self, place: int) -> Price:
         """That of the outcome at this place in `odds`."""
-        line = bisect_right(self.ends, place)
+        line = self.ends.searchsorted(place, side="right")
         first, producer, refusal, count, as_of = self.lines.item(line)
-        return Price(first + count + place - self.ends[line], self.odds.item(place), producer, refusal, as_of)
+        number = first + count + place - self.ends.item(line)
+        return Price(number, self.odds.item(place), producer, refusal, as_of)
 
 
 def unpack(packed: PackedPrices) -> EventPrices:
     """The prices that were packed; read-only."""
-    end = len(packed) - _COUNT.size
-    [count] = _COUNT.unpack_from(packed, end)
-    size = count * LINE.itemsize
-    odds = np.frombuffer(packed, np.int32, (end - size) // _BYTES_OF_ODD, size)
-    return EventPrices(np.frombuffer(packed, LINE, count), odds)
+    return join([packed])[0]
+
+
+def join(packed: Iterable[PackedPrices]) -> tuple[EventPrices, list[int]]:
+    """The prices of several events, read-only, and of each event the place in `odds` after its last outcome."""
+    lines: list[bytes] = []
+    odds: list[bytes] = []
+    ends, outcomes = [], 0
+    for each in packed:
+        end = len(each) - _COUNT.size
+        size = _COUNT.unpack_from(each, end)[0] * LINE.itemsize
+        lines.append(each[:size])
+        odds.append(each[size:end])
+        ends.append(outcomes := outcomes + (end - size) // _BYTES_OF_ODD)
+    return EventPrices(np.frombuffer(b"".join(lines), LINE), np.frombuffer(b"".join(odds), np.int32)), ends
 
 
 def packed_prices(columns: PriceColumns, known: Lines) -> PackedPrices:

@@ -1,17 +1,18 @@
-"""The scores of `outcome_choice` for all outcomes of an event at once, by tables of what all users share.
+"""The scores of `outcome_choice` for all outcomes of several events at once, by tables of what all users share.
 
-Scoring the outcomes of an event one by one takes longer than the rest of its choice.
+Scoring outcomes one by one takes longer than the rest of its choice.
 """
 
 import threading
 from collections.abc import Mapping, MutableMapping, Sequence
+from itertools import pairwise
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from recommendations.offer.arrays import Codes, Floats, Places
-from recommendations.prices.event_prices import EventPrices, PackedPrices, unpack
+from recommendations.prices.event_prices import EventPrices
 from recommendations.tallies.outcome_bets import NO_BAND
 from recommendations.tallies.outcome_keys import OUTCOME_ATTRIBUTES, key_of_odds_band, keys_of_outcome, line_band
 from recommendations.tallies.selections import BAND_BOUNDS
@@ -29,8 +30,7 @@ Keys = Places  # numbers of keys, shape (4, n)
 _BOUNDS = np.round(np.array(BAND_BOUNDS) * 1_000).astype(np.int32)
 _BANDS = len(BAND_BOUNDS) + 1
 _INDEX, _WEIGHTS = "outcome index", "outcome weights"  # in what lasts as long as the lines
-_BYTES_OF_KEY, _BYTES_OF_EVENT = 200, 1_000  # of the objects
-MAX_BYTES = 500_000  # of kept outcomes: those of some 200 events of 20 markets
+_BYTES_OF_KEY = 200  # of the objects
 _POPULARITY, _SHARE = 0, 1  # rows of weights; the share is smoothed
 _NO_LIFTS = np.zeros(0)
 _ROOM = 2  # times what is needed, so that arrays don't grow with each new outcome
@@ -56,15 +56,27 @@ class OutcomeIndex:
     def nbytes(self) -> int:
         return self._nbytes + self._bets.nbytes
 
-    def keys_of(self, sport: str, numbers: Places, bands: Places) -> Keys:
-        """The keys of n outcomes in a sport, at odds of these bands, in a new array, shape (4, n); key 0 for those of
-        an outcome that was never added."""
-        entries = self._entries_of(sport).take(numbers)  # first: `keys` has those that were found
-        keys: Keys = self.keys.take(entries, axis=1)
+    def keys_of(self, sports: Sequence[str], numbers: Places, ends: Sequence[int], bands: Places) -> Keys:
+        """The keys of the n outcomes of events of these sports, at odds of these bands, in a new array, shape (4, n).
+        Those of an event are before its place in `ends`. Adds new ones."""
+        events = [(sport, numbers[slice(*each)]) for sport, each in zip(sports, pairwise((0, *ends)), strict=True)]
+        keys = self._find(events)
+        if not keys[0].all():
+            for each in events:
+                self._add_outcomes(*each)
+            keys = self._find(events)
         keys[-1] += bands
         return keys
 
-    def add(self, sport: str, numbers: Places) -> None:
+    def _find(self, events: Sequence[tuple[str, Places]]) -> Keys:
+        """Key 0 for outcomes that were never added."""
+        if not events:
+            return self.keys[:, :0]
+        entries = np.concatenate([self._entries_of(sport).take(numbers) for sport, numbers in events])
+        keys: Keys = self.keys.take(entries, axis=1)  # after the entries: `keys` has those that were found
+        return keys
+
+    def _add_outcomes(self, sport: str, numbers: Places) -> None:
         with self._lock:
             self._add(sport, numbers)
             entries_nbytes = sum(each.nbytes for each in self._entries.values())
@@ -108,60 +120,25 @@ class OutcomeIndex:
         return number
 
 
-class EventOutcomes(NamedTuple):
-    """What all users share of the n outcomes of an event in a sport, while its `packed` prices are this very object:
-    the keys, shape (4, n), and of each the sum of their popularity, shape (n,)."""
-
-    sport: str
-    packed: PackedPrices
-    prices: EventPrices
-    keys: Keys
-    popularity: Floats
-
-
 class KeyWeights:
     """By number of a key of an index: its popularity in the casino, and its smoothed share, `SMOOTHING` times that in
-    the casino's bets; both computed when the key is first asked for. The outcomes of events that were used are kept, at
-    most `MAX_BYTES`. Thread-safe: threads may compute the same at once."""
+    the casino's bets; both computed when the key is first asked for. Thread-safe: threads may compute the same at
+    once."""
 
     def __init__(self, trends: Trends, index: OutcomeIndex) -> None:
         self.trends, self.index = trends, index
         self._lock = threading.Lock()
         self._weights: Floats = np.full((2, UNKNOWN), np.nan)
         self._weights[_SHARE] = 1.0  # of no key; no outcome has these
-        self._kept: dict[int, EventOutcomes] = {}
-        self.nbytes = 0
 
-    def outcomes_of(self, event_id: int, sport: str, packed: PackedPrices) -> EventOutcomes:
-        kept = self._kept.get(event_id)
-        if kept is None or kept.packed is not packed or kept.sport != sport:
-            kept = self._find(sport, packed)
-            self._keep(event_id, kept)
-        return kept
+    @property
+    def nbytes(self) -> int:
+        return self._weights.nbytes
 
-    def _keep(self, event_id: int, outcomes: EventOutcomes) -> None:
-        size = _nbytes(outcomes)
-        with self._lock:
-            self._forget(event_id)
-            while self._kept and self.nbytes + size > MAX_BYTES:
-                self._forget(next(iter(self._kept)))
-            if size <= MAX_BYTES:
-                self._kept[event_id] = outcomes
-                self.nbytes += size
-
-    def _find(self, sport: str, packed: PackedPrices) -> EventOutcomes:
-        prices = unpack(packed)
-        numbers, bands = prices.numbers(), _BOUNDS.searchsorted(prices.odds, side="right")
-        keys = self.index.keys_of(sport, numbers, bands)
-        if not keys[0].all():
-            self.index.add(sport, numbers)
-            keys = self.index.keys_of(sport, numbers, bands)
+    def popularity(self, keys: Keys) -> Floats:
+        """That of n outcomes: the sum of that of their keys, shape (n,)."""
         popularity: Floats = np.add.reduce(self._computed(_POPULARITY, keys))  # half the time of `sum`
-        return EventOutcomes(sport, packed, prices, keys.astype(np.min_scalar_type(len(self.index.values))), popularity)
-
-    def _forget(self, event_id: int) -> None:
-        if (kept := self._kept.pop(event_id, None)) is not None:
-            self.nbytes -= _nbytes(kept)
+        return popularity
 
     def lifts(self, profile: BettingProfile) -> Floats:
         """The user's lifts by number of the key, 0 for one that the user did not bet on: as long as the index has the
@@ -193,11 +170,6 @@ class KeyWeights:
         return of_keys
 
 
-def _nbytes(kept: EventOutcomes) -> int:
-    ends = kept.prices.ends
-    return kept.keys.nbytes + kept.popularity.nbytes + len(kept.packed) + len(ends) * ends.itemsize + _BYTES_OF_EVENT
-
-
 def _with_room(array: Any, size: int, filled_with: float = 0) -> Any:
     """The array, or a longer one: others may be reading this one."""
     if array.shape[-1] >= size:
@@ -226,12 +198,16 @@ class NumberedTaste:
         self._lifts: Floats = _NO_LIFTS
         self._version = -1  # of the index, for the lifts
 
-    def score(self, event_id: int, sport: str, packed: PackedPrices) -> tuple[EventPrices, Floats]:
-        """The prices of an event, and the scores of their outcomes as by `score_outcomes`, shape (n,); read-only."""
-        outcomes = self._weights.outcomes_of(event_id, sport, packed)
+    def score(self, sports: Sequence[str], prices: EventPrices, ends: Sequence[int]) -> Floats:
+        """The scores of the n outcomes of events of these sports, as by `score_outcomes`, shape (n,). Those of an event
+        are before its place in `ends`."""
+        index = self._weights.index
+        keys = index.keys_of(sports, prices.numbers(), ends, _BOUNDS.searchsorted(prices.odds, side="right"))
+        popularity = self._weights.popularity(keys)
         if not self._has_bets:
-            return outcomes.prices, outcomes.popularity
-        if self._version != self._weights.index.version:
-            self._version = self._weights.index.version  # first: others may add outcomes meanwhile
+            return popularity
+        if self._version != index.version:
+            self._version = index.version  # first: others may add outcomes meanwhile
             self._lifts = self._weights.lifts(self._profile)
-        return outcomes.prices, outcomes.popularity + np.add.reduce(self._lifts.take(outcomes.keys))
+        scores: Floats = popularity + np.add.reduce(self._lifts.take(keys))
+        return scores

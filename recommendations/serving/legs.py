@@ -63,7 +63,7 @@ class Search(msgspec.Struct, eq=False):
         while True:
             known = len(self.passed_over)
             with_markets = self._with_markets(places)
-            chooser.look_at([*with_markets.values()])
+            chooser.look_at({event_id: self.offer.sport[place] for place, event_id in with_markets.items()})
             found = self._take(chooser, places, with_markets)
             # what was passed over may have kept others out of the slip: they are looked at again without it
             if len(self.passed_over) == known or len(self.passed_over) >= MAX_LOOKED_AT:
@@ -90,7 +90,7 @@ class Search(msgspec.Struct, eq=False):
             if (event_id := with_markets.get(place)) is not None:
                 full = _NONE if most is None else frozenset(name for name in markets if markets.count(name) >= most)
                 is_live = self.offer.begins.item(place) <= self.rules.now
-                leg = chooser.choose(event_id, self.offer.sport[place], is_live=is_live, full=full)
+                leg = chooser.choose(event_id, is_live=is_live, full=full)
                 if isinstance(leg, Refusal):
                     self.passed_over[place] = leg
                     continue

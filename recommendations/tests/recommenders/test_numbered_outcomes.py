@@ -8,11 +8,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommendations.prices.event_prices import packed_prices
+from recommendations.prices.event_prices import NO_PRICES, join, packed_prices
 from recommendations.prices.lines import Lines
 from recommendations.recommenders.base import BettingProfile
 from recommendations.recommenders.numbered_bets import NumberedBets
-from recommendations.recommenders.numbered_outcomes import MAX_BYTES, NumberedTaste, key_weights
+from recommendations.recommenders.numbered_outcomes import NumberedTaste, key_weights
 from recommendations.recommenders.outcome_choice import OfferedOutcomes, outcome_taste, score_outcomes
 from recommendations.tallies.outcome_keys import OUTCOME_ATTRIBUTES, key_of_odds_band, keys_of_outcome, line_band
 from recommendations.tallies.trends import Trends
@@ -44,8 +44,7 @@ def packed(asked, named=NAMED):
 
 
 def scores_of(taste, sport, asked, named=NAMED):
-    _, scores = taste.score(1, sport, packed(asked, named))
-    return scores
+    return taste.score([sport], *join([packed(asked, named)]))
 
 
 def bets_of(sport, bets):
@@ -69,11 +68,10 @@ def test_numbered_outcomes_have_the_scores_of_outcomes_by_name(casino, casino_ba
     profile = BettingProfile(bets=[each for sport in SPORTS[:2] for each in bets_of(sport, own)])
     taste = NumberedTaste(profile, key_weights(trends, NAMED, {}))
     for _ in range(2):
-        for event_id, asked in enumerate(many):
-            sport = data.draw(st.sampled_from(SPORTS))
-            _, scores = taste.score(event_id, sport, packed(asked))
-            by_name = of_event(profile, trends, sport, asked)
-            np.testing.assert_allclose(scores, by_name, rtol=1e-12, atol=1e-12)
+        sports = [data.draw(st.sampled_from(SPORTS)) for _ in many]
+        scores = taste.score(sports, *join(map(packed, many)))
+        by_name = [of_event(profile, trends, *each) for each in zip(sports, many, strict=True)]
+        np.testing.assert_allclose(scores, np.concatenate(by_name), rtol=1e-12, atol=1e-12)
 
 
 def of_event(profile, trends, sport, asked):
@@ -90,7 +88,7 @@ def test_threads_that_ask_for_new_outcomes_at_once_get_the_same_scores():
     def scores_in(weights, order):
         taste, found = NumberedTaste(profile, weights), {}
         for start in range(0, len(order), 25):
-            _, scores = taste.score(start, SPORTS[start // 25 % 3], prices[start, order[0]])
+            scores = taste.score([SPORTS[start // 25 % 3]], *join([prices[start, order[0]]]))
             found[start] = scores.tolist()
         return found
 
@@ -114,31 +112,10 @@ def test_numbers_that_are_added_later_are_found():
     assert np.isfinite(scores_of(taste, "FOOTBALL", ALL)).all()
 
 
-def test_an_events_outcomes_are_kept_while_its_prices_are_the_same_object():
-    weights = key_weights(Trends(), NAMED, {})
-    prices, same = packed(ALL), packed(ALL)
-    first = weights.outcomes_of(1, "FOOTBALL", prices)
-    assert weights.outcomes_of(1, "FOOTBALL", prices) is first
-    assert weights.outcomes_of(1, "CHESS", prices).sport == "CHESS"
-    assert weights.outcomes_of(1, "FOOTBALL", same).packed is same
-    dearer = packed([(number, 5_000) for number, _ in ALL])
-    assert set(weights.outcomes_of(1, "FOOTBALL", dearer).prices.odds.tolist()) == {5_000}
-
-
-def test_outcomes_are_kept_within_their_bytes(monkeypatch):
-    weights = key_weights(Trends(), NAMED, {})
-    prices = packed(ALL)
-    weights.outcomes_of(0, "FOOTBALL", prices)
-    of_one = weights.nbytes
-    assert of_one > len(ALL) * 8
-    first = weights.outcomes_of(0, "FOOTBALL", prices)
-    for event_id in range(MAX_BYTES // of_one + 8):
-        weights.outcomes_of(event_id, "FOOTBALL", prices)
-    assert weights.nbytes == MAX_BYTES // of_one * of_one
-    assert weights.outcomes_of(0, "FOOTBALL", prices) is not first
-    monkeypatch.setattr("recommendations.recommenders.numbered_outcomes.MAX_BYTES", of_one - 1)
-    weights.outcomes_of(1, "FOOTBALL", prices)
-    assert weights.nbytes == 0
+def test_no_outcomes_have_no_scores():
+    taste = NumberedTaste(BettingProfile(bets=bets_of("CHESS", [(0, 3, 2.0)])), key_weights(Trends(), NAMED, {}))
+    assert taste.score([], *join([])).shape == (0,)
+    assert taste.score(["CHESS", "CHESS"], *join([NO_PRICES, NO_PRICES])).shape == (0,)
 
 
 def test_weights_last_as_long_as_the_trends_and_the_index_as_long_as_the_outcomes():
