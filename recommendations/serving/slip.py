@@ -205,10 +205,10 @@ def alternatives(offer: Offer, scores: Floats, rules: Rules) -> list[int]:
 def shares_of(offer: Offer, scores: Floats, rules: Rules, places: Sequence[int]) -> Floats:
     """The shares of the first 1, 2, .. events at `places` in the softmax of the scores of all events that may be shown
     and that the user has not bet on, of any sport; shape (places,)."""
-    relative = np.minimum(scores - scores[places].max(), _MOST_ABOVE)
-    chances = np.exp(relative.astype(np.float32))  # four times as fast as with 64 bits
+    chances = np.subtract(scores, scores[places].max(), dtype=np.float32)  # faster than with 64 bits
+    np.exp(np.minimum(chances, _MOST_ABOVE, out=chances), out=chances)
     held = np.fromiter(rules.held_events, np.int64, len(rules.held_events))
-    near = offer.ids.searchsorted(held).clip(max=offer.ids.size - 1)
+    near = np.minimum(offer.ids.searchsorted(held), offer.ids.size - 1)
     chances[near[offer.ids[near] == held]] = 0.0
     shares: Floats = chances[places].cumsum() / (chances @ eligible(offer, msgspec.structs.replace(rules, sports=())))
     return shares
