@@ -14,7 +14,7 @@ from recommendations.recommenders.hybrid import DEFAULT_MODEL, HybridModel
 from recommendations.recommenders.hybrid_features.features import NAMES
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.replay.calibrating_slips import CalibratingSlips
-from recommendations.replay.history import History, OddsChange, PastCoupon
+from recommendations.replay.history import DAY, History, OddsChange, PastCoupon
 from recommendations.replay.learner import Learner
 from recommendations.replay.replay import ReplayPlan, rank_of, replay, replay_to_fit
 from recommendations.replay.replayed_state import ReplayedState
@@ -142,6 +142,19 @@ class TestShownSlips:
         learner = replay_to_fit(past, options=Options(min_odd=1_000.0))  # which no event has
         assert present(learner.selected).kind != "default"
         assert learner.calibration is None
+
+    def test_confidence_is_calibrated_again_each_day(self, past, monkeypatch):
+        times, calibrate = [], Learner.calibrate
+
+        def noted(learner: Learner, slips: list[ShownSlip]) -> None:
+            times.append(learner._state.now)
+            calibrate(learner, slips)
+
+        monkeypatch.setattr(Learner, "calibrate", noted)
+        run(past, "hybrid", test_fraction=0.2, refit=1_000 * DAY)
+        days = (past.coupons[-1].timestamp - times[0]) / DAY
+        assert 2 < days / 2 < len(times) - 1 <= days
+        assert np.diff(times).min() >= DAY
 
     def test_where_coupons_are_missing_confidence_is_not_by_their_number(self):
         history = history_of([10], [])
