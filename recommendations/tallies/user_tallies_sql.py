@@ -34,7 +34,10 @@ _IS_READ = f"isfinite(coupon.timestamp) AND octet_length(coupon.recommended_even
 
 
 def _coupons_where(condition: str) -> str:
-    coupons = coupons_from(f"purchased_coupons AS coupon WHERE {condition}", _IS_READ)
+    # OFFSET 0: the selections are made text once, not again for their size
+    columns = "id, timestamp, stake, unread_selections, recommended_events::text AS recommended_events"
+    source = f"(SELECT {columns} FROM purchased_coupons AS coupon WHERE {condition} OFFSET 0) AS coupon"
+    coupons = coupons_from(source, _IS_READ)
     return (
         f"(SELECT CASE WHEN octet_length(read) <= {_MAX_COUPONS_BYTES} THEN read END FROM {coupons} AS coupons (read))"
     )
