@@ -18,7 +18,9 @@ from .snapshot import Offer, offer_of_columns
 # A lost row of the version is inserted again with 0, each time: 0 says nothing of the events, as no version does.
 OFFER_COLUMNS = (
     "(SELECT NULLIF(version, 0) FROM offer_version WHERE id = 1) AS offer_version, "
-    "with_start_times_tbd(offered_changes_since_2(%(offer_version)s, %(now)s), %(now)s) AS offer_changes"
+    "(SELECT CASE WHEN version IS DISTINCT FROM %(offer_version)s "
+    "THEN with_start_times_tbd(offered_changes_since_2(%(offer_version)s, %(now)s), %(now)s) END "
+    "FROM offer_version WHERE id = 1) AS offer_changes"
 )
 RELOAD = "reload"
 
