@@ -24,15 +24,13 @@ def fit_calibration(coupons: Floats, shares: Floats, first_hits: Floats) -> Cali
     experience = np.log1p(coupons[-MAX_SLIPS:])
     shares = shares[-MAX_SLIPS:].clip(LEAST_SHARE, 1 - LEAST_SHARE)
     hits = first_hits[-MAX_SLIPS:, np.newaxis] <= np.arange(1, LONGEST + 1)
-    log_odds = np.log(shares / (1 - shares))
-    return Calibration(
-        tuple(_fit(np.stack([each, experience]), held) for each, held in zip(log_odds.T, hits.T, strict=True))
-    )
+    return Calibration(tuple(_fit(each, experience, held) for each, held in zip(shares.T, hits.T, strict=True)))
 
 
-def _fit(numbers: Floats, held: Floats) -> SlipWeights:
-    """The weights that maximize the likelihood of `held` (n,) by the `numbers` (2, n), with an L2 penalty on the
-    difference from the prior."""
+def _fit(shares: Floats, experience: Floats, held: Floats) -> SlipWeights:
+    """The weights that maximize the likelihood of `held` (n,) by `shares` and `experience`, both (n,), with an L2
+    penalty on the difference from the prior."""
+    numbers = np.stack([np.log(shares / (1 - shares)), experience])
     means = numbers.mean(axis=1)
     rows = np.vstack([np.ones(len(held)), numbers - means[:, np.newaxis]])
 
@@ -42,5 +40,6 @@ def _fit(numbers: Floats, held: Floats) -> SlipWeights:
         gradient = rows @ (expit(scores) - held) + _STRENGTH * difference
         return 0.5 * float(_STRENGTH @ difference**2) - likelihood, gradient
 
-    constant, *others = minimize(loss, _PRIOR, jac=True, method="L-BFGS-B", bounds=_BOUNDS).x.tolist()
-    return SlipWeights(constant - float(np.dot(others, means)), *others)
+    constant, of_share, of_coupons = minimize(loss, _PRIOR, jac=True, method="L-BFGS-B", bounds=_BOUNDS).x.tolist()
+    constant -= float(means @ [of_share, of_coupons])
+    return SlipWeights(constant, of_share, of_coupons, float(shares.min()), float(shares.max()))

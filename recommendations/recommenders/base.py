@@ -242,8 +242,8 @@ class Recommender(ABC):
         offer or profile."""
 
     def confidence(self, models: FittedModels, coupons: int, share: float, events: int, step: int) -> float:
-        """The probability that a user with this number of coupons bets within a day on one of a slip's events, whose
-        `share` in the softmax of the scores is given, by the casino's calibration. Where it has none: n / (n + 10) for
+        """The probability that a user with this number of coupons bets within a day on one of the events of a slip with
+        this `share` of the softmax of the scores, by the casino's calibration. Where it has none: n / (n + 10) for
         n coupons, halved at each fallback before this one."""
         calibration = models.get(Calibration) if self.is_calibrated else None
         if calibration is None:

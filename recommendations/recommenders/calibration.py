@@ -8,15 +8,19 @@ import msgspec
 LEAST_SHARE = 1e-4  # a slip's share is not nearer to 0 or 1
 _MOST = 1e3  # of a weight
 _Weight = Annotated[float, msgspec.Meta(ge=-_MOST, le=_MOST)]
+_Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 
 
 class SlipWeights(msgspec.Struct, frozen=True, array_like=True):
     """The weights of a logistic regression: of 1, of the log-odds of the slip's share in the softmax of the scores, and
-    of the logarithm of the user's coupons + 1."""
+    of the logarithm of the user's coupons + 1. Shares below the lowest or above the highest share that it was fitted to
+    count as that one."""
 
     constant: _Weight
     share: Annotated[float, msgspec.Meta(ge=0, le=_MOST)]
     coupons: _Weight
+    lowest_share: _Share = LEAST_SHARE
+    highest_share: _Share = 1 - LEAST_SHARE
 
 
 class Calibration(msgspec.Struct, frozen=True, array_like=True):
@@ -27,7 +31,7 @@ class Calibration(msgspec.Struct, frozen=True, array_like=True):
 
     def probability(self, share: float, coupons: int, events: int) -> float:
         weights = self.by_events[min(events, len(self.by_events)) - 1]
-        share = min(max(LEAST_SHARE, share), 1 - LEAST_SHARE)
+        share = min(max(weights.lowest_share, share), weights.highest_share)
         log_odds = weights.constant + weights.share * log(share / (1 - share)) + weights.coupons * log1p(coupons)
         return 0.5 + 0.5 * tanh(log_odds / 2)
 

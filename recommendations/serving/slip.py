@@ -18,6 +18,7 @@ from recommendations.validation.normal_form import key_form
 from .options import DEFAULTS, NO_SELECTORS, Options, Selectors
 
 _ELIGIBLE = MemoKey["_Eligible"]("eligible")
+_ELIGIBLE_BY_FILTERS = MemoKey["_Eligible"]("eligible by a request's filters")
 _FIRST = MemoKey[tuple[ref[Floats], ref[Mask], list[int]]]("first by shared scores")
 _HAS_PARTICIPANT = MemoKey[tuple[tuple[str, ...], Mask]]("has participant")
 _NO_NAME = frozenset({""})
@@ -63,6 +64,11 @@ class Rules(msgspec.Struct, frozen=True):
     in_slip: Collection[SlipEvent] = ()
 
     @property
+    def without_filters(self) -> "Rules":
+        """Without the request's filters by sport, odd and market."""
+        return msgspec.structs.replace(self, sports=(), min_odd=1.0, max_odd=inf, needs_market=False)
+
+    @property
     def odds(self) -> tuple[float, float]:
         """The lowest and the highest odd that both the casino and the request allow."""
         return max(self.options.min_odd, self.min_odd), min(self.options.max_odd, self.max_odd)
@@ -72,11 +78,13 @@ def eligible(offer: Offer, rules: Rules) -> Mask:
     """The mask of events that may be shown to any user, shape (n,); read-only unless `rules` have `sports` or
     `passed_over`."""
     shared = rules.options, rules.odds, rules.alive, rules.needs_market
-    cached = offer.memo.get(_ELIGIBLE)
+    has_filters = rules.needs_market or rules.min_odd > 1.0 or rules.max_odd < inf
+    key = _ELIGIBLE_BY_FILTERS if has_filters else _ELIGIBLE
+    cached = offer.memo.get(key)
     if cached is None or not cached.holds(offer, rules, shared):
         cached = _Eligible(offer, rules, shared)
         if rules.alive != ANY_PRODUCER:
-            offer.memo.keep(_ELIGIBLE, cached)
+            offer.memo.keep(key, cached)
     mask = cached.mask
     if rules.sports:
         mask = mask & _has_any(offer.sport, rules.sports)
@@ -204,13 +212,13 @@ def alternatives(offer: Offer, scores: Floats, rules: Rules) -> list[int]:
 
 def shares_of(offer: Offer, scores: Floats, rules: Rules, places: Sequence[int]) -> Floats:
     """The shares of the first 1, 2, .. events at `places` in the softmax of the scores of all events that may be shown
-    and that the user has not bet on, of any sport; shape (places,)."""
+    without the request's filters, but for `held_events`; shape (places,)."""
     chances = np.subtract(scores, scores[places].max(), dtype=np.float32)  # faster than with 64 bits
     np.exp(np.minimum(chances, _MOST_ABOVE, out=chances), out=chances)
     held = np.fromiter(rules.held_events, np.int64, len(rules.held_events))
     near = np.minimum(offer.ids.searchsorted(held), offer.ids.size - 1)
     chances[near[offer.ids[near] == held]] = 0.0
-    shares: Floats = chances[places].cumsum() / (chances @ eligible(offer, msgspec.structs.replace(rules, sports=())))
+    shares: Floats = chances[places].cumsum() / (chances @ eligible(offer, rules.without_filters))
     return shares
 
 

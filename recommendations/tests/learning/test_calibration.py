@@ -92,6 +92,14 @@ def test_where_few_slips_tell_little_confidence_is_near_the_prior():
     assert fitted(slips_with(lambda shares, _: 1.0 * (shares > 0.5))).by_events[2].share > 2
 
 
+def test_a_share_beyond_the_fitted_ones_counts_as_the_nearest():
+    slips = [(own, 0.3 + 0.4 * share, hit) for own, share, hit in slips_with(lambda shares, _: 0.2 + 0.6 * shares)]
+    calibration = fitted(slips)
+    latest = [share[2] for _, share, _ in slips[-MAX_SLIPS:]]
+    assert confidence(calibration, 1.0) == confidence(calibration, max(latest)) < 0.9
+    assert confidence(calibration, 0.0) == confidence(calibration, min(latest)) > 0.1
+
+
 def test_the_latest_slips_count():
     early, late = slips_with(lambda shares, _: 0 * shares), slips_with(lambda shares, _: 1 + 0 * shares)
     assert fitted([*early, *late[:MAX_SLIPS]]) == fitted(late[:MAX_SLIPS])

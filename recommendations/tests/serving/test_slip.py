@@ -64,8 +64,9 @@ def test_shares_are_of_what_may_be_shown_and_the_user_has_not_bet_on():
     rules = Rules(now=BEFORE.timestamp(), limit=3, held_events={int(offer.ids[3]), 0, 10**9})
     shares = slip.shares_of(offer, np.log(chances) + 800, rules, [2, 0])
     assert shares == pytest.approx([0.6, 0.7], abs=1e-4)  # of scores around 800, in 32 bits
-    filtered = msgspec.structs.replace(rules, sports={"ROWING"})
-    assert slip.shares_of(offer, np.log(chances), filtered, [2, 0]) == pytest.approx(shares, abs=1e-4)
+    for filters in ({"sports": {"ROWING"}}, {"min_odd": 9.0}, {"max_odd": 1.01}, {"needs_market": True}):
+        filtered = msgspec.structs.replace(rules, **filters)
+        assert slip.shares_of(offer, np.log(chances), filtered, [2, 0]) == pytest.approx(shares, abs=1e-4)
     late = np.log(chances) - np.array([0, 0, 900, 0, 0])
     assert slip.shares_of(offer, late, rules, [2]) == pytest.approx([0.0])
 
