@@ -105,6 +105,9 @@ class Sampler:
         self._second_queries = 0
         self._shown: dict[int, float] = {}  # casino -> when a request saw the prices that were shown last
 
+    def reset_after_fork(self) -> None:
+        self._guard = threading.Lock()
+
     def sample(self) -> None:
         if time.monotonic() < self._at or not self._guard.acquire(blocking=False):
             return
@@ -158,7 +161,7 @@ def _show(casino: str, prices: SeenPrices, *, is_known: bool) -> None:
 
 
 sampler = Sampler()
-register("sampled metrics")  # no reset: Prometheus' counters keep their values
+register("sampled metrics", after_fork=sampler.reset_after_fork)  # no reset: Prometheus' counters keep their values
 
 
 def exposition() -> bytes:

@@ -37,7 +37,7 @@ class PriceMeter:
         self.reset()
 
     def reset(self) -> None:
-        """Of all but the counts, which metrics show as growing."""
+        """Forget the seen prices; the counts stay, since Prometheus' counters must not fall."""
         self._lock = threading.Lock()
         self._seen: OrderedDict[int, SeenPrices] = OrderedDict()
 

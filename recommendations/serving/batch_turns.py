@@ -11,6 +11,8 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from typing import TypeVar
 
+from tenants.process_state import register
+
 USERS_OF_TURN = 20  # some 20 ms
 WAIT_SECONDS = 1.0
 
@@ -23,6 +25,9 @@ class BatchTurns:
 
     def __init__(self, wait_seconds: float = WAIT_SECONDS) -> None:
         self._wait_seconds = wait_seconds
+        self.reset()
+
+    def reset(self) -> None:
         self._guard = threading.Lock()
         self._is_taken = False
         self._waiting: deque[threading.Event] = deque()
@@ -66,3 +71,4 @@ class BatchTurns:
 
 
 batch_turns = BatchTurns()
+register("turns of batches", reset=batch_turns.reset)

@@ -9,6 +9,8 @@ from importlib import import_module
 import pytest
 from django.conf import settings
 
+from operations import log_sampling
+from tenants.postgresql.pool import POOL
 from tenants.process_state import register, registered_states, reset_process_state
 
 STATES = {
@@ -32,6 +34,7 @@ STATES = {
     "seen prices",
     "sampled metrics",
     "slots of requests",
+    "turns of batches",
     "stalled statements and silent servers",
     "kept tallies",
     "use of API keys",
@@ -66,6 +69,7 @@ def test_only_the_list_has_a_hook_after_a_fork():
 def locks():
     """(Object, attribute, lock) of each lock of a registered state."""
     owners = [getattr(state.after_fork, "__self__", None) for state in registered_states().values()]
+    owners += [POOL, *log_sampling._filters]
     return [
         (owner, attribute, lock)
         for owner in owners
