@@ -6,7 +6,7 @@ APACHE_KAFKA := $(BIN)/python -m tools.apache_kafka --folder $(or $(LOCAL_DIR),.
 KAFKA_PORT ?= 9092
 # Of a broker that runs for minutes, the optimizing compiler takes more processor time than it saves.
 QUICK_START := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
-# A test that takes ten minutes hangs: its process prints the stacks of its threads and ends, and pytest-xdist replaces it.
+# A test that takes ten minutes hangs: its process prints the stacks of its threads and ends. Of several, it is replaced.
 END_HANGS := -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true
 PYTEST := $(BIN)/pytest --dist worksteal $(END_HANGS)
 # One test in this process; many in twice as many as the cores, since tests wait for databases and processes.

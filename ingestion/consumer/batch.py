@@ -21,6 +21,6 @@ class Batch:
         self.messages = []
 
     def drop(self, partitions: Collection[int]) -> None:
-        """Leave out what is of these partitions."""
+        """Drop the messages of these partitions."""
         self.envelopes = [each for each in self.envelopes if each.place.partition not in partitions]
         self.messages = [each for each in self.messages if each.envelope.place.partition not in partitions]

@@ -140,7 +140,7 @@ class TopicConsumer:
 
     def _read(self) -> None:
         """The next batch, unless it is there; behind a full one also the one after it, which is decoded while the first
-        is stored. The group's callbacks come in here, and drop what is of revoked partitions."""
+        is stored. The group's callbacks run here; they drop the messages of revoked partitions."""
         if not self._batch.envelopes:
             self._batch, self._ahead = self._ahead, Batch()
         if not self._batch.envelopes:

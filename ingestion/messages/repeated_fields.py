@@ -170,7 +170,7 @@ def _resolve(value: bytes, choose: Mapping[str, Choose], envelope: Envelope) -> 
         objects.append(pairs)
         names = [name for name, _ in pairs]
         is_clear &= len({name.lower() for name in names}) == len(names) and all(name == name.lower() for name in names)
-        return closing_what_differs(pairs)
+        return _close_differing_fields(pairs)
 
     try:
         # the decoder skips fields that it does not know, even if their bytes are no text
@@ -228,7 +228,7 @@ def resolve_odds(envelope: Envelope) -> bytes:
     return _resolve(envelope.value or b"", _CHOICES_OF_ODDS, envelope)
 
 
-def closing_what_differs(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def _close_differing_fields(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object, with what closes it where a field of a market or an outcome has different values."""
     fields: dict[str, Any] = {}
     closing: dict[str, Any] = {}
