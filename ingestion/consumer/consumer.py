@@ -5,7 +5,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -26,15 +25,12 @@ from ingestion.kafka.offset_commits import OffsetCommits
 from ingestion.kafka.topic_identity import TopicIdentity
 from ingestion.maintenance.tasks import tasks_of_consumer
 from ingestion.messages.envelope import Envelope, Place, open_message
-from ingestion.messages.lost import LostMessages
-from ingestion.messages.reading import DecodedMessage
 from ingestion.messages.results import MessageResult
 from ingestion.parking.parking import Parking
 from ingestion.storing.dispatch import BatchStore
 from ingestion.topics import Topic, create_topics
 from tenants.postgresql.wait_budget import consumer_budget, waiting_within
 
-from .batch import Batch
 from .group_config import group_config
 from .health_server import Health
 from .lost_messages import by_casino, find_lost, is_out_of_range
@@ -69,7 +65,7 @@ class TopicConsumer:
         self._assigned: set[int] | None = None  # None until the group's first assignment
         self._idle_since = inf  # until the group's first assignment
         self._backoff_seconds = FIRST_RETRY_SECONDS
-        self._batch, self._ahead = Batch(), Batch()  # to store next, and after it
+        self._to_retry: list[Envelope] = []
         self._commits = OffsetCommits()
         callbacks = {"on_commit": self._commits.on_commit, "stats_cb": self._on_statistics}
         self._client = new_consumer(group_config(topic) | callbacks)
@@ -84,6 +80,7 @@ class TopicConsumer:
         self._cluster = ""
         self._identity: TopicIdentity | None = None
         self._positions: dict[int, int] = {}  # partition -> the next offset, or OFFSET_BEGINNING; of assigned ones
+        self._has_lost = False  # whether messages stand in the place of lost ones in the next batch
         self._must_join_again = False
         self._is_closing = False
 
@@ -121,12 +118,12 @@ class TopicConsumer:
 
     def _run_once(self) -> None:
         self._update_health()
-        self._read()
+        envelopes = self._to_retry or self._fetch()
         close_old_connections()
         try:
-            if self._batch.envelopes:
-                self._store(self._batch)
-                self._batch = Batch()  # a later error does not concern this batch
+            if envelopes:
+                self._store(envelopes)
+                envelopes = []  # a later error does not concern this batch
             self._commits.retry(self._client)
             batches = self._batches
             self._parking.drain_step(batches.circuit_breaker.is_open, batches.store_parked, batches.close_lost)
@@ -134,22 +131,12 @@ class TopicConsumer:
                 if task.due or time.monotonic() >= task.next_round_at:
                     task.step(timezone.now())
         except (AllDatabasesUnavailable, NotDelivered) as error:
-            self._back_off(error)
+            self._back_off(envelopes, error)
         else:
             self._resume()
 
-    def _read(self) -> None:
-        """The next batch, unless it is there; behind a full one also the one after it, which is decoded while the first
-        is stored. The group's callbacks run here; they drop the messages of revoked partitions."""
-        if not self._batch.envelopes:
-            self._batch, self._ahead = self._ahead, Batch()
-        if not self._batch.envelopes:
-            self._batch = Batch(self._fetch(settings.KAFKA_BATCH_SECONDS))
-        if len(self._batch.envelopes) >= settings.KAFKA_BATCH_SIZE and not self._ahead.envelopes:
-            self._ahead = Batch(self._fetch(0))
-
-    def _fetch(self, seconds: float) -> list[Envelope]:
-        messages = self._client.consume(settings.KAFKA_BATCH_SIZE, seconds)
+    def _fetch(self) -> list[Envelope]:
+        messages = self._client.consume(settings.KAFKA_BATCH_SIZE, settings.KAFKA_BATCH_SECONDS)
         if messages:
             self._idle_since = time.monotonic()
         if self._is_recreated(messages):
@@ -200,12 +187,14 @@ class TopicConsumer:
         """Go on in partitions whose position is not in their log. Returns what stands in the place of lost messages."""
         if self._identity is not None and self._identity.read():
             self._must_join_again = True
+            self._to_retry = []
             return []
         lost: list[Envelope] = []
         for partition, offset in out_of_range.items():
             position = Place(self._cluster, self._topic.full_name, partition, offset, 0, self._topic_id)
             found, self._positions[partition] = find_lost(self._client, position)
             lost += [] if found is None else [found]
+        self._has_lost |= bool(lost)
         self._assign_again(out_of_range)
         return lost
 
@@ -222,41 +211,30 @@ class TopicConsumer:
     def _topic_id(self) -> str:
         return "" if self._identity is None else self._identity.id
 
-    def _store(self, batch: Batch) -> None:
+    def _store(self, envelopes: Sequence[Envelope]) -> None:
         name = self._topic.name
-        messages, batch.messages = batch.messages or self._decode(batch), []  # a retry decodes them again
-        is_retry, batch.is_counted = batch.is_counted, True
-        meanwhile = self._decode_ahead if self._ahead.envelopes else None
+        with metrics.STAGES.labels(name, "read").time():
+            messages = self._batches.decode(by_casino(envelopes) if self._has_lost else envelopes)
         with metrics.STAGES.labels(name, "store").time():
-            self._batches.store(messages, is_retry=is_retry, meanwhile=meanwhile)
+            self._batches.store(messages, is_retry=bool(self._to_retry))
         with metrics.STAGES.labels(name, "commit").time():
-            self._commit(batch.envelopes)
-        self._idle_since = time.monotonic()
-        metrics.BATCHES.labels(name).observe(len(batch.envelopes))
-        self._log_batch(len(batch.envelopes))
-
-    def _decode(self, batch: Batch) -> list[DecodedMessage]:
-        envelopes = batch.envelopes
-        with metrics.STAGES.labels(self._topic.name, "read").time():
-            has_lost = any(isinstance(each, LostMessages) for each in envelopes)
-            return self._batches.decode(by_casino(envelopes) if has_lost else envelopes)
-
-    def _decode_ahead(self) -> None:
-        with suppress(AllDatabasesUnavailable):  # decoded again when it is stored
-            self._ahead.messages = self._decode(self._ahead)
+            self._commit(envelopes)
+        self._has_lost = False
+        metrics.BATCHES.labels(name).observe(len(envelopes))
+        self._log_batch(len(envelopes))
 
     def _commit(self, envelopes: Sequence[Envelope]) -> None:
-        """With the id of the messages' topic, which may be recreated meanwhile."""
-        ends = {envelope.place.partition: envelope.place for envelope in envelopes}
-        name = self._topic.full_name
-        offsets = [TopicPartition(name, each.partition, each.offset + 1, each.topic_id) for each in ends.values()]
+        ends = {envelope.place.partition: envelope.place.offset + 1 for envelope in envelopes}
+        name, topic_id = self._topic.full_name, self._topic_id
+        offsets = [TopicPartition(name, partition, end, topic_id) for partition, end in ends.items()]
         self._commits.commit(self._client, offsets)
 
-    def _back_off(self, error: Exception) -> None:
+    def _back_off(self, envelopes: list[Envelope], error: Exception) -> None:
         """Nothing can be stored: keep the batch and the partitions, read nothing more, and retry after the back-off."""
         logger.warning(
             "%s: nothing can be stored, retrying in %.1f s: %s", self._topic.name, self._backoff_seconds, error
         )
+        self._to_retry = envelopes
         self.health.problem = f"nothing can be stored: {error}"
         deadline = time.monotonic() + self._backoff_seconds
         self._backoff_seconds = min(self._backoff_seconds * 2, LAST_RETRY_SECONDS)
@@ -265,11 +243,12 @@ class TopicConsumer:
             self._stop.wait(_POLL_SECONDS)
             # Polling keeps the membership. It returns messages only of partitions that were assigned just now.
             messages = self._client.consume(settings.KAFKA_BATCH_SIZE, 0)
-            if opened := self._open(messages):
-                (self._ahead if self._ahead.envelopes else self._batch).add(opened)
+            opened = self._open(messages)
+            self._to_retry = [*self._to_retry, *opened]  # read after these, which may revoke some
 
     def _resume(self) -> None:
         if self.health.problem:
+            self._to_retry = []
             self._backoff_seconds = FIRST_RETRY_SECONDS
             self.health.problem = ""
             self._client.resume(self._client.assignment())
@@ -337,6 +316,7 @@ class TopicConsumer:
         recreated one."""
         if self._identity is not None and self._identity.read() and self._assigned:
             self._must_join_again = True  # the partitions assigned earlier are read at offsets of the deleted topic
+            self._to_retry = []  # committed with the new topic's id, those offsets would be taken for its own
         committed = client.committed(partitions, timeout=_CONNECT_SECONDS)
         starts = [self._start(each) for each in committed]
         self._positions |= {each.partition: each.offset for each in starts}
@@ -364,7 +344,7 @@ class TopicConsumer:
             logger.warning("%s may lack partitions: %s", self._topic.parked, error)
 
     def _on_revoke(self, client: Consumer, partitions: list[TopicPartition]) -> None:
-        """Called between batches, so that all stored messages are committed; others that are read are dropped."""
+        """Called between batches, so that all stored messages are committed; a batch to retry is dropped."""
         numbers = {each.partition for each in partitions}
         self._assigned = (self._assigned or set()) - numbers
         logger.info("%s: revoked partitions %s", self._topic.name, _listed(numbers))
@@ -373,8 +353,7 @@ class TopicConsumer:
             metrics.LAG.remove(self._topic.name, partition)
         self._parking.revoke(numbers)
         self._commits.forget(self._topic.full_name, numbers)
-        self._batch.drop(numbers)
-        self._ahead.drop(numbers)
+        self._to_retry = [each for each in self._to_retry if each.place.partition not in numbers]
 
     def _is_idle(self) -> bool:
         return self._idle_exit is not None and time.monotonic() - self._idle_since >= self._idle_exit

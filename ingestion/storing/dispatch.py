@@ -51,11 +51,9 @@ class BatchStore(CasinoStore):
         most = min(settings.CASINO_CONNECTIONS, most_stalled())  # more would not get a connection, or could not wait
         self._turns = CasinoTurns(min(settings.INGESTION_STORING_THREADS, most))
 
-    def store(
-        self, messages: Sequence[DecodedMessage], *, is_retry: bool = False, meanwhile: Callable[[], None] | None = None
-    ) -> None:
+    def store(self, messages: Sequence[DecodedMessage], *, is_retry: bool = False) -> None:
         """Raises TooManyRejections with nothing stored, and SharedFailure; then too the same messages must be stored
-        again. `is_retry`: they are counted already. `meanwhile` is called while threads store."""
+        again. `is_retry`: they are counted already."""
         now = timezone.now()
         groups: dict[int | None, list[DecodedMessage]] = defaultdict(list)
         for message in messages:
@@ -73,7 +71,7 @@ class BatchStore(CasinoStore):
             casino_id: partial(self._store_turn, casinos[casino_id], group, turns[casino_id], now)
             for casino_id, group in known.items()
         }
-        to_park |= self._turns.run(store_turns, meanwhile)
+        to_park |= self._turns.run(store_turns)
         self._require_no_shared_failure()
         if any(to_park.values()):
             for casino_id, group in to_park.items():
@@ -131,20 +129,15 @@ class CasinoTurns:
     def __init__(self, threads: int) -> None:
         self._executor = ThreadPoolExecutor(threads, "casino-turn") if threads > 1 else None
 
-    def run(
-        self, turns: Mapping[int, Callable[[], Result]], meanwhile: Callable[[], None] | None = None
-    ) -> dict[int, Result]:
+    def run(self, turns: Mapping[int, Callable[[], Result]]) -> dict[int, Result]:
         """The turns' results, by casino. If one fails, turns that have not begun are left out, and the first error in
-        the order of the turns is raised. In any case no turn runs any more. The caller's thread calls `meanwhile` if
-        the turns run in others."""
-        if self._executor is None or (len(turns) < 2 and meanwhile is None):
+        the order of the turns is raised. In any case no turn runs any more."""
+        if self._executor is None or len(turns) < 2:
             return {casino_id: turn() for casino_id, turn in turns.items()}
         futures = dict[int, Future[Result]]()
         try:
             for casino_id, turn in turns.items():
                 futures[casino_id] = self._executor.submit(copy_context().run, _run, turn)
-            if meanwhile is not None:
-                meanwhile()
             wait(futures.values(), return_when=FIRST_EXCEPTION)
         finally:
             for future in futures.values():

@@ -84,30 +84,6 @@ def test_two_turns_at_once_have_casinos_and_threads_of_their_own_and_the_callers
     assert find_current_casino() is None
 
 
-@pytest.mark.parametrize("casinos", [1, 3])
-def test_the_caller_does_something_meanwhile(turns, casinos):
-    is_done = threading.Event()
-    found = turns.run(dict.fromkeys(range(casinos), lambda: is_done.wait(PATIENCE_SECONDS)), is_done.set)
-    assert found == dict.fromkeys(range(casinos), True)
-
-
-def test_no_turn_runs_any_more_once_the_caller_has_failed_meanwhile(turns):
-    has_begun, ended = threading.Event(), []
-
-    def turn():
-        has_begun.set()
-        time.sleep(0.1)
-        ended.append(True)
-
-    def fail():
-        assert has_begun.wait(PATIENCE_SECONDS)
-        raise LookupError("meanwhile")
-
-    with pytest.raises(LookupError, match="meanwhile"):
-        turns.run({1: turn}, fail)
-    assert ended == [True]
-
-
 def test_no_turn_runs_any_more_once_one_has_failed(turns):
     has_begun, fails, ended = threading.Event(), threading.Event(), []
 
