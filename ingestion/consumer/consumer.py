@@ -356,7 +356,9 @@ class TopicConsumer:
         self._to_retry = [each for each in self._to_retry if each.place.partition not in numbers]
 
     def _is_idle(self) -> bool:
-        return self._idle_exit is not None and time.monotonic() - self._idle_since >= self._idle_exit
+        if self._idle_exit is None or self._to_retry:
+            return False
+        return time.monotonic() - self._idle_since >= self._idle_exit
 
 
 def _is_incremental() -> bool:

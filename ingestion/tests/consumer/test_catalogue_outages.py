@@ -47,6 +47,17 @@ def test_consumer_waits_for_the_catalogue_when_it_starts(broker, restore):
     assert consumer.health.problem == ""
 
 
+def test_a_consumer_with_messages_to_retry_is_not_idle(broker, restore):
+    def be_impatient_and_restore() -> None:
+        consumer._idle_exit = 0.1
+        restore()
+
+    send(USERS, [(1, b"{")])
+    consumer: TopicConsumer = TopicConsumer(USERS, Until(lambda: False, be_impatient_and_restore))
+    consumer.run()
+    assert consumer.counts == {(1, "malformed"): 1}
+
+
 def test_partition_revoked_during_a_backoff_is_read_when_assigned_again(broker, casino_a):
     send(USERS, [(1, user())])
     consumer: TopicConsumer = TopicConsumer(USERS, Until(lambda: consumer.counts.total() >= 1))
