@@ -131,3 +131,11 @@ def test_patched_prices_equal_those_that_are_read_as_a_whole(seed):
 def test_prices_without_a_changed_line_are_not_patched(line, odds):
     before = packed_prices(([1, 2], [0, 0], ["open"] * 2, [1.0, 1.0], [[2_000, 2_000], [2_000]]), KNOWN)
     assert patch(before, ([line], [0], ["open"], [2.0], [odds]), KNOWN) is None
+
+
+@pytest.mark.usefixtures("_markets")
+def test_changes_and_prices_are_read_in_the_snapshot_of_the_statement_that_asks():
+    """A function that is not STABLE would see what others commit while the statement runs."""
+    with casino_connection().cursor() as cursor:
+        cursor.execute("SELECT provolatile FROM pg_proc WHERE proname = 'changed_prices'")
+        assert cursor.fetchone() == ("s",)
