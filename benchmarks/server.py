@@ -39,8 +39,8 @@ class KeyView(CasinoAPIView):
 
 
 class PlainView(CasinoAPIView):
-    """A naive `inference_score`: loads all events and coupons with the ORM and scores them one by one. It waits for its
-    statements as long as they take: while other threads score, none reads the answer, and a request would give up."""
+    """A naive `inference_score`: loads all events and coupons with the ORM and scores them one by one. It has no
+    wait budget: with eight clients, a thread that waits for the interpreter would exceed it."""
 
     permission_classes = [AllowAny]
 

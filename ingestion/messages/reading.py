@@ -130,7 +130,7 @@ def told_markets(content: object) -> OddsRow | None:
 
 
 def unknown_word_of(content: Content | Unwanted) -> str:
-    """The word for a status in a single content that nobody but the casino may know; empty for none."""
+    """The unknown word for a status in a single content; empty for none."""
     if isinstance(content, Rejection):
         return content.unknown_word
     told = told_markets(content)
