@@ -14,7 +14,7 @@ from django.db import connections
 from django.utils import timezone
 
 from ingestion.catalogue import find_casinos
-from ingestion.errors import SharedFailure
+from ingestion.errors import IngestionError, SharedFailure
 from ingestion.kafka.forwarder import Forwarder
 from ingestion.messages.reading import DecodedMessage
 from ingestion.messages.results import MessageResult
@@ -145,7 +145,9 @@ class CasinoTurns:
             wait(futures.values())
         failed = [each for each, future in futures.items() if not future.cancelled() and future.exception()]
         for casino_id in failed[1:]:
-            logger.error("Storing casino %d failed, too", casino_id, exc_info=futures[casino_id].exception())
+            error = futures[casino_id].exception()
+            is_expected = isinstance(error, IngestionError)  # such as the catalogue's outage, which all turns notice
+            logger.error("Storing casino %d failed, too: %s", casino_id, error, exc_info=None if is_expected else error)
         return {casino_id: future.result() for casino_id, future in futures.items()}  # those left out are the last
 
     def close(self) -> None:

@@ -108,18 +108,20 @@ def test_no_turn_runs_any_more_once_one_has_failed(turns):
     assert ended.count(False) < 100, "turns that had not begun are left out"
 
 
-def test_all_errors_are_logged_or_raised(turns, caplog):
+@pytest.mark.parametrize("error", [LookupError, AllDatabasesUnavailable])
+def test_all_errors_are_logged_or_raised_and_unexpected_ones_with_a_traceback(turns, caplog, error):
     both = threading.Barrier(2)
 
     def fail():
         both.wait(PATIENCE_SECONDS)
-        raise LookupError(f"in {threading.current_thread().name}")
+        raise error(f"in {threading.current_thread().name}")
 
-    with pytest.raises(LookupError) as raised:
+    with pytest.raises(error) as raised:
         turns.run({1: fail, 2: fail})
     [logged] = caplog.records
-    assert logged.getMessage() == "Storing casino 2 failed, too"
-    assert str(logged.exc_info[1]) != str(raised.value)
+    assert logged.getMessage().startswith("Storing casino 2 failed, too: in ")
+    assert str(raised.value) not in logged.getMessage()
+    assert bool(logged.exc_info) == (error is LookupError)
 
 
 def test_a_turns_connection_to_the_catalogue_is_closed(turns, casino_a):
