@@ -149,6 +149,11 @@ OPENED_FOR_A_MOMENT = [
     user_row(id=7, timestamp=at(1), status="ACTIVE"),
     UserChange(id=7, timestamp=at(1), status="TIME_OUT", status_until=None),
 ]
+WITHHELD_AT_ONCE = [
+    make_event(7, 0, 3, None),
+    make_event(7, 0, 2, None),
+    EventChange(id=7, timestamp=at(0), is_withheld=True),
+]
 
 
 @pytest.mark.no_cover
@@ -156,6 +161,7 @@ OPENED_FOR_A_MOMENT = [
 @SLOW
 @given(both, st.integers(0, 8), st.integers(0, 8))
 @example((User, OPENED_FOR_A_MOMENT), 0, 0)
+@example((Event, WITHHELD_AT_ONCE), 0, 0)
 def test_restricting_first_and_again_only_makes_stricter_and_ends_in_the_same_rows(
     inside_casino_a, messages, parked_from, drained
 ):
@@ -188,7 +194,11 @@ def test_restricting_first_and_again_only_makes_stricter_and_ends_in_the_same_ro
 
 
 def _differing(row, expected):
-    return {name: (row[name], value) for name, value in expected.items() if row[name] != value}
+    """A withheld event may lack the values of a complete message of the same time, since none opens it: the next one
+    that does brings all values."""
+    is_closed_event = "odd" in expected and expected["is_withheld"]
+    names = ("is_withheld", "status") if is_closed_event else expected
+    return {name: (row[name], expected[name]) for name in names if row[name] != expected[name]}
 
 
 def alone(run):
