@@ -70,7 +70,7 @@ class _GrowingValues(Generic[Value]):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DictionaryValues(Sequence[Value]):
+class _FirstValues(Generic[Value]):
     """The first `size` of the values."""
 
     _grown: _GrowingValues[Value]
@@ -81,6 +81,12 @@ class DictionaryValues(Sequence[Value]):
 
     def __iter__(self) -> Iterator[Value]:
         return islice(self._grown.list, self._size)
+
+
+class DictionaryValues(_FirstValues[Value], Sequence[Value]):
+    """The first values, by place."""
+
+    __slots__ = ()
 
     @overload
     def __getitem__(self, place: int) -> Value: ...
@@ -94,18 +100,10 @@ class DictionaryValues(Sequence[Value]):
         return self._grown.list[place]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DictionaryPlaces(Mapping[Value, int]):
-    """The places of the first `size` of the values."""
+class DictionaryPlaces(_FirstValues[Value], Mapping[Value, int]):
+    """The places of the first values."""
 
-    _grown: _GrowingValues[Value]
-    _size: int
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __iter__(self) -> Iterator[Value]:
-        return islice(self._grown.list, self._size)
+    __slots__ = ()
 
     def __getitem__(self, value: Value) -> int:
         place = self._grown.places[value]
