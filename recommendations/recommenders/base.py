@@ -241,11 +241,15 @@ class Recommender(ABC):
         """A score for each of the offer's n events, shape (n,); the highest win. Never raises, not even for an empty
         offer or profile."""
 
+    def calibration(self, models: FittedModels) -> Calibration | None:
+        """The casino's calibration of this recommender's confidence, if there is one."""
+        return models.get(Calibration) if self.is_calibrated else None
+
     def confidence(self, models: FittedModels, coupons: int, share: float, events: int, step: int) -> float:
         """The probability that a user with this number of coupons bets within a day on one of the events of a slip with
         this `share` of the softmax of the scores, by the casino's calibration. Where it has none: n / (n + 10) for
         n coupons, halved at each fallback before this one."""
-        calibration = models.get(Calibration) if self.is_calibrated else None
+        calibration = self.calibration(models)
         if calibration is None:
             return coupons / (coupons + _COUPONS_OF_HALF_CONFIDENCE) / float(2**step)
         return calibration.probability(share, coupons, events) if events else 0.0

@@ -1,6 +1,5 @@
 """The slips that a replay shows before its test, which confidence is calibrated to."""
 
-import numpy as np
 from msgspec.structs import replace
 
 from recommendations.learning.calibration import LONGEST
@@ -39,5 +38,5 @@ class CalibratingSlips:
         scores = recommender.score(replace(context, models=context.models.including(self._model)))
         offer, rules = serving_input.offer, replace(serving_input.rules, limit=LONGEST)
         places = slip.choose(offer, scores, rules)
-        shares = slip.shares_of(offer, scores, rules, places) if places else np.empty(0)
-        return serving_input.open.places[places].tolist(), shares.tolist()
+        shares: list[float] = slip.shares_of(offer, scores, rules, places).tolist()
+        return serving_input.open.places[places].tolist(), shares

@@ -232,8 +232,7 @@ class _Replay:
         rules, is_calibrated = serving_input.rules, column in self._calibrated
         longer = replace(rules, limit=max(rules.limit, LONGEST)) if is_calibrated else rules
         places = slip.choose(serving_input.offer, scores, longer)
-        has_shares = is_calibrated and bool(places)
-        shares = slip.shares_of(serving_input.offer, scores, rules, places).tolist() if has_shares else []
+        shares = slip.shares_of(serving_input.offer, scores, rules, places).tolist() if is_calibrated else []
         events: list[int] = serving_input.open.places[places].tolist()
         served = events[: rules.limit]
         invalid = count_rule_violations(self.state, served, serving_input.chosen)

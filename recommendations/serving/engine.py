@@ -24,7 +24,6 @@ from recommendations.recommenders.base import (
     Recommender,
     ScoringContext,
 )
-from recommendations.recommenders.calibration import Calibration
 from recommendations.recommenders.registry import get_recommender
 from recommendations.tallies.trends import NO_TRENDS, Trends
 from recommendations.validation.identity import Match
@@ -323,16 +322,15 @@ def _fill_slip(ranking: Ranking | Refusal) -> _Slip:
     passed_over = tuple(
         PassedOver(by_id.get(ids.item(place), ids.item(place)), why.code) for place, why in chosen.passed_over.items()
     )
-    is_calibrated = ranking.request.chain[ranking.step].is_calibrated
-    share = _share_of(ranking, chosen.places) if is_calibrated and events else 0.0
+    share = _share_of(ranking, chosen.places) if events else 0.0
     return _Slip(ranking.step, tuple(events), expires_at, passed_over, share=share)
 
 
 def _share_of(ranking: Ranking, places: list[int]) -> float:
-    context = ranking.context
-    if context.models.get(Calibration) is None:
+    context, recommender = ranking.context, ranking.request.chain[ranking.step]
+    if recommender.calibration(context.models) is None:
         return 0.0
-    scores = context.memo[_SCORES_OF + ranking.request.chain[ranking.step].name]  # a draft has other ones
+    scores = context.memo[_SCORES_OF + recommender.name]  # a draft has other ones
     return shares_of(context.offer, scores, ranking.search.rules, places).item(-1)
 
 

@@ -213,6 +213,8 @@ def alternatives(offer: Offer, scores: Floats, rules: Rules) -> list[int]:
 def shares_of(offer: Offer, scores: Floats, rules: Rules, places: Sequence[int]) -> Floats:
     """The shares of the first 1, 2, .. events at `places` in the softmax of the scores of all events that may be shown
     without the request's filters, but for `held_events`; shape (places,)."""
+    if not places:
+        return np.empty(0)
     chances = np.subtract(scores, scores[places].max(), dtype=np.float32)  # faster than with 64 bits
     np.exp(np.minimum(chances, _MOST_ABOVE, out=chances), out=chances)
     held = np.fromiter(rules.held_events, np.int64, len(rules.held_events))

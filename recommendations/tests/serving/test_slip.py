@@ -67,6 +67,7 @@ def test_shares_are_of_what_may_be_shown_and_the_user_has_not_bet_on():
     for filters in ({"sports": {"ROWING"}}, {"min_odd": 9.0}, {"max_odd": 1.01}, {"needs_market": True}):
         filtered = msgspec.structs.replace(rules, **filters)
         assert slip.shares_of(offer, np.log(chances), filtered, [2, 0]) == pytest.approx(shares, abs=1e-4)
+    assert slip.shares_of(offer, np.log(chances), rules, []).tolist() == []
     late = np.log(chances) - np.array([0, 0, 900, 0, 0])
     assert slip.shares_of(offer, late, rules, [2]) == pytest.approx([0.0])
 
