@@ -3,7 +3,7 @@
 from django.db import migrations
 
 # STABLE: the function reads in the snapshot of the calling statement. JSON of the ids by `price_changes_since`, and, by
-# event, the changed market lines of the `wanted` events, at most so many. As a part of the calling statement, these
+# event, the changed market lines of the `wanted` events, `at_most` of them. As a part of the calling statement, these
 # plans would be set up at each execution, though few find a change. An event that lost a line has one without a row,
 # and is left out; a time that is not over counts as now: no clock keeps a price fresh.
 READ = """
