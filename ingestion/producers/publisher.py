@@ -89,8 +89,8 @@ class Publisher:
             self._drops.note(DropReason.NOT_DELIVERED, left)
 
     def reset_after_fork(self) -> None:
-        """Start without a producer in a forked process: its threads and its queue are the parent's."""
-        if self._producer is not None:
+        """Start without a producer in a forked process."""
+        if self._producer is not None:  # another thread of the parent created it since `close`
             # Freeing it would wait for threads that do not exist here: never free it.
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._producer))
         self._reset()  # with new locks: a thread of the parent may have held the old ones
@@ -167,5 +167,11 @@ class DropLog:
 
 
 publisher = Publisher()
-register("publisher of recommendations", after_fork=publisher.reset_after_fork)
+register(
+    "publisher of recommendations",
+    # A forked process must not start while a thread of librdkafka looks a host up: `getaddrinfo` holds a lock of the C
+    # library, which is never released in the child, and each later look-up there waits for it without end.
+    before_fork=publisher.close,
+    after_fork=publisher.reset_after_fork,
+)
 atexit.register(publisher.close)

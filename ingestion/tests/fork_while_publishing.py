@@ -1,6 +1,6 @@
 """Publishes, forks, and publishes in parent and children at the same time: user 1 by the parent, 2 and 3 by children.
 
-Prints the children's exit statuses as JSON.
+Prints as JSON the children's exit statuses, and the threads of Kafka's clients that there were at each fork.
 """
 
 import json
@@ -8,9 +8,20 @@ import os
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from uuid import uuid4
 
 import django
+
+threads: list[list[str]] = []
+
+
+def note_threads() -> None:
+    names = [file.read_text().strip() for file in Path("/proc/self/task").glob("*/comm")]
+    threads.append([name for name in names if name.startswith("rdk:")])
+
+
+os.register_at_fork(before=note_threads)  # the first to be registered runs last
 
 
 def publish(user_id: int) -> None:
@@ -47,7 +58,7 @@ def main() -> None:
         publish(1)
         children = [fork(2), fork(3)]
         publish(1)
-    json.dump([os.waitpid(child, 0)[1] for child in children], sys.stdout)
+    json.dump({"statuses": [os.waitpid(child, 0)[1] for child in children], "threads": threads}, sys.stdout)
 
 
 main()
