@@ -2,7 +2,6 @@
 
 import gc
 import os
-import signal
 import threading
 from importlib import import_module
 
@@ -12,6 +11,7 @@ from django.conf import settings
 from operations import log_sampling
 from tenants.postgresql.pool import POOL
 from tenants.process_state import register, registered_states, reset_process_state
+from tenants.tests.forked_process import exit_code
 
 STATES = {
     "Kafka's connection errors",
@@ -94,16 +94,11 @@ def test_no_reset_waits_for_a_lock(locks):
 
 
 def exit_code_of_child(run):
-    """Of a forked process in which `run` is called: negative if it was killed since it did not end."""
+    """Of a forked process in which `run` is called: 0 if that returned a true value."""
     pid = os.fork()
     if pid == 0:
         os._exit(int(not run()))
-    killing = threading.Timer(60, os.kill, (pid, signal.SIGKILL))
-    killing.start()
-    try:
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    finally:
-        killing.cancel()
+    return exit_code(pid)
 
 
 @pytest.mark.no_cover

@@ -8,6 +8,8 @@ from typing import Any
 
 from django.db.backends.signals import connection_created
 
+from .forked_process import exit_code
+
 ENDED, FAILED = 0, 1
 
 
@@ -20,12 +22,9 @@ def run_and_kill(work: Callable[[], object], *, before_statement: int) -> bool:
         pid = os.fork()
     if pid == 0:
         _work_until_killed(work, before_statement)
-    _, status = os.waitpid(pid, 0)
-    if os.WIFSIGNALED(status):
-        assert os.WTERMSIG(status) == signal.SIGKILL
-        return True
-    assert os.WEXITSTATUS(status) == ENDED, "the work failed by itself"
-    return False
+    ended = exit_code(pid)
+    assert ended in (ENDED, -signal.SIGKILL), f"the work failed by itself, or did not end: {ended}"
+    return ended != ENDED
 
 
 def _work_until_killed(work: Callable[[], object], before_statement: int) -> None:
