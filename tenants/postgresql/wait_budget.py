@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 import psycopg
 from django.conf import settings
 from psycopg import waiting
+from psycopg._preparing import Key, Prepare, PrepareManager
+from psycopg._queries import PostgresQuery
 from psycopg.abc import RV, PQGen
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import TransactionStatus
@@ -160,12 +162,26 @@ class Place:
         return True
 
 
+class PreparedStatements(PrepareManager):
+    """A connection's prepared statements. psycopg also keeps the last hundred others, to count them: with the values
+    that Django's cursors write into their texts, these are many megabytes."""
+
+    def maybe_add_to_cache(self, query: PostgresQuery, prep: Prepare, name: bytes) -> Key | None:
+        key = super().maybe_add_to_cache(query, prep, name)
+        self._counts.clear()
+        return key
+
+
 class BudgetConnection(psycopg.Connection[Any]):
     """Waits for the server within the current budget; after that, its socket is closed."""
 
     place: Place  # set once it is open
     server_timeouts: ServerTimeouts | None = None
     kept_cursor: psycopg.Cursor[Any] | None = None
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._prepared = PreparedStatements()
 
     @classmethod
     def connect(cls, conninfo: str = "", **params: Any) -> "BudgetConnection":

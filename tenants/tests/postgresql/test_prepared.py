@@ -1,5 +1,7 @@
 """Statements that a connection plans once."""
 
+import tracemalloc
+
 import pytest
 from django.db import NotSupportedError, ProgrammingError
 from django.db.transaction import TransactionManagementError
@@ -67,6 +69,16 @@ def test_ordinary_cursors_prepare_no_statements(gamma):
         for _ in range(10):
             cursor.execute(SQL, {"name": "Ada"})
         assert _prepared() == []
+
+
+def test_a_connection_keeps_no_values_of_ordinary_statements(gamma):
+    with use_casino(gamma.current), casino_connection().cursor() as cursor:
+        tracemalloc.start()
+        for number in range(10):
+            cursor.execute(SQL, {"name": f"{number}" * 100_000})
+        kept, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert kept < 300_000  # the cursor itself keeps its last statement
 
 
 def test_prepared_statements_are_counted_and_wrapped_as_queries_are(gamma):
