@@ -102,9 +102,11 @@ def _find_view(request: HttpRequest) -> ResolverMatch | None:
     if not request.path_info.startswith("/"):
         return None
     path = request.path_info[1:]
-    # the API's paths come first in the URL configuration, and not by way of another one
-    found = (each.resolve(path) for each in get_resolver().url_patterns if isinstance(each, URLPattern))
-    match: ResolverMatch | None = next(filter(None, found), None)
+    match: ResolverMatch | None = None
+    for each in get_resolver().url_patterns:
+        # the API's paths come first in the URL configuration, and not by way of another one
+        if isinstance(each, URLPattern) and (match := each.resolve(path)) is not None:
+            break
     if match is None or not hasattr(getattr(match.func, "cls", None), "answer"):
         return None
     try:

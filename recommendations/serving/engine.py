@@ -336,13 +336,16 @@ def _share_of(ranking: Ranking, places: list[int]) -> float:
 
 def _recommended_event(ranking: Ranking, place: int, leg: Leg | None) -> RecommendedEvent:
     offer, needs_reasons = ranking.context.offer, ranking.request.needs_reasons
-    names, event_id = offer.names(place), offer.ids.item(place)
-    teams = names["home_team"], names["away_team"]
-    parts: dict[str, Any] = {**names, **(_parts_of(leg) if leg else {"odd": offer.odds.item(place)})}
+    event_id, home, away = offer.ids.item(place), offer.home_team.name(place), offer.away_team.name(place)
     reasons = ranking.recommender_of(place).reasons(ranking.context, place) if needs_reasons else ()
     return RecommendedEvent(
-        **parts,
-        participants=teams if teams[1] else offer.participants.get(event_id, ()),
+        **(_parts_of(leg) if leg else {"odd": offer.odds.item(place)}),
+        country=offer.country[place],
+        league=offer.league.name(place),
+        home_team=home,
+        away_team=away,
+        sport=offer.sport[place],
+        participants=(home, away) if away else offer.participants.get(event_id, ()),
         event_id=event_id,
         own_id=offer.texts.by_id.get(event_id, event_id),
         begin_timestamp=datetime.fromtimestamp(offer.begins.item(place), UTC),

@@ -1,8 +1,7 @@
 """Fills a slip with the best-scored events that may be shown to the user."""
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from itertools import chain, islice
 from math import inf
 from weakref import ref
@@ -259,26 +258,26 @@ def _ranked(offer: Offer, scores: Floats, mask: Mask) -> Iterator[int]:
     return chain(first, islice(best_first(scores, mask), len(first), None))  # these are sorted only if they are needed
 
 
-@dataclass(slots=True, eq=False)
-class _Slip:
+class _Slip(msgspec.Struct, eq=False):
     """A slip that is being filled: the `places` of its events, and what they exclude. `closed` is the mask of events of
     full leagues and sports, None if none is full."""
 
     _offer: Offer
     _rules: Rules
-    places: list[int] = field(default_factory=list)
-    _teams: set[str] = field(default_factory=set)
-    _leagues: Counter[str] = field(default_factory=Counter)
-    _competitions: set[str] = field(default_factory=set)
-    _sports: Counter[str] = field(default_factory=Counter)
+    places: list[int] = []
+    _teams: set[str] = set()
+    _leagues: dict[str, int] = {}
+    _competitions: set[str] = set()
+    _sports: dict[str, int] = {}
     closed: Mask | None = None
 
     def hold(self, events: Iterable[SlipEvent]) -> None:
         """Count the events that are in the slip already, and close the leagues and sports that these fill."""
         for each in events:
             self._teams |= each.teams
-            self._sports[each.sport] += 1
-            self._leagues.update(each.leagues)
+            self._sports[each.sport] = self._sports.get(each.sport, 0) + 1
+            for league in each.leagues:
+                self._leagues[league] = self._leagues.get(league, 0) + 1
             if each.competition is not None:
                 self._competitions.add(each.competition)
         options, column = self._rules.options, self._offer.league
@@ -301,7 +300,7 @@ class _Slip:
 
     def allows(self, place: int) -> bool:
         """Whether the rules allow the event, which is not added."""
-        trial = replace(
+        trial = msgspec.structs.replace(
             self,
             places=[*self.places],
             _teams={*self._teams},
@@ -317,10 +316,10 @@ class _Slip:
             return False
         offer, rules = self._offer, self._rules
         event_id = offer.ids.item(place)
-        if event_id in rules.held_events:  # the best ones often are
+        if event_id in rules.held_events or event_id in rules.excluded:  # the best ones often are
             return False
-        same_match = offer.all_ids(event_id)
-        if not (same_match.isdisjoint(rules.excluded) and same_match.isdisjoint(rules.held_events)):
+        same_match = offer.same_matches.get(event_id)
+        if same_match and not (same_match.isdisjoint(rules.excluded) and same_match.isdisjoint(rules.held_events)):
             return False
         match = offer.home_team[place], offer.away_team[place]
         # by name: whether a team of one name is another one in another country, its sender alone knows
@@ -328,7 +327,7 @@ class _Slip:
         is_one_sided = len(teams) == 1
         if is_one_sided:
             teams.update(offer.participants.get(event_id, ()))
-        if not self._teams.isdisjoint(teams) or is_held(match, rules.held_matches):
+        if not self._teams.isdisjoint(teams) or (rules.held_matches and is_held(match, rules.held_matches)):
             return False
         league, sport = offer.league[place], offer.sport[place]
         if is_one_sided:  # at most one of a competition
@@ -337,11 +336,11 @@ class _Slip:
             self._competitions.add(competition)
         self.places.append(place)
         self._teams.update(teams)
-        self._leagues[league] += 1
-        self._sports[sport] += 1
-        is_league_full = self._leagues[league] == rules.options.max_per_league and name_of(league)
+        self._leagues[league] = of_league = self._leagues.get(league, 0) + 1
+        self._sports[sport] = of_sport = self._sports.get(sport, 0) + 1
+        is_league_full = of_league == rules.options.max_per_league and name_of(league)
         full = [offer.league.equals(league)] if is_league_full else []
-        full += [offer.sport.equals(sport)] if self._sports[sport] == rules.options.max_per_sport else []
+        full += [offer.sport.equals(sport)] if of_sport == rules.options.max_per_sport else []
         for mask in full:
             self.closed = mask if self.closed is None else self.closed | mask
         return True
