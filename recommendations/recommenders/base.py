@@ -107,6 +107,7 @@ class BettingProfile(msgspec.Struct, frozen=True):
 
 
 NOBODY = BettingProfile()
+_SPLITMIX_STEP, _LAST_SHIFT, _NOT_OF_FLOATS = map(np.uint64, (0x9E3779B97F4A7C15, 31, 11))
 _SPLITMIX = (
     (np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),
     (np.uint64(27), np.uint64(0x94D049BB133111EB)),
@@ -179,14 +180,14 @@ class ScoringContext(msgspec.Struct, frozen=True):
         independent of the other events. SplitMix64 (Steele, Lea, Flood 2014) of the event's id and the seed."""
         key, ids, scores = _key_of(self.seed), self.offer.ids.view(np.uint64), np.empty(len(self.offer))
         for begin in range(0, ids.size, BLOCK):
-            block = slice(begin, begin + BLOCK)
-            mixed = ids[block] ^ key
-            mixed *= np.uint64(0x9E3779B97F4A7C15)
+            block = scores[begin : begin + BLOCK]
+            mixed, shifted = ids[begin : begin + BLOCK] ^ key, block.view(np.uint64)
+            mixed *= _SPLITMIX_STEP
             for shift, factor in _SPLITMIX:
-                mixed ^= mixed >> shift
+                mixed ^= np.right_shift(mixed, shift, out=shifted)
                 mixed *= factor
-            mixed ^= mixed >> np.uint64(31)
-            np.multiply(mixed >> np.uint64(11), 2.0**-53, out=scores[block])
+            mixed ^= np.right_shift(mixed, _LAST_SHIFT, out=shifted)
+            np.multiply(np.right_shift(mixed, _NOT_OF_FLOATS, out=mixed), 2.0**-53, out=block)
         return scores
 
 

@@ -12,8 +12,8 @@ class Dynamic(Recommender):
         return bool(context.profile.favorite_sport)
 
     def score(self, context: ScoringContext) -> Scores:
-        offer = context.offer
-        scores: Scores = offer.sport.equals(context.profile.favorite_sport) + context.chance()
+        scores = context.chance()
+        scores += context.offer.sport.equals(context.profile.favorite_sport)
         return scores
 
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
