@@ -323,7 +323,10 @@ def check_in_alias(alias: str) -> None:
     if getattr(wrapper, "casino", None) is None or not wrapper.can_check_in:
         return
     if wrapper.connection is not None:  # in an event loop there is none, and closing is forbidden
-        wrapper.close()
+        try:
+            wrapper._close()  # `close` would check what is known here: the thread, and that no transaction is open
+        finally:
+            wrapper.connection = None
     idle = this_thread.idle_wrappers
     idle[alias] = None
     if len(idle) > MAX_IDLE_WRAPPERS:
