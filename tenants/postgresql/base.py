@@ -16,7 +16,10 @@ from django.db.backends.utils import CursorWrapper
 from django.db.utils import DatabaseErrorWrapper
 from django.utils.asyncio import async_unsafe
 from django.utils.functional import cached_property
-from psycopg.pq import TransactionStatus
+from psycopg._queries import PostgresQuery
+from psycopg.adapt import Transformer
+from psycopg.generators import execute
+from psycopg.pq import ExecStatus, TransactionStatus
 
 from tenants.current_casino import CATALOGUE, MAIN, CurrentCasino
 from tenants.errors import DatabaseReadOnly, NoAnswer
@@ -26,7 +29,7 @@ from .client import DatabaseClient
 from .identity import check_connection
 from .pool import POOL, is_alive, this_thread
 from .stalls import stalls
-from .wait_budget import GaveUp, Place, driver, find_budget, waiting_shortly
+from .wait_budget import BudgetConnection, GaveUp, Place, driver, find_budget, waiting_shortly
 
 _SET = "SET statement_timeout = {0:.0f}; SET lock_timeout = {1:.0f}"  # milliseconds
 _RESET = "RESET statement_timeout; RESET lock_timeout"
@@ -63,6 +66,48 @@ class PreparedCursor(psycopg.Cursor[Any]):
                 raise
             self.connection.execute("DEALLOCATE ALL")
             return super().execute(query, params, prepare=True, **options)
+
+
+class KeptCursor(PreparedCursor):
+    """A connection's cursor for frequent statements. One that psycopg has prepared goes past psycopg's `execute`, which
+    takes longer than to send the parameters and to read the rows."""
+
+    def __init__(self, connection: BudgetConnection) -> None:
+        super().__init__(connection)
+        self._frequent: dict[str, PostgresQuery] = {}
+
+    def rows(self, sql: str, parameters: Any) -> list[Any]:
+        """All rows of the statement."""
+        connection, query = self._conn, self._frequent.get(sql)
+        if not connection.autocommit:  # psycopg begins a transaction where that is needed
+            return self._rows_by_execute(sql, parameters)
+        if query is None:
+            query = self._frequent[sql] = PostgresQuery(Transformer(self))
+            query.convert(sql, parameters)
+        else:
+            query.dump(parameters)
+        values, query.params = query.params, None  # they may be large, as the result
+        name = connection._prepared._names.get((query.query, query.types))
+        if name is None:  # it is not prepared for these types
+            return self._rows_by_execute(sql, parameters)
+        with connection.lock:
+            connection.pgconn.send_query_prepared(name, values, query.formats)
+            [result] = connection.wait(execute(connection.pgconn))
+        if result.status == ExecStatus.TUPLES_OK:
+            query._tx.set_pgresult(result)
+            rows = query._tx.load_rows(0, result.ntuples, tuple)
+            result.clear()
+            return rows
+        error = psycopg.errors.error_from_result(result, query._tx.encoding)
+        if isinstance(error, psycopg.errors.FeatureNotSupported):  # `execute` prepares it again
+            return self._rows_by_execute(sql, parameters)
+        raise error
+
+    def _rows_by_execute(self, sql: str, parameters: Any) -> list[Any]:
+        rows = self.execute(sql, parameters).fetchall()
+        if self.pgresult is not None:
+            self.pgresult.clear()
+        return rows
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -226,9 +271,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
             if self.connection is None:
                 self.connect()
             if (kept := self.connection.kept_cursor) is None:
-                kept = self.connection.kept_cursor = PreparedCursor(self.connection)
-            rows: list[Any] = kept.execute(sql, parameters).fetchall()
-            kept.pgresult.clear()  # it may be large, and would stay as long as the cursor
+                kept = self.connection.kept_cursor = KeptCursor(self.connection)
+            rows: list[Any] = kept.rows(sql, parameters)
             return rows
 
     def is_usable(self) -> bool:

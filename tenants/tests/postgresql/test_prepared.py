@@ -3,7 +3,7 @@
 import tracemalloc
 
 import pytest
-from django.db import NotSupportedError, ProgrammingError
+from django.db import DataError, NotSupportedError, ProgrammingError
 from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 
@@ -48,16 +48,38 @@ def test_a_connection_keeps_its_cursor_without_the_result(gamma):
     with use_casino(gamma.current):
         make_user("Ada")
         cursors = []
-        for _ in range(2):
+        for _ in range(3):
             assert _query() == [("Ada",)]
             cursors.append(casino_connection().connection.kept_cursor)
-            assert cursors[-1].pgresult.ntuples == 0
-    assert cursors[0] is cursors[1]
+            assert cursors[-1].pgresult.ntuples == 0  # that of the first execution, which prepared it
+    frequent = cursors[0]._frequent[SQL]
+    assert (frequent.params, frequent._tx.pgresult.ntuples) == (None, 0)
+    assert cursors[0] is cursors[1] is cursors[2]
 
 
-def test_errors_are_djangos_and_a_broken_transaction_is_refused(gamma):
+def test_errors_are_djangos(gamma):
     with use_casino(gamma.current), pytest.raises(ProgrammingError):
         casino_connection().query_prepared("SELECT nothing", {})
+    with use_casino(gamma.current):
+        division = "SELECT 1 / %(by)s"
+        assert [casino_connection().query_prepared(division, {"by": 1}) for _ in range(2)] == [[(1,)]] * 2
+        with pytest.raises(DataError):
+            casino_connection().query_prepared(division, {"by": 0})
+        assert casino_connection().query_prepared(division, {"by": 1}) == [(1,)]
+
+
+def test_a_statement_of_other_types_of_parameters_is_prepared_again(gamma):
+    with use_casino(gamma.current):
+        make_user("Ada")
+        sql = "SELECT name FROM users WHERE id < %(id)s"
+        for number in (0, 2**15, 2**40, None, 2**15, 0) * 2:
+            found = casino_connection().query_prepared(sql, {"id": number})
+            with casino_connection().cursor() as cursor:
+                cursor.execute(sql, {"id": number})
+                assert found == cursor.fetchall()
+
+
+def test_a_broken_transaction_is_refused(gamma):
     with use_casino(gamma.current), casino_atomic():
         casino_connection().set_rollback(True)
         with pytest.raises(TransactionManagementError):
