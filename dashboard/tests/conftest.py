@@ -58,18 +58,22 @@ def fill(casino: Casino, now: Any, *, users: int = 3) -> None:
     hour = now.replace(minute=0, second=0, microsecond=0)
     configure(casino=casino, recommender_type="inference_score", recommendation_schema=SCHEMA, now=now)
     with use_casino(casino.current):
-        for number in range(1, users + 1):
-            UserFactory.create(id=number, name=f"{casino.name}{number}")
-            bets = [selection(league=f"{casino.name} LEAGUE", home_team=f"{casino.name} ROVERS")]
-            TalliedCouponFactory.create(user_id=number, timestamp=now, recommended_events=bets)
+        ids = range(1, users + 1)
+        UserFactory.create_each({"id": number, "name": f"{casino.name}{number}"} for number in ids)
+        bets = [selection(league=f"{casino.name} LEAGUE", home_team=f"{casino.name} ROVERS")]
+        TalliedCouponFactory.create_each(
+            {"user_id": number, "timestamp": now, "recommended_events": bets} for number in ids
+        )
         rebuild_casino_tallies()
         EventFactory.create_batch(5, league=f"{casino.name} LEAGUE")
         counts = (("coupons", "stored", False, users), ("recommendations", "stored", False, 40 + casino.pk))
-        for topic, outcome, is_rejection, count in (*counts, ("users", "missing", True, 70 + casino.pk)):
-            MessageCount.objects.create(
+        MessageCount.objects.bulk_create(
+            MessageCount(
                 topic=topic, hour=hour, outcome=outcome, is_rejection=is_rejection, count=count, last_at=now,
                 last_detail=f"{casino.name} {HOSTILE}" if is_rejection else "",
-            )  # fmt: skip
+            )
+            for topic, outcome, is_rejection, count in (*counts, ("users", "missing", True, 70 + casino.pk))
+        )  # fmt: skip
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Users, events and coupons for tests: models in the current casino's database, rows, and offers in memory."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -39,7 +40,24 @@ class GuardedUser:
     limit_left: Decimal | None = None
 
 
-class UserFactory(factory.django.DjangoModelFactory[User]):
+class ManyFactory(factory.django.DjangoModelFactory[Any]):
+    """Creates several rows in one statement."""
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def create_each(cls, rows: Iterable[dict[str, Any]]) -> list[Any]:
+        """One for each of these fields."""
+        created: list[Any] = cls._meta.model.objects.bulk_create([cls.build(**fields) for fields in rows])
+        return created
+
+    @classmethod
+    def create_batch(cls, size: int, **kwargs: Any) -> list[Any]:
+        return cls.create_each([kwargs] * size)
+
+
+class UserFactory(ManyFactory):
     class Meta:
         model = User
 
@@ -53,7 +71,7 @@ class UserFactory(factory.django.DjangoModelFactory[User]):
     favorite_sport = "FOOTBALL"
 
 
-class EventFactory(factory.django.DjangoModelFactory[Event]):
+class EventFactory(ManyFactory):
     class Meta:
         model = Event
 
@@ -66,13 +84,8 @@ class EventFactory(factory.django.DjangoModelFactory[Event]):
     begin_timestamp = factory.LazyFunction(lambda: datetime.now(UTC) + timedelta(days=1))
     end_timestamp = factory.LazyAttribute(lambda event: event.begin_timestamp + timedelta(hours=2))
 
-    @classmethod
-    def create_batch(cls, size: int, **kwargs: Any) -> list[Event]:
-        """In one statement."""
-        return Event.objects.bulk_create(cls.build_batch(size, **kwargs))
 
-
-class CouponFactory(factory.django.DjangoModelFactory[PurchasedCoupon]):
+class CouponFactory(ManyFactory):
     class Meta:
         model = PurchasedCoupon
 
@@ -87,9 +100,20 @@ class TalliedCouponFactory(CouponFactory):
     @classmethod
     def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> Any:
         coupon = super()._create(model_class, *args, **kwargs)
-        UserProfile.objects.get_or_create(user_id=coupon.user_id)
-        rebuild_users([coupon.user_id])
+        _count_coupons_of({coupon.user_id})
         return coupon
+
+    @classmethod
+    def create_each(cls, rows: Iterable[dict[str, Any]]) -> list[Any]:
+        coupons = super().create_each(rows)
+        _count_coupons_of({coupon.user_id for coupon in coupons})
+        return coupons
+
+
+def _count_coupons_of(user_ids: set[int]) -> None:
+    profiles = [UserProfile(user_id=user_id) for user_id in sorted(user_ids)]
+    UserProfile.objects.bulk_create(profiles, ignore_conflicts=True)
+    rebuild_users(sorted(user_ids))
 
 
 def selection(**changes: Any) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def service(request, casino_a, casino_b):
 def events(service):
     """Events 1 to 6 of casino A, which begin at one time."""
     begin = datetime.now(UTC) + timedelta(days=1)
-    return [EventFactory.create(id=number, country="HERE", begin_timestamp=begin) for number in range(1, 7)]
+    return EventFactory.create_each({"id": n, "country": "HERE", "begin_timestamp": begin} for n in range(1, 7))
 
 
 def code(answer: Any) -> tuple[int, str]:
@@ -219,13 +219,9 @@ class TestRules:
     def test_no_event_has_begun_closed_or_an_unusable_odd(self, service, recommender):
         service.configure(recommender, max_odd=80, min_odd=1.5)
         now = datetime.now(UTC)
-        for hours in (-48, -3, -1, 0):
-            EventFactory.create(begin_timestamp=now + timedelta(hours=hours))
-        for status in ("CLOSED", "CANCELLED", "SUSPENDED"):
-            EventFactory.create(status=status)
-        EventFactory.create(is_withheld=True)
-        EventFactory.create(odd=Decimal("1.2"))
-        broken = EventFactory.create()
+        begun = [{"begin_timestamp": now + timedelta(hours=hours)} for hours in (-48, -3, -1, 0)]
+        closed = [{"status": status} for status in ("CLOSED", "CANCELLED", "SUSPENDED")]
+        *_, broken = EventFactory.create_each([*begun, *closed, {"is_withheld": True}, {"odd": Decimal("1.2")}, {}])
         with casino_connection().cursor() as cursor:
             cursor.execute("UPDATE events SET odd = 'NaN' WHERE id = %s", [broken.pk])
         sound = EventFactory.create()
@@ -263,8 +259,7 @@ class TestRules:
     @pytest.mark.parametrize("recommender", ["hybrid", "dynamic", "inference"])
     def test_the_same_question_gets_the_same_answer(self, service, recommender):
         service.configure(recommender, max_odd=80)
-        for number in range(40):
-            EventFactory.create(league=f"LEAGUE {number % 20}")
+        EventFactory.create_each({"league": f"LEAGUE {number % 20}"} for number in range(40))
         if datetime.now(UTC).minute == 59:
             return  # the hour could end in between; the rule of one hour is tested without HTTP
         assert service.shown() == service.shown() == service.shown()

@@ -38,8 +38,9 @@ def casino(casino_a, casino_b):
         event = EventFactory.create(id=800)
         market(event.pk, {"OF CASINO B": 7.0}, name="OF CASINO B")
     with use_casino(casino_a.current):
+        unpriced = {"odd": None, "is_withheld": True, "lacks_odd": True}
+        EventFactory.create_each({"id": number, **unpriced} for number in range(1, 5))
         for number in range(1, 5):
-            EventFactory.create(id=number, odd=None, is_withheld=True, lacks_odd=True)
             market(number, {"HOME": 1.5 + number / 10, "AWAY": 0})
         yield casino_a
 

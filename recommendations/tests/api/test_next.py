@@ -31,9 +31,8 @@ def casino(casino_a, casino_b):
     for each in (casino_b, casino_a):
         with use_casino(each.current):
             UserFactory.create(id=31)
-            for number in range(1, 5):
-                sport, league = ("FOOTBALL", "A") if number < 3 else ("HANDBALL", "B")
-                EventFactory.create(id=number, sport=sport, league=league)
+            EventFactory.create_each({"id": n, "sport": "FOOTBALL", "league": "A"} for n in (1, 2))
+            EventFactory.create_each({"id": n, "sport": "HANDBALL", "league": "B"} for n in (3, 4))
     with use_casino(casino_b.current):
         EventFactory.create(id=5)
     with use_casino(casino_a.current):

@@ -37,14 +37,16 @@ def casino(casino_a, casino_b):
     for each in (casino_b, casino_a):
         with use_casino(each.current):
             begin = datetime.now(UTC) + timedelta(days=1)
-            for number in range(1, 13):
-                sport = "HANDBALL" if number > 6 else "FOOTBALL"
-                EventFactory.create(id=number, sport=sport, begin_timestamp=begin + timedelta(hours=number))
-            UserFactory.create(id=REGULAR, favorite_sport="HANDBALL", country="DENMARK")
-            UserFactory.create(id=NEW, favorite_sport="", country="NOWHERE")
-            for number in (7, 8, 8, 9):
-                bet = selection(event_id=number + 100, sport="HANDBALL", home_team=f"HOME {number}")
-                TalliedCouponFactory.create(user_id=REGULAR, stake=Decimal(77), recommended_events=[bet])
+            EventFactory.create_each(
+                {"id": n, "sport": "HANDBALL" if n > 6 else "FOOTBALL", "begin_timestamp": begin + timedelta(hours=n)}
+                for n in range(1, 13)
+            )
+            regular = {"id": REGULAR, "favorite_sport": "HANDBALL", "country": "DENMARK"}
+            UserFactory.create_each([regular, {"id": NEW, "favorite_sport": "", "country": "NOWHERE"}])
+            bets = (selection(event_id=n + 100, sport="HANDBALL", home_team=f"HOME {n}") for n in (7, 8, 8, 9))
+            TalliedCouponFactory.create_each(
+                {"user_id": REGULAR, "stake": Decimal(77), "recommended_events": [bet]} for bet in bets
+            )
             User.objects.update(personalisation=each == casino_b)
     return casino_a
 

@@ -49,10 +49,10 @@ def events(casino_a, casino_b):
     with use_casino(casino_a.current):
         UserFactory.create(id=1, country="NOWHERE", favorite_sport="HANDBALL")
         begin = datetime.now(UTC) + timedelta(days=1)
-        yield [
-            EventFactory.create(id=n, sport=sport, begin_timestamp=begin + timedelta(hours=n), odd=Decimal(n) + 1)
+        yield EventFactory.create_each(
+            {"id": n, "sport": sport, "begin_timestamp": begin + timedelta(hours=n), "odd": Decimal(n) + 1}
             for n, sport in enumerate(("FOOTBALL", "HANDBALL", "FOOTBALL", "BASKETBALL", "FOOTBALL"), start=1)
-        ]
+        )
 
 
 @pytest.fixture
@@ -164,8 +164,10 @@ BITCOIN = {"catalogue": {"currency_decimals": {"BTC": 8}}, "default_stakes": {"B
 def test_amounts_have_the_decimals_of_the_users_currency(get_response, events, currency, stakes, stake, returned):
     User.objects.filter(id=1).update(currency=currency)
     User.objects.filter(id=1).update(currency_since=None)
-    for number, each in enumerate(stakes):
-        TalliedCouponFactory.create(user_id=1, stake=Decimal(each), recommended_events=[selection(league=f"L{number}")])
+    TalliedCouponFactory.create_each(
+        {"user_id": 1, "stake": Decimal(each), "recommended_events": [selection(league=f"L{number}")]}
+        for number, each in enumerate(stakes)
+    )
     slip = get_response(**BITCOIN).json()
     assert (slip["stake"], slip["potential_return"], slip["currency"]) == (stake, returned, currency)
     assert slip["refusal"] == ("currency_not_offered" if currency == "DOGE" else "")
@@ -190,8 +192,7 @@ def test_omitted_options_stay_and_null_resets_them(get_response, caller_a, event
 
 
 def test_twenty_odds_of_nearly_a_million_are_multiplied(get_response, events):
-    for n in range(20):
-        EventFactory.create(id=100 + n, odd=Decimal("999999.999"))
+    EventFactory.create_each({"id": 100 + n, "odd": Decimal("999999.999")} for n in range(20))
     slip = get_response("/recommend/1?limit=20", min_odd=1000).json()
     assert slip["count"] == 20
     assert Decimal(slip["potential_return"]) > Decimal(10) ** 119

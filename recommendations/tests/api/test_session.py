@@ -29,8 +29,10 @@ def casino(casino_a, casino_b):
     with use_casino(casino_b.current):
         EventFactory.create_batch(3)
     with use_casino(casino_a.current):
-        for number in range(1, 21):
-            EventFactory.create(id=number, league=f"L{number % 5}", sport=("FOOTBALL", "HANDBALL")[number % 5 == 3])
+        EventFactory.create_each(
+            {"id": number, "league": f"L{number % 5}", "sport": ("FOOTBALL", "HANDBALL")[number % 5 == 3]}
+            for number in range(1, 21)
+        )
         yield casino_a
 
 

@@ -49,8 +49,7 @@ def casino(casino_a, casino_b, caller_a, caller_b):
     for each, caller in ((casino_a, caller_a), (casino_b, caller_b)):
         with use_casino(each.current):
             user = UserFactory.create(id=31, country="Ελλάδα\u2028")
-            for number in range(1, 6):
-                EventFactory.create(id=number, home_team=f"Ä {number}")
+            EventFactory.create_each({"id": number, "home_team": f"Ä {number}"} for number in range(1, 6))
             TalliedCouponFactory.create_batch(2, user=user)
         body = {"recommender_type": "inference_score", "recommendation_schema": SCHEMA}
         assert caller.post("/config", body).status_code == 200

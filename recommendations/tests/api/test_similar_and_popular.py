@@ -30,18 +30,22 @@ SCHEMA = {
 def casino(casino_a, casino_b, caller_a):
     """Event 1, which shares a team with 2, the league with 3, the country with 4, the sport with 5, nothing with 6."""
     with use_casino(casino_b.current):
-        for number in (74, 75, 76, 77):  # not by the sequence, which may have come there
-            EventFactory.create(id=number)
+        EventFactory.create_each({"id": n} for n in (74, 75, 76, 77))  # not by the sequence, which may have come there
     body = {"recommender_type": "static", "recommendation_schema": SCHEMA}
     assert caller_a.post("/config", body).status_code == 200
     with use_casino(casino_a.current):
-        begin = {"begin_timestamp": datetime.now(UTC) + timedelta(days=1)}
-        EventFactory.create(id=1, home_team="ARSENAL", away_team="CHELSEA", **begin)
-        EventFactory.create(id=2, home_team="LEEDS", away_team="ARSENAL", league="CUP", **begin)
-        EventFactory.create(id=3, **begin)
-        EventFactory.create(id=4, league="SECOND", **begin)
-        EventFactory.create(id=5, league="LIGA", country="SPAIN", **begin)
-        EventFactory.create(id=6, league="HBL", country="GERMANY", sport="HANDBALL", **begin)
+        begin = datetime.now(UTC) + timedelta(days=1)
+        EventFactory.create_each(
+            {"begin_timestamp": begin, **each}
+            for each in (
+                {"id": 1, "home_team": "ARSENAL", "away_team": "CHELSEA"},
+                {"id": 2, "home_team": "LEEDS", "away_team": "ARSENAL", "league": "CUP"},
+                {"id": 3},
+                {"id": 4, "league": "SECOND"},
+                {"id": 5, "league": "LIGA", "country": "SPAIN"},
+                {"id": 6, "league": "HBL", "country": "GERMANY", "sport": "HANDBALL"},
+            )
+        )
         yield casino_a
 
 
