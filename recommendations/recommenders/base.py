@@ -34,6 +34,7 @@ class ProfilePart(StrEnum):  # of texts, whose hash takes no call of Python
     TOP_VALUES = auto()
     TALLIES = auto()  # `counts` and `weights`
     SEQUENCE = auto()  # with the counts of all users' sequences of bets
+    RECENT = auto()  # for reasons
 
 
 class LateTally(Mapping[str, Mapping[str, float]]):

@@ -83,7 +83,8 @@ class RecommendationRequest(msgspec.Struct, frozen=True):
         force_setattr(self, "hour", self.now.replace(minute=0, second=0, microsecond=0).timestamp())
         force_setattr(self, "chain", chain)
         force_setattr(self, "rivals", rivals)
-        force_setattr(self, "needs", _needs_of((*chain, *rivals)) | self.also_needs)
+        of_reasons = frozenset({ProfilePart.RECENT} if self.needs_reasons else ())
+        force_setattr(self, "needs", _needs_of((*chain, *rivals)) | of_reasons | self.also_needs)
 
     def seed(self, user_id: int, stream: int) -> tuple[int, ...]:
         """The random seed of this casino, user, hour and stream."""

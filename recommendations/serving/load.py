@@ -21,15 +21,23 @@ from recommendations.prices.queries import PRICE_COLUMNS
 from recommendations.prices.request_prices import prices_at_begin, prices_of_query
 from recommendations.recommenders.base import NOBODY, BettingProfile, LateBets, LateTally, ProfilePart
 from recommendations.tallies.selections import NO_SEQUENCE
-from recommendations.tallies.tallies_cache import digest_of, tallies_cache
+from recommendations.tallies.tallies_cache import KeptTallies, tallies_cache
 from recommendations.tallies.trend_cache import TRENDS, trend_cache
 from recommendations.tallies.user_tallies import LateTallies, Summary, Tallies
-from recommendations.tallies.user_tallies_sql import ALL_COUPONS, MERGED_TALLIES, UNMERGED_COUPONS, merge_tallies
+from recommendations.tallies.user_tallies_sql import (
+    ALL_COUPONS,
+    MERGED_TALLIES,
+    TALLIES_OF_USER,
+    TALLIES_VERSION,
+    UNMERGED_COUPONS,
+    merge_tallies,
+)
 from recommendations.text_ids import Kind, generated_id, ids_of
 from recommendations.validation.identity import league_key, parts_of
 from recommendations.validation.own_ids import OwnId
 from tenants.errors import DatabaseReadOnly
 from tenants.routing.connections import casino_connection
+from tenants.routing.context import get_current_casino
 
 from .engine import CasinoContext, RecommendationRequest, UserContext
 
@@ -42,21 +50,22 @@ _STORED_PAIRS = (
     "THEN profile.favorite_sport_league_json END"
 )
 
-# Nothing of it is even read about a user who does not allow personalisation.
-_IF_ALLOWED = "CASE WHEN users.personalisation THEN ({}) END"
+# Nothing of it is even read about a user who does not allow personalisation, or where the version is the kept one.
+_UNLESS_KEPT = "CASE WHEN users.personalisation AND seen.version IS DISTINCT FROM %(kept_version)s THEN ({}) END"
+_SEEN = f"LEFT JOIN LATERAL (SELECT {TALLIES_VERSION} AS version OFFSET 0) AS seen ON users.personalisation"
 _USER = (
     "users.id", "users.currency", "users.country", "users.birth_year", "users.birth_date", "users.status",
     "users.status_until", "users.is_withheld", "users.currency_since", "users.stake_limit", "users.limit_left",
     "users.favorite_sport", "profile.id", _STORED_PAIRS, "profile.purchases_at_last_update", "profile.coupon_count",
-    _IF_ALLOWED.format(MERGED_TALLIES), _IF_ALLOWED.format(UNMERGED_COUPONS), "users.restricted_until",
-    "users.personalisation",
+    _UNLESS_KEPT.format(MERGED_TALLIES), _UNLESS_KEPT.format(UNMERGED_COUPONS), "users.restricted_until",
+    "users.personalisation", "seen.version",
 )  # fmt: skip
 
 # One row: the casino's columns, and the user's, null for an unknown one.
-_OF_ONE_USER = """
-SELECT {common}, {user}
+_OF_ONE_USER = f"""
+SELECT {{common}}, {{user}}
 FROM (SELECT 1) AS always LEFT JOIN users ON users.id = %(user_ids)s
-LEFT JOIN users_profile AS profile ON profile.user_id = users.id
+LEFT JOIN users_profile AS profile ON profile.user_id = users.id {_SEEN}
 """
 # Of a user whose id is text; `user_ids` is the id that its digits may be, or null.
 _OF_ONE_TEXT = _OF_ONE_USER.replace(
@@ -64,11 +73,11 @@ _OF_ONE_TEXT = _OF_ONE_USER.replace(
     "coalesce((SELECT id FROM text_ids WHERE kind = 'users' AND text = %(text)s), %(user_ids)s)",
 )
 # A row with the casino's columns, which may have megabytes, and a row for each user.
-_OF_USERS = """
-SELECT {common}, {no_user}
+_OF_USERS = f"""
+SELECT {{common}}, {{no_user}}
 UNION ALL
-SELECT {no_common}, {user}
-FROM users LEFT JOIN users_profile AS profile ON profile.user_id = users.id WHERE users.id = ANY(%(user_ids)s)
+SELECT {{no_common}}, {{user}}
+FROM users LEFT JOIN users_profile AS profile ON profile.user_id = users.id {_SEEN} WHERE users.id = ANY(%(user_ids)s)
 """
 _COMMON = 4
 _ALL_OF_USER = f"SELECT {ALL_COUPONS} FROM users_profile AS profile WHERE user_id = %s"
@@ -100,7 +109,7 @@ _UNREADABLE = (UnknownTalliesFormat, LookupError, ValueError, ArithmeticError)
 
 class FoundUser(msgspec.Struct, frozen=True):
     """A user's row with the profile's; `favorite_pairs` is JSON, None until first computed. `own_id`: the
-    user's id as the casino has it."""
+    user's id as the casino has it. `kept`: of the row's version, in place of the columns of the tallies."""
 
     user_id: int
     currency: str
@@ -122,13 +131,23 @@ class FoundUser(msgspec.Struct, frozen=True):
     pending_coupons: str | None
     restricted_until: datetime | None
     personalisation: bool
+    tallies_version: str | None
     own_id: OwnId
+    kept: KeptTallies | None = None
 
     def tallies(self) -> Tallies:
         try:
-            return merge_tallies(self.packed_tallies, self.pending_coupons)
+            return self.merge()
         except _UNREADABLE:
             return _recount_tallies(self.user_id)
+
+    def merge(self, *, must_be_consistent: bool = False) -> Tallies:
+        """Raises UnknownTalliesFormat. Of columns that were not read, those that the database has now."""
+        columns, is_late = (self.packed_tallies, self.pending_coupons), self.kept is not None
+        if is_late:
+            with casino_connection().prepared_cursor() as cursor:
+                columns = cursor.execute(TALLIES_OF_USER, [self.user_id]).fetchone() or columns
+        return merge_tallies(*columns, must_be_consistent=must_be_consistent or is_late)
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -142,7 +161,7 @@ def find(
     user_ids: Sequence[OwnId], now: datetime, hour: float, needs: Collection[ProfilePart] = frozenset(ProfilePart)
 ) -> Found:
     """Load users of the current casino, and its offer as of this query; trends and models may be some seconds old. The
-    `needs` of the recommenders tell whether sequences of bets are counted."""
+    `needs` of the recommenders tell whether sequences of bets are counted, and which tallies are read."""
     known = offers.known()
     trends = trend_cache.get(now)
     prices = prices_at_begin() if known.offer is not None and known.offer.offered_by is not None else None
@@ -153,7 +172,11 @@ def find(
     is_one = len(user_ids) == 1
     wanted = _one_wanted(user_ids[0]) if is_one else _wanted(user_ids)
     of_prices = {} if prices is None else prices.parameters
+    kept = tallies_cache.get((known.alias, user_ids[0])) if is_one else None
+    if kept is not None and not _suffices(kept, needs, hour, has_prices=prices is not None):
+        kept = None
     parameters = {"now": now, "hour": hour, "offer_version": known.version, **of_prices, **wanted.parameters}
+    parameters["kept_version"] = None if kept is None else kept.version
     rows = casino_connection().query_prepared(_sql(common, count, wanted.sql), parameters)
     # of several rows, the one without a user has the casino's columns
     common_row = rows[0] if is_one else next(row for row in rows if row[count] is None)
@@ -165,12 +188,25 @@ def find(
         models=model_cache.at(model_version, now, has_bets=ProfilePart.SEQUENCE in needs),
         prices=None if offer.offered_by is None else prices_of_query(prices, common_row[_COMMON:count]),
     )
+    if kept is not None and kept.version != rows[0][-1]:
+        kept = None
     users = [
-        FoundUser(*(*row[count:], user_ids[0] if is_one else wanted.texts.get(row[count], row[count])))
+        FoundUser(*(*row[count:], user_ids[0] if is_one else wanted.texts.get(row[count], row[count]), kept))
         for row in rows
         if row[count] is not None
     ]
     return Found({user.own_id: user for user in users}, casino_context)
+
+
+def _suffices(kept: KeptTallies, needs: Collection[ProfilePart], hour: float, *, has_prices: bool) -> bool:
+    """Whether a request with these needs reads no other tallies, unless the offer has a new team or league."""
+    of_tallies, of_bets = kept.memos.get(hour, ({}, {}))
+    return (
+        ProfilePart.RECENT not in needs
+        and (bool(of_tallies) or ProfilePart.TALLIES not in needs)
+        and (kept.summary.top_values is not None or ProfilePart.TOP_VALUES not in needs)
+        and (bool(of_bets) or not has_prices or not kept.summary.names_outcomes)
+    )
 
 
 class _Wanted(msgspec.Struct, frozen=True):
@@ -213,23 +249,25 @@ def build_user_context(user: FoundUser, request: RecommendationRequest, casino_c
     personalisation."""
     if not user.personalisation:
         return UserContext(user.user_id, user.own_id, user, NOBODY, personalisation=False)
-    key, columns = (request.casino_id, user.user_id), (user.packed_tallies, user.pending_coupons)
-    digest, has_top_values = digest_of(*columns), ProfilePart.TOP_VALUES in request.needs
-    kept = tallies_cache.get(key, digest, with_top_values=has_top_values)
+    key, has_top_values = (get_current_casino().alias, user.own_id), ProfilePart.TOP_VALUES in request.needs
+    kept = user.kept or tallies_cache.get(key)
+    if kept is not None and (
+        kept.version != user.tallies_version or (has_top_values and kept.summary.top_values is None)
+    ):
+        kept = None
     try:
         if kept is None:
-            tallies = merge_tallies(*columns, must_be_consistent=True)
+            tallies = user.merge(must_be_consistent=True)
             summary = tallies.summarise(with_top_values=has_top_values)
         else:
-            summary, memos = kept
-            tallies = LateTallies(partial(merge_tallies, *columns), memos)
+            summary, tallies = kept.summary, LateTallies(user.tallies, kept.memos)
         user_context = _build_user_context(user, tallies, summary, request, casino_context)
     except _UNREADABLE:
         tallies = _recount_tallies(user.user_id)
         summary = tallies.summarise(with_top_values=has_top_values)
         return _build_user_context(user, tallies, summary, request, casino_context)
-    if kept is None:  # here, so that no error of the cache passes for one of the tallies
-        tallies_cache.put(key, digest, tallies, summary)
+    if kept is None and user.tallies_version is not None:  # no error of the cache passes for one of the tallies
+        tallies_cache.put(key, user.tallies_version, tallies, summary)
     return user_context
 
 
@@ -255,7 +293,7 @@ def _build_user_context(
             favorite_sport=user.favorite_sport,
             favorite_pairs=pairs,
             **parts_of_tallies(tallies, summary, request, casino_context),
-            recent=tallies.recent if request.needs_reasons else (),
+            recent=tallies.recent if ProfilePart.RECENT in request.needs else (),
         ),
         coupon_count=user.coupon_count or 0,
         usual_stake=summary.usual_stake(since=currency_since, calm_until=calm_until),

@@ -10,12 +10,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from recommendations.errors import ExportTooLarge, UserNotFound
-from recommendations.tallies.user_tallies_sql import (
-    ALLOWS_TALLIES,
-    MERGED_TALLIES,
-    UNMERGED_COUPONS,
-    merge_tallies,
-)
+from recommendations.tallies.user_tallies_sql import TALLIES_OF_USER, merge_tallies
 from recommendations.text_ids import Kind, assign, id_of, with_own_ids
 from recommendations.validation.identity import title_of
 from recommendations.validation.own_ids import OwnId, parse_own_id
@@ -39,9 +34,6 @@ _ROWS = {
     "attributions": "SELECT to_jsonb(stored) FROM attributions AS stored WHERE user_id = %s ORDER BY coupon_id",
     "user_days": "SELECT to_jsonb(stored) FROM user_days AS stored WHERE user_id = %s ORDER BY day, id",
 }
-_TALLIES = f"""
-SELECT {MERGED_TALLIES}, {UNMERGED_COUPONS} FROM users_profile AS profile WHERE user_id = %s AND {ALLOWS_TALLIES}
-"""
 _NOBODY = 0  # the stored id of a text without a number, by which no row is stored
 _SINGLE_ROWS = ("user", "profile")
 
@@ -130,6 +122,6 @@ def _as_value(row: Any) -> Any:
 
 
 def _tallies(user_id: int) -> dict[str, dict[str, int]]:
-    rows = query(_TALLIES, [user_id])
+    rows = query(TALLIES_OF_USER, [user_id])
     counts = merge_tallies(*rows[0]).counts if rows else {}
     return {attribute: {title_of(value): each for value, each in own.items()} for attribute, own in counts.items()}

@@ -57,11 +57,24 @@ ALL_COUPONS = _coupons_where("coupon.user_id = profile.user_id")
 MERGED_TALLIES = f"CASE WHEN NOT profile.needs_rebuild THEN {_PACKED} END"
 UNMERGED_COUPONS = f"CASE WHEN profile.needs_rebuild THEN {ALL_COUPONS} ELSE {_PENDING} END"
 
+# Differs where these columns may differ: whatever stores or removes coupons writes the profile in the same transaction,
+# and a written row has another place (`ctid`) or transaction (`xmin`). Text, for SELECT .. FROM users LEFT JOIN
+# users_profile AS profile.
+TALLIES_VERSION = """concat_ws(
+    ' ', users.id, profile.ctid, profile.xmin,
+    (SELECT concat_ws(' ', ctid, xmin) FROM user_tallies AS packed WHERE packed.user_id = profile.user_id)
+)"""
+
 # Without it, null unmerged coupons may be too many as well as none.
 HAS_UNMERGED = "(profile.needs_rebuild OR profile.pending_coupon_ids <> '{}')"
 
 # SQL of whether anything may be learnt about the user of `profile`.
 ALLOWS_TALLIES = "EXISTS (SELECT FROM users WHERE users.id = profile.user_id AND users.personalisation)"
+
+# Parameter: the user id.
+TALLIES_OF_USER = (
+    f"SELECT {MERGED_TALLIES}, {UNMERGED_COUPONS} FROM users_profile AS profile WHERE user_id = %s AND {ALLOWS_TALLIES}"
+)
 
 # Parameters: the last user id of the page before, the size of a page.
 PAGE_OF_TALLIES = (
