@@ -24,6 +24,7 @@ _WIDTH = 0.25  # standard deviation, in logarithms of odds
 _BOUNDS = np.array([1.0, *BAND_BOUNDS, 2 * BAND_BOUNDS[-1]])
 _MIDDLES = np.log(_BOUNDS[:-1] * _BOUNDS[1:]) / 2
 BAND_KERNEL = np.exp(-0.5 * ((_MIDDLES[:, np.newaxis] - _MIDDLES) / _WIDTH) ** 2)  # (bands, bands)
+_OWNERS = np.arange(len(TALLIED), dtype=np.int8)
 _HOME, _AWAY, _BANDS = (TALLIED.index(name) for name in ("home_team", "away_team", "odds_band"))
 
 _NO_BANDS: Dictionary[str] = Dictionary()
@@ -106,8 +107,8 @@ def values_of_user(context: ScoringContext) -> UserValues:
 def _compute(profile: BettingProfile, dictionaries: list[Dictionary[Any]]) -> UserValues:
     counts = [profile.counts.get(name) or {} for name in TALLIED]
     weights = [profile.weights.get(name) or {} for name in TALLIED]
-    names = [list(own or other) for own, other in zip(counts, weights, strict=True)]
-    owners = np.repeat(np.arange(len(TALLIED), dtype=np.int8), [len(each) for each in names])
+    names = [own or other for own, other in zip(counts, weights, strict=True)]
+    owners = np.repeat(_OWNERS, [len(each) for each in names])
     found = (dictionary.places.find(own) for dictionary, own in zip(dictionaries, names, strict=True))
     codes = np.fromiter(chain.from_iterable(found), np.intp, owners.size)
     sizes = np.array([len(each.values) for each in dictionaries])
@@ -128,7 +129,7 @@ def _compute(profile: BettingProfile, dictionaries: list[Dictionary[Any]]) -> Us
     )
 
 
-def _look_up(mappings: Iterable[Any], names: Iterable[list[str]], default: float) -> Iterator[Any]:
+def _look_up(mappings: Iterable[Any], names: Iterable[Iterable[str]], default: float) -> Iterator[Any]:
     """The entries of the names in each mapping, one mapping after the other."""
     return chain.from_iterable(map(each.get, own, repeat(default)) for each, own in zip(mappings, names, strict=True))
 
@@ -139,13 +140,15 @@ def _shares_of_teams(
     """The share of the user's bets that were on each team, at home or away; smaller where there are few bets. `home`,
     `away`: numbers of bets. Returns the codes of the teams that the dictionaries of both `sides` have, those of each
     side from its number in `starts` (2,) on, and the shares, both (t,)."""
-    total = sum(home.values()) + _FEW_BETS
-    shares = {team: (home.get(team, 0) + away.get(team, 0)) / total for team in {**home, **away}}
-    found = chain.from_iterable(side.places.find(shares) for side in sides)
-    codes = np.fromiter(found, np.int32, 2 * len(shares)).reshape(2, len(shares))
+    bets = dict(home)
+    for team, number in away.items():
+        bets[team] = bets.get(team, 0) + number
+    found = chain.from_iterable(side.places.find(bets) for side in sides)
+    codes = np.fromiter(found, np.int32, 2 * len(bets)).reshape(2, len(bets))
     is_known = codes < [[len(side.values)] for side in sides]
-    numbers = np.tile(np.fromiter(shares.values(), np.float32, len(shares)), (2, 1))  # they are kept in memory
-    return (codes + starts[:, np.newaxis].astype(np.int32))[is_known], numbers[is_known]
+    shares = np.fromiter(bets.values(), np.float64, len(bets)) / (sum(home.values()) + _FEW_BETS)
+    shares_of_both = np.broadcast_to(shares.astype(np.float32), codes.shape)  # they are kept in memory
+    return (codes + starts[:, np.newaxis].astype(np.int32))[is_known], shares_of_both[is_known]
 
 
 def _bets_near_bands(counts: Mapping[str, float]) -> Floats:
