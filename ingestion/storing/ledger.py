@@ -49,6 +49,7 @@ ON CONFLICT (topic, hour, outcome) DO UPDATE SET
     count = counted.count + excluded.count, last_at = excluded.last_at,
     last_place = excluded.last_place, last_detail = excluded.last_detail
 """
+_ADVANCE_AND_COUNT = f"WITH advanced AS ({_ADVANCE}) {_COUNT}"
 
 
 class LedgerOffset(msgspec.Struct):
@@ -119,7 +120,8 @@ class PartitionLedger:
         ]
         count = _count_parameters(self._name, counts, now)
         parameters = [_json(offsets), self._group, self._topic, *count]
-        execute(f"{_ADVANCE}; {_COUNT}", parameters)
+        with casino_connection().prepared_cursor() as cursor:  # planning it takes as long as running it
+            cursor.execute(_ADVANCE_AND_COUNT, parameters)
 
     def _lock(self, keys: set[PartitionKey]) -> dict[PartitionKey, LedgerOffset]:
         lock_timeout, statement_timeout = _timeouts()
