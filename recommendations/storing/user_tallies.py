@@ -72,7 +72,7 @@ def merge_user_tallies(user_ids: Sequence[int]) -> None:
     not allow personalisation get none."""
     merged: dict[int, Tallies] = {}
     unreadable: list[int] = []
-    rows = query(_READ, [list(user_ids)])
+    rows = casino_connection().query_prepared(_READ, [list(user_ids)])
     if len(rows) < len(user_ids):
         allowing = {user_id for user_id, *_ in rows}
         execute(_LEAVE_UNCOUNTED, [[each for each in user_ids if each not in allowing]])
