@@ -155,7 +155,7 @@ def main() -> None:
 
 def caller(key: str) -> Call:
     """A function that sends a request for the path to the WSGI application, as a server does."""
-    headers = {"Authorization": f"Api-Key {key}", "Accept": "*/*", "User-Agent": "benchmark"}
+    headers = {"Authorization": f"Api-Key {key}", "Accept": "*/*", "Host": "testserver", "User-Agent": "benchmark"}
     environ = RequestFactory().get("/", headers=headers).environ
 
     def call(path: str) -> None:

@@ -227,6 +227,29 @@ def test_hosts_and_tls_are_required_alike(casino, https_alone, both, is_secure):
 
 
 @pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"HTTP_HOST": "ours.example"}, 200),
+        ({"HTTP_HOST": "OURS.example.:8080"}, 200),
+        ({"HTTP_HOST": "other.example"}, 400),
+        ({"HTTP_HOST": "ours.example/x"}, 400),
+        ({"HTTP_HOST": ""}, 400),
+        ({"HTTP_HOST": "ours.example", "HTTP_X_FORWARDED_HOST": "other.example"}, 200),
+    ],
+)
+def test_the_header_host_is_required_alike(casino, both, settings, headers, status):
+    settings.ALLOWED_HOSTS = ["ours.example"]
+    response, is_short = both("/recommend/31", _key(casino), **headers)
+    assert (response.status_code, is_short) == (status, status == 200)
+    settings.USE_X_FORWARDED_HOST = True
+    is_forwarded = "HTTP_X_FORWARDED_HOST" in headers
+    assert both("/recommend/31", _key(casino), **headers)[0].status_code == (400 if is_forwarded else status)
+    settings.ALLOWED_HOSTS = ["other.example"]
+    is_other = is_forwarded or headers["HTTP_HOST"] == "other.example"
+    assert both("/recommend/31", _key(casino), **headers)[0].status_code == (200 if is_other else 400)
+
+
+@pytest.mark.parametrize(
     ("error", "status"),
     [
         (OperationalError("gone"), 503),
