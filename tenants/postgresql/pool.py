@@ -14,11 +14,13 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Protocol
 
 import msgspec
 import psycopg
 from django.conf import settings
+from django.core.signals import setting_changed
 from django.db import connections
 from psycopg.pq import ConnStatus
 
@@ -263,6 +265,7 @@ def is_alive(connection: Any, idle_seconds: float) -> bool:
     return True
 
 
+@cache
 def _limits() -> PoolLimits:
     return PoolLimits(
         total=settings.CASINO_CONNECTIONS,
@@ -272,6 +275,7 @@ def _limits() -> PoolLimits:
     )
 
 
+setting_changed.connect(lambda **_: _limits.cache_clear(), weak=False)  # by tests alone
 POOL = ConnectionPool(_limits, is_alive)
 
 
