@@ -272,10 +272,10 @@ def _number_of_selections(profile: BettingProfile, _: list[Any]) -> float:
 
 
 class Features:
-    """The features of every event of a context's offer."""
+    """The features of every event of a context's offer. They do not refer to the context, whose memo keeps them."""
 
     def __init__(self, context: ScoringContext) -> None:
-        self._context = context
+        self._events, self._profile = context.offer, context.profile
         self._offer = _offer_features(context)
         self._values = _UserValues(context, self._offer, token_scores(context), _near_the_last(context))
         co_bettors = context.models.get(CoBettors)
@@ -284,10 +284,10 @@ class Features:
 
     def weighted(self, weights: Floats) -> Scores:
         """The weighted sum of the additive features, shape (n,). `weights` has the shape (features,)."""
-        memo = self._context.offer.memo
+        memo = self._events.memo
         cached = memo.get(_EVENT_SUMS)
         if cached is None or cached.features is not self._offer or cached.weights is not weights:
-            sums = weights[_EVENTS:_LIKENESS] @ self._offer.numbers - 1e-13 * self._context.offer.begins
+            sums = weights[_EVENTS:_LIKENESS] @ self._offer.numbers - 1e-13 * self._events.begins
             cached = memo.keep(_EVENT_SUMS, _EventSums(self._offer, weights, sums))
         scores = cached.scores.copy()
         add_entries(scores, self._values.weighted(weights[:_EVENTS]))
@@ -311,5 +311,5 @@ class Features:
             compared[-2] = found[_LIKENESS] - self._likeness.best_of(self._offer.is_coming)
         if self._pairs is not None:
             found[_PAIRS : len(ADDITIVE)] = self._pairs.at(places)
-        compared[-1] = np.log1p(self._context.profile.keep("selections", [], _number_of_selections))
+        compared[-1] = np.log1p(self._profile.keep("selections", [], _number_of_selections))
         return found.T
