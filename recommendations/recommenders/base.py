@@ -108,6 +108,13 @@ class BettingProfile(msgspec.Struct, frozen=True):
 
 
 NOBODY = BettingProfile()
+
+
+def is_current(memo: Mapping[str, Any]) -> bool:
+    """Whether a profile's memo has anything, and nothing that was made of objects which are gone."""
+    return bool(memo) and all(source() is not None for sources, _ in memo.values() for source in sources)
+
+
 _SPLITMIX_STEP, _LAST_SHIFT, _NOT_OF_FLOATS = map(np.uint64, (0x9E3779B97F4A7C15, 31, 11))
 _SPLITMIX = (
     (np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),

@@ -42,11 +42,11 @@ class NumberedBets:
         known = self._known
         if known.version != version or len(known) > self._max_texts:
             known = self._known = _Known(version, self._numbers)
-        kept: tuple[Any, tuple[Codes, Floats]] | None = profile.bets_memo.get(_KEPT)
-        if kept is None or (kept[0]() is not self and kept[0]() is not known):
+        kept: tuple[list[Any], tuple[Codes, Floats]] | None = profile.bets_memo.get(_KEPT)
+        if kept is None or ((source := kept[0][0]()) is not self and source is not known):
             sums = _sum_weights(known, profile.bets)
             is_complete = sums[0].min(initial=UNKNOWN) >= UNKNOWN
-            kept = profile.bets_memo[_KEPT] = ref(self if is_complete else known), sums
+            kept = profile.bets_memo[_KEPT] = [ref(self if is_complete else known)], sums
         return kept[1]
 
 

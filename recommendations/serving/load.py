@@ -19,7 +19,7 @@ from recommendations.offer import OFFER_COLUMNS, Offer, offers
 from recommendations.prices.queries import COLUMN_COUNT as PRICE_COLUMN_COUNT
 from recommendations.prices.queries import PRICE_COLUMNS
 from recommendations.prices.request_prices import prices_at_begin, prices_of_query
-from recommendations.recommenders.base import NOBODY, BettingProfile, LateBets, LateTally, ProfilePart
+from recommendations.recommenders.base import NOBODY, BettingProfile, LateBets, LateTally, ProfilePart, is_current
 from recommendations.tallies.selections import NO_SEQUENCE
 from recommendations.tallies.tallies_cache import KeptTallies, tallies_cache
 from recommendations.tallies.trend_cache import TRENDS, trend_cache
@@ -199,13 +199,14 @@ def find(
 
 
 def _suffices(kept: KeptTallies, needs: Collection[ProfilePart], hour: float, *, has_prices: bool) -> bool:
-    """Whether a request with these needs reads no other tallies, unless the offer has a new team or league."""
+    """Whether a request with these needs reads no other tallies, unless it is the first since a change of the casino's
+    offer, markets or models that this process has yet to notice."""
     of_tallies, of_bets = kept.memos.get(hour, ({}, {}))
     return (
         ProfilePart.RECENT not in needs
-        and (bool(of_tallies) or ProfilePart.TALLIES not in needs)
-        and (kept.summary.top_values is not None or ProfilePart.TOP_VALUES not in needs)
-        and (bool(of_bets) or not has_prices or not kept.summary.names_outcomes)
+        and (ProfilePart.TALLIES not in needs or is_current(of_tallies))
+        and (ProfilePart.TOP_VALUES not in needs or kept.summary.top_values is not None)
+        and (not has_prices or not kept.summary.names_outcomes or is_current(of_bets))
     )
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from recommendations.prices.event_prices import NO_PRICES, join, packed_prices
 from recommendations.prices.lines import Lines
-from recommendations.recommenders.base import BettingProfile
+from recommendations.recommenders.base import BettingProfile, is_current
 from recommendations.recommenders.numbered_bets import NumberedBets
 from recommendations.recommenders.numbered_outcomes import NumberedTaste, key_weights
 from recommendations.recommenders.outcome_choice import OfferedOutcomes, outcome_taste, score_outcomes
@@ -168,7 +168,10 @@ def test_sums_of_bets_whose_keys_are_all_known_outlast_other_keys():
     first, unknown = known.weights_of(profile, version=0), known.weights_of(partly, version=0)
     assert first[0].tolist() == [100, 200, 300, 403]
     numbers[OUTCOME_ATTRIBUTES[0]][keys_of_outcome("FOOTBALL", "B", "", "OVER")[0]] = 500
+    assert is_current(partly.bets_memo)
     assert known.weights_of(profile, version=1) is first
+    assert is_current(profile.bets_memo)
+    assert not is_current(partly.bets_memo)
     assert 500 in known.weights_of(partly, version=1)[0].tolist()
     assert 500 not in unknown[0].tolist()
     assert other.weights_of(profile, version=1) is not first

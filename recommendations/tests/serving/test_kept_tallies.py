@@ -1,5 +1,6 @@
 """A user's tallies that a process keeps are used only while the database has them, and then no longer read."""
 
+import gc
 from decimal import Decimal
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from msgspec.structs import replace
 
 from recommendations import services
 from recommendations.models import PurchasedCoupon, UserTallies
+from recommendations.recommenders.base import ScoringContext
 from recommendations.recommenders.registry import RECOMMENDERS, get_recommender
 from recommendations.serving.engine import RecommendationRequest
 from recommendations.serving.load import find
@@ -49,8 +51,8 @@ def found_user(asked):
     return find([1], asked.now, asked.hour, asked.needs).users[1]
 
 
-def answer(name, now):
-    [answer] = services.recommend(request(name, now), [1])
+def answer(name, now, user_id=1):
+    [answer] = services.recommend(request(name, now), [user_id])
     return replace(answer, recommendation_id=UUID(int=0))
 
 
@@ -106,12 +108,16 @@ def test_tallies_are_read_for_what_is_not_kept_of_them(user, now):
 
 
 def test_values_that_are_new_in_the_offer_are_found_in_tallies_that_are_read_late(user, now, django_assert_num_queries):
-    bet_on("NEW", count=3)
-    answer("hybrid", now)
+    """Only for the first user: then the process knows that what it keeps of the others is of another offer."""
+    UserFactory.create(id=2)
+    for user_id in (1, 2):
+        bet_on("NEW", count=3, user_id=user_id)
+        answer("hybrid", now, user_id)
     event = EventFactory.create(league="NEW")
-    with django_assert_num_queries(2, connection=casino_connection()):
-        late = answer("hybrid", now)
-    assert late.recommended_events[0].event_id == event.pk
+    for user_id, queries in ((1, 2), (2, 1), (1, 1)):
+        with django_assert_num_queries(queries, connection=casino_connection()):
+            late = answer("hybrid", now, user_id)
+        assert late.recommended_events[0].event_id == event.pk
     tallies_cache.reset()
     assert late == answer("hybrid", now)
 
@@ -121,3 +127,16 @@ def test_unreadable_tallies_that_are_read_late_are_counted_from_the_coupons(user
     found, counts = found_user(request("hybrid", now)), found_user(request("hybrid", now, needs_reasons=True)).tallies()
     UserTallies.objects.create(user_id=1, tallies=b"\x91\x63")
     assert found.tallies().encode() == counts.encode()
+
+
+@pytest.mark.parametrize("name", RECOMMENDERS)
+def test_what_a_request_computed_is_freed_at_its_end(user, now, name):
+    """Without the garbage collector, which comes rarely: a context has arrays of all events."""
+    answer(name, now)
+    gc.collect()
+    gc.disable()
+    try:
+        answer(name, now)
+        assert not any(isinstance(each, ScoringContext) for each in gc.get_objects())
+    finally:
+        gc.enable()
