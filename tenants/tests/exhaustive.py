@@ -5,6 +5,9 @@ test without a smaller form is marked `exhaustive`: only `make test-all` runs it
 """
 
 import os
+from collections.abc import Collection
+from itertools import product
+from typing import Any
 
 IS_EXHAUSTIVE = os.environ.get("EXHAUSTIVE") == "1"
 
@@ -12,3 +15,10 @@ IS_EXHAUSTIVE = os.environ.get("EXHAUSTIVE") == "1"
 def scaled(sample: int, full: int) -> int:
     """The number of examples, requests, .. for this run."""
     return full if IS_EXHAUSTIVE else sample
+
+
+def grid(*axes: Collection[Any]) -> list[tuple[Any, ...]]:
+    """All combinations of these values; in a sample a half or a third of them, with each value of each axis."""
+    step = scaled(min(3, *map(len, axes)), 1)
+    found = product(*map(enumerate, axes))
+    return [tuple(value for _, value in each) for each in found if sum(index for index, _ in each) % step == 0]

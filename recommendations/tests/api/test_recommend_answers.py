@@ -10,6 +10,7 @@ from recommendations.models import User, UserProfile, UserTallies
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, selection
 from tenants.routing.context import use_casino
+from tenants.tests.exhaustive import grid
 
 pytestmark = pytest.mark.usefixtures("each_way")
 
@@ -220,20 +221,20 @@ def test_an_event_that_the_user_bet_on_already_is_not_shown_again(get_response, 
     assert ids(get_response()) == [3, 4, 5]
 
 
-@pytest.mark.parametrize("recommender_type", RECOMMENDERS)
-@pytest.mark.parametrize(
-    ("changes", "refusal"),
-    [
-        ({"status": "SELF_EXCLUDED"}, "self_excluded"),
-        ({"status": "TIME_OUT", "status_until": datetime(2049, 1, 1, tzinfo=UTC)}, "time_out"),
-        ({"status": "CLOSED"}, "closed"),
-        ({"birth_year": datetime.now(UTC).year - 10}, "under_age"),
-        ({"limit_left": 0}, "limit_reached"),
-    ],
-)
-def test_a_refused_user_gets_an_empty_slip_at_once(get_response, events, recommender_type, changes, refusal):
+REFUSED = {
+    "self_excluded": {"status": "SELF_EXCLUDED"},
+    "time_out": {"status": "TIME_OUT", "status_until": datetime(2049, 1, 1, tzinfo=UTC)},
+    "closed": {"status": "CLOSED"},
+    "under_age": {"birth_year": datetime.now(UTC).year - 10},
+    "limit_reached": {"limit_left": 0},
+}
+
+
+@pytest.mark.scaled
+@pytest.mark.parametrize(("recommender_type", "refusal"), grid(RECOMMENDERS, REFUSED))
+def test_a_refused_user_gets_an_empty_slip_at_once(get_response, events, recommender_type, refusal):
     assert len(ids(get_response(recommender_type=recommender_type))) == 3
-    User.objects.update(**changes)
+    User.objects.update(**REFUSED[refusal])
     slip = get_response(recommender_type=recommender_type).json()
     assert (slip["events"], slip["count"], slip["stake"], slip["refusal"]) == ([], 0, "0.00", refusal)
 

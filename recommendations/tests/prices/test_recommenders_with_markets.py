@@ -14,6 +14,7 @@ from recommendations.tests.prices.market_rows import ONE_X_TWO, market
 from recommendations.tests.recommend import recommend
 from recommendations.tests.recommenders.test_recommenders import FULL_PROFILE, context
 from tenants.routing.context import use_casino
+from tenants.tests.exhaustive import grid
 
 pytestmark = pytest.mark.slow
 
@@ -57,7 +58,8 @@ def test_events_without_an_odd_get_finite_scores(name):
     assert np.isfinite(scores).all()
 
 
-@pytest.mark.parametrize("limit", [1, 3, 7])
+@pytest.mark.scaled
+@pytest.mark.parametrize(("name", "limit"), grid(RECOMMENDERS, [1, 3, 7]))
 def test_there_are_exactly_n_legs_of_different_events_with_an_open_price(name, now, limit):
     add_events(8)
     legs = slip(name, now, limit).recommended_events

@@ -26,6 +26,7 @@ from recommendations.tests.factories import EventFactory, TalliedCouponFactory, 
 from recommendations.tests.prices.market_rows import market
 from recommendations.validation.identity import name_of
 from tenants.routing.context import use_casino
+from tenants.tests.exhaustive import grid
 
 USER, SAME_ID_OF_ANOTHER_CASINO = ("casino_1", 31), ("casino_2", 31)
 HOUR = 3_600.0
@@ -239,9 +240,8 @@ def test_few_names_in_the_columns_take_no_more_memory_than_is_counted(in_each, o
     assert_size_is_counted(tallies.encode_bounded(), None)
 
 
-@pytest.mark.parametrize("prefix", ["", "ЗЕНИТ ", "🏀 "])
-@pytest.mark.parametrize("count", [1, 10, 100])
-@pytest.mark.parametrize("on", [{}, ON_OUTCOME], ids=["event", "outcome"])
+@pytest.mark.scaled
+@pytest.mark.parametrize(("prefix", "count", "on"), grid(["", "ЗЕНИТ ", "🏀 "], [1, 10, 100], [{}, ON_OUTCOME]))
 def test_unmerged_coupons_of_new_names_take_no_more_memory_than_is_counted(count, prefix, on):
     teams = [{"home_team": f"{prefix}H {number}", "away_team": f"{prefix}A {number}"} for number in range(count)]
     leagues = [f"{prefix}L {number}" for number in range(count)]
@@ -305,8 +305,8 @@ def test_an_error_of_the_cache_is_not_taken_for_one_of_the_tallies(caller_a, cas
             caller_a.get("/recommend/1")
 
 
-@pytest.mark.parametrize("on", [{}, ON_OUTCOME], ids=["event", "outcome"])
-@pytest.mark.parametrize("name", RECOMMENDERS)
+@pytest.mark.scaled
+@pytest.mark.parametrize(("name", "on"), grid(RECOMMENDERS, [{}, ON_OUTCOME]))
 def test_a_recommendation_from_memory_equals_a_first_one(caller_a, casino_a, name, on):
     with use_casino(casino_a.current):
         user = UserFactory.create(id=1)
