@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import connections
@@ -221,7 +222,7 @@ def test_an_event_that_the_user_bet_on_already_is_not_shown_again(get_response, 
     assert ids(get_response()) == [3, 4, 5]
 
 
-REFUSED = {
+REFUSED: dict[str, dict[str, Any]] = {
     "self_excluded": {"status": "SELF_EXCLUDED"},
     "time_out": {"status": "TIME_OUT", "status_until": datetime(2049, 1, 1, tzinfo=UTC)},
     "closed": {"status": "CLOSED"},
