@@ -321,17 +321,18 @@ class _Slip(msgspec.Struct, eq=False):
         same_match = offer.same_matches.get(event_id)
         if same_match and not (same_match.isdisjoint(rules.excluded) and same_match.isdisjoint(rules.held_events)):
             return False
-        match = offer.home_team[place], offer.away_team[place]
         # by name: whether a team of one name is another one in another country, its sender alone knows
-        teams = {name_of(match[0]), name_of(match[1])} - _NO_NAME
+        teams = {offer.home_team.name(place), offer.away_team.name(place)} - _NO_NAME
         is_one_sided = len(teams) == 1
         if is_one_sided:
             teams.update(offer.participants.get(event_id, ()))
-        if not self._teams.isdisjoint(teams) or (rules.held_matches and is_held(match, rules.held_matches)):
+        if not self._teams.isdisjoint(teams) or (
+            rules.held_matches and is_held((offer.home_team[place], offer.away_team[place]), rules.held_matches)
+        ):
             return False
         league, sport = offer.league[place], offer.sport[place]
         if is_one_sided:  # at most one of a competition
-            if (competition := league if name_of(league) else match[0]) in self._competitions:
+            if (competition := league if name_of(league) else offer.home_team[place]) in self._competitions:
                 return False
             self._competitions.add(competition)
         self.places.append(place)
