@@ -16,7 +16,7 @@ import msgspec
 from recommendations.validation.changes import Change
 from recommendations.validation.own_ids import MAX_OWN_ID, OwnId
 from recommendations.validation.rows import CouponRow, MutableRow, Removal, Row
-from tenants.routing.connections import execute, query
+from tenants.routing.connections import casino_connection, execute, query
 
 from .outcomes import DUPLICATE, ID_TAKEN, NOT_STORED, STALE, Outcome, Result
 from .upsert_sql import Upsert
@@ -48,7 +48,8 @@ def write(upsert: Upsert, rows: Sequence[MutableRow]) -> dict[Key, Outcome]:
     for (key, unset_columns), group in groups.items():
         if key == "id":
             reserve_ids(upsert.table, group)
-        for row_key, row_id, is_new in query(_statement(upsert, key, unset_columns), [as_json(group)]):
+        statement = _statement(upsert, key, unset_columns)
+        for row_key, row_id, is_new in casino_connection().query_prepared(statement, [as_json(group)]):
             outcomes[row_key] = Outcome(Result.STORED if is_new else Result.UPDATED, row_id)
     return outcomes
 
