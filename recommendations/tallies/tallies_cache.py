@@ -14,7 +14,7 @@ from tenants.process_state import register
 
 from .user_tallies import Memos, Summary, Tallies
 
-MAX_BYTES = 16_000_000
+MAX_BYTES = 24_000_000
 SECONDS = 600.0  # none is used for longer: what was erased in the database is not served from here, and soon leaves
 # In what recommenders keep: its attribute, code, weight and share, place and number as a token; and as a team, which
 # most values are, two codes and two shares.
