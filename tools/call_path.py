@@ -54,8 +54,8 @@ from tenants.routing.context import use_casino
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_COUNTED = ("benchmarks", "tools", "tests", ".venv", "migrations")
-# With trees in the fitted model, which the times of the made-up casino decide; without them, 139 functions.
-LIMITS = {"GET /recommend": (45, 147, 14), "coupon": (34, None, None)}
+# With trees in the fitted model, which the times of the made-up casino decide; without them, 140 functions.
+LIMITS = {"GET /recommend": (45, 148, 14), "coupon": (34, None, None)}
 WARM_UP, WARM, PROFILED = 5, 20, 2_000
 COUPONS_SENT = 10
 IDLE_SECONDS = 30.0  # without a message, after which fewer coupons were stored than sent
