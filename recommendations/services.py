@@ -176,11 +176,8 @@ def recommend_mapped(
     else:
         recommendations = recommend(request, user_ids)
     took_ms = round((perf_counter() - began - compared) * 1_000 / max(len(recommendations), 1), 3)
-    answers = [
-        _mapped(configured.schema, each, explain=filters.explain)
-        for part in batch_turns.parts(recommendations)
-        for each in part
-    ]
+    with batch_turns.parts(recommendations) as parts:
+        answers = [_mapped(configured.schema, each, explain=filters.explain) for part in parts for each in part]
     for each, answer in zip(recommendations, answers, strict=True):
         if isinstance(answer, dict):
             _send(each, request.recommender.name, took_ms, filters.placement)
@@ -261,9 +258,10 @@ def recommend(
     context_of = build_user_context if contexts is None else contexts.of
 
     recommendations: list[Recommendation] = []
-    for part in batch_turns.parts(users):
-        user_contexts = [context_of(user, request, context) for user in part]
-        recommendations += build_recommendations(request, user_contexts, context, uuid4)
+    with batch_turns.parts(users) as parts:
+        for part in parts:
+            user_contexts = [context_of(user, request, context) for user in part]
+            recommendations += build_recommendations(request, user_contexts, context, uuid4)
     if context.prices is not None:
         note_prices(request, context, recommendations)
     return recommendations

@@ -7,7 +7,8 @@ alone, with one batch twice as long. And batches that compute at once are no fas
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
 from typing import TypeVar
 
 from tenants.process_state import register
@@ -31,12 +32,12 @@ class BatchTurns:
         self._is_taken = False
         self._waiting: deque[threading.Event] = deque()
 
-    def parts(self, items: Sequence[Item]) -> Iterable[Sequence[Item]]:
-        """The items, `USERS_OF_TURN` at a time, each part in a turn, which ends at the latest when the loop over the
-        parts does. One item alone needs none."""
-        return (items,) if len(items) <= 1 else self._parts(items)
+    def parts(self, items: Sequence[Item]) -> AbstractContextManager[Iterable[Sequence[Item]]]:
+        """The items, `USERS_OF_TURN` at a time, each part in a turn, which ends with the block at the latest. One item
+        alone needs none."""
+        return nullcontext((items,)) if len(items) <= 1 else closing(self._parts(items))
 
-    def _parts(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    def _parts(self, items: Sequence[Item]) -> Generator[Sequence[Item], None, None]:
         has_turn = True
         for begin in range(0, len(items), USERS_OF_TURN):
             has_turn = has_turn and self._take()

@@ -11,7 +11,8 @@ from tenants.tests.waiting import PATIENCE_SECONDS, require_quick, wait_until
 
 
 def mapped(turns, work, items):
-    return [work(item) for part in turns.parts(items) for item in part]
+    with turns.parts(items) as parts:
+        return [work(item) for part in parts for item in part]
 
 
 def test_of_several_batches_one_computes_at_a_time_and_none_waits_for_anothers_end():
