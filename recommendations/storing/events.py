@@ -86,13 +86,23 @@ WHERE events.id = ANY(%s) AND away_team <> '' ORDER BY name, sport, country, cat
 ON CONFLICT (name, sport, country, category) DO NOTHING
 """
 
-_UNLINK_TEAMS = """
+_IS_WRONG = """
+(teams.sport, teams.country, teams.category) <> (events.sport, events.country, events.category)
+    OR teams.name NOT IN (events.home_team, events.away_team) OR events.away_team = ''
+"""
+
+# Those of these events that lack a link or have a wrong one: few, since most messages change an odd or a status.
+_TO_LINK = f"""
+SELECT events.id FROM events
+LEFT JOIN event_teams ON event_teams.event_id = events.id LEFT JOIN teams ON teams.id = event_teams.team_id
+WHERE events.id = ANY(%s) GROUP BY events.id
+HAVING count(teams.id) <> CASE WHEN events.away_team = '' THEN 0 ELSE 2 END OR bool_or({_IS_WRONG})
+"""
+
+_UNLINK_TEAMS = f"""
 DELETE FROM event_teams USING events, teams
 WHERE event_teams.event_id = ANY(%s) AND events.id = event_teams.event_id AND teams.id = event_teams.team_id
-  AND (
-    (teams.sport, teams.country, teams.category) <> (events.sport, events.country, events.category)
-    OR teams.name NOT IN (events.home_team, events.away_team) OR events.away_team = ''
-  )
+  AND ({_IS_WRONG})
 """
 
 _LINK_TEAMS = """
@@ -167,9 +177,10 @@ def store_events(rows: Sequence[EventRow | EventChange | Removal]) -> list[Outco
 def _store(rows: Rows) -> list[Outcome]:
     outcomes = store_rows(rows, EVENTS, remove_events)
     if changed := sorted(_of_other_matches(rows, outcomes)):
-        execute(_TEAMS_OF_EVENTS, [changed])
-        execute(_UNLINK_TEAMS, [changed])
-        execute(_LINK_TEAMS, [changed])
+        if to_link := [event_id for (event_id,) in query(_TO_LINK, [changed])]:
+            execute(_TEAMS_OF_EVENTS, [to_link])
+            execute(_UNLINK_TEAMS, [to_link])
+            execute(_LINK_TEAMS, [to_link])
         link_same_matches(changed)
     return outcomes
 

@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.test.utils import CaptureQueriesContext
 
 from recommendations.models import Event, EventTeam, OfferVersion, Team
 from recommendations.storing import Outcome, Result, TeamKey, store_events, store_teams
 from recommendations.tests.factories import at, event_row
+from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino
 
 DUPLICATE = Outcome(Result.DUPLICATE)
@@ -85,6 +87,21 @@ def test_changed_teams_replace_the_events_links(change, teams):
     assert store_events([event_row(id=7, **change)]) == [Outcome(Result.UPDATED, 7)]
     assert teams_of(7) == teams
     assert teams_of(8) == {football("ARSENAL"), football("CHELSEA")}
+
+
+def test_a_change_of_the_odd_alone_writes_no_links():
+    store_events([event_row(id=7)])
+    with CaptureQueriesContext(casino_connection()) as queries:
+        store_events([event_row(id=7, odd=Decimal("1.9"))])
+    assert not any("INTO event_teams" in each["sql"] for each in queries)
+
+
+@pytest.mark.parametrize("change", [{"odd": Decimal("1.9")}, {"away_team": "LEEDS"}])
+def test_a_lost_link_is_made_again(change):
+    store_events([event_row(id=7)])
+    EventTeam.objects.filter(team__name="ARSENAL").delete()
+    store_events([event_row(id=7, **change)])
+    assert teams_of(7) == {football("ARSENAL"), football(change.get("away_team", "CHELSEA"))}
 
 
 def test_a_changed_odd_is_updated():
