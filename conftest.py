@@ -103,7 +103,8 @@ def pytest_collection() -> Iterator[None]:
     gc.disable()
     admin.autodiscover()  # as the URLs do, which a test that asks the admin may not have imported
     try:
-        return (yield)
+        with Coverage.paused():
+            return (yield)
     finally:
         gc.freeze()
         collect_rarely()
@@ -146,6 +147,13 @@ class Coverage:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Iterator[None]:
+    """Importing tests imports what they test."""
+    with Coverage.resumed():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_pycollect_makeitem() -> Iterator[None]:
     with Coverage.paused():
         return (yield)
@@ -158,8 +166,9 @@ def pytest_runtestloop() -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Iterator[None]:
-    if fixturedef.scope != "session" and ".tests." not in fixturedef.func.__module__:
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: Any) -> Iterator[None]:
+    is_ours = fixturedef.scope == "session" or ".tests." in fixturedef.func.__module__
+    if not is_ours or not _is_measured(request.node):
         return (yield)
     with Coverage.resumed():
         return (yield)
@@ -184,8 +193,14 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
             patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
             return (yield)
+    if not _is_measured(item):
+        return (yield)
     with Coverage.resumed():
         return (yield)
+
+
+def _is_measured(node: Any) -> bool:
+    return not any(node.get_closest_marker(name) for name in ("no_cover", "covered"))
 
 
 @pytest.fixture(scope="session")

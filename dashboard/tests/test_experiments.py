@@ -43,6 +43,7 @@ def test_the_list_has_state_users_and_verdict_and_no_other_casinos_experiments(s
     assert staff.get("/casinos/1/experiments/of-beta/").status_code == 404
 
 
+@pytest.mark.covered
 def test_an_experiment_shows_the_reports_sentence_variants_and_the_interval_by_day(staff, filled, casino_a):
     ran(casino_a, ab(), users_who_bet((0.1, 0.2)))
     answer = staff.get(f"{URL}trees/")
@@ -55,6 +56,7 @@ def test_an_experiment_shows_the_reports_sentence_variants_and_the_interval_by_d
     assert "no mismatch" in page
 
 
+@pytest.mark.covered
 def test_a_mismatch_is_told_and_nothing_compared(staff, filled, casino_a):
     rows = [each for each in users_who_bet((0.1, 0.2)) if not (each.variant == "soon" and each.user_id % 3)]
     ran(casino_a, ab(), rows)
@@ -63,6 +65,7 @@ def test_a_mismatch_is_told_and_nothing_compared(staff, filled, casino_a):
     assert answer.context["charts"] == []
 
 
+@pytest.mark.covered
 def test_a_running_experiment_that_was_not_looked_at_lately_says_so_with_the_command(staff, filled, casino_a):
     casino_a.refresh_from_db()
     create_experiment(casino=casino_a, definition=ab(guards=[]), by="a test", now=START)
@@ -79,6 +82,7 @@ def test_a_running_experiment_that_was_not_looked_at_lately_says_so_with_the_com
     assert "manage.py experiment look trees --casino 1" in page
 
 
+@pytest.mark.covered
 def test_a_guard_that_is_broken_shows_since_when(staff, filled, casino_a):
     ran(casino_a, ab(guards=["bet_days", "latency"]), users_who_bet((0.3, 0.1)))
     with use_casino(casino_a.current):

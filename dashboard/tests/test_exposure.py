@@ -49,6 +49,7 @@ def test_a_user_who_was_shown_bets_wrongly_is_named_and_no_other_casinos(staff, 
     assert '/admin/recommendations/user/1/change/">1</a>' in page
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(("asked", "days"), [("1", 1), ("28", 28), ("0", 7), ("<script>", 7), ("1000", 7)])
 def test_a_period_is_chosen_among_three(staff, filled, asked, days):
     assert staff.get(URL, {"days": asked}).context["days"] == days

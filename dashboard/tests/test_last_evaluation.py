@@ -29,6 +29,7 @@ def evaluated(casino_a, casino_b, now):
     return casino_a
 
 
+@pytest.mark.covered
 def test_page_shows_the_advice_and_every_recommenders_metric(staff, evaluated):
     page = text_of(staff, "/casinos/1/")
     with use_casino(evaluated.current):
@@ -39,6 +40,7 @@ def test_page_shows_the_advice_and_every_recommenders_metric(staff, evaluated):
     assert page.count(">advised<") == 1
 
 
+@pytest.mark.covered
 def test_casino_without_evaluation_shows_none(staff, evaluated):
     assert "Last evaluation" not in text_of(staff, "/casinos/2/")
 

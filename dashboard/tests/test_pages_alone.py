@@ -74,6 +74,7 @@ def test_static_files_load_nothing_from_another_host():
         assert found == [], path
 
 
+@pytest.mark.covered
 def test_side_bar_links_only_to_permitted_pages(staff, filled):
     def links(client):
         found = re.findall(r'<a href="(/[^"]*)"', text_of(client, "/casinos/1/").split("<nav")[1].split("</nav")[0])
@@ -95,6 +96,7 @@ def test_staff_logins_are_created_in_the_admin(staff):
     assert staff.login(username="new", password=password)
 
 
+@pytest.mark.covered
 def test_every_admin_list_and_index_shows_the_chosen_casino(staff, filled):
     staff.get("/casinos/2/")
     for path in ADMIN_PAGES:

@@ -118,6 +118,7 @@ def test_ladder_is_filtered_by_market_and_state(staff, match, casino_a):
     assert staff.get(URL, {"event": EVENT, "market": "TOT"}).context["names"] == ["1X2", "TOTALS"]
 
 
+@pytest.mark.covered
 def test_a_large_event_is_paged_and_takes_the_same_number_of_queries(staff, match, casino_a):
     staff.get(URL, {"event": EVENT})
     few = count_queries(staff, f"{URL}?event={EVENT}")

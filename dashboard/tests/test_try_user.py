@@ -172,6 +172,7 @@ def test_list_of_users_is_paginated_by_the_last_id(staff, casino_a):
     assert ([user.pk for user in rest["users"]], rest["next_after"]) == ([USERS_A_PAGE + 1, USERS_A_PAGE + 2], None)
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("user", ["4", "0", "-1", "x", "9" * 19, "9" * 40, "\0"])
 def test_unknown_user_shows_the_list(staff, filled, user):
     answer = staff.get(URL, {"user": user})

@@ -10,7 +10,7 @@ from demo.casino_messages import scheduled_fixtures
 from demo.fixtures import FIXTURES_FILE, real_fixtures, reschedule
 from demo.generated_fixtures import generated_fixtures
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.covered]
 
 NOW = datetime(2027, 3, 3, 14, 30, tzinfo=UTC)
 

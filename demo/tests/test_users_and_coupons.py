@@ -82,6 +82,7 @@ def test_coupons_of_a_casino_with_markets_name_offered_outcomes_that_users_like(
     assert sum(liked) / len(liked) > 0.5
 
 
+@pytest.mark.covered
 def test_a_bookmakers_markets_have_a_margin_and_more_is_less_likely():
     casino = next(each for each in DEMO_CASINOS if each.has_markets)
     for event in casino_messages(casino, scheduled_fixtures(NOW), NOW).events:

@@ -10,7 +10,7 @@ from recommendations.validation.changes import EventChange, UserChange
 from tenants.routing.connections import casino_connection, execute, query
 from tenants.routing.context import use_casino
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.covered]
 
 WITHOUT_WITHHELD = "0027_coupons_read_in_part"
 

@@ -229,6 +229,7 @@ def test_api_refuses_unauthorised_callers_without_revealing_anything(unauthorise
             assert "Secretive" not in text
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("route", [route for route, endpoint in API.items() if endpoint.is_casinos])
 def test_api_refuses_staff_of_another_casino_without_revealing_anything(staff_of_b, route):
     for method in API[route].methods:

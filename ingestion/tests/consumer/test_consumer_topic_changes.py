@@ -69,6 +69,7 @@ def send_users(first, end, *, sent_at=0):
     wait_until(is_delivered)
 
 
+@pytest.mark.covered
 def test_lag_of_a_quiet_topic_is_counted_from_the_committed_offset(broker, casino_a):
     send(USERS, [(1, user(id=number)) for number in range(1, 21)])
     consume(USERS, 20)

@@ -132,6 +132,7 @@ def test_message_of_an_erased_user_that_arrives_later_is_no_dead_letter(broker, 
     assert stored_letters() == []
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("user_id", [[7], True, None, 7.5, "", "7\u0000", -7, "x" * 129])
 def test_dead_letter_with_an_unreadable_user_id_is_kept(broker, casino_a, user_id):
     with use_casino(casino_a.current):

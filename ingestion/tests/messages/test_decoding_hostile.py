@@ -201,6 +201,7 @@ HUGE = [
 ]
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("written", HUGE, ids=range(len(HUGE)))
 @pytest.mark.parametrize(("decode", "message", "field"), [(d, m, field) for d, m in KINDS for field in m])
 def test_huge_number_is_rejected_in_any_field(decode, message, field, written):

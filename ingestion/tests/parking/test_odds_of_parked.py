@@ -67,6 +67,7 @@ def refusal(casino, producer="LIVE"):
 LIVE = {("TOTALS 2.5", "LIVE"), ("1X2", "LIVE")}
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("message", "expected"),
     [

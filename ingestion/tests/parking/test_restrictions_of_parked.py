@@ -21,7 +21,7 @@ from tenants.routing.connections import execute
 from tenants.routing.context import use_casino
 from tenants.tests.waiting import PATIENCE_SECONDS
 
-pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+pytestmark = [pytest.mark.django_db(**IN_PROCESSES), pytest.mark.covered]
 
 EARLIER, LATER, LATEST = "2025-06-02T00:00:00", "2025-06-03T00:00:00", "2025-06-04T00:00:00"
 BAD = b"{"

@@ -43,6 +43,7 @@ def test_a_closing_message_in_any_damaged_form_leaves_no_event_recommended(casin
     assert [([*DAMAGED, *KEYED][number % len(FORMS)], CLOSINGS[number // len(FORMS)]) for number in left] == []
 
 
+@pytest.mark.covered
 @PARTIAL
 def test_a_restricting_message_in_any_damaged_form_leaves_no_user_shown_bets(casino_a, is_partial):
     feed = Feed(casino_a)

@@ -20,7 +20,7 @@ from tenants.tests.exhaustive import scaled
 
 from .test_odds import OddsFeed
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.covered]
 
 FIRST, SECOND, THIRD = 900_001, 900_002, 900_003
 ALL = {FIRST: "OVER", SECOND: "OVER", THIRD: "OVER"}

@@ -14,6 +14,8 @@ from recommendations.models import Event, User
 from recommendations.tests.recommend import recommend
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.covered
+
 
 def sent(topic, offset, value, *, seconds_ago=0, ahead=timedelta(0), **changes):
     """A message sent `seconds_ago`; its timestamp, if `ahead` is given, is so far ahead of that."""

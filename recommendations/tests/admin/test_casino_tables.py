@@ -62,6 +62,7 @@ def test_lists_redirect_to_the_casino_selection_without_a_casino(staff, model):
     assert response.url.startswith("/casino/?next=%2Fadmin%2Frecommendations%2F")
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("model", LISTS)
 def test_lists_take_the_same_number_of_queries_for_any_number_of_rows(in_casino_a, casino_a, model):
     fill(casino_a, 2)
@@ -85,6 +86,7 @@ def test_the_selected_casino_is_shown_and_stays_selected(in_casino_a, staff, cas
     assert "Beta0" in staff.get(changelist("user")).content.decode()
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("model", "query", "shown", "hidden"),
     [

@@ -97,6 +97,7 @@ def test_prices_that_cannot_be_read_are_shown_as_they_are_stored(staff, casino_a
     assert "? 2" in page
 
 
+@pytest.mark.covered
 def test_a_large_events_page_shows_the_first_market_lines(staff, casino_a):
     with use_casino(casino_a.current):
         for number in range(MOST_LINES):

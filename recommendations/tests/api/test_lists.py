@@ -214,6 +214,7 @@ class TestSkeleton:
         )
 
 
+@pytest.mark.covered
 class TestRules:
     @pytest.mark.parametrize("recommender", RECOMMENDERS)
     def test_no_event_has_begun_closed_or_an_unusable_odd(self, service, recommender):

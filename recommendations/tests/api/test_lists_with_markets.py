@@ -70,6 +70,7 @@ def test_each_event_is_shown_with_its_open_outcome(shown):
     assert shown() == [(number, "1X2", "", "HOME", 1.5 + number / 10) for number in range(1, 5)]
 
 
+@pytest.mark.covered
 def test_no_closed_suspended_or_unrequested_price_is_shown(shown):
     Market.objects.filter(event_id=1).update(status="suspended")
     Market.objects.filter(event_id=2).update(odds=[0, 0])
@@ -81,6 +82,7 @@ def test_no_closed_suspended_or_unrequested_price_is_shown(shown):
     assert shown(options={"blocked": {"markets": ["1X2", "TOTALS"]}}) == []
 
 
+@pytest.mark.covered
 def test_no_price_of_a_silent_feed_is_shown_and_it_is_told_why(shown):
     heard(seconds_ago=60)
     assert shown() == []
@@ -90,6 +92,7 @@ def test_no_price_of_a_silent_feed_is_shown_and_it_is_told_why(shown):
     assert {each["reason"] for each in shown(explain=True)["passed_over"]} == {"feed_closed"}
 
 
+@pytest.mark.covered
 def test_a_warm_process_asks_the_casino_once(shown, settings, django_assert_num_queries):
     for _ in range(3):
         shown()

@@ -231,6 +231,7 @@ REFUSED: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.covered
 @pytest.mark.scaled
 @pytest.mark.parametrize(("recommender_type", "refusal"), grid(RECOMMENDERS, REFUSED))
 def test_a_refused_user_gets_an_empty_slip_at_once(get_response, events, recommender_type, refusal):
@@ -272,6 +273,7 @@ class TestManyUsers:
         alone = [caller_a.get(f"/recommend/{user_id}").json() for user_id in range(1, 12)]
         assert [slip["events"] for slip in slips] == [slip["events"] for slip in alone]
 
+    @pytest.mark.covered
     @pytest.mark.slow
     def test_500_users_take_one_query(self, get_response, caller_a, events, django_assert_num_queries):
         User.objects.bulk_create(UserFactory.build(id=user_id) for user_id in range(2, 501))

@@ -54,6 +54,7 @@ def shown(answer):
     return [event["id"] for event in answer.json()["events"]]
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("own", USERS)
 def test_a_user_is_found_and_named_by_text(call, own):
     answer = call.get(f"/recommend/{quote(own, safe='')}")

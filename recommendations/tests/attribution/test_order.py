@@ -27,7 +27,7 @@ from tenants.routing.context import use_casino
 
 from .reference import expected_attributions, expected_user_days
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.covered]
 
 BEGIN = datetime(2026, 11, 2, tzinfo=UTC)
 NOW = BEGIN + timedelta(days=5)

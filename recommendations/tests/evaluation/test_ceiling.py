@@ -1,12 +1,15 @@
 """`python -m benchmarks.quality.ceiling`, in short."""
 
 import numpy as np
+import pytest
 
 from benchmarks.quality.ceiling import ranks_by_utility
 from recommendations.evaluation.build_report import metrics_of
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.replay.replay import ReplayPlan, replay
 from recommendations.simulation.simulate import SimulatedCasino, simulate
+
+pytestmark = pytest.mark.covered
 
 SMALL = SimulatedCasino(seed=5, users=40, coupons=300, days=20, leagues=4)
 

@@ -220,6 +220,7 @@ class TestFitting:
             assert number(timedelta(minutes=1)) == first + 1
             assert number(AGAIN) == first + 2
 
+    @pytest.mark.covered
     def test_served_features_equal_the_replayed_ones_also_after_a_restart(self, casino_a, longer, now, settings):
         settings.TRENDS_SECONDS = 0.0
         now = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)  # a replay's moment has minutes
@@ -360,6 +361,7 @@ class TestCommands:
         write_files(simulated, tmp_path)
         return "--events", str(tmp_path / "events.csv"), "--coupons", str(tmp_path / "coupons.csv")
 
+    @pytest.mark.covered
     def test_a_casinos_report_is_stored_in_its_database(self, casino_a, casino_b, simulated, now, capsys):
         fill(casino_a, now, simulated)
         call_command("evaluate", "--casino", "1", *self.NAMES)

@@ -185,6 +185,7 @@ def test_peers_are_told_of_each_coupon_after_they_ranked_for_it(history):
     assert witness.ranked == [(n, each.user_id, each.timestamp) for n, each in zip(cases, coupons, strict=True)]
 
 
+@pytest.mark.covered
 @pytest.mark.slow
 def test_peers_and_ours_are_compared_on_the_same_cases(history):
     names = ["ease", "sequential_rules"]

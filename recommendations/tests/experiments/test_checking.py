@@ -55,6 +55,7 @@ def check(casino, definition):
         return check_experiment(casino, definition, NOW)
 
 
+@pytest.mark.covered
 def test_past_days_tell_what_can_be_found_and_how_often_nothing_is_found_to_differ(casino, casino_b, caller_b):
     with use_casino(casino.current):
         lived()
@@ -72,6 +73,7 @@ def test_past_days_tell_what_can_be_found_and_how_often_nothing_is_found_to_diff
     assert (of_another.users, of_another.detectable) == (0, ())
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("metric", list(Metric))
 def test_a_rerandomised_past_has_the_sums_of_an_experiment_on_the_same_days(casino, metric):
     definition = parse_definition(ab(metric=metric), casino.options)

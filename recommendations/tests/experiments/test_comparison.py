@@ -16,7 +16,11 @@ from recommendations.models import UserDay
 from recommendations.serving.experiments.running import Metric
 from tenants.routing.context import use_casino
 
-pytestmark = [pytest.mark.django_db(databases=["default", "casino_1", "casino_2"]), pytest.mark.slow]
+pytestmark = [
+    pytest.mark.django_db(databases=["default", "casino_1", "casino_2"]),
+    pytest.mark.slow,
+    pytest.mark.covered,
+]
 
 START = date(2026, 6, 1)
 VARIANTS = ("control", "soon")

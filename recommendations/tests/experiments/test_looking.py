@@ -68,6 +68,7 @@ def test_a_report_of_stored_looks_says_what_a_computed_one_says(casino):
     assert [each.day for each in stored.variants[0].looks][-1] == END.date()
 
 
+@pytest.mark.covered
 def test_later_looks_add_one_row_each_and_none_changes_what_was_stored(casino):
     experiment = started(casino, ab(guards=[]))
     assert look(casino, experiment, users_who_bet((0.1, 0.2)), END, END + HOUR, END) == [True, True, False]
@@ -92,6 +93,7 @@ def test_one_that_ended_is_looked_at_once_more(casino):
         assert looks_of(stopped)[0].times[-1] == END + HOUR
 
 
+@pytest.mark.covered
 def test_without_a_last_look_a_report_keeps_what_was_found_and_computes_the_rest(casino):
     experiment = started(casino, ab(second_metric="turnover", guards=[]))
     rows = users_who_bet((0.1, 0.2))
@@ -111,6 +113,7 @@ def test_without_a_last_look_a_report_keeps_what_was_found_and_computes_the_rest
     assert (final.variants, final.second) == (found.variants, (second,))
 
 
+@pytest.mark.covered
 def test_one_that_stopped_at_midnight_ends_with_the_day_before(casino):
     started(casino, ab(guards=[]))
     midnight = END.replace(hour=0)
@@ -121,6 +124,7 @@ def test_one_that_stopped_at_midnight_ends_with_the_day_before(casino):
     assert report(casino, stopped).days == DAYS - 1
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("rates", "stake", "words"),
     [
@@ -137,6 +141,7 @@ def test_a_guard_finds_what_gets_much_worse(casino, casino_b, rates, stake, word
         assert find_broken(experiment, END) == ""
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(("name", "guard"), [("empty", "empty"), ("refused", "refused")])
 def test_answers_without_events_break_a_guard_though_the_control_has_none(casino, name, guard):
     experiment = started(casino, ab())
@@ -193,6 +198,7 @@ def test_three_looks_within_minutes_after_a_slow_hour_are_one(casino):
     assert states(casino, experiment) == {"latency": "broken"}
 
 
+@pytest.mark.covered
 def test_of_two_processes_one_stops_the_experiment_and_the_verdict_names_the_guard(casino):
     experiment = started(casino, ab())
     look(casino, experiment, users_who_bet((0.2, 0.1)))
@@ -215,6 +221,7 @@ def test_with_auto_stop_off_a_broken_guard_is_told_and_stops_nothing(casino, cap
     assert states(casino, experiment)["bet_days"] == "broken"
 
 
+@pytest.mark.covered
 def test_a_margin_that_is_ruled_out_is_no_worse(casino):
     experiment = started(casino, ab(margin=0.5, guards=[]))
     look(casino, experiment, users_who_bet((0.1, 0.1)))

@@ -12,6 +12,8 @@ from recommendations.tests.experiments.proof.looking import moments_at
 from recommendations.tests.experiments.proof.series import FORETELLS_MORE, all_series
 from recommendations.tests.experiments.proof.world import build_world
 
+pytestmark = pytest.mark.covered
+
 RUNS = {
     "A/A, 300 users": 100,
     "A/A, 2,000 users": 100,

@@ -57,6 +57,7 @@ def report(casino, experiment, rows, days=DAYS):
         return report_on(experiment, START + timedelta(days=days - 1))
 
 
+@pytest.mark.covered
 def test_a_variant_that_sells_more_is_better(casino):
     found = report(casino, started(casino, ab()), users_who_bet((0.1, 0.2)))
     assert (found.state, found.metric, found.days) == ("running", "bet_days", DAYS)
@@ -68,6 +69,7 @@ def test_a_variant_that_sells_more_is_better(casino):
     assert soon.progress > 0
 
 
+@pytest.mark.covered
 def test_a_report_has_a_look_of_each_day_on_which_enough_had_bet(casino):
     (soon,) = report(casino, started(casino, ab()), users_who_bet((0.1, 0.2))).variants
     days = [each.day for each in soon.looks]
@@ -79,6 +81,7 @@ def test_a_report_has_a_look_of_each_day_on_which_enough_had_bet(casino):
     assert all(before.low <= after.low for before, after in pairwise(soon.looks))
 
 
+@pytest.mark.covered
 def test_variants_that_sell_alike_differ_by_nothing_significant(casino):
     (soon,) = report(casino, started(casino, ab()), users_who_bet((0.1, 0.1))).variants
     assert soon.verdict == "undecided"
@@ -86,6 +89,7 @@ def test_variants_that_sell_alike_differ_by_nothing_significant(casino):
     assert soon.low < 0 < soon.high
 
 
+@pytest.mark.covered
 def test_of_three_variants_each_is_compared_with_the_control(casino):
     variants = [variant("control"), variant("soon", 0.25), variant("late", 0.25)]
     rows = users_who_bet((0.1, 0.2, 0.1, 0.1), ("control", "soon", "late", "control"))
@@ -93,6 +97,7 @@ def test_of_three_variants_each_is_compared_with_the_control(casino):
     assert [(each.variant, each.verdict) for each in found.variants] == [("soon", "better"), ("late", "undecided")]
 
 
+@pytest.mark.covered
 def test_a_mismatch_of_users_withholds_the_verdict(casino):
     rows = [each for each in users_who_bet((0.1, 0.2)) if not (each.variant == "soon" and each.user_id % 3)]
     (soon,) = report(casino, started(casino, ab()), rows).variants

@@ -259,6 +259,7 @@ FLAGS = {
 }
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("flags", FLAGS.values(), ids=FLAGS)
 def test_no_user_is_enrolled_who_has(caller, casino_a, flags):
     start(caller, ab())
@@ -280,6 +281,7 @@ def restricted_until(casino: Any, user_id: int) -> Any:
         return User.objects.get(pk=user_id).restricted_until
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("status", ["SELF_EXCLUDED", "TIME_OUT", "CLOSED"])
 def test_a_message_that_ends_a_restriction_starts_the_90_days(caller, casino_a, status):
     start(caller, ab())
@@ -430,6 +432,7 @@ def test_a_stopped_experiment_leaves_nothing_behind(caller):
     assert [{**each, "recommendation_id": ""} for each in ask_all(caller)] == before
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("definition", [ab(), ab(metric="influence"), holdout(), interleaving()])
 def test_an_experiment_needs_no_query_more(caller, settings, definition, django_assert_num_queries):
     start(caller, definition)

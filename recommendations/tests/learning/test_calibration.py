@@ -16,7 +16,7 @@ from recommendations.recommenders.hybrid import Hybrid
 from recommendations.recommenders.trending import Trending
 from recommendations.tests.present import present
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.covered]
 
 EVENTS = np.arange(1, LONGEST + 1)
 HITS = [1, 2, 3, 7, 11, np.inf]

@@ -71,6 +71,7 @@ class TestWeights:
         assert 2.0 < weights[NEARNESS] < 100.0
 
 
+@pytest.mark.covered
 class TestTrees:
     def test_trees_score_as_lightgbm_does(self):
         cases = cases_by(lambda x: 3.0 * (x[:, NEARNESS] > 0) * x[:, TREND])
@@ -93,6 +94,7 @@ def choose_strength(cases, columns, prior):
     return choose_prior(cases, columns, [prior])[1]
 
 
+@pytest.mark.covered
 class TestStrengthOfThePrior:
     def test_a_prior_that_predicts_the_cases_is_kept_and_one_that_contradicts_many_is_not(self):
         follow = cases_by(lambda x: x[:, : len(PRIOR)] @ PRIOR, 200)
@@ -132,11 +134,13 @@ class TestStrengthOfThePrior:
 
 
 class TestModelSelection:
+    @pytest.mark.covered
     def test_weights_are_fitted_to_a_linear_history(self):
         selected = select_model(cases_by(lambda x: 1.5 * x[:, NEARNESS] - 1.5 * x[:, TREND], 1_000))
         assert selected.kind in {"logit", "blend"}
         assert selected.model.weights["nearness"] == pytest.approx(1.5, abs=0.25)
 
+    @pytest.mark.covered
     @pytest.mark.slow
     def test_trees_have_a_large_share_in_a_nonlinear_history(self):
         cases = cases_by(lambda x: -4.0 * np.abs(x[:, NEARNESS]), 1_500)
@@ -170,6 +174,7 @@ class TestModelSelection:
         selected = select_model(changed_cases(), HybridModel({"selections": 50.0}))
         assert (selected.kind, selected.start) == ("shared", "shared")
 
+    @pytest.mark.covered
     def test_fitting_again_keeps_the_choices(self):
         cases = cases_by(lambda x: -4.0 * np.abs(x[:, NEARNESS]), 400)
         first = select_model(cases.part(0, 300))

@@ -17,6 +17,8 @@ from tenants.routing.connections import casino_atomic, casino_connection, execut
 from tenants.routing.context import use_casino
 from tenants.tests.exhaustive import scaled
 
+pytestmark = pytest.mark.covered
+
 EVENTS, LINES = range(1, 7), ("1.5", "2.5", "3.5", "4.5")
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 KNOWN = Lines([(number, "TOTALS", str(number), ["OVER", "UNDER"][: 1 + number % 2]) for number in range(1, 9)])

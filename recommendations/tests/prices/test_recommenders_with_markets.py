@@ -16,7 +16,7 @@ from recommendations.tests.recommenders.test_recommenders import FULL_PROFILE, c
 from tenants.routing.context import use_casino
 from tenants.tests.exhaustive import grid
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.covered]
 
 TOTALS = {"OVER": 1.91, "UNDER": 1.95}
 

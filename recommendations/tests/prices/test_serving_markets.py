@@ -193,6 +193,7 @@ def test_live_prices_age_sooner():
     assert len(chosen(now, live_events=True, max_live_price_age_seconds=None)) == 1
 
 
+@pytest.mark.covered
 class TestFeeds:
     @pytest.fixture(autouse=True)
     def event(self):
@@ -352,6 +353,7 @@ def execute(sql):
         cursor.execute(sql)
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     "sql",
     [

@@ -22,6 +22,8 @@ from recommendations.tests.factories import (
 from recommendations.tests.recommend import recommend
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.covered
+
 VALUES = {
     "country": ["ENGLAND", "SPAIN", "BRAZIL", "GREECE"],
     "sport": ["FOOTBALL", "BASKETBALL", "HANDBALL"],

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,6 +81,7 @@ def of_event(profile, trends, sport, asked):
     return score_outcomes(outcome_taste(profile, trends, sport), offered)
 
 
+@pytest.mark.covered
 def test_threads_that_ask_for_new_outcomes_at_once_get_the_same_scores():
     trends = Trends(weights=tallies("FOOTBALL", {0: 5.0, 7: 9.0}, {3: 4.0}))
     named = [(f"MARKET {number}", "", "OVER") for number in range(2_000)]

@@ -23,6 +23,8 @@ from recommendations.tests.recommend import recommend
 from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.covered
+
 FULL_PROFILE = BettingProfile(
     country="ENGLAND",
     favorite_sport="FOOTBALL",

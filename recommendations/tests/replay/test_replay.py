@@ -46,6 +46,7 @@ def run(history, *names, **plan):
     return replay(history, ReplayPlan(find_recommenders(names or ("soonest",)), **{"test_fraction": 0.999, **plan}))
 
 
+@pytest.mark.covered
 class TestCases:
     def test_a_case_is_a_users_first_bet_on_an_open_event(self):
         coupons = [(1, 1, [0]), (1, 2, [0, 1]), (1, 3, [2]), (1, 11, [0])]
@@ -143,6 +144,7 @@ class TestShownSlips:
         assert present(learner.selected).kind != "default"
         assert learner.calibration is None
 
+    @pytest.mark.covered
     def test_confidence_is_calibrated_again_each_day(self, past, monkeypatch):
         times, calibrate = [], Learner.calibrate
 
@@ -288,6 +290,7 @@ class TestUnusualCasinos:
         assert len(found.cases) > 30
         assert lags(found) < 0.05
 
+    @pytest.mark.covered
     def test_a_casino_with_one_event_at_a_time(self):
         begins = range(2, 202, 2)
         coupons = [(user, hour - 0.5 - user / 100, [place]) for place, hour in enumerate(begins) for user in (2, 1)]

@@ -25,7 +25,7 @@ from recommendations.tests.user_context_of import read_tallies
 from recommendations.validation.rows import Removal
 from tenants.routing.context import use_casino
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.covered]
 
 
 def random_coupon(rng, now, number):

@@ -15,6 +15,8 @@ from recommendations.tests.factories import OPEN, at, coupon_row, event_row, rem
 from recommendations.tests.recommend import recommend
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.covered
+
 NOW = datetime(2050, 6, 1, 12, tzinfo=UTC)
 
 

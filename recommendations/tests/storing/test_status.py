@@ -10,6 +10,8 @@ from recommendations.tests.factories import at, event_row, user_row
 from recommendations.tests.recommend import recommend
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.covered
+
 CLOSED = ["SUSPENDED", "CANCELLED", "SETTLED"]
 RECOMMENDERS = ["static", "dynamic", "inference", "inference_score"]
 

@@ -159,6 +159,7 @@ def test_expired_coupons_with_large_messages_are_taken_some_at_a_time(now):
     assert [len(take_expired_coupons(before)) for _ in range(4)] == [3, 3, 1, 0]
 
 
+@pytest.mark.covered
 @pytest.mark.slow
 def test_more_coupons_than_are_stored_at_once_are_all_stored_when_their_user_comes():
     texts = ("league", "country", "home_team", "away_team")

@@ -215,6 +215,7 @@ def assert_size_is_counted(*columns):
     assert cache.nbytes / 6 < taken < cache.nbytes
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("has_ids", [True, False])
 def test_a_user_takes_no_more_memory_than_is_counted(has_ids):
     """Matches without ids, of few teams, are a few bytes each in the columns."""
@@ -228,6 +229,7 @@ def test_a_user_takes_no_more_memory_than_is_counted(has_ids):
     assert_size_is_counted(packed, None)
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("on", [{}, ON_OUTCOME], ids=["event", "outcome"])
 @pytest.mark.parametrize("in_each", [1, 10, 75])
 def test_few_names_in_the_columns_take_no_more_memory_than_is_counted(in_each, on):
@@ -240,6 +242,7 @@ def test_few_names_in_the_columns_take_no_more_memory_than_is_counted(in_each, o
     assert_size_is_counted(tallies.encode_bounded(), None)
 
 
+@pytest.mark.covered
 @pytest.mark.scaled
 @pytest.mark.parametrize(("prefix", "count", "on"), grid(["", "ЗЕНИТ ", "🏀 "], [1, 10, 100], [{}, ON_OUTCOME]))
 def test_unmerged_coupons_of_new_names_take_no_more_memory_than_is_counted(count, prefix, on):
@@ -271,6 +274,7 @@ def test_what_is_read_late_is_that_of_the_tallies():
     assert not LateBets(pytest.fail, are_any=False)
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("name", RECOMMENDERS)
 def test_of_tallies_that_contradict_themselves_the_coupons_are_counted(caller_a, casino_a, name):
     """Before a recommender reads them, which may be later."""
@@ -305,6 +309,7 @@ def test_an_error_of_the_cache_is_not_taken_for_one_of_the_tallies(caller_a, cas
             caller_a.get("/recommend/1")
 
 
+@pytest.mark.covered
 @pytest.mark.scaled
 @pytest.mark.parametrize(("name", "on"), grid(RECOMMENDERS, [{}, ON_OUTCOME]))
 def test_a_recommendation_from_memory_equals_a_first_one(caller_a, casino_a, name, on):

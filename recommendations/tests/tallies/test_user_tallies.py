@@ -354,6 +354,7 @@ def test_thirty_coupons_of_three_selections_encode_to_under_3500_bytes():
     assert len(tallies.encode()) < 3_500
 
 
+@pytest.mark.covered
 @pytest.mark.slow
 def test_a_user_of_ever_new_names_has_tallies_of_bounded_size():
     tallies = Tallies()

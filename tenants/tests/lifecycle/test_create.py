@@ -153,6 +153,7 @@ def fresh_catalogue_name():
     connection.settings_dict["NAME"] = name
 
 
+@pytest.mark.covered
 def test_missing_catalogue_is_created_and_migrated_and_an_existing_one_is_kept(fresh_catalogue_name):
     ensure_catalogue()
     Casino.objects.create(name="Stays")

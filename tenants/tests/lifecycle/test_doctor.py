@@ -66,6 +66,7 @@ def test_nothing_is_found_in_an_empty_catalogue(real_databases):
     assert findings() == []
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("state", [CasinoState.REQUESTED, CasinoState.CREATING, CasinoState.FAILED])
 def test_unfinished_casino_is_created(gamma, state):
     casino = Casino.objects.create(name="Epsilon", state=state, state_detail="the disk was full")

@@ -128,6 +128,7 @@ def test_fail_fast_leaves_the_rest_to_resume(broken_gamma):
     assert "No run is unfinished" in _run("--resume")[2]
 
 
+@pytest.mark.covered
 def test_failing_canary_leaves_the_rest_pending(broken_gamma):
     assert _run("--canary", "1")[0].startswith("0 migrated, 1 failed, 1 pending;")
 

@@ -43,6 +43,7 @@ READS = {
 }
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("read", READS)
 @pytest.mark.parametrize("where", ["nowhere", "in B"])
 def test_queryset_made_in_one_casino_reads_it_wherever_it_is_evaluated(of_a, of_b, casino_a, casino_b, read, where):

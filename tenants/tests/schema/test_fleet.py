@@ -135,6 +135,7 @@ def test_run_records_each_casinos_migrations_or_error_and_duration(four, new_rel
     assert all(0 < (casino.seconds or 0) < 600 for casino in (gamma, delta))
 
 
+@pytest.mark.covered
 def test_casinos_behind_are_found_by_queries_of_the_catalogue_only(four, new_release, django_assert_max_num_queries):
     new_release()
     Casino.objects.filter(pk=four[0].pk).update(schema_version=code_version())
@@ -174,6 +175,7 @@ def test_failing_canary_prevents_all_others(four, new_release):
     assert _outcomes(run) == {"Gamma": "failed", "Delta": "migrated", "Epsilon": "pending", "Zeta": "pending"}
 
 
+@pytest.mark.covered
 def test_successful_canary_is_followed_by_all_others(four, new_release):
     _break(four[3])
     new_release()

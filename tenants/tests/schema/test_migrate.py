@@ -37,6 +37,7 @@ def _migrations(casino):
         return tuple(migrations_in(cursor))
 
 
+@pytest.mark.covered
 def test_new_casino_lacks_nothing(gamma):
     migrated = migrate_casino(gamma.current)
     assert (migrated.applied, migrated.version) == ([], code_version())
@@ -54,6 +55,7 @@ def test_casinos_that_are_behind_get_the_missing_migrations_and_keep_their_rows(
     assert users_of(gamma_and_delta[0]) == ["Ada"]
 
 
+@pytest.mark.covered
 def test_casino_with_fewer_migrations_than_another_gets_all_that_it_lacks(gamma_and_delta, settings):
     gamma, delta = gamma_and_delta
     settings.MIGRATION_MODULES = WIDER

@@ -32,6 +32,7 @@ def test_template_has_the_prefix_of_casinos_databases(template):
     assert template == template_name() == "test_casino_template"
 
 
+@pytest.mark.covered
 def test_template_comment_has_its_schema_version(template):
     assert _comment(template).endswith(f":{code_version()}")
 
@@ -69,6 +70,7 @@ def _spoil(template: str, *, comment: str) -> None:
         forget_alias(alias)
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("comment", ["of an older release", ""])
 def test_template_of_an_older_release_is_migrated_before_it_is_copied(template, comment):
     _spoil(template, comment=comment)

@@ -76,6 +76,7 @@ def test_migrated_catalogue_without_casinos_and_logins_counts_as_empty(backup, l
     assert Casino.objects.count() == 2
 
 
+@pytest.mark.covered
 def test_catalogue_in_use_is_refused_and_stays(backup, lose_everything):
     lose_everything()
     ensure_catalogue()
