@@ -17,9 +17,11 @@ from django.db.utils import DatabaseErrorWrapper
 from django.utils.asyncio import async_unsafe
 from django.utils.functional import cached_property
 from psycopg._queries import PostgresQuery
+from psycopg.abc import PQGen
 from psycopg.adapt import Transformer
 from psycopg.generators import execute
 from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGconn, PGresult
 
 from tenants.current_casino import CATALOGUE, MAIN, CurrentCasino
 from tenants.errors import DatabaseReadOnly, NoAnswer
@@ -68,8 +70,15 @@ class PreparedCursor(psycopg.Cursor[Any]):
             return super().execute(query, params, prepare=True, **options)
 
 
+def _execute_prepared(pgconn: PGconn, *statement: Any) -> PQGen[list[PGresult]]:
+    """Sends the statement when the generator runs: `BudgetConnection.wait` may refuse it before."""
+    pgconn.send_query_prepared(*statement)
+    results: list[PGresult] = yield from execute(pgconn)
+    return results
+
+
 class KeptCursor(PreparedCursor):
-    """A connection's cursor for frequent statements. One that psycopg has prepared goes past psycopg's `execute`, which
+    """A connection's cursor for frequent statements. One that psycopg has prepared bypasses psycopg's `execute`, which
     takes longer than to send the parameters and to read the rows."""
 
     def __init__(self, connection: BudgetConnection) -> None:
@@ -87,12 +96,13 @@ class KeptCursor(PreparedCursor):
         else:
             query.dump(parameters)
         values, query.params = query.params, None  # they may be large, as the result
-        name = connection._prepared._names.get((query.query, query.types))
+        prepared, key = connection._prepared._names, (query.query, query.types)
+        name = prepared.get(key)
         if name is None:  # it is not prepared for these types
             return self._rows_by_execute(sql, parameters)
+        prepared.move_to_end(key)  # psycopg drops the first of more than a hundred
         with connection.lock:
-            connection.pgconn.send_query_prepared(name, values, query.formats)
-            [result] = connection.wait(execute(connection.pgconn))
+            [result] = connection.wait(_execute_prepared(connection.pgconn, name, values, query.formats))
         if result.status == ExecStatus.TUPLES_OK:
             query._tx.set_pgresult(result)
             rows = query._tx.load_rows(0, result.ntuples, tuple)
@@ -107,6 +117,7 @@ class KeptCursor(PreparedCursor):
         rows = self.execute(sql, parameters).fetchall()
         if self.pgresult is not None:
             self.pgresult.clear()
+        self._query = None  # with the parameters
         return rows
 
 

@@ -1,12 +1,16 @@
 """Statements that a connection plans once."""
 
 import pytest
+from django.conf import settings
 from django.db import DataError, NotSupportedError, ProgrammingError
 from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 
 from tenants.databases.servers import server_cursor
+from tenants.errors import NoAnswer
 from tenants.lifecycle.create import create_casino
+from tenants.postgresql.stalls import stalls
+from tenants.postgresql.wait_budget import ServerTimeouts, WaitBudget, waiting_within
 from tenants.routing.connections import casino_atomic, casino_connection
 from tenants.routing.context import use_casino
 from tenants.tests.casino_rows import make_user
@@ -51,6 +55,7 @@ def test_a_connection_keeps_its_cursor_without_the_result(gamma):
             assert _query() == [("Ada",)]
             cursors.append(casino_connection().connection.kept_cursor)
             assert cursors[-1].pgresult.ntuples == 0  # that of the first execution, which prepared it
+            assert cursors[-1]._query is None
     frequent = cursors[0]._frequent[SQL]
     assert (frequent.params, frequent._tx.pgresult.ntuples) == (None, 0)
     assert cursors[0] is cursors[1] is cursors[2]
@@ -140,3 +145,20 @@ def test_within_a_transaction_a_changed_type_is_an_error_once(gamma):
             _query()
         with casino_atomic():
             assert _query() == [("Ada",)]
+
+
+@pytest.mark.parametrize("are_many_stalled", [True, False])
+def test_a_refused_statement_is_not_sent(gamma, are_many_stalled):
+    """Neither the first time nor once it is prepared."""
+    sql = "SELECT pg_sleep(%(seconds)s)::text"
+    with use_casino(gamma.current):
+        pid = casino_connection().query_prepared("SELECT pg_backend_pid()", {})[0][0]
+        casino_connection().query_prepared(sql, {"seconds": 0})
+        for _ in range(settings.API_REQUESTS_STALLED if are_many_stalled else 0):
+            stalls.begin(casino_connection().alias)
+        budget = WaitBudget(ServerTimeouts(0, 0), 60.0 if are_many_stalled else 0.0)
+        with waiting_within(budget), pytest.raises(NoAnswer):
+            casino_connection().query_prepared(sql, {"seconds": 5})
+        with server_cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE pid = %s AND state = 'active'", [pid])
+            assert cursor.fetchone() == (0,)
