@@ -96,7 +96,8 @@ _TO_LINK = f"""
 SELECT events.id FROM events
 LEFT JOIN event_teams ON event_teams.event_id = events.id LEFT JOIN teams ON teams.id = event_teams.team_id
 WHERE events.id = ANY(%s) GROUP BY events.id
-HAVING count(teams.id) <> CASE WHEN events.away_team = '' THEN 0 ELSE 2 END OR bool_or({_IS_WRONG})
+HAVING count(teams.id) <> CASE WHEN events.away_team = '' THEN 0 ELSE 2 END
+    OR bool_or({_IS_WRONG}) FILTER (WHERE teams.id IS NOT NULL)
 """
 
 _UNLINK_TEAMS = f"""

@@ -89,10 +89,11 @@ def test_changed_teams_replace_the_events_links(change, teams):
     assert teams_of(8) == {football("ARSENAL"), football("CHELSEA")}
 
 
-def test_a_change_of_the_odd_alone_writes_no_links():
-    store_events([event_row(id=7)])
+@pytest.mark.parametrize("teams", [{}, {"away_team": ""}])
+def test_a_change_of_the_odd_alone_writes_no_links(teams):
+    store_events([event_row(id=7, **teams)])
     with CaptureQueriesContext(casino_connection()) as queries:
-        store_events([event_row(id=7, odd=Decimal("1.9"))])
+        store_events([event_row(id=7, odd=Decimal("1.9"), **teams)])
     assert not any("INTO event_teams" in each["sql"] for each in queries)
 
 
