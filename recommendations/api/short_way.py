@@ -31,6 +31,8 @@ _OF_PROGRAMS = ("", "*/*", "application/json")  # `Accept` for which REST framew
 _OF_LOGINS = ("HTTP_COOKIE", "HTTP_AUTHORIZATION")
 _ANSWERED = (APIException, Http404, PermissionDenied)  # by REST framework
 
+_LONGEST_HOST = 255 + len(":65535")
+
 _Headers = dict[str, tuple[str, str]]  # by name in lower case, as Django keeps them
 
 # what `JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))` makes for each answer
@@ -116,8 +118,9 @@ def _find_view(request: HttpRequest) -> ResolverMatch | None:
     if match is None or not hasattr(getattr(match.func, "cls", None), "answer"):
         return None
     try:
-        host = request.META.get("HTTP_HOST", "")
-        if settings.USE_X_FORWARDED_HOST or not _is_ours(host, tuple(settings.ALLOWED_HOSTS)):
+        host, allowed = request.META.get("HTTP_HOST", ""), tuple(settings.ALLOWED_HOSTS)
+        is_kept = len(host) <= _LONGEST_HOST and not settings.USE_X_FORWARDED_HOST  # longer ones would fill the memory
+        if not (is_kept and _is_allowed_host(host, allowed)):
             request.get_host()
         is_format_named = request.META.get("QUERY_STRING") and api_settings.URL_FORMAT_OVERRIDE in request.GET
     except SuspiciousOperation:  # another host, too many parameters
@@ -126,7 +129,7 @@ def _find_view(request: HttpRequest) -> ResolverMatch | None:
 
 
 @lru_cache(256)
-def _is_ours(host: str, allowed: tuple[str, ...]) -> bool:
+def _is_allowed_host(host: str, allowed: tuple[str, ...]) -> bool:
     """Whether `HttpRequest.get_host`, which takes longer, would accept this header."""
     domain, _ = split_domain_port(host)
     return domain != "" and validate_host(domain, allowed)

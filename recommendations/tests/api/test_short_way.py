@@ -232,6 +232,7 @@ def test_hosts_and_tls_are_required_alike(casino, https_alone, both, is_secure):
         ({"HTTP_HOST": "ours.example"}, 200),
         ({"HTTP_HOST": "OURS.example.:8080"}, 200),
         ({"HTTP_HOST": "other.example"}, 400),
+        ({"HTTP_HOST": "other." * 100 + "example"}, 400),
         ({"HTTP_HOST": "ours.example/x"}, 400),
         ({"HTTP_HOST": ""}, 400),
         ({"HTTP_HOST": "ours.example", "HTTP_X_FORWARDED_HOST": "other.example"}, 200),
