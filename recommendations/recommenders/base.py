@@ -111,8 +111,9 @@ NOBODY = BettingProfile()
 
 
 def is_current(memo: Mapping[str, Any]) -> bool:
-    """Whether a profile's memo has anything, and nothing that was made of objects which are gone."""
-    return bool(memo) and all(source() is not None for sources, _ in memo.values() for source in sources)
+    """Whether a profile's memo has anything, and nothing that was made of freed objects."""
+    entries = list(memo.values())  # a copy: another request of the user may add one meanwhile
+    return bool(entries) and all(source() is not None for sources, _ in entries for source in sources)
 
 
 _SPLITMIX_STEP, _LAST_SHIFT, _NOT_OF_FLOATS = map(np.uint64, (0x9E3779B97F4A7C15, 31, 11))

@@ -200,7 +200,7 @@ def find(
 
 def _suffices(kept: KeptTallies, needs: Collection[ProfilePart], hour: float, *, has_prices: bool) -> bool:
     """Whether a request with these needs reads no other tallies, unless it is the first since a change of the casino's
-    offer, markets or models that this process has yet to notice."""
+    offer, markets or models that this process has yet to notice, or the first of another recommender."""
     of_tallies, of_bets = kept.memos.get(hour, ({}, {}))
     return (
         ProfilePart.RECENT not in needs
@@ -267,7 +267,8 @@ def build_user_context(user: FoundUser, request: RecommendationRequest, casino_c
         tallies = _recount_tallies(user.user_id)
         summary = tallies.summarise(with_top_values=has_top_values)
         return _build_user_context(user, tallies, summary, request, casino_context)
-    if kept is None and user.tallies_version is not None:  # no error of the cache passes for one of the tallies
+    # outside of `try`: an error of the cache must not be handled as unreadable tallies
+    if kept is None and user.kept is None and user.tallies_version is not None:
         tallies_cache.put(key, user.tallies_version, tallies, summary)
     return user_context
 

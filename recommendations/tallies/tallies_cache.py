@@ -1,5 +1,5 @@
-"""What requests made of the tallies of the users who were recommended to last. It is used only where the request's
-query found the version of what it was made of again, so that what is served is what the database has."""
+"""Results that requests computed from the tallies of their last users. Each is used only while the request's query
+finds the `TALLIES_VERSION` that it was computed from."""
 
 import threading
 import time

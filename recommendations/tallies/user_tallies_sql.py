@@ -57,13 +57,14 @@ ALL_COUPONS = _coupons_where("coupon.user_id = profile.user_id")
 MERGED_TALLIES = f"CASE WHEN NOT profile.needs_rebuild THEN {_PACKED} END"
 UNMERGED_COUPONS = f"CASE WHEN profile.needs_rebuild THEN {ALL_COUPONS} ELSE {_PENDING} END"
 
-# Differs where these columns may differ: whatever stores or removes coupons writes the profile in the same transaction,
-# and a written row has another place (`ctid`) or transaction (`xmin`). Text, for SELECT .. FROM users LEFT JOIN
-# users_profile AS profile.
-TALLIES_VERSION = """concat_ws(
-    ' ', users.id, profile.ctid, profile.xmin,
+# Differs where these columns may differ: each transaction that stores or removes coupons writes the profile, and a
+# written row has another place (`ctid`) or transaction (`xmin`). A database that is set back may give both again, but
+# with another start of the server or, after the crash of one of its processes, with other columns of the profile. Text,
+# for SELECT .. FROM users LEFT JOIN users_profile AS profile; null without a profile.
+TALLIES_VERSION = """CASE WHEN profile.id IS NOT NULL THEN concat_ws(
+    ' ', users.id, profile.ctid, profile.xmin, profile.coupon_count, profile.last_updated, pg_postmaster_start_time(),
     (SELECT concat_ws(' ', ctid, xmin) FROM user_tallies AS packed WHERE packed.user_id = profile.user_id)
-)"""
+) END"""
 
 # Without it, null unmerged coupons may be too many as well as none.
 HAS_UNMERGED = "(profile.needs_rebuild OR profile.pending_coupon_ids <> '{}')"

@@ -171,6 +171,9 @@ def test_sums_of_bets_whose_keys_are_all_known_outlast_other_keys():
     assert first[0].tolist() == [100, 200, 300, 403]
     numbers[OUTCOME_ATTRIBUTES[0]][keys_of_outcome("FOOTBALL", "B", "", "OVER")[0]] = 500
     assert is_current(partly.bets_memo)
+    growing: dict[str, Any] = {}
+    growing["a"] = [lambda: growing.setdefault("b", ([], None))], None  # as another request of the user
+    assert is_current(growing)
     assert known.weights_of(profile, version=1) is first
     assert is_current(profile.bets_memo)
     assert not is_current(partly.bets_memo)

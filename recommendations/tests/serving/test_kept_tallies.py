@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
+from django.utils import timezone
 from msgspec.structs import replace
 
 from recommendations import services
@@ -12,13 +13,15 @@ from recommendations.models import PurchasedCoupon, UserTallies
 from recommendations.recommenders.base import ScoringContext
 from recommendations.recommenders.registry import RECOMMENDERS, get_recommender
 from recommendations.serving.engine import RecommendationRequest
-from recommendations.serving.load import find
+from recommendations.serving.load import build_user_context, find
 from recommendations.storing import store_coupons
+from recommendations.storing.erasure import erase_user
 from recommendations.storing.removal import remove_coupons
 from recommendations.storing.user_tallies import MERGE_AT, rebuild_users
 from recommendations.tallies.selections import TallyCoupon, TallySelection
 from recommendations.tallies.tallies_cache import tallies_cache
 from recommendations.tallies.user_tallies import Tallies
+from recommendations.tallies.user_tallies_sql import TALLIES_VERSION
 from recommendations.tests.factories import EventFactory, UserFactory, coupon_row, removal, selection_row
 from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino
@@ -140,3 +143,39 @@ def test_what_a_request_computed_is_freed_at_its_end(user, now, name):
         assert not any(isinstance(each, ScoringContext) for each in gc.get_objects())
     finally:
         gc.enable()
+
+
+def test_bets_of_an_erased_user_are_not_those_of_a_new_one(casino_a, now, monkeypatch):
+    """Not even if they were stored between a request's query and its late reading of tallies."""
+    with use_casino(casino_a.current):
+        for league in "ABC":
+            EventFactory.create_batch(2, league=league)
+        UserFactory.create(id=1)
+        answer("hybrid", now)
+        EventFactory.create_batch(2, league="NEW")
+        with monkeypatch.context() as patched:
+            patched.setattr(
+                services, "build_user_context", lambda *args: (bet_on("NEW", count=3), build_user_context(*args))[1]
+            )
+            answer("hybrid", now)
+        erase_user(1, timezone.now())
+        UserFactory.create(id=1)
+        after = answer("hybrid", now)
+        tallies_cache.reset()
+        assert after == answer("hybrid", now)
+
+
+def test_a_row_of_a_database_that_was_set_back_has_another_version(casino_a):
+    def version(**columns):
+        profile = {"id": "1", "user_id": "7", "ctid": "tid '(0,2)'", "xmin": "xid '731'", "coupon_count": "1"}
+        columns = profile | {"last_updated": "timestamptz '2049-01-01'"} | columns
+        of_profile = ", ".join(f"{value} AS {name}" for name, value in columns.items())
+        sql = f"SELECT {TALLIES_VERSION} FROM (SELECT 7 AS id) AS users, (SELECT {of_profile}) AS profile"
+        return casino_connection().query_prepared(sql, {})[0][0]
+
+    with use_casino(casino_a.current):
+        [[start]] = casino_connection().query_prepared("SELECT pg_postmaster_start_time()::text", {})
+        assert start in version() == version()
+        assert version(id="NULL") is None
+        for change in ({"coupon_count": "2"}, {"last_updated": "NULL"}, {"xmin": "xid '732'"}, {"ctid": "tid '(0,3)'"}):
+            assert version(**change) != version(), change
