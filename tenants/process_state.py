@@ -51,7 +51,7 @@ def reset_process_state() -> None:
 
 
 def _before_fork() -> None:
-    """Run every `before_fork`: a child must not start while a thread of its parent holds a lock of the C library."""
+    """Run every `before_fork`."""
     _run_all({name: state.before_fork for name, state in _registered.items()})
 
 
@@ -72,7 +72,7 @@ def _run_all(hooks: dict[str, Callable[[], object] | None]) -> None:
             if hook is not None:
                 hook()
         except Exception:
-            logger.exception("The process state %r could not be reset for a fork", name)
+            logger.exception("The fork hook of the process state %r failed", name)
 
 
 os.register_at_fork(before=_before_fork, after_in_child=_after_fork)

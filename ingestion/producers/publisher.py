@@ -169,8 +169,8 @@ class DropLog:
 publisher = Publisher()
 register(
     "publisher of recommendations",
-    # A forked process must not start while a thread of librdkafka looks a host up: `getaddrinfo` holds a lock of the C
-    # library, which is never released in the child, and each later look-up there waits for it without end.
+    # A forked process must not start while a thread of librdkafka resolves a host name: `getaddrinfo` holds a lock of
+    # the C library, which is never released in the child, where each later DNS lookup would wait forever.
     before_fork=publisher.close,
     after_fork=publisher.reset_after_fork,
 )

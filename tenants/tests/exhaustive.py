@@ -18,7 +18,7 @@ def scaled(sample: int, full: int) -> int:
 
 
 def grid(*axes: Collection[Any]) -> list[tuple[Any, ...]]:
-    """All combinations of these values; in a sample a half or a third of them, with each value of each axis."""
+    """All combinations of the values of two or more axes; in a sample a half or a third of them, with each value."""
     step = scaled(min(3, *map(len, axes)), 1)
     found = product(*map(enumerate, axes))
     return [tuple(value for _, value in each) for each in found if sum(index for index, _ in each) % step == 0]
