@@ -145,8 +145,7 @@ class FoundUser(msgspec.Struct, frozen=True):
         """Raises UnknownTalliesFormat. Of columns that were not read, those that the database has now."""
         columns, is_late = (self.packed_tallies, self.pending_coupons), self.kept is not None
         if is_late:
-            with casino_connection().prepared_cursor() as cursor:
-                columns = cursor.execute(TALLIES_OF_USER, [self.user_id]).fetchone() or columns
+            [columns] = casino_connection().query_prepared(TALLIES_OF_USER, [self.user_id]) or [columns]
         return merge_tallies(*columns, must_be_consistent=must_be_consistent or is_late)
 
 
