@@ -1,7 +1,6 @@
 """Cached tallies are those of the columns that the query returned, of no other user, and bounded."""
 
 import gc
-import tracemalloc
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -27,6 +26,7 @@ from recommendations.tests.prices.market_rows import market
 from recommendations.validation.identity import name_of
 from tenants.routing.context import use_casino
 from tenants.tests.exhaustive import grid
+from tenants.tests.memory import least_kept
 
 USER, SAME_ID_OF_ANOTHER_CASINO = ("casino_1", 31), ("casino_2", 31)
 HOUR = 3_600.0
@@ -183,9 +183,8 @@ def assert_size_is_counted(*columns):
     bets = NumberedBets({name: {value: 100 + n for n, value in enumerate(own)} for name, own in values})
 
     def recommend(user_id: int) -> None:
-        tallies = merged(
-            cache, ("casino_1", user_id), *msgspec.msgpack.decode(sent)
-        )  # copies of its own, as a request has them
+        own = msgspec.msgpack.decode(sent)  # copies, as a request has them
+        tallies = merged(cache, ("casino_1", user_id), *own)
         profile = BettingProfile(
             counts=tallies.counts,
             weights=tallies.weights_at(HOUR),
@@ -198,20 +197,17 @@ def assert_size_is_counted(*columns):
         assert (len(profile.memo), len(profile.bets_memo)) == (3, 1)
         assert bool(keys.size) == bool(profile.bets)
 
-    def taken_by_five_users() -> int:
+    def start_empty() -> None:
         cache.reset()
         gc.collect()  # empties the interpreter's lists of freed objects: those that it uses again are not traced
-        tracemalloc.start()
-        try:
-            for user_id in range(1, 6):
-                recommend(user_id)
-            gc.collect()
-            return tracemalloc.get_traced_memory()[0]
-        finally:
-            tracemalloc.stop()
+
+    def recommend_to_five(_: int) -> None:
+        for user_id in range(1, 6):
+            recommend(user_id)
+        gc.collect()
 
     recommend(0)  # what all users share is there
-    taken = min(taken_by_five_users() for _ in range(3))  # another thread's objects are traced, too
+    taken = least_kept(recommend_to_five, before=start_empty)
     assert cache.nbytes / 6 < taken < cache.nbytes
 
 
