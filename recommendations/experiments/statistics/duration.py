@@ -7,7 +7,6 @@ import numpy as np
 
 from .boundary import ALPHA, END_SHARE, Floats, mixture
 from .clock import PRE_PERIOD_DAYS, PrePeriod, planned_variance
-from .contrast import Contrast
 
 UPLIFT = 0.10  # the difference that forecasts are about, unless told
 POWER = 0.8  # the probability with which it is to be found
@@ -27,23 +26,15 @@ def detectable_uplift(
     return _signal_needed(alpha) * sqrt(planned) / (effective * mean) if mean > 0 else inf
 
 
-def days_until(
-    days: Floats, contrast: Contrast, planned: float, *, uplift: float = UPLIFT, alpha: float = ALPHA
-) -> float | None:
-    """The day by which a true `uplift` is found with a probability of 80 %, at the pace so far.
-
-    `days`: the age of the experiment at each look, shape (looks,), ascending. The signal (uplift x the control's mean /
-    standard error) and the clock are carried on as powers of time from the looks at half the age and now. Infinite if
-    it takes more than a year; None while it is too early to say.
-    """
-    return forecast(days, contrast.signal, contrast.information / planned, uplift=uplift, alpha=alpha)
-
-
 def forecast(
     days: Floats, signals: Floats, clocks: Floats, *, uplift: float = UPLIFT, alpha: float = ALPHA
 ) -> float | None:
-    """The same from each look's `signals`, the control's mean in standard errors, and `clocks`, tau; a look with the
-    signal 0 does not count."""
+    """The day by which a true `uplift` is found with a probability of 80 %, at the pace so far.
+
+    One value a look, shape (looks,): `days`, the age of the experiment, ascending; `signals`, the control's mean in
+    standard errors, 0 where the look does not count; `clocks`, tau. Signal and clock continue as powers of time from
+    the looks at half the age and now. Infinite if it takes more than a year; None while it is too early to say.
+    """
     ages = np.flatnonzero(signals > 0)
     if not len(ages) or days[ages[-1]] < _FEWEST_DAYS:
         return None

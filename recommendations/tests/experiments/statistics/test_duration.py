@@ -7,7 +7,7 @@ import pytest
 
 from recommendations.experiments.statistics.clock import PrePeriod
 from recommendations.experiments.statistics.contrast import Contrast
-from recommendations.experiments.statistics.duration import days_until, detectable_uplift, power
+from recommendations.experiments.statistics.duration import detectable_uplift, forecast, power
 
 
 def course(days=14, control=0.02, deviation=0.5, users=15_000.0):
@@ -15,6 +15,10 @@ def course(days=14, control=0.02, deviation=0.5, users=15_000.0):
     age = np.arange(1, days + 1.0)
     means, variances = np.outer(age, [control, control]), np.outer(age, [1.0, 1.0]) * control * deviation * 2 / users
     return age, Contrast(means, variances, np.full(days, users / 4), np.full(days, True))
+
+
+def days_until(age, so_far, planned):
+    return forecast(age, so_far.signal, so_far.information / planned)
 
 
 def test_the_power_is_that_of_a_random_walk_with_drift():
@@ -27,20 +31,20 @@ def test_the_power_is_that_of_a_random_walk_with_drift():
 def test_independent_days_are_carried_on_by_their_square_root():
     age, so_far = course()
     planned = float(so_far.information[-1]) * 2  # planned for day 28
-    forecast = days_until(age, so_far, planned)
+    day = days_until(age, so_far, planned)
     signal_at_end = 0.1 * so_far.means[-1, 0] / np.sqrt(so_far.variance[-1]) * np.sqrt(2)
-    assert forecast is not None
-    assert (forecast <= 28) is bool(power(signal_at_end, 1.0) >= 0.8)
+    assert day is not None
+    assert (day <= 28) is bool(power(signal_at_end, 1.0) >= 0.8)
 
 
 def test_more_users_take_less_time():
-    def forecast(users):
+    def day_with(users):
         age, so_far = course(users=users)
         return days_until(age, so_far, 2 * float(so_far.information[-1]))
 
-    forecasts = [forecast(users) for users in (5e3, 8e3, 1.6e4, 3e5)]
-    assert forecasts == sorted(forecasts, reverse=True)
-    assert forecasts[0] > forecasts[-1] == 14
+    days = [day_with(users) for users in (5e3, 8e3, 1.6e4, 3e5)]
+    assert days == sorted(days, reverse=True)
+    assert days[0] > days[-1] == 14
 
 
 def test_with_few_users_it_takes_more_than_a_year():
