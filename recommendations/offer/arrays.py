@@ -11,32 +11,32 @@ Floats32 = np.ndarray[Any, np.dtype[np.float32]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Ids = np.ndarray[Any, np.dtype[np.int64]]
 Places = np.ndarray[Any, np.dtype[np.intp]]  # indices into another array
-Codes = np.ndarray[Any, np.dtype[np.int32]]  # of a dictionary-encoded column
+Codes = np.ndarray[Any, np.dtype[np.int32]]  # dictionary places of a column's values
 
 BLOCK = 8_192
-_GROUPS = 8  # of numbers, for each of the k largest
-SORTED_AT_FIRST = 64  # places; nearly always enough
+_GROUPS = 8  # groups of numbers for each of the k largest numbers
+SORTED_AT_FIRST = 64  # places; nearly always all that a caller reads
 
 
 def add_entries(totals: Floats, tables: Iterable[tuple[Codes, Floats]]) -> None:
-    """Add to each total, of shape (n,), its entry of every table: `table[codes[i]]`, the codes being of shape (n,)."""
+    """Add to each total, of shape (n,), its entry of every table: `table[codes[i]]`, with codes of shape (n,)."""
     tables = list(tables)
     for begin in range(0, totals.size, BLOCK):
         block = slice(begin, begin + BLOCK)
         part = totals[block]
         for codes, table in tables:
-            # twice as fast as table[codes], which makes wider integers of them first
+            # `take` is twice as fast as table[codes], which first converts the codes to wider integers
             part += table.take(codes[block], mode="clip")
 
 
 def best_first(scores: Floats, among: Mask | None = None) -> Iterator[int]:
-    """The places of these scores (all without `among`), the highest first, equal ones in order, NaN as the lowest;
-    sorted lazily."""
+    """Yield the places of these scores (with `among`, of those it marks) by descending score: equal scores in order of
+    place, NaN last. They are sorted lazily."""
     rest, size = among, SORTED_AT_FIRST
     while scores.size > size:
         numbers = scores if rest is None else np.where(rest, scores, -np.inf)
         edge = _reached(numbers, size)
-        if not edge > -np.inf:  # few are left, or many are NaN
+        if not edge > -np.inf:  # few places are left, or many scores are NaN
             break
         is_best = numbers >= edge
         yield from _sorted(scores, is_best.nonzero()[0])
@@ -46,12 +46,13 @@ def best_first(scores: Floats, among: Mask | None = None) -> Iterator[int]:
 
 
 def _sorted(scores: Floats, places: Places) -> list[int]:
-    in_order: list[int] = places[(-scores[places]).argsort(kind="stable")].tolist()  # NaN is last
+    in_order: list[int] = places[(-scores[places]).argsort(kind="stable")].tolist()  # NaN sorts last
     return in_order
 
 
 def _reached(numbers: Floats, k: int) -> float:
-    """A number that at least k of these, which are more, reach, and not many others; or NaN where some are."""
+    """A bound that at least k of the numbers reach, and few others; NaN if many numbers are NaN. There are more than
+    k."""
     groups = _GROUPS * k
     if numbers.size >= 2 * groups:
         # At least k of the numbers are as large as the k-th largest of the groups' maxima.

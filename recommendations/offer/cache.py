@@ -1,4 +1,4 @@
-"""The cache of offers: each is patched with the changes since its version, or reloaded if the log is too short."""
+"""The cache of offers. An offer is patched with the changes since its version, or reloaded if the log is too short."""
 
 import threading
 from collections import OrderedDict
@@ -15,7 +15,7 @@ from .snapshot import Offer
 
 
 class CachedOffer(msgspec.Struct, frozen=True):
-    """A casino's cached offer at the begin of a request; without one, `offer` and `version` are None."""
+    """A casino's cached offer when a request begins; `offer` and `version` are None if no offer is cached."""
 
     alias: str
     offer: Offer | None
@@ -23,9 +23,9 @@ class CachedOffer(msgspec.Struct, frozen=True):
 
 
 class OfferCache:
-    """An LRU cache of at most `max_bytes`, or of one offer. Thread-safe.
+    """An LRU cache of offers of at most `max_bytes` in total; it keeps at least one offer. Thread-safe.
 
-    An offer is valid while its version equals the database's: there is no invalidation.
+    An offer is valid while its version equals the database's, so nothing needs to be invalidated.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -46,7 +46,7 @@ class OfferCache:
         return self._bytes
 
     def known(self) -> CachedOffer:
-        """The current casino's cached offer: query the database with its version, then call `advance`."""
+        """Return the current casino's cached offer. Query the database with its version, then call `advance`."""
         alias = get_current_casino().alias
         with self._lock:
             offer = self._offers.get(alias)
@@ -59,8 +59,9 @@ class OfferCache:
             return CachedOffer(alias, offer, offer.version)
 
     def advance(self, known: CachedOffer, version: int | None, changes: str | None, now: datetime) -> Offer:
-        """The current casino's offer, never older than the query that returned `version` and `changes`: the columns
-        `OFFER_COLUMNS`, with the parameter `known.version`.
+        """Return the current casino's offer, never older than the query that returned `version` and `changes`.
+
+        The query selects `OFFER_COLUMNS` with the parameter `known.version`.
         """
         if known.offer is None or version is None or changes == RELOAD:
             return self._load(known, now)
@@ -75,7 +76,7 @@ class OfferCache:
         return patched
 
     def _load(self, known: CachedOffer, now: datetime) -> Offer:
-        with self._loader(known.alias):  # of concurrent misses, one loads the offer, the others patch it
+        with self._loader(known.alias):  # of concurrent misses, one loads the offer; the others patch the loaded offer
             newest = self.known()
             if newest.offer is not None and newest.offer is not known.offer:
                 version, changes = query_changes(newest.version, now)
@@ -83,7 +84,7 @@ class OfferCache:
                     return self.advance(newest, version, changes, now)
             offer = load_offer(now)
             with self._lock:
-                # Replaces any other: a higher version may be of a rolled back transaction.
+                # Replace any cached offer: a higher version may come from a rolled back transaction.
                 self._put(known.alias, offer)
             return offer
 
@@ -111,6 +112,6 @@ register("cached offers", reset=offers.reset)
 
 
 def read_offer(now: datetime) -> Offer:
-    """The current casino's offer, as of one query. A request adds `OFFER_COLUMNS` to its own query instead."""
+    """Read the current casino's offer with one query. A request adds `OFFER_COLUMNS` to its own query instead."""
     known = offers.known()
     return offers.advance(known, *query_changes(known.version, now), now)

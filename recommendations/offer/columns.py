@@ -1,8 +1,8 @@
 """A column of an offer: one attribute of all events, dictionary-encoded as in Apache Arrow.
 
-Columns and dictionaries are immutable, so that readers need no lock and snapshots share them. The dictionaries of one
-casino's snapshots are beginnings of one list that only grows. So a new value costs the same in an offer of ten events
-and of a million, and a snapshot's own dictionary never changes.
+Columns and dictionaries are immutable: readers need no lock, and snapshots share them. All dictionaries of one casino's
+column are prefixes of one list, which only grows. Adding a value therefore costs the same in an offer of ten events and
+of a million, and a snapshot's dictionary never changes.
 """
 
 import sys
@@ -24,11 +24,11 @@ Numbers = np.ndarray[Any, np.dtype[Any]]
 Value = TypeVar("Value", bound=Hashable)
 Default = TypeVar("Default")
 
-_INT_BYTES = 28  # of a place too large for Python's cache of small numbers
+_INT_BYTES = 28  # bytes of a place that is too large for Python's cache of small integers
 
 
 class _GrowingValues(Generic[Value]):
-    """Distinct values in the order in which they came: none is ever removed or moved. Thread-safe."""
+    """Distinct values in order of arrival; none is removed or moved. Thread-safe."""
 
     __slots__ = ("_by_name", "_contents", "_lock", "_named", "list", "places")
 
@@ -41,8 +41,8 @@ class _GrowingValues(Generic[Value]):
         self._lock = threading.Lock()
 
     def add(self, values: Iterable[Value]) -> int:
-        """Append those that are new, and return the number of all. Of threads that extend one dictionary at once, the
-        later also gets the values of the other: values of no event."""
+        """Append the new values, and return the number of all values. If two threads extend one dictionary at the same
+        time, the dictionary of the later one also contains the values of the other, which none of its events has."""
         with self._lock:
             for value in values:
                 if value not in self.places:
@@ -56,8 +56,8 @@ class _GrowingValues(Generic[Value]):
         self._contents += sys.getsizeof(value) + _INT_BYTES
 
     def places_named(self, name: str) -> list[int]:
-        """The places of the keys of leagues or teams with this name, or of the same text. The names are indexed at the
-        first call, and new ones at later calls: few casinos block or pin by name."""
+        """The places of the leagues' or teams' keys with this name, and of values equal to it. Names are indexed when
+        this is called, not before: few casinos block or pin by name."""
         with self._lock:
             for place in range(self._named, len(self.list)):
                 self._by_name.setdefault(key_form(name_of(str(self.list[place]))), []).append(place)
@@ -71,7 +71,7 @@ class _GrowingValues(Generic[Value]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _FirstValues(Generic[Value]):
-    """The first `size` of the values."""
+    """The first `size` values."""
 
     _grown: _GrowingValues[Value]
     _size: int
@@ -84,7 +84,7 @@ class _FirstValues(Generic[Value]):
 
 
 class DictionaryValues(_FirstValues[Value], Sequence[Value]):
-    """The first values, by place."""
+    """The dictionary's values by place."""
 
     __slots__ = ()
 
@@ -101,7 +101,7 @@ class DictionaryValues(_FirstValues[Value], Sequence[Value]):
 
 
 class DictionaryPlaces(_FirstValues[Value], Mapping[Value, int]):
-    """The places of the first values."""
+    """The dictionary's places by value."""
 
     __slots__ = ()
 
@@ -116,23 +116,23 @@ class DictionaryPlaces(_FirstValues[Value], Mapping[Value, int]):
     @overload
     def get(self, value: Any, /, default: Default) -> int | Default: ...
     def get(self, value: Any, /, default: Default | None = None) -> int | Default | None:
-        # Mapping's own catches a KeyError, which takes ten times as long for an unknown value.
+        # Mapping.get catches a KeyError, which takes ten times as long for an unknown value.
         place = self._grown.places.get(value)
         return place if place is not None and place < self._size else default
 
     def find(self, values: Iterable[Value]) -> Iterator[int]:
-        """The place of each value, or a number from the number of all places on for an unknown one."""
+        """The place of each value; for an unknown value, a number >= the dictionary's size."""
         return map(self._grown.places.get, values, repeat(self._size))
 
     def of(self, values: Iterable[Value]) -> list[int]:
-        """The places of values that are all known."""
+        """The places of these values. Raises KeyError for an unknown value."""
         return list(map(self._grown.places.__getitem__, values))
 
 
 class Dictionary(Generic[Value]):
     """Distinct values: `values[places[value]] == value`. `nbytes` includes the values themselves. Never changes.
 
-    `grown` begins with `values`: to look up a place that is known to be one of theirs takes less than half of the time.
+    `grown` begins with `values`. It looks up a valid place in less than half of the time.
     """
 
     __slots__ = ("__weakref__", "_grown", "grown", "nbytes", "places", "values")
@@ -145,39 +145,39 @@ class Dictionary(Generic[Value]):
         self.nbytes = self._grown.nbytes
 
     def including(self, values: Iterable[Value]) -> "Dictionary[Value]":
-        """Itself if it has these values; else a longer one, in which present values keep their places."""
+        """Return this dictionary if it has these values, else a longer one in which known values keep their places."""
         new = [value for value in dict.fromkeys(values) if value not in self.places]
         if not new:
             return self
         return Dictionary(self._grown, self._grown.add(new))
 
     def places_named(self: "Dictionary[str]", name: str) -> set[int]:
-        """The places of the leagues or teams with this name, in any country, or of the same text (`key_form`)."""
+        """The places of leagues or teams with this name, in any country, and of values equal to it (by `key_form`)."""
         return {place for place in self._grown.places_named(name) if place < len(self.values)}
 
     def longer(self, other: "Dictionary[Value]") -> "Dictionary[Value] | None":
-        """The longer one of both, if one continues the other; then all values have the same places in both."""
+        """Return the longer of both if one continues the other, so that all values have the same places; else None."""
         if other._grown is not self._grown:
             return None
         return self if len(self.values) >= len(other.values) else other
 
 
 def _shared(value: Value) -> Value:
-    """Interned text, since columns and casinos have the same texts."""
+    """Intern texts, since columns and casinos share them."""
     return cast("Value", sys.intern(str(value))) if isinstance(value, str) else value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Column(Generic[Value]):
-    """`codes`, int32 of shape (n,): `codes[i]` is the place of event i's value in `values`, which may include values of
-    no event."""
+    """`codes`, int32 of shape (n,): `codes[i]` is the place of event i's value in `values`. Some of `values` may belong
+    to no event."""
 
     codes: Codes
     dictionary: Dictionary[Value]
 
     @classmethod
     def of(cls, values: Sequence[Value], known: Dictionary[Value] | None = None) -> "Column[Value]":
-        """A column of these values, whose dictionary extends `known`."""
+        """A column of these values; its dictionary extends `known`."""
         dictionary: Dictionary[Value] = (known or Dictionary()).including(values)
         return cls(np.array(dictionary.places.of(values), dtype=np.int32), dictionary)
 
@@ -194,29 +194,29 @@ class Column(Generic[Value]):
         return value
 
     def name(self: "Column[str]", event: int) -> str:
-        """The name to show of event i's league or team; of other attributes, the value."""
-        # as `name_of`: each answer has fifteen such texts
+        """The display name of event i's league or team; the value itself for other attributes."""
+        # inlined `name_of`: each answer has fifteen such texts
         return self.dictionary.grown[self.codes.item(event)].rpartition(SEPARATOR)[2]
 
     def equals(self, value: Value | None) -> Mask:
-        """The mask of events with this value; all False if it is unknown or None."""
+        """The mask of events with this value; all False for an unknown value or None."""
         place = self.dictionary.places.get(value, -1) if value is not None else -1
         return np.equal(self.codes, place)
 
     def spread(self, table: Numbers) -> Numbers:
-        """Each event's entry of a table with at least one entry for each of `values`, shape (n,)."""
-        # twice as fast as table[codes], which makes wider integers of them first
+        """Each event's entry of `table`, shape (n,). The table has at least one entry for each of `values`."""
+        # `take` is twice as fast as table[codes], which first converts the codes to wider integers
         return table.take(self.codes, mode="clip")
 
     def present(self) -> list[Value]:
-        """The distinct values of the events."""
+        """The events' distinct values."""
         return [self.values[code] for code in self._used()]
 
     def keep(self, events: Mask) -> "Column[Value]":
         return replace(self, codes=self.codes[events])
 
     def replaced(self, places: Places, other: "Column[Value]") -> "Column[Value]":
-        """A copy with `other`'s values at `places`; this column if nothing changes."""
+        """A copy with `other`'s values at `places`; this column if all values are equal."""
         new = self._taking(other)
         if np.array_equal(self.codes[places], new.codes):
             return self
@@ -230,12 +230,12 @@ class Column(Generic[Value]):
         return Column(np.insert(self.codes, places, new.codes), new.dictionary)
 
     def compacted(self) -> "Column[Value]":
-        """A copy without values that no event has."""
+        """A copy whose dictionary has only the events' values."""
         empty: Column[Value] = Column.of([])
         return empty._taking(self)
 
     def _taking(self, other: "Column[Value]") -> "Column[Value]":
-        """The other column, recoded to a dictionary that extends this one's."""
+        """Recode the other column to a dictionary that extends this one's."""
         if (longer := self.dictionary.longer(other.dictionary)) is not None:
             return Column(other.codes, longer)
         used = other._used()

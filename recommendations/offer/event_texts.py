@@ -1,4 +1,4 @@
-"""The texts of events whose ids are text: a casino with numbers alone has none."""
+"""The texts of events whose ids are text. A casino whose ids are all numbers has none."""
 
 import sys
 import threading
@@ -7,13 +7,14 @@ from collections.abc import Collection, Iterable, Mapping
 from recommendations.text_ids import generated_id
 from recommendations.validation.own_ids import OwnId
 
-_ENTRY_BYTES = 250  # of both dictionaries
+_ENTRY_BYTES = 250  # bytes of an entry in both dictionaries
 
 
 class EventTexts:
-    """Numbers in stored rows with the casino's texts for them. The snapshots of one offer share them: an assignment
-    never changes, so that a later snapshot's texts do no harm. `by_id` has none for numbers of the casino's own.
-    Thread-safe."""
+    """The casino's text ids by the stored numbers that stand for them; ids that are numbers have no entry. Thread-safe.
+
+    The snapshots of one offer share this object. An assignment never changes, so additional entries are harmless.
+    """
 
     __slots__ = ("_by_text", "_lock", "by_id", "nbytes")
 
@@ -38,8 +39,8 @@ class EventTexts:
                     self.nbytes += sys.getsizeof(text) + _ENTRY_BYTES
 
     def stored_ids(self, own_ids: Collection[OwnId]) -> Collection[int]:
-        """The stored ids of these events. A text that no event in memory has is left out; digits above the casino's own
-        ids are those of a row that came without one."""
+        """The stored ids of these events. Unknown texts are left out, except digits above `MAX_OWN_ID`: they are the
+        generated ids of rows without an own id."""
         found = (each if isinstance(each, int) else self._by_text.get(each) or generated_id(each) for each in own_ids)
         return frozenset(each for each in found if each is not None)
 

@@ -1,4 +1,4 @@
-"""The queries of a casino's offer, each one statement and thus one database snapshot."""
+"""The queries of a casino's offer. Each is one statement and thus reads one database snapshot."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -13,9 +13,9 @@ from tenants.routing.connections import casino_connection
 from .event_texts import EventTexts
 from .snapshot import Offer, offer_of_columns
 
-# Two columns for the select list of any query, with the parameters `offer_version` (the version in memory, or None) and
-# `now`: the database's version, and the changes up to it for `OfferCache.advance`; null if the versions are equal.
-# A lost row of the version is inserted again with 0, each time: 0 says nothing of the events, as no version does.
+# Two columns for the select list of any query: the database's version, and the changes up to it for
+# `OfferCache.advance`, null if the versions are equal. Parameters: `offer_version` (the version in memory, or None) and
+# `now`. A trigger that finds the version's row missing inserts it with 0, which counts as no version here.
 OFFER_COLUMNS = (
     "(SELECT NULLIF(version, 0) FROM offer_version WHERE id = 1) AS offer_version, "
     "(SELECT CASE WHEN version IS DISTINCT FROM %(offer_version)s "
@@ -33,8 +33,8 @@ _Numbers = list[float | str | None] | None  # no number: the odd of an event tha
 _Texts = list[str] | None
 # An aggregate over no rows is null.
 _Columns = tuple[
-    list[int] | None,  # the ids of all that changed
-    list[int] | None,
+    list[int] | None,  # the ids of all changed events
+    list[int] | None,  # the ids of the returned events
     _Numbers,
     _Numbers,
     _Numbers,
@@ -44,28 +44,28 @@ _Columns = tuple[
     _Texts,
     _Texts,
     _Texts,
-    list[tuple[int, frozenset[int]]] | None,  # ids of events, with those of others that are the same match
-    list[tuple[int, tuple[str, ...]]] | None,  # ids of one-sided events, with their participants
-    list[tuple[int, int]] | None,  # ids of events with markets, with the bits of the producers that offer them
+    list[tuple[int, frozenset[int]]] | None,  # ids of events, each with the ids of other events that are the same match
+    list[tuple[int, tuple[str, ...]]] | None,  # ids of one-sided events, each with its participants
+    list[tuple[int, int]] | None,  # ids of events with markets, each with the bits of the producers that offer it
     list[int] | None,  # the ids of all events whose start time is to be confirmed
 ]
 _DECODER = msgspec.json.Decoder(_Columns)
 
 
 def query_changes(known: int | None, now: datetime) -> tuple[int | None, str | None]:
-    """The version of the current casino's offer, and the changes since the version `known`."""
+    """Read the version of the current casino's offer, and the changes since the version `known`; None if equal."""
     version, changes = _row(f"SELECT {OFFER_COLUMNS}", {"offer_version": known, "now": now})
     return version, changes
 
 
 def load_offer(now: datetime) -> Offer:
-    """Read the current casino's events that are open and not over at `now`; `slip.py` filters them further."""
+    """Load the current casino's events that are open and not over at `now`; `slip.py` filters them further."""
     version, events = _row(_LOAD, {"now": now})
     return _decoded(version, events)[1]
 
 
 def advanced(offer: Offer, version: int, changes: str, now: datetime) -> Offer:
-    """The next snapshot after `offer`, from the column `offer_changes` of a query with its version."""
+    """The next snapshot after `offer`. `changes`: the column `offer_changes` of a query with the offer's version."""
     changed, rows = _decoded(version, changes, like=offer)
     gone = np.setdiff1d(np.array(changed, dtype=np.int64), rows.ids)
     return offer.patched(version, rows, gone).trimmed(now)
@@ -83,7 +83,7 @@ def _decoded(version: int | None, columns: str, like: Offer | None = None) -> tu
         texts=texts,
     ).with_offered_by(dict(offered_by))
     if unknown := [each for each in offer.text_ids() if each not in texts]:
-        texts.add(texts_of(unknown))  # written before the events, so that a later query has them
+        texts.add(texts_of(unknown))  # texts are written before their events, so a later query finds them
     return changed, replace(offer, start_time_tbd=np.isin(offer.ids, tbd)) if tbd else offer
 
 

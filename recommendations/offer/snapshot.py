@@ -19,14 +19,14 @@ T = TypeVar("T")
 
 ATTRIBUTES = ("sport", "league", "country", "home_team", "away_team")
 _NONE: frozenset[int] = frozenset()
-_MOST_TEXTS_OF_NONE = 10_000  # of events that are gone
+_MOST_TEXTS_OF_NONE = 10_000  # texts of events that are no longer in the offer
 NUMBERS = ("begins", "ends", "odds", "start_time_tbd")
-TEXTS = (*ATTRIBUTES, "category")  # as events have them
-OWN_ODD = -1  # in `offered_by`, of an event without markets
+TEXTS = (*ATTRIBUTES, "category")  # columns of `events`
+OWN_ODD = -1  # the value in `offered_by` of an event without markets
 
 
 class MemoKey(Generic[T]):
-    """The key of a value of type T in a `Memo`; each instance is a distinct key."""
+    """The key of a value of type T in a `Memo`. Each instance is a distinct key."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -38,7 +38,7 @@ class _Get(Protocol):
 
 class Memo:
     """Values derived from one immutable object; `get` returns None for a missing one. `nbytes` counts their arrays.
-    Thread-safe: threads may compute the same value at once, of which the last is stored."""
+    Thread-safe: threads may compute the same value at the same time; the last one is stored."""
 
     __slots__ = ("_lock", "_values", "get", "nbytes")
 
@@ -49,7 +49,7 @@ class Memo:
         self.nbytes = 0
 
     def keep(self, key: MemoKey[T], value: T) -> T:
-        """Store `value`, an object that may have `nbytes` or a tuple of such, and return it."""
+        """Store `value`, and return it. The value, or each item of a tuple, may have `nbytes`."""
         with self._lock:
             for sign, each in ((-1, self._values.get(key)), (1, value)):
                 parts = each if isinstance(each, tuple) else (each,)
@@ -60,14 +60,14 @@ class Memo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Offer:
-    """n events, sorted by id, that were open and not over when read; some may have begun or ended since.
+    """n events, sorted by id, that were open and not over when read; some may have begun or ended since. Never changes.
 
-    `begins`, `ends`: Unix seconds; `start_time_tbd`: whether only the day of the begin is known. The values of
-    `league`, `home_team` and `away_team` are keys (see `identity`), whose names `Column.name` returns. All of shape
-    (n,). `same_matches`: id of an event -> ids of events that are the same match, which may be closed. A snapshot never
-    changes; `memo` holds values derived from it. `participants`: id of a one-sided event -> their names. `texts`: those
-    that ids of events stand for. `offered_by`, of shape (n,): the bits of the producers with an open price of the
-    event's markets, `OWN_ODD` for an event without markets; None if no event has any.
+    All arrays and columns have the shape (n,). `begins`, `ends`: Unix seconds. `start_time_tbd`: only the day of the
+    begin is known. `league`, `home_team` and `away_team` contain keys (see `identity`); `Column.name` returns their
+    names. `same_matches`: event id -> ids of other events that are the same match; some may be closed. `participants`:
+    id of a one-sided event -> its participants' names. `texts`: the texts for which event ids stand. `offered_by`: the
+    bits of the producers with an open price of the event's markets, `OWN_ODD` for an event without markets; None if no
+    event has markets. `memo`: values derived from this offer.
     """
 
     version: int | None
@@ -92,7 +92,7 @@ class Offer:
 
     @property
     def nbytes(self) -> int:
-        """The size of all columns with their dictionaries, and of the arrays in `memo`."""
+        """The bytes of all columns with their dictionaries, and of the arrays in `memo`."""
         return self.columns_nbytes + self.memo.nbytes
 
     @property
@@ -105,14 +105,14 @@ class Offer:
         return place if place < self.ids.size and self.ids[place] == event_id else None
 
     def names(self, place: int) -> dict[str, str]:
-        """The texts of `ATTRIBUTES` to show of the event at `place`."""
+        """Attribute -> display text of the event at `place`, for all `ATTRIBUTES`."""
         return {name: getattr(self, name).name(place) for name in ATTRIBUTES}
 
     def category(self, place: int) -> str:
         return parts_of(self.home_team[place])[2]
 
     def keep(self, events: Mask) -> "Offer":
-        """The offer of these events only."""
+        """The offer with only these events."""
         if events.all():
             return self
         numbers = {name: getattr(self, name)[events] for name in ("ids", *self._numbers)}
@@ -120,11 +120,11 @@ class Offer:
 
     @property
     def _numbers(self) -> tuple[str, ...]:
-        """The names of the columns of numbers that this offer has."""
+        """The names of this offer's numeric columns."""
         return NUMBERS if self.offered_by is None else (*NUMBERS, "offered_by")
 
     def with_offered_by(self, bits: Mapping[int, int]) -> "Offer":
-        """The offer in which these events, by id, have markets."""
+        """The offer with these producers' bits by event id; the other events have no markets."""
         if not bits:
             return self if self.offered_by is None else replace(self, offered_by=None)
         offered_by = np.full(len(self), OWN_ODD, np.int32)
@@ -136,7 +136,7 @@ class Offer:
         return self if self.offered_by is not None else replace(self, offered_by=np.full(len(self), OWN_ODD, np.int32))
 
     def patched(self, version: int | None, rows: "Offer", gone: Iterable[int] = ()) -> "Offer":
-        """The next snapshot: `rows` are inserted, or replace those of the same ids; the ids `gone` are removed.
+        """The next snapshot: insert `rows`, or replace events with the same ids; remove the events with the ids `gone`.
 
         Unchanged columns are shared: if only odds changed, only `odds` is copied.
         """
@@ -153,11 +153,11 @@ class Offer:
         return offer if is_known.all() else offer._inserted(places[~is_known], rows.keep(~is_known))
 
     def all_ids(self, event_id: int) -> frozenset[int]:
-        """The ids of the events that are the same match as this one, with its own."""
+        """The ids of all events that are the same match as this one, including its own."""
         return self.same_matches.get(event_id, _NONE) | {event_id}
 
     def trimmed(self, now: datetime) -> "Offer":
-        """The offer without finished events and values that no event has, if these are many."""
+        """The offer without finished events and unused values; the offer itself if there are few of these."""
         is_on = self.ends > now.timestamp()
         over = len(self) - int(np.count_nonzero(is_on))
         has_few_values = all(len(getattr(self, name).values) <= 2 * len(self) for name in ATTRIBUTES)
@@ -168,13 +168,13 @@ class Offer:
         return replace(offer, texts=self.texts.only(offer.text_ids()), **compacted)
 
     def text_ids(self) -> Iterator[int]:
-        """The ids that stand for text, of the events and of others that are the same matches."""
+        """Yield the ids that stand for texts: ids of events, and of other events that are the same match."""
         yield from self.ids[np.searchsorted(self.ids, FIRST_TEXT_ID) :].tolist()
         for others in self.same_matches.values():
             yield from (each for each in others if each >= FIRST_TEXT_ID)
 
     def _places_of(self, ids: Ids) -> tuple[Places, Mask]:
-        """The places of these ids, or, where the mask is False, the places to insert them."""
+        """The places of these ids, and the mask of known ids; the place of an unknown id is where to insert it."""
         places = np.searchsorted(self.ids, ids)
         is_known = places < len(self)
         is_known[is_known] = self.ids[places[is_known]] == ids[is_known]
@@ -207,25 +207,24 @@ class Offer:
 
 
 def _replaced(stored: Mapping[int, T], new: Mapping[int, T], changed: Collection[int]) -> Mapping[int, T]:
-    """The values that few events have, with those of the changed events replaced."""
+    """The mapping with the changed events' values replaced, or removed if they have no new value."""
     if not stored and not new:
         return stored
     return {event_id: each for event_id, each in stored.items() if event_id not in changed} | dict(new)
 
 
 def build_offer(version: int | None, rows: Iterable[tuple[Any, ...]]) -> Offer:
-    """A snapshot of rows of (id, begin_timestamp, end_timestamp, odd, and `TEXTS`), sorted by id, with the models'
-    types."""
+    """Build a snapshot from rows (id, begin_timestamp, end_timestamp, odd, *`TEXTS`), sorted by id."""
     ids, begins, ends, *others = list(zip(*rows, strict=True)) or [()] * (4 + len(TEXTS))
     times = ([moment.timestamp() for moment in moments] for moments in (begins, ends))
     return offer_of_columns(version, [ids, *times, *others])
 
 
 def offer_of_columns(version: int | None, columns: Sequence[Any], like: Offer | None = None) -> Offer:
-    """A snapshot of columns of n values, sorted by id: ids, begins and ends (Unix seconds), odds, and `TEXTS`.
+    """Build a snapshot from columns of n values, sorted by id: ids, begins and ends (Unix seconds), odds, and `TEXTS`.
 
-    A number may also be the text "NaN" or "Infinity", for which JSON has no number. All start times are known. The
-    dictionaries extend those of `like`.
+    A number may also be the text "NaN" or "Infinity", which JSON cannot write as a number. `start_time_tbd` is False
+    for all. The dictionaries extend those of `like`.
     """
     ids, begins, ends, odds, *texts = columns
     known = {name: getattr(like, name).dictionary if like is not None else None for name in ATTRIBUTES}
@@ -244,7 +243,7 @@ def offer_of_columns(version: int | None, columns: Sequence[Any], like: Offer | 
 
 
 def _keyed(texts: Sequence[Any]) -> Iterator[Any]:
-    """The columns of `ATTRIBUTES`: those of `TEXTS`, with the keys of leagues and teams."""
+    """The columns of `ATTRIBUTES` from those of `TEXTS`: leagues and teams become keys."""
     sports, leagues, countries, homes, aways, categories = texts
     yield sports
     yield league_keys(sports, countries, leagues)

@@ -1,1 +1,1 @@
-"""Prices of markets: kept rows, the feeds they come by, the gate that decides which may be served, and the choice."""
+"""Prices of markets: the cache, the producers' feeds, the gate that decides which may be served, and the choice."""

@@ -1,8 +1,8 @@
-"""The prices that this process keeps: those of ranked events, changed or dropped as the database's log says.
+"""The cache of prices of ranked events, updated from the database's log of changes.
 
-All kept rows are as of one version: a row that was read as of another is not kept, and a request whose query read
-another uses none. So a request judges each price by what it knows of feeds as of that price's snapshot: a message may
-tell a price and, in the same transaction, that its feed is down.
+All cached prices of a casino are as of one version: prices read as of another version are not cached, and a request
+whose query read another version uses no cached prices. A request checks each price against the feeds as of the same
+snapshot as the price: one message may change a price and, in the same transaction, report that its feed is down.
 """
 
 import threading
@@ -19,18 +19,18 @@ from tenants.routing.context import get_current_casino
 from .event_prices import PackedPrices
 from .lines import Lines
 
-# In place of the ids of changed events: too many, or a version that this database's log doesn't have.
+# In place of the ids of changed events: too many changed; or the database's log does not contain the version.
 FORGET_PRICES, FORGET_ALL = 0, -1
 _ROOM_AFTER_EVICTION = 0.75
-_BYTES_OF_ROW = 200  # of the object and its entries
-_BYTES_OF_USED = 130  # of an id and its entry, in the text of ids too
+_BYTES_OF_ROW = 200  # of the object and its dictionary entries
+_BYTES_OF_USED = 130  # of an id with its entry, in the dictionary and in the text of ids
 _MOST_ASKED_FOR = 1_000  # events
-_MOST_CHANGED = 200  # of their market lines; where more changed, to read the few that are needed costs less
+_MOST_CHANGED = 200  # changed market lines; beyond, reading the few needed events costs less
 
 
 class KeptPrices:
-    """One casino's kept prices, all of which are valid as of `version`; None: none are kept. `used`: the ids of the
-    events whose prices requests used last, which are read again once they change. Guarded by the cache."""
+    """One casino's cached prices, all as of `version`; None: nothing is cached. `used`: the ids of the events whose
+    prices requests used last; queries read their changes. The cache's lock guards this object."""
 
     __slots__ = ("_bytes_of_rows", "_used_text", "lines", "rows", "used", "version")
 
@@ -61,8 +61,8 @@ class KeptPrices:
             self.used.popitem(last=False)
 
     def parameters(self) -> dict[str, Any]:
-        """Of `PRICE_COLUMNS`: they ask for the changed market lines of the used events."""
-        if self._used_text is None:  # of many, it takes longer than all else
+        """The parameters of `PRICE_COLUMNS`, which select the changed market lines of the used events."""
+        if self._used_text is None:  # building it for many ids takes longer than the rest of the method
             self._used_text = f"{{{','.join(map(str, self.used))}}}"
         return {
             "price_version": self.version,
@@ -76,7 +76,7 @@ class KeptPrices:
                 self._bytes_of_rows -= len(row) + _BYTES_OF_ROW
 
     def evict(self, event_id: int) -> None:
-        """Forget an event for want of room: its changes are not read either."""
+        """Remove an event to free memory; queries no longer read its changes."""
         self.forget([event_id])
         if event_id in self.used:
             del self.used[event_id]
@@ -88,9 +88,9 @@ class KeptPrices:
 
 
 class KnownPrices(msgspec.Struct, frozen=True):
-    """A casino's kept prices at the begin of a request. Without a `version`, the request's query needs none of the
-    price columns, which have these `parameters`. Only if `is_usable`, the kept rows are those that the request's query
-    would have read."""
+    """A casino's cached prices when a request begins. The request's query selects the price columns, with these
+    `parameters`, only if there is a `version`. Only if `is_usable`, the cached prices equal those that the request's
+    query would have read."""
 
     alias: str
     kept: KeptPrices
@@ -100,8 +100,8 @@ class KnownPrices(msgspec.Struct, frozen=True):
 
 
 class PriceCache:
-    """At most `max_bytes`: the casino that was used least recently is forgotten first, then the rows read first.
-    Thread-safe."""
+    """A cache of at most `max_bytes`. It evicts the casino that was used least recently first, then the events that
+    were read first. Thread-safe."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -117,7 +117,7 @@ class PriceCache:
             return self._nbytes()
 
     def known(self) -> KnownPrices:
-        """The current casino's: query the database with its version, then call `advance`."""
+        """Return the current casino's cached prices. Query the database with their version, then call `advance`."""
         alias = get_current_casino().alias
         with self._lock:
             kept = self._kept.get(alias)
@@ -127,22 +127,22 @@ class PriceCache:
             return KnownPrices(alias, kept, kept.version, kept.parameters())
 
     def before(self, known: KnownPrices, event_ids: Iterable[int]) -> dict[int, PackedPrices]:
-        """Those of these events' prices that are kept, as of `known.version`."""
+        """The cached prices of these events as of `known.version`; events without one are left out."""
         with self._lock:
             return _rows(known, event_ids)
 
     def advance(self, known: KnownPrices, version: int | None, changed: Sequence[int] | None) -> KnownPrices:
-        """The kept prices without those that changed up to `version`: columns of a query with `known.version`."""
+        """Remove the prices that changed up to `version`. Both values come from a query with `known.version`."""
         with self._lock:
             kept = self._kept.setdefault(known.alias, known.kept)
             if changed is not None and kept is known.kept and kept.version == known.version:
                 kept = self._without(known.alias, kept, version, changed)
-            # else another request was faster: what it kept may be of another version
+            # else another request was faster: its cached prices may be of another version
             is_usable = version is not None and kept.version == version
             return KnownPrices(known.alias, kept, version, known.parameters, is_usable)
 
     def get(self, known: KnownPrices, event_ids: Iterable[int]) -> dict[int, PackedPrices]:
-        """Those of these events' prices that are kept and usable: not if another request has advanced them since."""
+        """The cached prices of these events; none if they are not usable or another request has advanced them since."""
         if not known.is_usable:
             return {}
         with self._lock:
@@ -151,7 +151,7 @@ class PriceCache:
             return found
 
     def put(self, known: KnownPrices, version: int | None, rows: Mapping[int, PackedPrices], *, are_used: bool) -> None:
-        """Keep rows of a query that read this version in the same statement, unless the kept ones are of another."""
+        """Cache prices that a query read in the same statement as `version`, unless the cache has another version."""
         with self._lock:
             kept = known.kept
             if version is None or self._kept.get(known.alias) is not kept:
@@ -163,7 +163,7 @@ class PriceCache:
             if are_used:
                 kept.keep(rows)
                 kept.use(rows.keys())
-            else:  # those that another request of this version kept may be used since
+            else:  # another request of this version may use its prices already
                 kept.keep({event_id: row for event_id, row in rows.items() if event_id not in kept.rows})
             self._make_room(known.alias)
 

@@ -1,4 +1,4 @@
-"""Stage two of a recommendation: of an event that the slip would take, the best outcome that the gate leaves open."""
+"""Stage two of a recommendation: the choice of an event's best outcome among those that the gate leaves open."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -23,33 +23,33 @@ _NO_PRICES, _NO_SCORES = unpack(NO_PRICES), np.zeros(0)
 
 
 class PriceSource(Protocol):
-    """Where prices come from: a request's database, or a replayed history."""
+    """A source of prices: a request's database, or a replayed history."""
 
     @property
     def feeds(self) -> Feeds | None:
-        """None until `of` was called, or a query told them."""
+        """None before the first `of`, unless an earlier query read the feeds."""
 
     @property
     def lines(self) -> Lines:
         """Always the same object."""
 
     def of(self, event_ids: Sequence[int], /) -> Mapping[int, PackedPrices]:
-        """The prices of these events, each of them."""
+        """The prices of these events; every event has an entry."""
 
 
 class OutcomeScorer(Protocol):
     """Scores outcomes for one user, and gives reasons for one of them."""
 
     def score(self, sports: Sequence[str], prices: EventPrices, ends: Sequence[int], /) -> Floats:
-        """Finite scores of the n outcomes of events of these sports, shape (n,); of an event's, which are those before
-        its place in `ends`, the highest wins, of equal ones the first."""
+        """Finite scores of the n outcomes of events of these sports, shape (n,). An event's outcomes end before its
+        place in `ends`; the highest score wins, the first of equal ones."""
 
     def reasons(self, sport: str, outcome: Outcome, odd: float, /) -> tuple[str, ...]: ...
 
 
 class Leg(msgspec.Struct, frozen=True):
-    """The chosen outcome of an event, `score` among the event's, and its price. `valid_until`, like `priced_at`: Unix
-    seconds, infinite for a price that may have any age."""
+    """The chosen outcome of an event with its price. `score`: the outcome's score among those of its event.
+    `priced_at`, `valid_until`: Unix seconds; `valid_until` is infinite if prices have no maximal age."""
 
     outcome: Outcome
     odd: float
@@ -61,35 +61,35 @@ class Leg(msgspec.Struct, frozen=True):
 
 
 class OutcomeChooser:
-    """The choices of one request for one user."""
+    """Chooses outcomes for one user in one request."""
 
     def __init__(self, source: PriceSource, rules: PriceRules, scorer: OutcomeScorer) -> None:
         self._source, self._lines = source, source.lines
         self._rules = rules
         self._scorer = scorer
         self._gate = Gate(rules, source.feeds or NO_FEEDS)
-        self._looked_at: dict[int, tuple[str, PackedPrices, int, int]] = {}  # its sport, first outcome and their end
+        self._looked_at: dict[int, tuple[str, PackedPrices, int, int]] = {}  # sport, prices, outcomes' begin and end
         self._prices, self._scores = _NO_PRICES, _NO_SCORES
         self._alive: tuple[Feeds | None, int] = (None, _ALL)
 
     @property
     def alive(self) -> int:
-        """The bits of the producers that may be believed: all, until a query has told them."""
+        """The bits of the producers whose feeds are open; all bits until a query has read the feeds."""
         feeds = self._source.feeds
         if feeds is not None and feeds is not self._alive[0]:
             self._alive = feeds, feeds.alive(self._rules.feed_silence_seconds)
         return self._alive[1]
 
     def refusal_of_feeds(self, offered_by: int) -> Refusal:
-        """Why the prices of these producers, none of which may be believed, are refused: silence, if one is silent."""
+        """The refusal of an event's prices if no producer of it is open: `FEED_SILENT` if one of them is silent."""
         feeds, silence_seconds = self._source.feeds or NO_FEEDS, self._rules.feed_silence_seconds
         own = [each for code, each in feeds.producers.items() if offered_by >> code & 1]
         is_silent = any(each.refusal(silence_seconds) is Refusal.FEED_SILENT for each in own)
         return Refusal.FEED_SILENT if is_silent else Refusal.FEED_CLOSED
 
     def look_at(self, sports: Mapping[int, str]) -> None:
-        """Have the prices of these events, by id, at hand, instead of those of others; and score their outcomes
-        together, which takes little longer than those of one event."""
+        """Load the prices of these events (id -> sport) in place of the earlier ones, and score all their outcomes at
+        once, which takes little longer than to score one event."""
         found = self._source.of([*sports])
         packed = [found[event_id] for event_id in sports]
         self._prices, ends = join(packed)
@@ -101,8 +101,8 @@ class OutcomeChooser:
             self._gate = Gate(self._rules, feeds)
 
     def choose(self, event_id: int, *, is_live: bool, full: frozenset[str]) -> Leg | Refusal:
-        """The best outcome of an event that was looked at whose market is not `full`; or why there is none. `is_live`:
-        the event has begun."""
+        """The best open outcome of a loaded event, outside the markets in `full`; else the refusal. `is_live`: it has
+        begun."""
         sport, packed, begin, end = self._looked_at[event_id]
         lines = self._lines
         best = self._best(packed, begin, end, is_live=is_live, full=full)
@@ -123,7 +123,8 @@ class OutcomeChooser:
     def _best(
         self, packed: PackedPrices, begin: int, end: int, *, is_live: bool, full: frozenset[str]
     ) -> tuple[Price, float] | None:
-        """The open outcome with the highest score. Nearly always that of all is open: all are looked at only if not."""
+        """The open outcome with the highest score, and the score. The best of all is nearly always open: try it
+        first."""
         if begin == end:
             return None
         gate, lines, scores = self._gate, self._lines, self._scores[begin:end]
@@ -132,7 +133,7 @@ class OutcomeChooser:
         if not gate.opens(price, lines, is_live=is_live, full=full):
             scores = np.where(gate.is_open(unpack(packed), lines, is_live=is_live, full=full), scores, -inf)
             best = int(scores.argmax())
-            if scores.item(best) == -inf:  # the scores of open ones are finite
+            if scores.item(best) == -inf:  # scores of open outcomes are finite
                 return None
             price = self._prices.at(begin + best)
         return price, scores.item(best)

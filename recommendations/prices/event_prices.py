@@ -17,18 +17,18 @@ from .refusals import STATUSES, Refusal
 
 Odds = np.ndarray[Any, np.dtype[np.int32]]  # thousandths; 0: a closed outcome
 LineArray = np.ndarray[Any, np.dtype[np.void]]
-# `first`: the number of the line's first outcome; `outcomes`: how many; `refusal`: that of the status, or of a line
-# that can't be read; `as_of`: Unix seconds.
+# `first`: the number of the line's first outcome; `outcomes`: their number; `refusal`: by the line's status, or
+# `UNREADABLE`; `as_of`: Unix seconds.
 LINE = np.dtype([("first", "<i4"), ("producer", "u1"), ("refusal", "u1"), ("outcomes", "<u2"), ("as_of", "<f8")])
 _BYTES_OF_ODD = 4
-_MOST_OUTCOMES = 65_535  # of a line that can be read
-# Looking up a member takes a while.
+_MOST_OUTCOMES = 65_535  # of a readable line
+# Enum members are slow to look up.
 _UNREADABLE, _CLOSED = int(Refusal.UNREADABLE), int(Refusal.CLOSED)
 _STATUSES = {status: int(refusal) for status, refusal in STATUSES.items()}
 _LINE = Struct("<iBBHd")  # `LINE`
-_COUNT = Struct("<I")  # of the lines, after lines and odds
+_COUNT = Struct("<I")  # the number of lines, after lines and odds
 
-PackedPrices = bytes  # one object takes a third less memory than two arrays
+PackedPrices = bytes  # one bytes object takes a third less memory than two arrays
 
 
 # line ids, producers, statuses, as_of (Unix seconds), odds of each line
@@ -37,8 +37,8 @@ _Line = tuple[int, int, int, int, float]  # the fields of `LINE`
 
 
 class Price(msgspec.Struct, frozen=True):
-    """The price of one outcome: its `number` in the casino's `Lines`, its `odd` in thousandths, and its line's fields
-    of `LINE`."""
+    """The price of one outcome: `number` in the casino's `Lines`, `odd` in thousandths, and its line's fields of
+    `LINE`."""
 
     number: int
     odd: int
@@ -49,9 +49,9 @@ class Price(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventPrices:
-    """The prices of an event, or of several, one after the other. `lines`: m market lines of the type `LINE`; `odds`:
-    those of all their outcomes, line by line, shape (n,). `ends`: of each line, the place in `odds` after its last
-    outcome."""
+    """The prices of one event, or of several, one after the other. `lines`: m market lines of the type `LINE`; `odds`:
+    the odds of all their outcomes, line by line, shape (n,). `ends`: the place in `odds` after each line's last
+    outcome, shape (m,)."""
 
     lines: LineArray
     odds: Odds
@@ -61,7 +61,7 @@ class EventPrices:
         object.__setattr__(self, "ends", self.lines["outcomes"].cumsum(dtype=np.intp))
 
     def numbers(self) -> Places:
-        """Those of the outcomes, in the casino's `Lines`; shape (n,)."""
+        """The outcomes' numbers in the casino's `Lines`, shape (n,)."""
         counts = self.lines["outcomes"]
         # the numbers of first outcomes, minus their places
         numbers: Places = (self.lines["first"] + counts - self.ends).repeat(counts)
@@ -69,7 +69,7 @@ class EventPrices:
         return numbers
 
     def at(self, place: int) -> Price:
-        """That of the outcome at this place in `odds`."""
+        """The price of the outcome at this place in `odds`."""
         line = self.ends.searchsorted(place, side="right")
         first, producer, refusal, count, as_of = self.lines.item(line)
         number = first + count + place - self.ends.item(line)
@@ -77,12 +77,12 @@ class EventPrices:
 
 
 def unpack(packed: PackedPrices) -> EventPrices:
-    """The prices that were packed; read-only."""
+    """The prices as read-only arrays."""
     return join([packed])[0]
 
 
 def join(packed: Iterable[PackedPrices]) -> tuple[EventPrices, list[int]]:
-    """The prices of several events, read-only, and of each event the place in `odds` after its last outcome."""
+    """The prices of several events as read-only arrays, and the place in `odds` after each event's last outcome."""
     lines: list[bytes] = []
     odds: list[bytes] = []
     ends, outcomes = [], 0
@@ -96,8 +96,8 @@ def join(packed: Iterable[PackedPrices]) -> tuple[EventPrices, list[int]]:
 
 
 def packed_prices(columns: PriceColumns, known: Lines) -> PackedPrices:
-    """The prices in these columns of rows. Of a line that is unknown, or has another number of outcomes than of odds,
-    no outcome can be read."""
+    """Pack the prices in these columns of rows. A line is unreadable, and has no outcomes, if it is unknown or the
+    number of its odds is not that of its outcomes."""
     lines, odds = list[_Line](), array("i")
     for line, own in _read(columns, known):
         lines.append(line)
@@ -106,8 +106,8 @@ def packed_prices(columns: PriceColumns, known: Lines) -> PackedPrices:
 
 
 def patch(packed: PackedPrices, changed: PriceColumns, known: Lines) -> PackedPrices | None:
-    """An event's prices with those of its changed lines in their places; None if it lacks one of these lines, or one
-    can't be read."""
+    """Replace the changed lines in an event's prices. Returns None if the event lacks one of these lines, or if one is
+    unreadable."""
     end = len(packed) - _COUNT.size
     size = _COUNT.unpack_from(packed, end)[0] * _LINE.size
     lines, odds = [*_LINE.iter_unpack(packed[:size])], array("i", packed[size:end])
@@ -124,7 +124,7 @@ def patch(packed: PackedPrices, changed: PriceColumns, known: Lines) -> PackedPr
 
 
 def _read(columns: PriceColumns, known: Lines) -> Iterator[tuple[_Line, Sequence[int]]]:
-    """Each line with its odds, as they are packed; one that can't be read has no outcomes."""
+    """Yield each line with its odds for `_pack`; an unreadable line has no outcomes."""
     for line_id, producer, status, as_of, odds in zip(*columns, strict=True):
         first, length = known.get(line_id)
         if not 0 < length == len(odds) <= _MOST_OUTCOMES:

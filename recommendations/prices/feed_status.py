@@ -1,4 +1,4 @@
-"""The producers of the current casino with their partitions, and whether their prices may be served now."""
+"""The current casino's producers with their partitions, and whether their prices may be served now."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ SELECT code, name, closed_by_hand, is_down, sends_heartbeats, statement_timestam
     partition, heard_at, valid_since, beats, extract(epoch FROM statement_timestamp() - heard_at)::float8
 FROM producers LEFT JOIN feeds ON producer = code ORDER BY name, partition
 """
-_OF_PRODUCER = 6  # columns
+_OF_PRODUCER = 6  # number of columns
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionStatus:
-    """`silent_seconds` since its latest heartbeat was sent, by the database's clock. Prices from before `valid_since`
-    are not valid."""
+    """A partition of a producer's feed. `silent_seconds`: since its latest heartbeat was sent, by the database's clock.
+    Prices older than `valid_since` are not valid."""
 
     number: int
     heard_at: datetime
@@ -39,13 +39,13 @@ class PartitionStatus:
 
     @property
     def is_valid_from_start(self) -> bool:
-        """Whether there is no time before which prices are not valid."""
+        """Whether prices of any age are valid, as far as `valid_since` is concerned."""
         return self.valid_since <= EARLIEST
 
 
 @dataclass(frozen=True, slots=True)
 class FeedStatus:
-    """A producer as of `read_at`. `refusal` is that of all its prices, `OPEN` if there is none."""
+    """A producer as of `read_at`. `refusal` applies to all its prices; it is `OPEN` if they may be served."""
 
     producer: Producer
     is_closed_by_hand: bool
@@ -69,12 +69,12 @@ class FeedStatus:
 
 
 def read_feeds(silence_seconds: float) -> list[FeedStatus]:
-    """All producers, by name. One that is not heard for longer than `silence_seconds` is silent."""
+    """All producers, by name. A producer is silent if its latest heartbeat is older than `silence_seconds`."""
     return [_status(list(rows), silence_seconds) for _, rows in groupby(query(_FEEDS), itemgetter(0))]
 
 
 def feeds_of(statuses: Sequence[FeedStatus]) -> Feeds:
-    """The same producers, as the gate needs them."""
+    """Convert the same producers for the gate."""
     read_at = max((each.read_at.timestamp() for each in statuses), default=0.0)
     return Feeds(read_at, {each.producer.code: each.producer for each in statuses})
 

@@ -1,6 +1,6 @@
-"""The producers of a casino's prices, and which of them may be believed now.
+"""A casino's producers of prices, and the ones whose prices may be served now.
 
-A feed closes by itself: without heartbeats for `feed_silence_seconds`, by the database's clock, its prices are closed.
+A feed closes without heartbeats for `feed_silence_seconds`, by the database's clock.
 """
 
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ import numpy as np
 from .price_rules import PriceRules
 from .refusals import Refusal
 
-_CODES = 256  # of a byte; any may stand in a row
+_CODES = 256  # all values of a byte; a row may contain any of them
 _NEVER_VALID = [inf] * _CODES
-_OPEN, _CLOSED, _SILENT = Refusal.OPEN, Refusal.FEED_CLOSED, Refusal.FEED_SILENT  # looking up a member takes a while
+_OPEN, _CLOSED, _SILENT = Refusal.OPEN, Refusal.FEED_CLOSED, Refusal.FEED_SILENT  # enum members are slow to look up
 Reasons = np.ndarray[Any, np.dtype[np.uint8]]
 
-# For the select list of any query: the database's clock, and each producer. Prices of one event come by one partition,
-# which rows don't tell: the oldest heard one counts, and the latest time before which prices are not valid.
+# For the select list of any query: the database's clock, and each producer. An event's prices come by one partition,
+# which rows do not contain: the longest silence of a partition counts, and the latest `valid_since`.
 FEEDS = """
 (SELECT json_build_array(extract(epoch FROM clock_timestamp()), json_agg(json_build_array(
     code, name, closed_by_hand OR is_down, sends_heartbeats,
@@ -33,8 +33,8 @@ FROM producers LEFT JOIN (
 
 
 class Producer(msgspec.Struct, frozen=True, array_like=True):
-    """A producer; `silent_seconds` since its oldest partition was heard, None for one that never was. Prices from
-    before `valid_since` (Unix seconds) are not valid."""
+    """A producer. `silent_seconds`: since the latest heartbeat of the partition that is silent longest, None if none
+    was received. Prices older than `valid_since` (Unix seconds) are not valid."""
 
     code: int
     name: str
@@ -64,7 +64,7 @@ class Feeds:
     producers: Mapping[int, Producer]
 
     def alive(self, silence_seconds: float) -> int:
-        """The bits of the producers that may be believed, as `events.offered_by` has them."""
+        """The bits of the producers whose prices may be served, as in `events.offered_by`."""
         return sum(1 << code for code, each in self.producers.items() if each.refusal(silence_seconds) is _OPEN)
 
     def name(self, code: int) -> str:
@@ -76,7 +76,7 @@ NO_FEEDS = Feeds(0.0, {})
 
 
 def decode_feeds(column: str | None) -> Feeds:
-    """Of the column `FEEDS`."""
+    """Decode the column `FEEDS`."""
     if column is None:
         return NO_FEEDS
     read_at, producers = _DECODER.decode(column)
@@ -84,8 +84,9 @@ def decode_feeds(column: str | None) -> Feeds:
 
 
 def stricter(first: Feeds, second: Feeds) -> Feeds:
-    """What both believe: between two snapshots a feed may be heard again by the message that changes a price which only
-    the first has. A producer that the first does not know is as the second has it."""
+    """Combine the feeds of two snapshots: a producer is open only if both say so. Between the snapshots, the message
+    that reopens a feed may change a price that only the first snapshot has. A producer that the first lacks is as in
+    the second."""
     producers = {code: _stricter(first.producers.get(code, each), each) for code, each in second.producers.items()}
     return Feeds(max(first.read_at, second.read_at), producers)
 
@@ -102,10 +103,10 @@ def _stricter(first: Producer, second: Producer) -> Producer:
 
 
 def valid_from(feeds: Feeds, rules: PriceRules, max_age_seconds: float) -> list[float]:
-    """By each of 256 codes of producers: the earliest time of a valid price, which may be `max_age_seconds` old. A
-    producer that is unknown or not believed has no valid price."""
+    """By producer's code, 256 entries: the time of the oldest valid price, at most `max_age_seconds` ago (Unix
+    seconds). It is infinite for a producer that is unknown or not open."""
     earliest = _NEVER_VALID.copy()
-    oldest = max(max(rules.now, feeds.read_at) - max_age_seconds, 0.0)  # no price is of before 1970
+    oldest = max(max(rules.now, feeds.read_at) - max_age_seconds, 0.0)  # no price is older than 1970
     for code, producer in feeds.producers.items():
         if producer.refusal(rules.feed_silence_seconds) is _OPEN:
             valid_since = None if rules.trust_after_silence else producer.valid_since
@@ -114,7 +115,7 @@ def valid_from(feeds: Feeds, rules: PriceRules, max_age_seconds: float) -> list[
 
 
 def refusals_of_feeds(feeds: Feeds, rules: PriceRules) -> Reasons:
-    """By producer's code, shape (256,): why a price that is not valid is refused."""
+    """By producer's code, shape (256,): the refusal of a price that is not valid."""
     refusals = np.full(_CODES, _CLOSED, np.uint8)
     for code, producer in feeds.producers.items():
         refusals[code] = producer.refusal(rules.feed_silence_seconds) or Refusal.STALE

@@ -1,7 +1,7 @@
-"""The gate: the one place that decides, for each outcome of a market, whether its price may be served.
+"""The gate decides, for each outcome of a market, whether its price may be served. Nothing else does.
 
-An outcome is open only if everything says so: its market line can be read and is open, its producer is heard and not
-closed, its price is recent, its market allowed, and its odd within the bounds. Each other outcome has its refusal.
+An outcome is open only if all conditions hold: its market line is readable and open, its producer is neither silent nor
+closed, its price is recent, its market is allowed, and its odd is within the bounds. Else the outcome has a refusal.
 """
 
 from collections import Counter
@@ -20,21 +20,21 @@ _OPEN = int(Refusal.OPEN)
 
 
 class Gate:
-    """The rules of one request, applied to the prices of its events. The `feeds` are as of the request's queries."""
+    """The rules of one request, applied to the prices of its events. `feeds`: as of the request's queries."""
 
     def __init__(self, rules: PriceRules, feeds: Feeds) -> None:
         self.rules = rules
         self.feeds = feeds
         self._lowest, self._highest = rules.bounds
         self._has_markets = rules.has_markets
-        self._valid_from: dict[bool, list[float]] = {}  # by whether the event is in play
+        self._valid_from: dict[bool, list[float]] = {}  # by `is_live`
 
     def max_age_seconds(self, *, is_live: bool) -> float:
         ages = (self.rules.max_age_seconds, self.rules.max_live_age_seconds)
         return min(ages) if is_live else ages[0]
 
     def opens(self, price: Price, lines: Lines, *, is_live: bool, full: frozenset[str]) -> bool:
-        """Whether this one outcome has no refusal: as `is_open` says of all of them, in less time."""
+        """Whether this one outcome is open: faster than `is_open`, with the same result."""
         if full or self._has_markets:
             market = lines.outcomes[price.number].market
             if self._refusal_of_market(market, full) != _OPEN:
@@ -46,8 +46,7 @@ class Gate:
         )
 
     def is_open(self, prices: EventPrices, lines: Lines, *, is_live: bool, full: frozenset[str]) -> Mask:
-        """The mask of the outcomes without any refusal, shape (n,). `full`: markets that the slip may have no more
-        of."""
+        """The mask of open outcomes, shape (n,). `full`: the markets of which the slip may have no more."""
         is_line_open = self._is_valid(prices, is_live) & (prices.lines["refusal"] == _OPEN)
         if full or self._has_markets:
             is_line_open &= self._refusals_of_markets(prices, lines, full) == _OPEN
@@ -56,7 +55,7 @@ class Gate:
         return mask
 
     def refusals(self, prices: EventPrices, lines: Lines, *, is_live: bool, full: frozenset[str]) -> Reasons:
-        """The refusal of each outcome, shape (n,): `OPEN` exactly where `is_open`."""
+        """The refusal of each outcome, shape (n,): `OPEN` exactly where `is_open` is True."""
         own, odds = prices.lines, prices.odds
         of_lines = self._refusals_of_lines(prices, lines, is_live=is_live, full=full)
         refusals: Reasons = of_lines.repeat(own["outcomes"])
@@ -65,8 +64,8 @@ class Gate:
         return refusals
 
     def main_refusal(self, prices: EventPrices, lines: Lines, *, is_live: bool, full: frozenset[str]) -> Refusal:
-        """The most frequent refusal of an event's outcomes, or of its lines; `CLOSED` for an event without any. Markets
-        that the request did not ask for count only if there are no others."""
+        """The most frequent refusal of an event's outcomes, or of its lines; `CLOSED` for an event without any.
+        Refusals `NOT_REQUESTED` count only if there are no others."""
         of_outcomes = self.refusals(prices, lines, is_live=is_live, full=full).tolist()
         of_lines = self._refusals_of_lines(prices, lines, is_live=is_live, full=full).tolist()
         found = of_outcomes or of_lines or [Refusal.CLOSED]
@@ -75,7 +74,7 @@ class Gate:
         return Refusal(refusal)
 
     def _refusals_of_lines(self, prices: EventPrices, lines: Lines, *, is_live: bool, full: frozenset[str]) -> Reasons:
-        """That of the status, else of the feed or the price's age, else of the market."""
+        """The refusal of each line, shape (m,): by its status, else by its feed or price's age, else by its market."""
         own = prices.lines
         refusals = own["refusal"].copy()
         late = ~self._is_valid(prices, is_live) & (refusals == _OPEN)
@@ -104,7 +103,7 @@ class Gate:
         return Refusal.MARKET_FULL if market in full else Refusal.OPEN
 
     def _is_valid(self, prices: EventPrices, is_live: bool) -> Mask:
-        """The mask of the lines whose feed is believed and whose price is recent, shape (m,)."""
+        """The mask of the lines with a valid price: their feed is open and the price is recent; shape (m,)."""
         earliest = self._earliest(is_live)
         of_lines = np.array([earliest[code] for code in prices.lines["producer"].tolist()])
         is_valid: Mask = prices.lines["as_of"] >= of_lines

@@ -1,4 +1,4 @@
-"""A casino's market lines in memory: the texts that prices name by number."""
+"""A casino's market lines in memory: the texts for which the numbers in prices stand."""
 
 import threading
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 # id, market, line, outcomes
 LineRow = tuple[int, str, str, Sequence[str]]
-_BYTES_OF_LINE, _BYTES_OF_OUTCOME, _BYTES_OF_TEXT = 150, 90, 60  # of the objects
+_BYTES_OF_LINE, _BYTES_OF_OUTCOME, _BYTES_OF_TEXT = 150, 90, 60  # sizes of the objects
 
 
 class Outcome(NamedTuple):
@@ -18,7 +18,7 @@ class Outcome(NamedTuple):
 
 
 class LineOutcomes(NamedTuple):
-    """The `length` outcomes of a line have the numbers from `first`."""
+    """The numbers of a line's outcomes: `length` numbers from `first` on."""
 
     first: int
     length: int
@@ -28,9 +28,8 @@ UNKNOWN_LINE = LineOutcomes(0, 0)
 
 
 class Lines:
-    """Market lines by id, and their outcomes by number: `outcomes` grows only. Lines are immutable in the database,
-    where ids grow: those above `latest` are unknown here. `derived`: what is computed from the outcomes, and lasts as
-    long. Thread-safe."""
+    """Market lines by id, and their outcomes by number; `outcomes` only grows. In the database, lines are immutable and
+    ids ascend: ids above `latest` are unknown here. `derived`: values computed from the outcomes. Thread-safe."""
 
     def __init__(self, rows: Iterable[LineRow] = ()) -> None:
         self.outcomes: list[Outcome] = []
@@ -59,7 +58,7 @@ class Lines:
                 if line_id not in self._by_id:
                     self._by_id[line_id] = self._add(market, line, outcomes)
                 latest = max(latest, line_id)
-            self.latest = latest  # only now: another thread takes all up to it for known
+            self.latest = latest  # last: other threads assume that all lines up to it are known
 
     def _add(self, market: str, line: str, outcomes: Sequence[str]) -> LineOutcomes:
         first = len(self.outcomes)

@@ -1,4 +1,4 @@
-"""What this process's requests saw of prices, for its metrics."""
+"""Metrics of prices in this process's requests."""
 
 import threading
 import time
@@ -14,13 +14,13 @@ from tenants.process_state import register
 from .feeds import Feeds
 
 MAX_CASINOS = 1_024
-_SECONDS = 1.0  # between two looks at the prices of a casino
+_SECONDS = 1.0  # minimal interval between two samples of a casino
 
 
 @dataclass(frozen=True, slots=True)
 class SeenPrices:
-    """A casino's prices as a request saw them at `seen_at` (`time.monotonic`). `alive` are the bits of the producers
-    that may be believed; `priced_events` have an open price of one of these."""
+    """A sample of a casino's prices in a request at `seen_at` (`time.monotonic`). `alive`: the bits of the producers
+    whose prices may be served; `priced_events`: the number of events with an open price of such a producer."""
 
     seen_at: float
     feeds: Feeds
@@ -29,7 +29,7 @@ class SeenPrices:
 
 
 class PriceMeter:
-    """`passed_over`: events by the code of the reason. Thread-safe."""
+    """Counts events without a servable price by refusal code, and samples prices. Thread-safe."""
 
     def __init__(self) -> None:
         self._second_queries = 0
@@ -37,7 +37,7 @@ class PriceMeter:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the seen prices; the counts stay, since Prometheus' counters must not fall."""
+        """Forget the samples. The counts stay, since Prometheus' counters must not fall."""
         self._lock = threading.Lock()
         self._seen: OrderedDict[int, SeenPrices] = OrderedDict()
 
@@ -48,11 +48,11 @@ class PriceMeter:
     def note(
         self, casino_id: int, feeds: Feeds, silence_seconds: float, offered_by: Codes, passed_over: Sequence[str]
     ) -> None:
-        """Of one request: the producers with an open price of each event, as the offer has them, and the reasons why
-        events were passed over."""
+        """Record one request. `offered_by`: as in `Offer`; `passed_over`: the refusal codes of events that ranked high
+        enough."""
         now = time.monotonic()
         with self._lock:
-            if passed_over:  # adding nothing takes longer than all else
+            if passed_over:  # updating with nothing takes longer than the rest of the method
                 self._passed_over.update(passed_over)
             seen = self._seen.get(casino_id)
             if seen is not None and now - seen.seen_at < _SECONDS:
@@ -73,7 +73,7 @@ class PriceMeter:
             return dict(self._passed_over)
 
     def seen(self) -> dict[int, SeenPrices]:
-        """By casino id, of the casinos that were used last."""
+        """The latest sample by casino id, for the casinos that were used last."""
         with self._lock:
             return dict(self._seen)
 

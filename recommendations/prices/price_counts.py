@@ -1,4 +1,4 @@
-"""How many market lines of a casino's next events the gate leaves open, and why it closes the others."""
+"""Counts of the market lines of a casino's next events by refusal."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -20,8 +20,8 @@ from .refusals import STATUSES, Refusal
 
 MAX_EVENTS = 2_000
 
-# Market lines and events with such a line, by what the gate asks: producer, status, whether the event is in play,
-# whether any outcome has an odd, and whether the price is as of the producer's earliest valid time or after.
+# Counts of market lines, and of events with such a line, by the gate's inputs: producer, status, whether the event is
+# in play, whether an outcome has an odd, and whether the price is not older than the producer's earliest valid time.
 _COUNT = """
 WITH next_events AS (
     SELECT id, begin_timestamp <= statement_timestamp() OR status = %(live)s AS is_live FROM events
@@ -49,7 +49,7 @@ _BETTABLE = [EventStatus.OPEN.value, EventStatus.LIVE.value]
 
 @dataclass(slots=True)
 class ProducerCounts:
-    """The market lines of one producer by refusal, and the number of events with an open one."""
+    """One producer's market lines by refusal, and the number of events with an open line."""
 
     lines: Counter[Refusal] = field(default_factory=Counter)
     open_events: int = 0
@@ -57,7 +57,8 @@ class ProducerCounts:
 
 @dataclass(frozen=True, slots=True)
 class PriceCounts:
-    """`events` with markets can be bet on; `of_producers`, by code, are of the next `counted_events` of them."""
+    """`events`: the number of bettable events with markets. `of_producers`, by code: counts of the next
+    `counted_events` of them."""
 
     events: int
     counted_events: int
@@ -65,7 +66,7 @@ class PriceCounts:
 
 
 def count_prices(feeds: Feeds, rules: PriceRules, *, max_events: int = MAX_EVENTS) -> PriceCounts:
-    """The counts of the current casino, whichever markets the rules allow."""
+    """Count the current casino's prices, regardless of the markets that the rules allow."""
     gate = Gate(msgspec.structs.replace(rules, only_markets=frozenset(), blocked_markets=frozenset()), feeds)
     counts: dict[int, ProducerCounts] = {code: ProducerCounts() for code in feeds.producers}
     for code, status, is_live, has_odd, is_valid, lines, events in _classes(gate, max_events):
@@ -96,7 +97,7 @@ def _classes(gate: Gate, max_events: int) -> list[tuple[Any, ...]]:
 
 
 def _refusal(gate: Gate, code: int, status: str, *, is_live: bool, has_odd: bool, is_valid: bool) -> Refusal:
-    """The gate's for a line of this class, by a line that has it: of one outcome, within the bounds of odds."""
+    """The gate's refusal for a line of this class, by means of a made-up line with one outcome of an allowed odd."""
     as_of = inf if is_valid else -inf
     line = np.array([(0, code, STATUSES.get(status, Refusal.CLOSED), 1, as_of)], LINE)
     odds = np.array([gate.rules.bounds[0] if has_odd else 0], np.int32)

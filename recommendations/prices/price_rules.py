@@ -10,7 +10,7 @@ _SCALE = 1_000
 
 class PriceRules(msgspec.Struct, frozen=True):
     """`now`: Unix seconds. `max_age_seconds`, `max_live_age_seconds`: of a price, before and after its event's begin;
-    infinite without a limit. Only markets of both `only_markets` and `requested_markets` are allowed, all if empty.
+    infinite without a limit. A market must be in `only_markets` and in `requested_markets`; an empty set allows all.
     With `trust_after_silence`, prices from before a silence of their feed are valid after it."""
 
     now: float

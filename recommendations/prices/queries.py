@@ -1,4 +1,4 @@
-"""The queries of prices, each one statement and thus one database snapshot."""
+"""The queries of prices. Each is one statement and thus reads one database snapshot."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -15,9 +15,9 @@ from .lines import LineRow, Lines
 
 # The market lines after `price_line`.
 _LINES = "(SELECT json_agg(json_build_array(id, market, line, outcomes)) FROM market_lines WHERE id > %(price_line)s)"
-# Rows by event. A time that is not over counts as now: no clock keeps a price fresh. Ids come from a subquery, so that
-# PostgreSQL doesn't see how few they are: for these few a plan of their own looks cheaper, and making it at each
-# execution takes longer than the rest.
+# Rows by event. A future time counts as now, so that no wrong clock keeps a price valid. The ids come from a subquery,
+# which hides their number from PostgreSQL: for few ids it would choose a custom plan, and planning at each execution
+# takes longer than the rest.
 _BY_EVENT = """
     (SELECT json_agg(json_build_array(event_id, json_build_array(line_ids, producers, statuses, times, odds))) FROM (
         SELECT event_id, json_agg(line_id) AS line_ids, json_agg(producer) AS producers, json_agg(status) AS statuses,
@@ -30,8 +30,8 @@ _BY_EVENT = """
 """
 _VERSION = "(SELECT NULLIF(version, 0) FROM price_version WHERE id = 1)"
 # Three columns for the select list of any query, with the parameters of `KnownPrices`: the database's version; the ids
-# of events whose prices changed since, with the changed lines of those that are asked for, null if none did; and the
-# feeds. A lost row of the version is inserted again with 0, each time: 0 says nothing of prices, as no version does.
+# of events whose prices changed since, with the changed lines of the requested ones, null without changes; and the
+# feeds. A trigger that finds the version's row missing inserts it with 0, which counts as no version here.
 PRICE_COLUMNS = f"""
 {_VERSION} AS price_version,
 (SELECT CASE WHEN version IS DISTINCT FROM %(price_version)s
@@ -43,7 +43,7 @@ COLUMN_COUNT = 3
 _READ = f"SELECT {_VERSION}, {FEEDS}, json_build_array({_LINES}, {_BY_EVENT})::text"
 
 _EventRow = tuple[int, tuple[list[int], list[int], list[str], list[float], list[list[int]]]]
-# Not strict: an infinite time is text.
+# Not strict: an infinite time is text in JSON.
 _PRICES_DECODER = msgspec.json.Decoder(tuple[list[LineRow] | None, list[_EventRow] | None], strict=False)
 _CHANGES_DECODER = msgspec.json.Decoder(tuple[list[int] | None, msgspec.Raw])
 _NONE = msgspec.Raw(b"null")
@@ -52,7 +52,7 @@ _CHANGED_DECODER = msgspec.json.Decoder(list[_EventRow] | None, strict=False)
 
 @dataclass(frozen=True, slots=True)
 class ReadPrices:
-    """The prices of the requested events, as of `version`, and the feeds at that time."""
+    """The prices of the requested events as of `version`, with the feeds as of the same snapshot."""
 
     version: int | None
     feeds: Feeds
@@ -60,7 +60,8 @@ class ReadPrices:
 
 
 def read_prices(event_ids: Sequence[int], lines: Lines) -> ReadPrices:
-    """Read these events' prices in the current casino's database, by primary key. Adds new market lines to `lines`."""
+    """Read these events' prices from the current casino's database, by primary key. Adds new market lines to
+    `lines`."""
     parameters: dict[str, Any] = {"price_line": lines.latest, "price_events": list(event_ids)}
     [[version, feeds, prices]] = casino_connection().query_prepared(_READ, parameters)
     new_lines, events = _PRICES_DECODER.decode(prices)
@@ -70,14 +71,14 @@ def read_prices(event_ids: Sequence[int], lines: Lines) -> ReadPrices:
 
 
 class PriceChanges:
-    """The column `price_changes`, decoded. `event_ids`: see `price_changes_since`; None without changes."""
+    """The decoded column `price_changes`. `event_ids`: see `price_changes_since`; None without changes."""
 
     def __init__(self, column: str | None) -> None:
         self.event_ids, self._events = (None, _NONE) if column is None else _CHANGES_DECODER.decode(column)
 
     def apply(self, before: Mapping[int, PackedPrices], lines: Lines) -> dict[int, PackedPrices]:
-        """These prices, which are those of the version that the query asked about, with their changed lines; without
-        the events of which more changed than the query tells, or something can't be read."""
+        """Patch the prices `before`, which are as of the version in the query's parameters, with their changed lines.
+        Events are left out if the query did not return all their changes, or if a changed line is unreadable."""
         with suppress(msgspec.DecodeError):
             changed = [each for each in _CHANGED_DECODER.decode(self._events) or () if each[0] in before]
             patched = {event_id: patch(before[event_id], columns, lines) for event_id, columns in changed}

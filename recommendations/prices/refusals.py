@@ -1,16 +1,16 @@
-"""Why a price may not be served: one code for each reason."""
+"""Refusals: the reasons for not serving a price, each with a code."""
 
 from enum import IntEnum
 
 
 class Refusal(IntEnum):
-    """The reasons, in the order in which the gate looks for them. `OPEN`: there is none."""
+    """The refusals, in the order in which the gate checks them. `OPEN`: none, the price may be served."""
 
     OPEN = 0
-    UNREADABLE = 1  # its market line is unknown, or has another number of outcomes
+    UNREADABLE = 1  # the market line is unknown, or has another number of outcomes
     SUSPENDED = 2
     CLOSED = 3
-    FEED_CLOSED = 4  # by hand, by its own message, or of an unknown producer
+    FEED_CLOSED = 4  # closed by hand or by a message of the producer, or unknown producer
     FEED_SILENT = 5
     STALE = 6
     BLOCKED = 7
@@ -23,5 +23,5 @@ class Refusal(IntEnum):
         return self.name.lower()
 
 
-# Of a market line; any other status closes it.
+# By a market line's status; any other status counts as closed.
 STATUSES = {"open": Refusal.OPEN, "suspended": Refusal.SUSPENDED}

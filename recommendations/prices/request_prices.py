@@ -1,4 +1,4 @@
-"""The prices that one request sees: kept ones, and those that it reads itself."""
+"""The prices of one request: from the cache, or read by the request."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from .queries import PriceChanges, read_prices
 
 
 class RequestPrices:
-    """Of all users of one request in one thread. `feeds` is None until a query has told them."""
+    """The prices for all users of one request in one thread. `feeds` is None until a query has read them."""
 
     def __init__(self, known: KnownPrices, feeds: Feeds | None = None) -> None:
         self._known = known
@@ -24,7 +24,7 @@ class RequestPrices:
         return self._known.kept.lines
 
     def of(self, event_ids: Sequence[int]) -> dict[int, PackedPrices]:
-        """The prices of these events; of those that are neither kept nor read yet, with one query."""
+        """The prices of these events. One query reads those that are not cached."""
         unknown = [event_id for event_id in event_ids if event_id not in self._rows]
         if unknown:
             self._rows |= price_cache.get(self._known, unknown)
@@ -35,19 +35,19 @@ class RequestPrices:
     def _read(self, event_ids: Sequence[int]) -> None:
         read = read_prices(event_ids, self.lines)
         price_meter.count_second_query()
-        # each price is judged by the feeds as of its own snapshot, and by those as of the others
+        # each price is checked against the feeds of its own snapshot and of the request's other snapshots
         self.feeds = read.feeds if self.feeds is None else stricter(self.feeds, read.feeds)
         self._rows |= read.rows
         price_cache.put(self._known, read.version, read.rows, are_used=True)
 
 
 def prices_at_begin() -> KnownPrices:
-    """What is kept for the current casino: its request's query needs `PRICE_COLUMNS` if there is a `version`."""
+    """The current casino's cached prices. If they have a `version`, the request's query needs `PRICE_COLUMNS`."""
     return price_cache.known()
 
 
 def prices_of_query(known: KnownPrices | None, columns: Sequence[Any]) -> RequestPrices:
-    """The prices for a request whose query returned these `PRICE_COLUMNS`, none if it asked for none."""
+    """The prices for a request whose query returned these `PRICE_COLUMNS`; empty if the query did not select them."""
     if known is None:
         return RequestPrices(price_cache.known())
     if not columns:
@@ -56,7 +56,7 @@ def prices_of_query(known: KnownPrices | None, columns: Sequence[Any]) -> Reques
     changes = PriceChanges(column)
     before = price_cache.before(known, changes.event_ids) if changes.event_ids else {}
     advanced = price_cache.advance(known, version, changes.event_ids)
-    # else they are of another version, or name the market lines of another list
+    # else the prices are of another version, or have the numbers of other `Lines`
     if before and advanced.is_usable and advanced.kept is known.kept:
         price_cache.put(advanced, version, changes.apply(before, known.kept.lines), are_used=False)
     return RequestPrices(advanced, decode_feeds(feeds))

@@ -1,4 +1,4 @@
-"""A user's recent bets on outcomes of markets, as the user's tallies pack them: three numbers beside a selection."""
+"""A user's recent bets on outcomes of markets, as the user's tallies pack them: three numbers beside each selection."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,22 +11,23 @@ from .selections import RecentSelection, TallySelection
 
 _MARKET_OF = attrgetter("market")
 _NOT_SAID = (0, 0, 0)
-WIDTH = 3  # market, line band, outcome: 0 if not said, else 1 + the index in the list of words
-NO_BAND = -1  # of a void selection
+WIDTH = 3  # market, line band, outcome: 0 if unnamed, else 1 + the index in the list of words
+NO_BAND = -1  # the odds band of a void selection
 
 Texts = tuple[str, str, str, str]  # sport, market, line or its band, outcome
-# A bet on an outcome: its decayed weight, what it is on, and the odds band or `NO_BAND`. No class: a request makes one
-# of each of the user's bets.
+# A bet on an outcome: its decayed weight, its texts, and the odds band or `NO_BAND`. A tuple, not a class: a request
+# creates one for each of the user's bets.
 OutcomeBet = tuple[float, Texts, int]
 
 
 def names_outcome(selections: Iterable[TallySelection]) -> bool:
-    """Whether one of the selections may name an outcome."""
+    """Whether a selection names a market, and thus may name an outcome."""
     return any(map(_MARKET_OF, selections))
 
 
 def numbers_of_bets(selections: Sequence[TallySelection], places: defaultdict[str, int]) -> list[int]:
-    """`WIDTH` numbers for each selection; none if no selection names an outcome. `places` has the index of any word."""
+    """`WIDTH` numbers for each selection; none if no selection names an outcome. `places`: word -> index, also for new
+    words."""
     numbers: list[int] = []
     for each in selections:
         if not each.market or not each.outcome:
@@ -38,7 +39,7 @@ def numbers_of_bets(selections: Sequence[TallySelection], places: defaultdict[st
 
 
 def texts_of_bets(numbers: Sequence[int], sports: Sequence[int], words: Sequence[str]) -> list[Texts | None]:
-    """What these numbers say of the selections of these sports; None of one that names no outcome."""
+    """The texts that these numbers stand for, one for each selection; None for a selection without an outcome."""
     texts = ["", *words]
     return [
         (words[sport], texts[market], texts[band], texts[outcome]) if market else None
@@ -47,7 +48,7 @@ def texts_of_bets(numbers: Sequence[int], sports: Sequence[int], words: Sequence
 
 
 def with_bets(recent: Iterable[RecentSelection], numbers: list[int], words: Sequence[str]) -> list[RecentSelection]:
-    """The selections with what these numbers say of them."""
+    """The selections with the markets, lines and outcomes that these numbers stand for."""
     texts = ["", *words]
     return [
         msgspec.structs.replace(each, market=texts[market], line=texts[band], outcome=texts[outcome])

@@ -1,4 +1,4 @@
-"""Statistics of the current casino for its page, by queries of bounded cost."""
+"""Statistics of the current casino for its dashboard page, by queries of bounded cost."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from tenants.routing.connections import casino_connection
 
 from .selections import HALF_LIFE
 
-MAX_COUNTED = 100_000  # beyond it counting takes too long: users are estimated, coupons are "at least" this number
+MAX_COUNTED = 100_000  # above, counting takes too long: users are estimated, coupons are "at least" this many
 
 _TOTALS = """
 SELECT
@@ -32,7 +32,7 @@ WHERE attribute = ANY(%(attributes)s)
 GROUP BY value ORDER BY weight_now DESC, value LIMIT %(limit)s
 """
 
-MAX_SAMPLE = 1_000  # recommendations per hour, the latest: it bounds the query's cost
+MAX_SAMPLE = 1_000  # latest recommendations per hour; it bounds the query's cost
 _LATENCIES = """
 SELECT
     hour,
@@ -50,8 +50,8 @@ GROUP BY hour
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """A casino's totals. `users` may be PostgreSQL's estimate (`is_estimated`); `coupons_today` (UTC) is a lower bound
-    if `is_capped`."""
+    """A casino's totals. `users` is PostgreSQL's estimate if `is_estimated`; `coupons_today` (UTC) is a lower bound if
+    `is_capped`."""
 
     users: int
     is_estimated: bool
@@ -62,7 +62,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class TopValue:
-    """A value of an attribute: all selections of it, and the sum decayed with a half-life of 30 days."""
+    """A value of an attribute: the number of its selections, and their weight with a half-life of 30 days."""
 
     value: str
     count: int
@@ -71,7 +71,7 @@ class TopValue:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Recommendation latency of one hour in ms, median and 99th percentile; None without recommendations."""
+    """The recommendation latency of one hour in ms: median and 99th percentile; None without recommendations."""
 
     hour: datetime
     p50: float | None = None
@@ -95,7 +95,7 @@ def totals(now: datetime, *, counted: int = MAX_COUNTED) -> Totals:
 
 def top_values(*attributes: str, now: datetime, limit: int) -> list[TopValue]:
     """The current casino's most popular values of these event attributes (`league`, `home_team`, ..), by decayed
-    weight. Some seconds old."""
+    weight. They lag by some seconds."""
     parameters: dict[str, Any] = {
         "attributes": list(attributes),
         "now": now.timestamp(),
@@ -108,8 +108,8 @@ def top_values(*attributes: str, now: datetime, limit: int) -> list[TopValue]:
 
 
 def latencies(now: datetime, hours: int, *, sampled: int = MAX_SAMPLE) -> list[Latency]:
-    """The current casino's latency in each of the latest `hours` hours (UTC), the oldest first, from the latest
-    `sampled` recommendations of each."""
+    """The current casino's latency in each of the latest `hours` hours (UTC), oldest first, from at most `sampled`
+    recommendations per hour, the latest."""
     requested = latest_hours(now, hours)
     parameters: dict[str, Any] = {"first": requested[0], "last": requested[-1], "sampled": sampled}
     with casino_connection().cursor() as cursor:
@@ -119,6 +119,6 @@ def latencies(now: datetime, hours: int, *, sampled: int = MAX_SAMPLE) -> list[L
 
 
 def latest_hours(now: datetime, hours: int) -> list[datetime]:
-    """The starts of the latest `hours` hours including the present one, the oldest first."""
+    """The starts of the latest `hours` hours, including the current one, oldest first."""
     this_hour = now.replace(minute=0, second=0, microsecond=0)
     return [this_hour - timedelta(hours=back) for back in reversed(range(hours))]

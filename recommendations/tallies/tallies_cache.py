@@ -1,5 +1,5 @@
-"""Results that requests computed from the tallies of their last users. Each is used only while the request's query
-finds the `TALLIES_VERSION` that it was computed from."""
+"""A cache of results that requests computed from users' tallies. A result is valid only while the request's query
+returns the same `TALLIES_VERSION`."""
 
 import threading
 import time
@@ -15,20 +15,20 @@ from tenants.process_state import register
 from .user_tallies import Memos, Summary, Tallies
 
 MAX_BYTES = 24_000_000
-SECONDS = 600.0  # none is used for longer: what was erased in the database is not served from here, and soon leaves
-# In what recommenders keep: its attribute, code, weight and share, place and number as a token; and as a team, which
-# most values are, two codes and two shares.
+SECONDS = 600.0  # TTL: an erased user's results are never served, and leave the memory within this time
+# In the recommenders' memos: a value's attribute, code, weight and share, its place and number as a token; and for a
+# team, as most values are, two codes and two shares.
 _BYTES_OF_VALUE = 33 + 16
-_BYTES_OF_BET = 48  # on an outcome: the numbers and weights of its keys
-_SMALLEST = 3_328
-_LARGEST_SHARE = 8  # one user may take an eighth
+_BYTES_OF_BET = 48  # a bet on an outcome: the numbers and weights of its keys
+_SMALLEST = 3_328  # bytes of an entry without values
+_LARGEST_SHARE = 8  # of the cache: one user may take an eighth
 
 UserKey = tuple[str, OwnId]  # alias of the casino's database, user
 _SUMMARIES = msgspec.msgpack.Decoder(Summary)
 
 
 class _Entry(msgspec.Struct, frozen=True):
-    """`summary` is packed."""
+    """`summary` is packed as msgpack."""
 
     version: str
     summary: bytes
@@ -37,7 +37,7 @@ class _Entry(msgspec.Struct, frozen=True):
 
 
 class KeptTallies(NamedTuple):
-    """What was made of a user's tallies of this `TALLIES_VERSION`."""
+    """A cached summary and memos of a user's tallies of this `TALLIES_VERSION`."""
 
     version: str
     summary: Summary
@@ -45,7 +45,7 @@ class KeptTallies(NamedTuple):
 
 
 class TalliesCache:
-    """Least recently used users leave first. Thread-safe: of what is kept, only the memos change."""
+    """An LRU cache with a TTL. Thread-safe: of the cached objects, only the memos change."""
 
     def __init__(self, max_bytes: int = MAX_BYTES, timer: Callable[[], float] = time.monotonic) -> None:
         self._max_bytes, self._timer = max_bytes, timer
@@ -59,22 +59,22 @@ class TalliesCache:
 
     @property
     def nbytes(self) -> int:
-        """An estimate."""
-        with self._lock:  # to ask for the size removes what is too old
+        """The estimated bytes of all entries."""
+        with self._lock:  # reading the size removes expired entries
             return cast(int, self._entries.currsize)
 
     def get(self, key: UserKey) -> KeptTallies | None:
-        """To be used only if the database has the version."""
+        """The user's cached results, None without any. Use them only if the database has the same version."""
         try:
             with self._lock:
-                entry = self._entries[key]  # `get` would look twice
+                entry = self._entries[key]  # `get` would look up twice
         except KeyError:
             return None
         return KeptTallies(entry.version, _SUMMARIES.decode(entry.summary), entry.memos)
 
     def put(self, key: UserKey, version: str, tallies: Tallies, summary: Summary) -> None:
-        """Keep the summary and the memos of what `merge_tallies` made of the columns of this version, unless they may
-        become too large."""
+        """Cache the summary and the memos of these tallies, which `merge_tallies` returned for columns of this version,
+        unless they may become too large."""
         packed = bytes(memoryview(msgspec.msgpack.encode(summary)))  # without the rest of the encoder's buffer
         nbytes = (
             _SMALLEST

@@ -25,16 +25,16 @@ CAPACITY = 256
 MAX_EVENTS = 20_000
 MAX_VALUES = 25_000
 _MATCH_PARTS = 5
-_READ = (*TALLIED, *OUTCOME_ATTRIBUTES, *OFFERED_ATTRIBUTES)  # beside events
+_READ = (*TALLIED, *OUTCOME_ATTRIBUTES, *OFFERED_ATTRIBUTES)  # besides events
 
-_Entry = tuple[datetime, Trends, bytes]  # when they were read, and a digest of their rows
+_Entry = tuple[datetime, Trends, bytes]  # read at, trends, digest of their rows
 
 logger = logging.getLogger(__name__)
 
 _TallyRow = tuple[str, str, float, float, int, float]  # attribute, value, weight, recent, count, as of
 
-# For the select list of any query, with the parameter `hour` (Unix seconds). Only the latest events are read. Of other
-# attributes, storing keeps no more values than `MAX_VALUES`; if others wrote more, any of them are read.
+# For the select list of any query, with the parameter `hour` (Unix seconds). Only the latest events are read. For other
+# attributes, storing keeps at most `MAX_VALUES` values; if another program wrote more, an arbitrary subset is read.
 _AGE = "least(greatest(%(hour)s - as_of, 0) / {half_life}, 300)"
 TRENDS = f"""(
     SELECT json_agg(json_build_array(
@@ -59,7 +59,7 @@ _DECODER = msgspec.json.Decoder(list[_TallyRow])
 
 
 class TrendCache:
-    """The trends of the casinos that were used last (LRU). Thread-safe: `Trends` are immutable."""
+    """An LRU cache of casinos' trends. Thread-safe: `Trends` are immutable."""
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
@@ -70,8 +70,8 @@ class TrendCache:
         self._lock = threading.Lock()
 
     def get(self, now: datetime) -> Trends | None:
-        """The current casino's trends; None once they have expired. Then only this caller reads them: until `put`, the
-        others get the expired ones."""
+        """The current casino's trends; None once they have expired. Then the caller must read them: until `put`, other
+        callers get the expired trends."""
         alias = get_current_casino().alias
         with self._lock:
             read_at, trends, digest = self._entries.get(alias, (None, NO_TRENDS, b""))
@@ -81,15 +81,15 @@ class TrendCache:
         return None
 
     def put(self, rows: str | None, now: datetime) -> Trends:
-        """Decode and cache the value of the column `TRENDS`. An equal one, as of a casino without new bets in this
-        hour, stays the same object, and with it what is computed of it."""
+        """Decode and cache the value of the column `TRENDS`. If it is unchanged, the cached `Trends` stay, with all
+        values computed from them: a casino without new bets in this hour has equal rows."""
         alias, digest = get_current_casino().alias, sha256((rows or "").encode()).digest()
         with self._lock:
             _, trends, known = self._entries.get(alias, (None, NO_TRENDS, b""))
         if known != digest:
             try:
                 trends = decode_trends(rows)
-            except msgspec.MsgspecError as error:  # as of numbers that are infinite
+            except msgspec.MsgspecError as error:  # such as infinite numbers
                 logger.warning("Tallies of %s are unreadable; run rebuild_profiles: %s", alias, error)
                 trends, digest = NO_TRENDS, b""
         with self._lock:

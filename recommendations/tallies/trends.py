@@ -1,4 +1,4 @@
-"""A casino's tallies as popularity: base rates of attribute values, and recent trends of values and events."""
+"""A casino's tallies as popularity: base rates of attributes' values, and recent trends of values and events."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,14 +11,13 @@ from recommendations.offer import Column, Dictionary, Offer
 from recommendations.offer.arrays import Floats, Ids
 from recommendations.validation.identity import Match
 
-TREND_HALF_LIFE = 86_400.0  # seconds: how fast popularity fades
+TREND_HALF_LIFE = 86_400.0  # seconds, of popularity
 _EVENT = "event"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DictionarySums(Mapping[str, float]):
-    """A mapping from the values of a column's dictionary to their sums, without those that are 0. A column with the
-    same dictionary uses `numbers` directly."""
+    """The sums of a column's values, without zeros. A column with the same dictionary uses `numbers` directly."""
 
     values_of: Sequence[str]
     places: Mapping[str, int]
@@ -46,10 +45,9 @@ class Trends:
     """Decayed numbers of selections, attribute -> value -> number: `weights` with a half-life of 30 days, `recent` of
     one day.
 
-    Of single events, with `event_ids` sorted and all of shape (m,): `event_trends` with a half-life of one day,
-    `event_counts` all selections so far, `last_bet_times` of the last selection (Unix seconds). `match_trends` is of
-    events that coupons name by their teams instead of by id. `aligned` caches numbers in the
-    order of an offer."""
+    For single events, with `event_ids` sorted and all arrays of shape (m,): `event_trends` with a half-life of one day,
+    `event_counts` of all selections so far, `last_bet_times` (Unix seconds). `match_trends`: for events that coupons
+    name by teams instead of by id. `aligned`: a cache of numbers in the order of an offer."""
 
     weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     recent: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -64,7 +62,7 @@ class Trends:
         return bool(self.event_ids.size or self.match_trends or any(self.recent.values()))
 
     def of_offer(self, offer: Offer) -> Floats:
-        """The events' recent numbers of selections, shape (n,)."""
+        """The recent number of selections of each event, shape (n,)."""
         columns = offer.ids, offer.home_team.codes, offer.away_team.codes  # a change of odds keeps these arrays
         cached = self.aligned.get(_EVENT)
         if cached is None or not all(map(is_, cached[0], columns)):
@@ -73,11 +71,11 @@ class Trends:
         return numbers
 
     def counts_of(self, offer: Offer) -> Floats:
-        """The events' numbers of selections so far, shape (n,)."""
+        """The number of selections of each event so far, shape (n,)."""
         return self._of_ids("event counts", self.event_counts, offer)
 
     def last_bet_times_of(self, offer: Offer) -> Floats:
-        """The times of the events' last selections (Unix seconds), 0 where unknown; shape (n,)."""
+        """The time of each event's last selection (Unix seconds), 0 if unknown; shape (n,)."""
         return self._of_ids("last bet times", self.last_bet_times, offer)
 
     def _of_ids(self, key: str, of_events: Floats, offer: Offer) -> Floats:
@@ -106,7 +104,7 @@ class Trends:
         numbers = self._by_value("weights", attribute, column)
         cached = self.aligned.get(attribute)
         if cached is None or cached[0] is not numbers:
-            # the number of values is that of the casino's tallies: the column's depends on the offers this process read
+            # the number of values comes from the tallies: the column's depends on the offers that this process has read
             of_values = self.weights.get(attribute, {})
             cached = self.aligned[attribute] = (
                 numbers,
@@ -145,7 +143,7 @@ def _total(of_values: Mapping[str, float]) -> float:
 
 
 def _look_up(keys: Ids, sorted_keys: Ids, numbers: Floats) -> Floats:
-    """Each key's number, 0 for a key that is not among the sorted keys; shape (n,)."""
+    """The number of each key, 0 for unknown keys; shape (n,)."""
     if not sorted_keys.size:
         return np.zeros(keys.size)
     places = np.minimum(np.searchsorted(sorted_keys, keys), sorted_keys.size - 1)
@@ -153,12 +151,12 @@ def _look_up(keys: Ids, sorted_keys: Ids, numbers: Floats) -> Floats:
 
 
 def _match_codes(offer: Offer) -> Ids:
-    """One number for each event's home and away team, shape (n,)."""
+    """A number for each event's pair of teams, shape (n,)."""
     return offer.home_team.codes.astype(np.int64) * len(offer.away_team.values) + offer.away_team.codes
 
 
 def _code_of(match: Match, offer: Offer) -> int | None:
-    """The number of a match as in `_match_codes`; None if its teams are not in the offer's dictionaries."""
+    """The match's number as in `_match_codes`; None if a team is not in the offer's dictionaries."""
     home, away = match
     home_place = offer.home_team.dictionary.places.get(home)
     away_place = offer.away_team.dictionary.places.get(away)

@@ -1,8 +1,8 @@
-"""One user's tallies: lifetime counts, decayed weights, and the newest selections and stakes themselves. Leagues and
-teams are keys (see `identity`).
+"""One user's tallies: lifetime counts, decayed weights, and the newest selections and stakes. Leagues and teams are
+keys (see `identity`).
 
-Coupons may be added in any order: the result is the same, except for rounding of the weights, and except for users with
-more than `MAX_VALUES` values of one attribute, of whom `encode_bounded` keeps the most important ones.
+Coupons may be added in any order. The result is the same except for rounding of the weights, and except for users with
+more than `MAX_VALUES` values of one attribute, of which `encode_bounded` keeps the most important ones.
 """
 
 from bisect import bisect_right, insort
@@ -30,19 +30,19 @@ from .selections import BAND_BOUNDS, NO_SEQUENCE, BetSequence, RecentSelection, 
 RECENT_SELECTIONS = 300
 RECENT_STAKES = 50
 MAX_SEQUENCE = 20  # events
-MAX_VALUES = 1_000  # of one attribute, beside those of the recent selections
-MAX_OPEN_EVENTS = 5_000  # of selections that are no longer recent; ids and matches each
+MAX_VALUES = 1_000  # of one attribute, besides the values of recent selections
+MAX_OPEN_EVENTS = 5_000  # of older selections: so many ids, and so many matches
 TALLIED = (*ATTRIBUTES, "odds_band")
 
 _MAX_VALUES_IN_MEMORY, _MAX_EVENTS_IN_MEMORY = 20 * MAX_VALUES, 20 * MAX_OPEN_EVENTS
-# The first has names of leagues and teams instead of keys. The last is that of users with bets on outcomes of markets:
-# releases that don't know these count such users' coupons again.
+# The first has names of leagues and teams instead of keys. The last is for users with bets on outcomes of markets:
+# releases that don't know it recount such users' coupons.
 _FORMAT_OF_NAMES, _FORMAT, _FORMAT_WITH_BETS = 1, 2, 3
 _WIDTH = 7  # numbers per selection: event id or 0, five indices into the list of words, thousandths of the odd
 _ZERO = (0, 0.0)
-_NOTHING = frozenset({"", SEPARATOR})  # the ends of words for what is unknown: empty text, and keys without a name
+_NOTHING = frozenset({"", SEPARATOR})  # last characters of unknown words: empty text, and keys without a name
 
-# Bounds of stored tallies, which others than this service may write into a casino's database.
+# Bounds of stored tallies: other programs may write into a casino's database.
 MAX_BYTES = 4 * 2**20
 _Number = Annotated[int, msgspec.Meta(ge=0)]
 _Time = Annotated[float, msgspec.Meta(ge=-1e13, le=1e13)]
@@ -53,7 +53,7 @@ Sums = dict[_Number, tuple[_Number, _Weight]]
 
 
 class _RecentCoupon(msgspec.Struct, array_like=True, order=True, gc=False):
-    """A coupon with its recent selections, `_WIDTH` numbers each; `cents` is the stake in hundredths, a float if it has
+    """A coupon with its recent selections, `_WIDTH` numbers each. `cents`: the stake in hundredths, a float if it has
     more decimals."""
 
     timestamp: _Time
@@ -63,9 +63,9 @@ class _RecentCoupon(msgspec.Struct, array_like=True, order=True, gc=False):
 
 
 class _PackedTallies(msgspec.Struct, array_like=True):
-    """`older`: per attribute the (count, weight) of selections that are no longer recent. Recent ones are not summed in
-    advance: a user with few coupons has no others. `has_unknown`: some words may stand for what is unknown. `bets`: of
-    recent coupons that name outcomes, the key -> three numbers per recent selection, see `outcome_bets`."""
+    """`older`: per attribute, the (count, weight) of selections that are no longer recent. Recent selections are not
+    summed: users with few coupons have no others. `has_unknown`: some words may stand for unknown values. `bets`: the
+    key of a recent coupon that names outcomes -> three numbers per recent selection (see `outcome_bets`)."""
 
     format: int
     words: list[str] = []
@@ -78,11 +78,11 @@ class _PackedTallies(msgspec.Struct, array_like=True):
 
     @property
     def is_consistent(self) -> bool:
-        """Whether selections are complete, and words are in the list."""
+        """Whether selections are complete, and all word indices are in the list."""
         if any(len(coupon.selections) % _WIDTH for coupon in self.coupons):
             return False
         selections = {coupon.key: len(coupon.selections) // _WIDTH for coupon in self.coupons} if self.bets else {}
-        if self.bets and len(selections) < len(self.coupons):  # two with the same key
+        if self.bets and len(selections) < len(self.coupons):  # two coupons with the same key
             return False
         if any(len(numbers) != selections.get(key, 0) * BET_WIDTH for key, numbers in self.bets.items()):
             return False
@@ -115,8 +115,8 @@ def _decode(encoded: bytes | None) -> _PackedTallies:
 
 
 def _with_keys(packed: _PackedTallies) -> _PackedTallies:
-    """Tallies of the format of names in the present one, where they have recent selections alone: sums of names don't
-    tell the country. Raises LookupError and ValueError for numbers that contradict each other."""
+    """Convert tallies of the format of names, if all their selections are recent: sums of names lack the country.
+    Raises LookupError and ValueError for contradictory numbers."""
     if any(packed.older):
         return packed
     words, places = packed.words, _places_of([])
@@ -130,8 +130,8 @@ def _with_keys(packed: _PackedTallies) -> _PackedTallies:
     return packed
 
 
-# By time what is kept of a betting profile, of its counts and weights and of its bets; of one time, or of some where
-# threads ask for several.
+# Values that recommenders derive from tallies, by time: from counts and weights, and from bets. There is one time, or
+# several if threads use different ones.
 Memo = dict[str, Any]
 Memos = dict[float, tuple[Memo, Memo]]
 
@@ -140,9 +140,10 @@ _DECODER = msgspec.msgpack.Decoder(_PackedTallies)
 
 
 class Summary(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What every request needs of a user's tallies. `events`, `matches`: as by `Tallies.events_bet_on`; `stakes`:
-    (timestamp, hundredths) of the coupons that are no free bets among the newest, at most `RECENT_STAKES`, the newest
-    last; `names_outcomes`: whether `bets_at` has any; `top_values`: the two of each attribute, None if nobody asked."""
+    """The part of a user's tallies that every request needs. `events`, `matches`: see `Tallies.events_bet_on`.
+    `stakes`: (timestamp, hundredths) of the `RECENT_STAKES` newest coupons, without free bets, the newest last.
+    `names_outcomes`: whether `bets_at` returns any bets. `top_values`: each attribute's two top values, None if not
+    requested."""
 
     events: frozenset[int]
     matches: frozenset[Match]
@@ -152,9 +153,9 @@ class Summary(msgspec.Struct, frozen=True, array_like=True, gc=False):
     top_values: dict[str, tuple[str, ...]] | None = None
 
     def usual_stake(self, *, calm_until: float, since: float = -inf) -> Decimal | None:
-        """The median of the stakes from `since` (Unix seconds); None without any.
+        """The median of the stakes from `since` on (Unix seconds); None without stakes.
 
-        Those from `calm_until` on may lower it, never raise it, so that chasing losses does not raise the suggestion.
+        Stakes from `calm_until` on may lower it, never raise it: chasing losses must not raise the suggested stake.
         """
         stakes = [each for each in self.stakes if each[0] >= since]
         calm = [cents for timestamp, cents in stakes if timestamp < calm_until]
@@ -163,16 +164,16 @@ class Summary(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Tallies:
-    """The tallies of a user's coupons. `add` and `forget_events` change them; all else reads."""
+    """The tallies of a user's coupons. Only `add`, `forget_events` and the bounding methods change them."""
 
     _places: defaultdict[str, int] | None = None  # word -> its index in the list
     _of_recent: list[list[int]] | None = None
     _counts: dict[str, dict[str, int]] | None = None
-    _weights: tuple[float, dict[str, dict[str, float]]] | None = None  # with their time
+    _weights: tuple[float, dict[str, dict[str, float]]] | None = None  # time, weights
     _bets: tuple[float, list[OutcomeBet]] | None = None
 
     def __init__(self, encoded: bytes | None = None) -> None:
-        """`encoded`: what `encode` returned; None for a user without coupons. Raises UnknownTalliesFormat."""
+        """`encoded`: a result of `encode`; None for a user without coupons. Raises UnknownTalliesFormat."""
         self._packed = _decode(encoded)
         self.memos: Memos = {}
 
@@ -186,8 +187,8 @@ class Tallies:
         return _ENCODER.encode(self._packed)
 
     def encode_bounded(self) -> bytes:
-        """Encode at most `MAX_VALUES` values of each attribute, and `MAX_OPEN_EVENTS`; fewer, where these have more
-        than `MAX_BYTES`. The others are dropped from these tallies too."""
+        """Encode at most `MAX_VALUES` values of each attribute and `MAX_OPEN_EVENTS`; fewer if these take more than
+        `MAX_BYTES`. The other values and events are removed from these tallies too."""
         share = 1
         self.bound()
         while len(encoded := self.encode()) > MAX_BYTES and share < MAX_OPEN_EVENTS:
@@ -197,13 +198,13 @@ class Tallies:
 
     @property
     def exceeds_memory(self) -> bool:
-        """Whether there is many times as much as `bound` keeps: adding very many coupons must not fill the memory."""
+        """Whether there are many times more values or events than `bound` keeps. It limits memory during additions."""
         is_full_of_values = max(map(len, self._packed.older)) > _MAX_VALUES_IN_MEMORY
         return is_full_of_values or self.older_event_count > _MAX_EVENTS_IN_MEMORY
 
     def bound(self) -> None:
-        """Keep at most `MAX_VALUES` values of each attribute, and `MAX_OPEN_EVENTS`. Forget events that are over first:
-        they may take the place of open ones."""
+        """Keep at most `MAX_VALUES` values of each attribute, and `MAX_OPEN_EVENTS`. Call `forget_events` with finished
+        events first: they could displace open ones."""
         self._keep(MAX_VALUES, MAX_OPEN_EVENTS)
 
     def _keep(self, values: int, events: int) -> None:
@@ -212,8 +213,8 @@ class Tallies:
         if max(map(len, packed.older)) <= values and max(sizes) <= events:
             return
         packed.older = [_most_important(sums, values) for sums in packed.older]
-        packed.older_events = set(nlargest(events, packed.older_events))  # a new event has a higher id,
-        packed.older_matches = set(nlargest(events, packed.older_matches))  # and a new word a higher index
+        packed.older_events = set(nlargest(events, packed.older_events))  # newer events have higher ids,
+        packed.older_matches = set(nlargest(events, packed.older_matches))  # and newer words higher indices
         self._drop_unused_words()
 
     def _drop_unused_words(self) -> None:
@@ -240,8 +241,8 @@ class Tallies:
         self.memos = {}
 
     def memos_at(self, now: float) -> tuple[Memo, Memo]:
-        """Those of betting profiles with these tallies at `now` (Unix seconds): of counts and weights, and of bets.
-        Those of other times are dropped."""
+        """The memos of these tallies at `now` (Unix seconds): of counts and weights, and of bets. Drops the memos of
+        other times."""
         memos = self.memos.get(now)
         if memos is None:
             self.memos.clear()
@@ -249,13 +250,13 @@ class Tallies:
         return memos
 
     def require_consistent(self) -> None:
-        """Raises UnknownTalliesFormat for numbers that contradict each other; other methods raise LookupError or
-        ValueError for them. Not part of decoding, which each request does."""
+        """Raise UnknownTalliesFormat for contradictory numbers, for which other methods raise LookupError or
+        ValueError. Not part of decoding, which each request does."""
         if not self._packed.is_consistent:
             raise UnknownTalliesFormat("Stored tallies contradict themselves. Run `manage.py rebuild_profiles`.")
 
     def add(self, *coupons: TallyCoupon) -> None:
-        """Add coupons. Each may be added only once."""
+        """Add coupons. Each coupon may be added only once."""
         if not coupons:
             return
         self._forget_computed()
@@ -281,8 +282,8 @@ class Tallies:
             self._age_out(surplus)
 
     def _age_out(self, surplus: int) -> None:
-        """Move selections that are no longer recent to the sums, and drop coupons that have neither a recent selection
-        nor a recent stake."""
+        """Move the oldest `surplus` recent selections to the sums, and remove coupons that have neither a recent
+        selection nor a recent stake."""
         coupons, dropped = self._packed.coupons, 0
         weights, numbers = list[float](), list[int]()
         for coupon in coupons if surplus > 0 else ():
@@ -300,7 +301,7 @@ class Tallies:
         del coupons[:dropped]
 
     def _drop_bets(self, key: int, selections: int) -> None:
-        """Those of a coupon's first selections. They are not summed: recent ones are enough to choose outcomes by."""
+        """Remove the bets of a coupon's first selections. Sums are not needed: recent bets suffice for choices."""
         numbers = self._packed.bets.get(key, [])
         del numbers[: selections * BET_WIDTH]
         if not any(numbers):
@@ -321,7 +322,7 @@ class Tallies:
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
-        """Attribute -> value -> lifetime number of selections; the values of `odds_band` are its indices as digits."""
+        """Attribute -> value -> lifetime number of selections; values of `odds_band` are its indices as digits."""
         if self._counts is None:
             sums = [Counter(column) for column in self._columns()]
             for each, older in zip(sums, self._packed.older, strict=True):
@@ -331,8 +332,8 @@ class Tallies:
         return self._counts
 
     def weights_at(self, now: float) -> dict[str, dict[str, float]]:
-        """Attribute -> value -> the decayed number of selections: one made at `now` (Unix seconds) counts 1."""
-        weights = self._weights  # of another time, perhaps, by the time that this thread returns
+        """Attribute -> value -> decayed number of selections; a selection made at `now` (Unix seconds) counts 1."""
+        weights = self._weights  # another thread may replace the attribute by weights of another time
         if weights is None or weights[0] != now:
             weights = self._weights = now, self._compute_weights(now)
         return weights[1]
@@ -351,14 +352,14 @@ class Tallies:
         return self._by_name(sums)
 
     def _columns(self) -> list[list[int]]:
-        """Those of the recent selections."""
+        """The columns of the recent selections."""
         if self._of_recent is None:
             self._of_recent = _columns([number for coupon in self._packed.coupons for number in coupon.selections])
         return self._of_recent
 
     def bets_at(self, now: float) -> list[OutcomeBet]:
-        """The recent selections that name an outcome of a market, weighted like `weights_at`. Raises LookupError or
-        ValueError for numbers that contradict each other."""
+        """The recent selections that name an outcome of a market, with weights as in `weights_at`. Raises LookupError
+        or ValueError for contradictory numbers."""
         bets = self._bets
         if bets is None or bets[0] != now:
             bets = self._bets = now, self._find_bets(now)
@@ -367,7 +368,7 @@ class Tallies:
     def _find_bets(self, now: float) -> list[OutcomeBet]:
         packed, weights, numbers, selections = self._packed, list[float](), list[int](), list[int]()
         decay = 1.0 / weight_at(now)
-        # lists of all coupons' selections: of each coupon's few, the lists would take longer than their content
+        # lists over all coupons, not per coupon: most coupons have few selections
         for coupon in packed.coupons if packed.bets else ():
             if own := packed.bets.get(coupon.key):
                 if len(own) * _WIDTH != len(coupon.selections) * BET_WIDTH:
@@ -393,7 +394,8 @@ class Tallies:
         return with_bets(recent, self._numbers_of_bets(), words) if self._packed.bets else recent
 
     def sequence(self) -> BetSequence:
-        """The latest of the recent selections' events, at most `MAX_SEQUENCE`; those without an id are left out."""
+        """The events of the latest recent selections, at most `MAX_SEQUENCE`. Selections without event id are
+        skipped."""
         firsts = dict[int, tuple[_RecentCoupon, int]]()
         for coupon in self._packed.coupons:
             for place, event_id in enumerate(coupon.selections[::_WIDTH]):
@@ -420,14 +422,14 @@ class Tallies:
         ]
 
     def leagues_within(self, since: float, until: float) -> Counter[str]:
-        """League -> number of the recent selections after `since`, up to `until` (Unix seconds)."""
+        """League -> number of recent selections after `since`, up to `until` (Unix seconds)."""
         coupons = (coupon for coupon in self._packed.coupons if since < coupon.timestamp <= until)
         numbers = [number for coupon in coupons for number in coupon.selections]
         leagues, words = Counter(numbers[2::_WIDTH]), self._packed.words
         return Counter({words[league]: count for league, count in leagues.items()})
 
     def top(self, attribute: str, limit: int) -> tuple[str, ...]:
-        """The values with most selections in all; equal ones in alphabetical order."""
+        """The values with the most lifetime selections; equal ones in alphabetical order."""
         ranked = sorted((-count, value) for value, count in self.counts[attribute].items())
         return tuple(value for _, value in ranked[:limit])
 
@@ -439,14 +441,14 @@ class Tallies:
 
     @property
     def older_events(self) -> set[int | Match]:
-        """The events of selections that are no longer recent or could not be read, without forgotten ones: ids, or
-        matches where a selection has no id."""
+        """The events of selections that are no longer recent or were unreadable, without forgotten ones: ids, or
+        matches for selections without an event id."""
         words = self._packed.words
         return {*self._packed.older_events, *((words[home], words[away]) for home, away in self._packed.older_matches)}
 
     def events_bet_on(self) -> tuple[frozenset[int], frozenset[Match]]:
-        """All events that the user bet on, without forgotten ones: ids, and `keys_of_bet` of matches where a selection
-        has no id."""
+        """All events on which the user bet, without forgotten ones: ids, and `keys_of_bet` of matches for selections
+        without an event id."""
         packed, words = self._packed, self._packed.words
         ids = packed.older_events.union(*(coupon.selections[::_WIDTH] for coupon in packed.coupons))
         matches = packed.older_matches
@@ -459,12 +461,12 @@ class Tallies:
 
     @property
     def bet_count(self) -> int:
-        """The selections of recent coupons that name outcomes."""
+        """The number of selections in recent coupons that name outcomes."""
         return sum(map(len, self._packed.bets.values())) // BET_WIDTH
 
     @property
     def value_count(self) -> int:
-        """The values of all attributes."""
+        """The number of distinct values of all attributes together."""
         of_attributes = zip(self._columns(), self._packed.older, strict=True)
         return sum(len(older.keys() | column) for column, older in of_attributes)
 
@@ -473,7 +475,7 @@ class Tallies:
         return len(self._packed.older_events) + len(self._packed.older_matches)
 
     def forget_events(self, events: Iterable[int | Match]) -> None:
-        """Remove events from `older_events`: those that are over or no longer stored."""
+        """Remove events from `older_events`: finished events, or events that are no longer stored."""
         self._forget_computed()
         forgotten, words, packed = set(events), self._packed.words, self._packed
         packed.older_events -= forgotten
@@ -482,7 +484,7 @@ class Tallies:
         }
 
     def _by_name(self, sums: Sequence[Mapping[int, Any]]) -> dict[str, dict[str, Any]]:
-        """By the values' names, without what is unknown: a country that nobody told equals no other."""
+        """The sums by the values' names, without unknown values: an unknown country equals no other country."""
         words = self._packed.words
         if self._packed.has_unknown:
             unknown = {place for place, word in enumerate(words) if word[-1:] in _NOTHING}
@@ -493,7 +495,7 @@ class Tallies:
 
 
 class LateTallies(Tallies):
-    """Those that `merge` returns, which is called when they are first read, with what was made of them before."""
+    """Tallies that call `merge` when they are first read. `memos`: the cached values derived from the same tallies."""
 
     def __init__(self, merge: Callable[[], Tallies], memos: Memos) -> None:
         self._merge, self.memos = merge, memos
@@ -504,7 +506,7 @@ class LateTallies(Tallies):
 
 
 def _most_important(sums: Sums, limit: int) -> Sums:
-    """Half of them those with most selections in all, half those with most weight: old habits and new ones."""
+    """At most `limit` values: half by the most selections (old habits), half by the highest weight (new ones)."""
     if len(sums) <= limit:
         return sums
     by_count = sorted(sums, key=lambda key: (sums[key][0], sums[key][1], key), reverse=True)
@@ -515,23 +517,23 @@ def _most_important(sums: Sums, limit: int) -> Sums:
 
 
 def _cents(stake: float) -> int | float:
-    """The stake in hundredths, exactly: floats keep all digits of numbers with up to 15."""
+    """The stake in hundredths, exactly: floats represent numbers of up to 15 digits without loss."""
     whole = round(stake * 100)
     return whole if whole / 100 == stake else float(Decimal(repr(stake)).scaleb(2))
 
 
 def _amount(cents: float) -> Decimal:
-    """Exactly, also of the mean of two stakes, which has a decimal more."""
+    """The exact amount, also for the mean of two stakes, which has one more decimal."""
     return Decimal(repr(round(cents, 7))).scaleb(-2)
 
 
 def _places_of(words: Sequence[str]) -> defaultdict[str, int]:
-    """The index of each word; a new word gets the next one when it is asked for."""
+    """The index of each word; looking up a new word assigns the next index."""
     return defaultdict(count(len(words)).__next__, zip(words, count(), strict=False))
 
 
 def _numbers_of(selections: Iterable[TallySelection], places: defaultdict[str, int]) -> list[int]:
-    """`_WIDTH` numbers per selection."""
+    """`_WIDTH` numbers for each selection."""
     numbers = list[int]()
     for each in selections:
         home, away = match_of(each.sport, each.country, each.category, each.home_team, each.away_team)
@@ -548,7 +550,7 @@ def _numbers_of(selections: Iterable[TallySelection], places: defaultdict[str, i
 
 
 def _columns(numbers: list[int]) -> list[list[int]]:
-    """The selections' keys by attribute: indices into the list of words, and odds bands, or `NO_BAND`."""
+    """The selections' keys by attribute: indices into the list of words; for the odds band its index, or `NO_BAND`."""
     return [*(numbers[place::_WIDTH] for place in range(1, _WIDTH - 1)), _bands(numbers)]
 
 

@@ -1,8 +1,8 @@
-"""The dictionary of ids that are text: for each text of a casino, the number that stands for it in all other tables.
+"""The dictionary of text ids: for each of a casino's texts, the number that stands for it in all other tables.
 
-- `dictionary`: assigning and looking up numbers and texts, in the current casino's database.
-- `querysets`: stored rows with their texts, to be shown.
-- `rows`: rows of messages with the numbers of their texts.
+- `dictionary`: assigns and looks up numbers and texts in the current casino's database.
+- `querysets`: adds texts to stored rows, for display.
+- `rows`: replaces the texts in messages' rows by numbers.
 """
 
 from .dictionary import (

@@ -1,6 +1,7 @@
-"""Assigning numbers to the texts that are ids, and looking both up, in the current casino's database.
+"""Assigns numbers to text ids, and looks up both, in the current casino's database.
 
-An assignment never changes, also when the row is removed. Nothing is cached: a database may be restored or set back.
+An assignment never changes, not even when the row is removed. Nothing is cached: a database may be restored or set
+back.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -13,7 +14,7 @@ from tenants.routing.connections import execute, query
 
 
 class Kind(StrEnum):
-    """The table whose rows have the id."""
+    """The table that contains the rows with these ids."""
 
     USERS = "users"
     EVENTS = "events"
@@ -22,7 +23,7 @@ class Kind(StrEnum):
 
 TextOf = tuple[Kind, str]
 
-# In one order, so that concurrent transactions can't deadlock. A text that another one assigns is waited for.
+# Sorted, so that concurrent transactions can't deadlock. The insertion waits for one that assigns the same text.
 _ASSIGN = """
 INSERT INTO text_ids (kind, text)
 SELECT kind, text FROM unnest(%s::text[], %s::text[]) AS wanted(kind, text)
@@ -38,47 +39,47 @@ _TEXTS = "SELECT id, text FROM text_ids WHERE id = ANY(%s)"
 
 
 def assign(wanted: Collection[TextOf]) -> dict[TextOf, int]:
-    """The number of each text; a new one for a text that has none. Of concurrent transactions, all get the same."""
+    """The number of each text; texts without one get a new number. Concurrent transactions get the same numbers."""
     execute(_ASSIGN, _columns(sorted(wanted)))
     return find(wanted)
 
 
 def find(wanted: Iterable[TextOf]) -> dict[TextOf, int]:
-    """The numbers of those of these texts that have one."""
+    """The numbers of these texts; texts without one are left out."""
     return {(Kind(kind), text): number for kind, text, number in query(_FIND, _columns(wanted))}
 
 
 def id_of(kind: Kind, own: OwnId) -> int | None:
-    """The stored row's id for the casino's own; None for a text that has none."""
+    """The stored id for the casino's own id; None for an unknown text."""
     return own if isinstance(own, int) else ids_of(kind, [own]).get(own)
 
 
 def ids_of(kind: Kind, texts: Iterable[str]) -> dict[str, int]:
-    """The stored rows' ids for those of these texts that have one."""
+    """The stored ids for these texts; unknown texts are left out."""
     wanted = list(texts)
     generated = {text: number for text in wanted if (number := generated_id(text)) is not None}
     return generated | {text: number for (_, text), number in find((kind, text) for text in wanted).items()}
 
 
 def generated_id(text: str) -> int | None:
-    """The number in a text, if it is one that a table's sequence may have given to a row without an id."""
+    """The number in the text, if a table's sequence may have assigned it to a row without an id; else None."""
     number = parse_id(text)
     return number if number is not None and MAX_OWN_ID < number < FIRST_TEXT_ID else None
 
 
 def texts_of(ids: Iterable[int]) -> dict[int, str]:
-    """The texts of those of these ids that stand for one."""
+    """The texts for which these ids stand; other ids are left out."""
     numbers = [each for each in ids if is_text_id(each)]
     return dict(query(_TEXTS, [numbers])) if numbers else {}
 
 
 def own_id_of(stored: int) -> OwnId:
-    """The casino's own id for a stored row's."""
+    """The casino's own id for a stored id."""
     return texts_of([stored]).get(stored, stored)
 
 
 def with_own_ids(rows: Any) -> Any:
-    """A copy of stored rows, as JSON has them, with the texts in place of the numbers that stand for them."""
+    """Stored rows in JSON form, with texts in place of the numbers that stand for them."""
     texts = texts_of(_numbers(rows))
     return _replaced(rows, texts) if texts else rows
 

@@ -1,4 +1,4 @@
-"""The casino's own ids of rows that are shown."""
+"""The casino's own ids of displayed rows."""
 
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 def with_texts(rows: QuerySet[Row]) -> QuerySet[Row]:
-    """The rows with `text_id` and `user_text_id`, as far as their model has them: by index, for each row shown."""
+    """Annotate rows with `text_id` and `user_text_id`, if their model has such ids; one index lookup for each row."""
     columns = {HasOwnId: ("text_id", "pk"), HasOwnUserId: ("user_text_id", "user_id")}
     shown = [column for kind, column in columns.items() if kind in rows.model.__mro__]
     texts = {name: _text_of(column) for name, column in shown}

@@ -1,7 +1,6 @@
-"""Rows of messages with the numbers that stand for their texts, as the tables have them.
+"""Replaces the texts in messages' rows by the numbers that stand for them in the tables.
 
-The rows themselves stay as they were decoded: a transaction that is rolled back takes its assignments with it, and is
-then tried again with the same rows.
+The decoded rows stay unchanged: a rolled back transaction loses its assignments, and is repeated with the same rows.
 """
 
 from collections.abc import Collection, Sequence
@@ -23,8 +22,8 @@ Ids = dict[TextOf, int]
 
 
 def with_stored_ids(kind: Kind, rows: Sequence[Row]) -> Sequence[Row]:
-    """Rows, changes and removals of this kind with numbers as ids, in three statements at most. These very rows, if
-    none has a text. To call before any row is locked: the transaction waits for others that assign the same texts."""
+    """Rows, changes and removals of this kind with numbers as ids, by at most three statements; `rows` itself if none
+    has a text. Call it before locking any row: the transaction waits for others that assign the same texts."""
     stored: set[TextOf] = set()
     others: set[TextOf] = set()
     for row in rows:
@@ -38,21 +37,21 @@ def with_stored_ids(kind: Kind, rows: Sequence[Row]) -> Sequence[Row]:
 
 
 def _stores(row: Identified) -> bool:
-    """Whether its id is stored. Else only a stored row is changed: ids in rejected messages, or of rows that are not
-    offered, get no numbers, since they are unlimited."""
+    """Whether the row stores its id. A change of a stored row does not: ids in rejected messages, or of rows that are
+    not offered, get no numbers, since their number is unlimited."""
     return not isinstance(row, Change) or row.makes_row or (row.waits and row.restricts)
 
 
 def _found(texts: Collection[TextOf]) -> Ids:
-    """The numbers of texts, each without one as an id that no row has."""
+    """The numbers of these texts; a text without one gets a negative number, the id of no row."""
     known = find(texts)
     return dict(zip(sorted(set(texts) - known.keys()), count(-1, -1), strict=False)) | known
 
 
 def stored_id(own: OwnId) -> int:
-    """The id of a row whose texts have become numbers. Raises TypeError for one that was left out."""
+    """The id of a row whose texts were replaced by numbers. Raises TypeError for a text."""
     if isinstance(own, str):
-        raise TypeError(f"The text {own!r} is no stored id: call with_stored_ids first.")
+        raise TypeError(f"The id {own!r} is a text, not a stored id. Call with_stored_ids first.")
     return own
 
 
@@ -68,7 +67,7 @@ def _texts(kind: Kind, row: Identified) -> list[TextOf]:
 
 
 def _resolved(kind: Kind, row: Row, ids: Ids) -> Row:
-    """A copy, without the validation of constructors: to the casino, the numbers are no ids."""
+    """A copy with numbers. It is not validated as by the constructor: these numbers are not valid own ids."""
     if not _texts(kind, row):
         return row
     row, own = copy(row), row.id
@@ -84,7 +83,7 @@ def _resolved(kind: Kind, row: Row, ids: Ids) -> Row:
 
 
 def _of_stored_event(part: OfEvent, ids: Ids) -> OfEvent:
-    """Selections are shared between coupons, and stay as they are."""
+    """A copy with the number: coupons share selections, which must stay unchanged."""
     own = part.event_id
     if isinstance(own, str):
         part = copy(part)
