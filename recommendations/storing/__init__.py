@@ -1,22 +1,22 @@
 """Storing functions: they write validated rows to the current casino's database, in bulk and idempotently.
 
-Each takes rows of one kind and returns an Outcome for each of them, in their order. One call is one transaction; rows
-are written sorted by key, so that concurrent calls can't deadlock. Other packages import from here.
+Each function takes rows of one kind, and returns an Outcome for each row, in their order. One call is one transaction;
+rows are written sorted by key, so that concurrent calls can't deadlock. Other packages import from here.
 
-- `upsert`: writing rows of one table, and the order of rows of the same key; `upsert_sql`: which of two messages'
-  values are stored.
-- `changes`: applying partial and damaged messages; `waiting_changes`: those that arrive before their row.
-- `restrictions`: storing restrictions of messages at once that can't be stored in their turn yet.
+- `upsert`: writes rows of one table, and orders rows with the same key; `upsert_sql`: the SQL that decides which of two
+  messages' values are stored.
+- `changes`: applies partial and damaged messages; `waiting_changes`: changes that arrive before their row.
+- `restrictions`: stores restrictions early, from messages whose turn has not come yet.
 - `learnt_values`: the sports, currencies and genders in a casino's messages.
-- `same_event`: finds the stored event of a row without an id; `same_match`: linking two ids of one match.
+- `same_event`: finds the stored event of a row without an id; `same_match`: links two ids of one match.
 - `coupon_sql`: the SQL that stores coupons and counts them in profiles.
-- `user_tallies`, `casino_tallies`: merging coupons into tallies; `rebuild`: recounting tallies;
-  `offered_outcomes`: counting which outcomes of markets are offered.
-- `markets`: prices of markets, what closes them, and feeds; `market_lines`, `market_rows`, `market_stops`, `feeds`,
-  `offered_by`: its parts.
-- `impressions`: what users saw and clicked of recommendations.
-- `removal`: removals by the casino; `erasure`: erasing a user (GDPR); `privacy`: erasing and exporting
-  a user, with a record in the catalogue; `rows_of_users`: those of apps above this one.
+- `user_tallies`, `casino_tallies`: merge coupons into tallies; `rebuild`: recounts tallies; `offered_outcomes`: counts
+  the offered outcomes of markets.
+- `markets`: prices of markets, their closings, and feeds; its parts are `market_lines`, `market_rows`, `market_stops`,
+  `feeds`, `offered_by`.
+- `impressions`: the first time that users saw or clicked recommendations.
+- `removal`: removals by the casino; `erasure`: erases a user (GDPR); `privacy`: erases and exports a user, with a
+  record in the catalogue; `rows_of_users`: users' rows in tables of apps above this one.
 """
 
 from .casino_tallies import MERGE_SECONDS, merge_casino_sums, prune_casino_tallies

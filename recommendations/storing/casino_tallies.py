@@ -1,9 +1,9 @@
 """A casino's tallies, the source of its trends.
 
-A call that stores coupons only appends the sum of their contributions (`pending_casino_sums`): updating the rows of all
-values in each call would cost more than storing the coupons. The first call after `MERGE_SECONDS` merges all sums; so
-does pruning, and a consumer once a casino's coupons pause. So the tallies lag by some seconds, or, where no consumer
-stores the coupons, by up to the time between two prunings.
+A call that stores coupons only appends their sums to `pending_casino_sums`: updating the rows of all values in each
+call would cost more than storing the coupons. The first call after `MERGE_SECONDS` merges all sums; so do pruning, and
+a consumer when a casino's coupons pause. The tallies therefore lag by some seconds, or, if no consumer stores the
+coupons, by up to the interval between two prunings.
 """
 
 import logging
@@ -34,31 +34,31 @@ logger = logging.getLogger(__name__)
 
 _Key = tuple[str, str]  # attribute, value
 _Sums = list[float]  # count, weight, trend
-# event, sport, league, country, teams, odds band; league and teams are keys, in sums of earlier releases their names
+# event, sport, league, country, teams, odds band; league and teams are keys, or names in sums of earlier releases
 _SelectionKey = tuple[int | None, str, str, str, str, str, int]
 _BetKey = tuple[str, str, str, str, int]  # sport, market, line band, outcome, odds band
 
 MERGE_SECONDS = 10.0
 
-MAX_VALUES = 20_000  # of one attribute: the heaviest; until a quarter more are stored, none is dropped
+MAX_VALUES = 20_000  # the heaviest values of one attribute; they are pruned once a quarter more are stored
 _MAX_STORED = MAX_VALUES * 5 // 4
 
-_NO_BAND = -1  # of a void selection
+_NO_BAND = -1  # the odds band of a void selection
 _NUMBERS = 3  # count, weight, trend
 _TINY = 1e-12
 _NEGLIGIBLE = 0.001  # weight and trend of one selection ten half-lives ago
 _UNKNOWN_EVENT_SECONDS = 86_400  # bets on an event can be stored before the event
 
-# Bounds of stored sums, which others than this service may write into a casino's database.
-_MAX_ENTRIES = 4_000  # of at most some 2 KB each
+# Bounds of stored sums: other programs may write into a casino's database.
+_MAX_ENTRIES = 4_000  # of up to 2 KB each
 _MAX_BYTES = 8 * 2**20
-_MAX_ENTRIES_PER_MERGE = 4_000  # of different selections, so that no merge takes long
+_MAX_ENTRIES_PER_MERGE = 4_000  # different selections; bounds the duration of a merge
 _MAX_KEY_BYTES = 2_600  # PostgreSQL's limit of an index row
 _MAX_NUMBER = 1e12
 _MAX_TIME = 4.2e9  # in the year 2103
 _ROWS_AT_ONCE = 10
 
-# Tried without waiting: its holder merges for all, and no storing call waits for another.
+# The lock is tried without waiting: its holder merges all sums, and no storing call waits for another.
 _TRY_LOCK = "SELECT pg_try_advisory_xact_lock('casino_tallies'::regclass::oid::bigint)"
 _LOCK = "SELECT pg_advisory_xact_lock('casino_tallies'::regclass::oid::bigint)"
 
@@ -87,7 +87,7 @@ def _sum(column: str, half_life: float) -> str:
     return f"greatest({stored} + {added}, 0)"
 
 
-# A negative count of a value without a row is ignored. Parameters: the time, the rows as JSON.
+# A negative count of a value without a row is ignored. Parameters: the time, and the rows as JSON.
 _ADD = f"""
 INSERT INTO casino_tallies AS stored (attribute, value, count, weight, trend, as_of)
 SELECT attribute, value, count, weight, trend, %s FROM jsonb_to_recordset(%s::jsonb) AS row(
@@ -119,8 +119,8 @@ DELETE FROM casino_tallies AS tally USING (
 ) AS light WHERE tally.attribute = %s AND tally.value = light.value
 """
 
-# Deletes the tallies of events that are over, and of unknown events without a recent bet. One join: with 500,000 events
-# it takes a second instead of hours. Parameters: the time, twice; the earliest last bet on an unknown event to keep.
+# Deletes the tallies of finished events, and of unknown events without a recent bet. A single join: with 500,000 events
+# it takes a second instead of hours. Parameters: the time, twice; the earliest last bet of an unknown event to keep.
 _PRUNE_EVENTS = f"""
 WITH known AS MATERIALIZED (
     SELECT id::text AS value, end_timestamp > %s AS is_on FROM events
@@ -134,7 +134,7 @@ WHERE pruned.attribute = 'event' AND tally.attribute = 'event' AND pruned.value 
 
 
 class SelectionLike(Protocol):
-    """A selection of a coupon, of any class."""
+    """A selection of a coupon, of any class with these attributes."""
 
     @property
     def event_id(self) -> OwnId | None: ...
@@ -161,8 +161,8 @@ class SelectionLike(Protocol):
 
 
 class CasinoSums(msgspec.Struct, array_like=True):
-    """Counts, weights and trends as of one time, in Unix seconds. Selections of one event share one entry until
-    `by_key`, because a batch has many selections per event. `bets` are those of selections that name an outcome."""
+    """Counts, weights and trends as of one time (Unix seconds). Selections of one event share one entry until `by_key`,
+    because a batch has many selections per event. `bets`: the sums of selections that name an outcome."""
 
     as_of: float
     sums: dict[_SelectionKey, _Sums] = {}
@@ -173,9 +173,9 @@ class CasinoSums(msgspec.Struct, array_like=True):
 
     @classmethod
     def of(cls, coupons: "Sequence[TimedSelections]", sign: int = 1) -> Self:
-        """The sums of coupons, as of the latest one's time; sign -1 makes them negative."""
+        """The sums of coupons as of the latest coupon's time; sign -1 makes them negative."""
         sums = cls(max((timestamp for timestamp, _ in coupons), default=0.0))
-        entries: dict[int, list[_Sums]] = {}  # by the id() of selections: coupons share many, and keep them alive
+        entries: dict[int, list[_Sums]] = {}  # by id() of the selection: coupons share selections, and keep them alive
         for timestamp, selections in coupons:
             age = sums.as_of - timestamp
             weight, trend = sign * 2.0 ** (-age / HALF_LIFE), sign * 2.0 ** (-age / TREND_HALF_LIFE)
@@ -227,7 +227,7 @@ class CasinoSums(msgspec.Struct, array_like=True):
 
     @property
     def is_valid(self) -> bool:
-        """Whether storing could have written these sums."""
+        """Whether the numbers are within the bounds of stored sums."""
         entries = [*self.sums.values(), *self.bets.values()]
         return (
             max(len(self.sums), len(self.bets)) <= _MAX_ENTRIES
@@ -248,7 +248,7 @@ class CasinoSums(msgspec.Struct, array_like=True):
 
 
 def _key_of(each: SelectionLike) -> tuple[OwnId | None, str, str, str, str, str, int]:
-    # comparing a Decimal takes ten times as long
+    # float() first: comparing a Decimal takes ten times as long
     band = bisect_right(BAND_BOUNDS, float(each.odd)) if each.odd else _NO_BAND
     league = league_key(each.sport, each.country, each.league)
     match = match_of(each.sport, each.country, each.category, each.home_team, each.away_team)
@@ -266,7 +266,7 @@ def _keys_of(selection: _SelectionKey) -> Iterator[_Key]:
     event_id, sport, league, country, home_team, away_team, band = selection
     yield "event", str(event_id) if event_id else f"{home_team}{SEPARATOR}{name_of(away_team)}"
     yield "sport", sport
-    if name_of(league):  # what is unknown is not popular
+    if name_of(league):  # an unknown value has no popularity
         yield "league", league
     if country:
         yield "country", country
@@ -290,7 +290,7 @@ TimedSelections = tuple[float, Sequence[SelectionLike]]  # a coupon's timestamp 
 
 
 def add_to_casino_tallies(coupons: Sequence[TimedSelections], *, sign: int = 1) -> None:
-    """Count coupons in the casino's tallies; sign -1 subtracts them."""
+    """Add coupons to the casino's tallies; sign -1 subtracts them."""
     is_due = False
     for part in CasinoSums.of(coupons, sign).parts():
         packed = zlib.compress(_ENCODER.encode(part), 1)
@@ -298,19 +298,19 @@ def add_to_casino_tallies(coupons: Sequence[TimedSelections], *, sign: int = 1) 
     if is_due:
         try:
             merge_casino_sums()
-        except DataError as error:  # the tallies are derived: no coupon is refused because of their contents
-            logger.error("%s: tallies are not merged; run rebuild_profiles: %s", current_alias(), error)
+        except DataError as error:  # tallies are derived data: they must not prevent storing a coupon
+            logger.error("Tallies of %s were not merged: %s. Run `manage.py rebuild_profiles`.", current_alias(), error)
 
 
 def lock_casino_tallies() -> None:
-    """Keep other transactions from merging until this one ends; storing coupons still only appends sums."""
+    """Prevent other transactions from merging until this one ends; they can still store coupons."""
     execute(_LOCK)
 
 
 def merge_casino_sums() -> bool:
-    """Merge the appended sums into the casino's tallies; False if some are left, or another transaction is merging.
+    """Merge the pending sums into the casino's tallies. Returns False if sums are left, or another transaction merges.
 
-    Unreadable ones are deleted: recounting the tallies includes their coupons.
+    Unreadable sums are deleted; a recount of the tallies includes their coupons.
     """
     with casino_atomic():
         [(is_mine,)] = query(_TRY_LOCK)
@@ -318,7 +318,7 @@ def merge_casino_sums() -> bool:
 
 
 def _merge_pending() -> bool:
-    """Merge sums, up to some thousands of different selections; False if more are left."""
+    """Merge sums of up to some thousands of different selections. Returns False if sums are left."""
     done: list[int] = []
     total = CasinoSums(0.0)
     for sums_id, packed in _pending_sums():
@@ -329,7 +329,7 @@ def _merge_pending() -> bool:
         try:
             total.merge(_unpack(packed))
         except _UNREADABLE as error:
-            text = "%s: unreadable sums %d are left out of the tallies; run rebuild_profiles: %s"
+            text = "Tallies of %s lack the unreadable pending sums %d: %s. Run `manage.py rebuild_profiles`."
             logger.error(text, current_alias(), sums_id, error)
     else:
         has_more = False
@@ -346,19 +346,19 @@ def _pending_sums() -> Iterator[tuple[int, bytes | None]]:
         last = rows[-1][0]
 
 
-# What decoding raises for damaged bytes.
+# Errors of decoding damaged bytes.
 _UNREADABLE = (zlib.error, msgspec.MsgspecError, RecursionError, ValueError)
 
 
 def _unpack(packed: bytes | None) -> CasinoSums:
-    """Raises an `_UNREADABLE`."""
+    """Raises one of `_UNREADABLE`."""
     unpacker = zlib.decompressobj()
     encoded = b"" if packed is None else unpacker.decompress(packed, _MAX_BYTES)
     if packed is None or not unpacker.eof:
-        raise ValueError(f"they are incomplete, or have more than {_MAX_BYTES} bytes")
+        raise ValueError(f"incomplete, or more than {_MAX_BYTES} bytes")
     sums = _DECODER.decode(encoded)
     if not sums.is_valid:
-        raise ValueError("their numbers are out of range")
+        raise ValueError("numbers out of range")
     return sums
 
 
@@ -368,7 +368,7 @@ def write_sums(total: CasinoSums) -> None:
 
 
 def write_values(as_of: float, keyed: Mapping[_Key, Sequence[float]]) -> None:
-    """Add to the casino's tallies, of each (attribute, value), count, weight and trend as of a time in Unix seconds."""
+    """Add (attribute, value) -> count, weight and trend, as of a time in Unix seconds, to the casino's tallies."""
     rows = [
         {"attribute": attribute, "value": value, "count": int(count), "weight": _or_0(weight), "trend": _or_0(trend)}
         for (attribute, value), (count, weight, trend) in keyed.items()
@@ -379,20 +379,20 @@ def write_values(as_of: float, keyed: Mapping[_Key, Sequence[float]]) -> None:
 
 
 def drop_lightest() -> None:
-    """Drop the lightest values of attributes with too many values: otherwise one casino's new names would fill the
-    trends in the memory of each process."""
+    """Delete the lightest values of attributes with too many values: one casino's new names must not fill the memory of
+    each process with trends."""
     for (attribute,) in query(_TOO_MANY):
         execute(_KEEP_HEAVIEST, [attribute] * 2)
 
 
 def _or_0(number: float) -> float:
-    """0 for numbers whose product may underflow, for which PostgreSQL raises an error."""
+    """0 instead of a tiny number, whose products may underflow: PostgreSQL raises an error for that."""
     return number if abs(number) > _TINY else 0.0
 
 
 def prune_casino_tallies(now: datetime) -> bool:
-    """Merge the casino's tallies, and delete negligible ones: values without bets for months, and events that are over
-    or unknown. False, with nothing deleted, if `merge_casino_sums` has to be called again first."""
+    """Merge the casino's tallies, then delete negligible ones: values without bets for months, and finished or unknown
+    events. Returns False, without deleting, if `merge_casino_sums` must be called again first."""
     with casino_atomic():
         if not merge_casino_sums():
             return False

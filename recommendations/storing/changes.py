@@ -1,5 +1,4 @@
-"""Applying partial and damaged messages to stored rows, any number of one table in one round trip for each set of
-columns; keys are unique."""
+"""Applies partial and damaged messages to stored rows of one table, in one round trip for each set of columns."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -21,8 +20,8 @@ def _statements(upsert: Upsert, key: str, unset_columns: tuple[str, ...]) -> tup
 
 
 def apply_changes(upsert: Upsert, changes: Sequence[Change]) -> list[Outcome]:
-    """Update the stored rows. NOT_STORED: there is no such row. CONTRADICTS: the change makes the stored event end
-    before it begins, or a team play itself; then only what restricts is stored, and the event is withheld."""
+    """Update the stored rows. NOT_STORED: no row has the key. CONTRADICTS: with the change, the stored event would end
+    before it begins, or a team would play itself; then only restrictions are stored, and the event is withheld."""
     groups: dict[tuple[str, tuple[str, ...]], list[int]] = {}
     for place, change in enumerate(changes):
         groups.setdefault(("natural_key" if change.id is None else "id", change.unset_columns), []).append(place)
@@ -46,8 +45,9 @@ def _apply_group(upsert: Upsert, key: str, unset_columns: tuple[str, ...], group
 
 
 def lock_stored(table: str, key: str, group: list[Change]) -> dict[object, bool]:
-    """Lock the stored rows in the order of their keys, as all writers do; as an update locks them, so that no coupon of
-    a user waits. Returns whether each key is the casino's own or, of rows without an id, the row's natural key."""
+    """Lock the stored rows in the order of their keys, as all writers do, with the lock of an update, so that storing a
+    coupon of a user does not wait. Returns key -> whether it is the row's own key: the casino's id, or the natural key
+    of a row without an id."""
     is_own = "natural_key IS NULL" if key == "id" else "true"
     sql = f"SELECT {key}, {is_own} FROM {table} WHERE {key} = ANY(%s) ORDER BY {key} FOR NO KEY UPDATE"
     return dict(query(sql, [[getattr(change, key) for change in group]]))
@@ -66,10 +66,10 @@ def _outcome(
 
 
 def _withholding(change: Change) -> Change:
-    """The part of a contradictory change of an event that restricts."""
+    """The restrictions in a contradictory change of an event, which also withhold it."""
     status = UNSET if change.status in {EventStatus.OPEN, EventStatus.LIVE} else change.status
     withholding = EventChange(
         natural_key=change.natural_key, timestamp=change.timestamp, status=status, is_withheld=True
     )
-    withholding.id = change.id  # may stand for a text, which the constructor would refuse
+    withholding.id = change.id  # may be the number of a text id, which the constructor would reject
     return withholding

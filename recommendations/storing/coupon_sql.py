@@ -1,7 +1,7 @@
-"""The SQL that stores new and waiting coupons as purchased coupons, and counts them in their users' profiles.
+"""The SQL that stores new and waiting coupons as purchased coupons, and counts them in users' profiles.
 
-One statement locks all profiles, of coupons with and without ids, in the order of their users: concurrent calls can't
-deadlock.
+One statement locks all profiles in the order of their users, for coupons with and without ids, so that concurrent calls
+can't deadlock.
 """
 
 from .user_tallies import MERGE_AT
@@ -12,8 +12,8 @@ UNLESS_OF_ERASED = (
     "WHERE erased.user_id = row.user_id AND erased.erased_at >= row.timestamp)"
 )
 
-# Stores the coupons of the table expression `incoming`. New table expressions: `written` are the new coupons, `due` the
-# users whose coupons must be merged into their tallies now.
+# Stores the coupons of the table expression `incoming`. It adds two table expressions: `written`, the new coupons;
+# `due`, the users whose coupons must be merged into their tallies now.
 STORE_INCOMING = f"""
 , with_ids AS (
     INSERT INTO purchased_coupons AS coupon (

@@ -19,9 +19,9 @@ Stored = CouponRow | Removal
 Outcomes = dict[Key, Outcome]
 Explain = Callable[[Sequence[CouponRow]], Outcomes]
 
-# Locks the users until their coupons are stored, as a foreign key would. Returns first the number of written coupons;
-# then those without an id, or all if not all were written; then the users whose coupons are due for merging.
-# Parameters: the coupons as JSON, their number.
+# Locks the users until their coupons are stored, as a foreign key would. Returns a row with the number of written
+# coupons; then rows with the written coupons without an id, or with all written ones if some were not; then the users
+# whose coupons are due for merging. Parameters: the coupons as JSON, their number.
 _STORE = f"""
 WITH incoming AS MATERIALIZED (
     SELECT row.* FROM jsonb_to_recordset(%s::jsonb) AS row(
@@ -44,18 +44,18 @@ FROM purchased_coupons WHERE id = ANY(%s)
 _KNOWN_WITHOUT_ID = "SELECT natural_key FROM purchased_coupons WHERE natural_key = ANY(%s)"
 
 
-_STORED, _IN_PART = Result.STORED, Result.STORED_IN_PART  # each look-up in Result takes as long as an Outcome
+_STORED, _IN_PART = Result.STORED, Result.STORED_IN_PART  # a look-up in Result takes as long as to create an Outcome
 
 
 class _UnknownUsersError(Exception):
-    """Some users are unknown: the call must start again with the lock of waiting coupons, taken before any row's."""
+    """Some users are unknown. The call must start again, and take the lock of waiting coupons before locking rows."""
 
 
 def store_coupons(rows: Sequence[CouponRow | Removal], *, message_of: MessageOf = no_message) -> list[Outcome]:
-    """Store coupons, and count each new one in its user's profile and tallies, and in the casino's tallies.
+    """Store coupons, and add each new one to its user's profile and tallies and to the casino's tallies.
 
-    A coupon of an unknown user is stored as a waiting coupon together with its Kafka message (`message_of`), unless
-    there are `WAITING_COUPONS` already. Coupons are final: a later one of the same key is a duplicate.
+    A coupon of an unknown user is stored as a waiting coupon with its Kafka message (`message_of`), unless
+    `WAITING_COUPONS` coupons wait already. Coupons are final: a later coupon with the same key is a duplicate.
     """
     given, rows = rows, with_stored_ids(Kind.COUPONS, rows)
     if rows is not given:
@@ -75,7 +75,7 @@ def store_coupons(rows: Sequence[CouponRow | Removal], *, message_of: MessageOf 
 
 
 def _of_given(message_of: MessageOf, given: Iterable[Stored], rows: Iterable[Stored]) -> MessageOf:
-    """`message_of` for `rows`, made of the `given` ones that it knows."""
+    """Adapt `message_of`, which knows the `given` rows, to `rows`."""
     given_of = {id(row): each for each, row in zip(given, rows, strict=True) if isinstance(each, CouponRow)}
     return lambda row: message_of(given_of[id(row)])
 

@@ -1,7 +1,7 @@
-"""Erasing a user from the casino's database and models. The erasure is recorded, so that an older message does not
-store the user again.
+"""Erases a user from the casino's database and models. The erasure is recorded, so that an older message does not store
+the user again.
 
-The casino's tallies keep the user's contribution: they are sums of all users.
+The casino's tallies are sums over all users, and keep the user's contribution.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +27,7 @@ from .rows_of_users import ROWS_OF_USERS
 from .user_tallies import rebuild_users
 from .waiting_coupons import lock_waiting_coupons
 
-# In the order of `removal`; a profile's lock also protects the tallies.
+# In the order of `removal`. The profile's lock also protects the tallies.
 _OF_A_USER = {
     "waiting_coupons": "user_id",
     "purchased_coupons": "user_id",
@@ -44,7 +44,7 @@ _DATED = ("waiting_coupons", "purchased_coupons", "served_recommendations", "imp
 _STORED_SINCE = f"SELECT FROM users WHERE id = %s AND {LATEST_MESSAGE['users']} > %s"
 _LOCK_USER = "SELECT FROM users WHERE id = %s FOR UPDATE"
 
-# Now, or the row's own timestamp if later: else the same message would store the row again.
+# Now, or the row's own timestamp if later: otherwise the same message would store the row again.
 _AS_OF = f"SELECT GREATEST(%s, (SELECT {LATEST_MESSAGE['users']} FROM users WHERE id = %s FOR UPDATE))"
 
 _FORGET_CHANGES = "DELETE FROM waiting_changes WHERE kind = 'users' AND key = %s"
@@ -54,8 +54,8 @@ INSERT INTO removed_rows AS stored (kind, row_id, timestamp) VALUES ('users', %s
 ON CONFLICT (kind, row_id) DO UPDATE SET timestamp = GREATEST(stored.timestamp, excluded.timestamp)
 """
 
-# Messages of a user without an id of the casino are recognized by their natural key. An erasure that finds no natural
-# key any more keeps the recorded one.
+# Users without an id of the casino are recognized by their natural key. If an erasure finds no natural key, the
+# recorded one stays.
 _RECORD_KEY = """
 INSERT INTO erased_users AS stored (user_id, natural_key, erased_at)
 SELECT wanted.id, users.natural_key, %s FROM (SELECT %s::bigint AS id) AS wanted LEFT JOIN users USING (id)
@@ -63,7 +63,7 @@ ON CONFLICT (user_id) DO UPDATE SET
     natural_key = COALESCE(excluded.natural_key, stored.natural_key),
     erased_at = GREATEST(stored.erased_at, excluded.erased_at)
 """
-# A user without an id of the casino who was stored again has a new id, but the same natural key.
+# A user without an id of the casino who is stored again gets a new id, but has the same natural key.
 _FREE_KEY = """
 DELETE FROM erased_users USING users
 WHERE users.id = %s AND erased_users.natural_key = users.natural_key AND erased_users.user_id <> users.id
@@ -71,8 +71,8 @@ WHERE users.id = %s AND erased_users.natural_key = users.natural_key AND erased_
 
 
 def erase_user(user_id: int, now: datetime) -> dict[str, int]:
-    """Delete all rows of a user, remove the user from fitted models, and record it if there was anything. Returns the
-    number of rows by table."""
+    """Delete all rows of a user, remove the user from fitted models, and record the erasure if there was any data.
+    Returns the number of rows by table."""
     with casino_atomic():
         lock_waiting_coupons()
         lock_attribution()
@@ -86,13 +86,13 @@ def erase_user(user_id: int, now: datetime) -> dict[str, int]:
 
 
 def is_stored_again_since(user_id: int, erased_at: datetime) -> bool:
-    """Whether a user of the current casino was stored again since that erasure."""
+    """Whether a user of the current casino was stored again after that erasure."""
     return bool(query(_STORED_SINCE, [user_id, erased_at]))
 
 
 def erase_rows_until(user_id: int, erased_at: datetime) -> dict[str, int]:
-    """Delete the rows of a user until `erased_at`, which a restored backup brought back. Returns their number by table.
-    Later rows of a user who was stored again since stay, and are recounted."""
+    """Delete a user's rows of before `erased_at`, restored from a backup. Returns the number of rows by table. If the
+    user was stored again later, later rows stay and are recounted."""
     with casino_atomic():
         lock_waiting_coupons()
         lock_attribution()
@@ -111,15 +111,15 @@ def erase_rows_until(user_id: int, erased_at: datetime) -> dict[str, int]:
 
 
 def vectors_of(user_id: int) -> dict[int, list[float]]:
-    """The user's vector in each stored version of the fitted models that has one."""
+    """Version -> the user's vector, for each stored version of the fitted models that has one."""
     found = ((row.version, decode(row, UserVectors)) for row in _user_vector_rows())
     known = ((version, vectors.of(user_id)) for version, vectors in found if vectors is not None)
     return {version: vector.tolist() for version, vector in known if vector is not None}
 
 
 def _erase_vectors(user_id: int) -> int:
-    """Remove the user from all stored user vectors, in the caller's transaction. Returns the number of
-    changed models."""
+    """Remove the user from all stored user vectors, in the caller's transaction. Returns the number of changed
+    models."""
     lock_models()
     changed = []
     for row in _user_vector_rows():
@@ -128,19 +128,19 @@ def _erase_vectors(user_id: int) -> int:
             row.fitted = vectors.only(vectors.user_ids != user_id).encode()
             row.save(update_fields=["fitted"])
             changed.append(row.version)
-    _renumber_served()  # also where the casino has removed the user's coupons before
+    _renumber_served()  # always: the casino may have removed the user's coupons before
     return len(changed)
 
 
 def _renumber_served() -> None:
-    """Give the served version a new number; without one, store an empty version. Processes keep its models, and what
-    they count from coupons in memory, by that number: they read both again."""
+    """Give the served version a new number, or store an empty version if there is none. Processes cache its models, and
+    counts of coupons, by that number: they read both again."""
     if not FittedModel.objects.filter(version=served_version()).update(version=next_version()):
         FittedModel.objects.create(version=next_version(), recommender=EMPTY_VERSION, fitted=b"", coupons=0)
 
 
 def _erase_others(user_id: int, until: datetime | None) -> dict[str, int]:
-    """The rows in other apps' tables."""
+    """Erase the user's rows in other apps' tables. Returns their number by table."""
     return {table: rows.erase({user_id: until}) for table, rows in ROWS_OF_USERS.items()}
 
 

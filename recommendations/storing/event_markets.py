@@ -1,4 +1,4 @@
-"""The markets in messages of events, which are complete, and the markets of removed and of new events."""
+"""Stores the markets in messages of events, which list all markets, and updates those of removed and new events."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -23,7 +23,7 @@ _BY_NATURAL_KEY = "SELECT natural_key, id FROM events WHERE natural_key = ANY(%s
 
 
 def without_markets(row: Row) -> Row:
-    """The row as it is written; these very rows stay, for a transaction that is tried again."""
+    """A copy of the row without its markets. The row itself stays unchanged for a repeated transaction."""
     if isinstance(row, Removal) or row.markets is UNSET:
         return row
     row = copy(row)
@@ -36,7 +36,7 @@ def store_markets(
     told: Sequence[OddsRow | UnsetType],
     outcomes: Sequence[Outcome],
 ) -> list[Outcome]:
-    """Store the markets that messages told beside these stored rows. The outcomes, with what became of the markets. The
+    """Store the markets in messages of these stored rows. Returns the outcomes, combined with those of the markets. The
     transaction holds the locks of the prices and of the offer."""
     if removed := [row.id for row, each in zip(rows, outcomes, strict=True) if each.result is Result.REMOVED]:
         remove_markets([each for each in removed if isinstance(each, int)])
@@ -54,7 +54,7 @@ def store_markets(
 
 
 def _stored_ids(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> list[int | None]:
-    """The events' ids; None for what is not stored."""
+    """The events' ids; None for rows that are not stored."""
     keys = [row.natural_key for row in rows if not isinstance(row, Removal) and row.natural_key is not None]
     by_key = dict(query(_BY_NATURAL_KEY, [keys])) if keys else {}
     found: list[int | None] = []

@@ -24,16 +24,16 @@ from .upsert_sql import Timed, Upsert
 _STRICTNESS = (
     "CASE {row}.status WHEN 'OPEN' THEN 0 WHEN 'LIVE' THEN 1 WHEN 'SUSPENDED' THEN 2 WHEN 'CANCELLED' THEN 3 ELSE 4 END"
 )
-# The last to arrive, but for a usable odd after none, and for none after what could not be read.
+# The last message wins, except that a usable odd does not replace a missing one, nor a missing one an unreadable one.
 _WITHHOLDING = "CASE WHEN NOT {row}.is_withheld THEN 0 WHEN {row}.lacks_odd THEN 1 ELSE 2 END"
 _IS_AS_WITHHELD = f"{_WITHHOLDING.format(row='{new}')} >= {_WITHHOLDING.format(row='{old}')}"
 
-# An end that no message told moves with the begin.
+# An estimated end, which no message sent, moves with the begin.
 _ESTIMATED_END = (
     "CASE WHEN {old}.end_is_estimated THEN {new}.begin_timestamp + ({old}.end_timestamp - {old}.begin_timestamp) "
     "ELSE {old}.end_timestamp END"
 )
-# Beside teams, a name is of no use.
+# An event with teams needs no name.
 _NAME_IF_ONE_SIDED = "CASE WHEN {old}.away_team = '' THEN {new}.name ELSE {old}.home_team END"
 
 EVENTS = Upsert(
@@ -91,7 +91,7 @@ _IS_WRONG = """
     OR teams.name NOT IN (events.home_team, events.away_team) OR events.away_team = ''
 """
 
-# Those of these events that lack a link or have a wrong one: few, since most messages change an odd or a status.
+# The events that lack a link or have a wrong one: few, since most messages change an odd or a status.
 _TO_LINK = f"""
 SELECT events.id FROM events
 LEFT JOIN event_teams ON event_teams.event_id = events.id LEFT JOIN teams ON teams.id = event_teams.team_id
@@ -128,7 +128,7 @@ class TeamKey:
 
 
 def store_teams(teams: Iterable[TeamKey]) -> None:
-    """Store the teams that are not stored yet."""
+    """Store the teams that are not yet stored."""
     with casino_atomic():
         _write_teams(teams)
 
@@ -138,11 +138,11 @@ def _write_teams(teams: Iterable[TeamKey]) -> None:
 
 
 def lock_offer() -> bool:
-    """Serialize this transaction with others that change events, and with those that change prices where the casino has
-    producers of some. Returns whether it has.
+    """Serialize this transaction with others that change events and, if the casino has producers of prices, with those
+    that change prices. Returns whether it has.
 
     A trigger takes the lock at each change of events. Taken before the first statement, it lets each call see the
-    changes of the one before: else a removal could delete a later row, or a row just removed could be stored again."""
+    changes of the call before; else a removal could delete a later row, or a removed row could be stored again."""
     [(has_prices,)] = query("SELECT lock_offer()")
     return bool(has_prices)
 
@@ -150,10 +150,10 @@ def lock_offer() -> bool:
 def store_events(rows: Sequence[EventRow | EventChange | Removal]) -> list[Outcome]:
     """Store events, their teams, and the links between them. One-sided events have no teams.
 
-    A row without an id may be a stored event whose begin changes: see `same_event`. Of several rows of one event, the
-    one with the latest `timestamp` wins; of equal ones the last. Of those that have a status, the latest; of equal ones
-    the strictest. Of those with an odd, or found without a usable one, the latest; of equal ones that without. Markets
-    are complete: others of the same producer are closed. A removed event takes its markets with it.
+    A row without an id may be a stored event with another begin: see `same_event`. Of several rows of one event, the
+    row with the latest `timestamp` wins, of equal ones the last; of its statuses the latest, of equal ones the
+    strictest; of its odds, including unusable ones, the latest, of equal ones an unusable one. The markets in a message
+    are complete: the other markets of its producer are closed. Removing an event removes its markets.
     """
     rows = with_stored_ids(Kind.EVENTS, rows)
     told = [UNSET if isinstance(row, Removal) else row.markets for row in rows]
@@ -167,7 +167,7 @@ def store_events(rows: Sequence[EventRow | EventChange | Removal]) -> list[Outco
         outcomes = iter(store_in_order([*chain.from_iterable(identified)], _store))
         if same.moved:
             rename_moved(same.moved)
-        # of a change that is about several events, the first one's
+        # a change of several events has the outcome of the first
         stored = [[*islice(outcomes, len(each)), NOT_STORED][0] for each in identified]
         if not has_markets and not has_prices:
             return stored
@@ -187,7 +187,7 @@ def _store(rows: Rows) -> list[Outcome]:
 
 
 def _of_other_matches(rows: Rows, outcomes: Iterable[Outcome]) -> Iterable[int]:
-    """The ids of the written events that may be another match, or have other teams, than before."""
+    """The ids of written events whose teams or match may have changed."""
     for row, outcome in zip(rows, outcomes, strict=True):
         is_named = isinstance(row, EventRow) or (isinstance(row, EventChange) and row.is_of_match)
         if is_named and outcome.id is not None:

@@ -1,4 +1,4 @@
-"""Storing what messages say about producers, and when each of their feeds was heard."""
+"""Stores the states of producers, and when a message of each of their feeds was received."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -24,18 +24,18 @@ SELECT * FROM unnest(%s::smallint[], %s::int[], %s::timestamptz[], %s::timestamp
 ON CONFLICT (producer, partition) DO UPDATE SET heard_at = excluded.heard_at, valid_since = excluded.valid_since,
     beats = feed.beats + excluded.beats
 """
-# Prices from before it was last heard are not valid until they are sent again, by another partition.
+# Prices from before the partition's last message are not valid until another partition sends them again.
 _FORGET = """
 WITH gone AS (DELETE FROM feeds WHERE producer = %s AND partition = %s RETURNING producer, heard_at, valid_since)
 UPDATE feeds SET valid_since = greatest(feeds.valid_since, gone.heard_at, gone.valid_since) FROM gone
 WHERE feeds.producer = gone.producer AND partition <> %s
 """
-# Prices from before are not valid, from any partition.
+# Older prices are not valid, from any partition.
 _LOSE_PRICES = """
 UPDATE feeds SET valid_since = greatest(valid_since, %s)
 WHERE (%s::smallint IS NULL OR producer = %s) AND (%s::int IS NULL OR partition = %s)
 """
-# Producers without heartbeats have no feed by HTTP or file until one of its messages could not be read.
+# A producer without heartbeats has no feed by HTTP or file, until one of its messages is unreadable.
 _ADD_UPLOADS = """
 INSERT INTO feeds (producer, partition, heard_at, valid_since, beats)
 SELECT code, %s, %s, %s, 0 FROM producers WHERE NOT EXISTS (SELECT FROM feeds WHERE producer = code)
@@ -43,7 +43,7 @@ SELECT code, %s, %s, %s, 0 FROM producers WHERE NOT EXISTS (SELECT FROM feeds WH
 
 
 class _State(NamedTuple):
-    """Of a producer; prices from before `valid_since` are not valid."""
+    """The state of a producer; prices older than `valid_since` are not valid."""
 
     is_down: bool = False
     sends_heartbeats: bool = False
@@ -51,7 +51,7 @@ class _State(NamedTuple):
 
 
 class Producers:
-    """The producers of the current casino, under the lock of the prices."""
+    """The producers of the current casino. The transaction holds the lock of the prices."""
 
     def __init__(self) -> None:
         self.codes: Codes = {}
@@ -61,7 +61,7 @@ class Producers:
             self._states[name] = _State(is_down, sends_heartbeats, valid_since or EARLIEST)
 
     def add(self, names: Iterable[str]) -> None:
-        """Store new producers, as long as there are codes for them."""
+        """Store new producers, while codes are left."""
         unused = [code for code in range(MAX_PRODUCERS) if code not in self.codes.values()]
         if new := list(zip(unused, sorted(set(names) - self.codes.keys()), strict=False)):
             execute(_ADD_PRODUCERS, [[code for code, _ in new], [name for _, name in new]])
@@ -69,8 +69,8 @@ class Producers:
             self._states |= {name: _State() for _, name in new}
 
     def hear(self, rows: Sequence[OddsRow], silence: timedelta) -> None:
-        """Store what the rows say about their feeds, in their order. A feed whose sender was silent for longer than
-        `silence` has lost its older prices, if it sends heartbeats; so has a producer that was down."""
+        """Store the messages' effects on their feeds, in their order. Older prices become invalid if the producer was
+        down, or if it sends heartbeats and two messages of the feed were sent more than `silence` apart."""
         heard = [(row.producer, row.heard) for row in rows if row.heard is not None]
         known = [(name, each) for name, each in heard if name in self.codes]
         if known:
@@ -80,7 +80,7 @@ class Producers:
         self.close(heard)
 
     def close(self, heard: Iterable[tuple[str, Heard]]) -> None:
-        """Store from which time on prices can be trusted again. What is stored already, or later, stays."""
+        """Store the times from which on prices are valid again; stored later times stay."""
         for name, each in heard:
             if each.is_down:
                 self._lose_prices(name, each.sent_at)
@@ -88,13 +88,13 @@ class Producers:
                 self._lose_prices(name, each.sent_at, each.partition)
 
     def note_down(self, names: Iterable[str]) -> None:
-        """These producers are down."""
+        """Mark these producers as down."""
         for name in set(names) & self._states.keys():
             execute(_SET_PRODUCER, [True, self._states[name].sends_heartbeats, self.codes[name]])
 
     def _note_states(self, heard: Iterable[tuple[str, Heard]]) -> list[tuple[str, Heard]]:
-        """Store the producers' states. Returns the heartbeats by which those that were down are up again. Where several
-        partitions are read together, the time of sending says what came later."""
+        """Store the producers' states. Returns the heartbeats that end a producer's downtime. Messages of several
+        partitions are ordered by the time of sending."""
         states, up = dict(self._states), []
         for name, each in sorted(heard, key=_sent_at):
             state = states[name]
@@ -102,7 +102,7 @@ class Producers:
             if each.is_down:
                 is_down, valid_since = True, max(valid_since, each.sent_at)
             elif is_down and each.is_heartbeat and each.sent_at >= valid_since:
-                is_down = False  # not by an older one that came late, by another partition
+                is_down = False  # an older heartbeat, late from another partition, does not count
                 up.append((name, each))
             states[name] = _State(is_down, state.sends_heartbeats or each.is_heartbeat, valid_since)
         for name, state in states.items():
@@ -119,7 +119,7 @@ class Producers:
                 with_beats.add(name)
             key = self.codes[name], each.partition
             heard_at, valid_since, beats = changed.get(key) or (*stored.get(key, (each.sent_at, EARLIEST)), 0)
-            if each.sent_at - heard_at > silence and name in with_beats:  # else there was nothing to say
+            if each.sent_at - heard_at > silence and name in with_beats:  # others may have had nothing to send
                 valid_since = max(valid_since, each.sent_at)
             changed[key] = max(heard_at, each.sent_at), valid_since, beats + each.is_heartbeat
         rows = [(*key, *values) for key, values in sorted(changed.items())]
@@ -129,8 +129,8 @@ class Producers:
     def _give_up_uploads(
         self, heard: Iterable[tuple[str, Heard]], heard_at: Mapping[FeedKey, datetime], silence: timedelta
     ) -> None:
-        """Forget the silent feed by HTTP or file of a producer with a heartbeat by Kafka: unlike a partition, that feed
-        can't be stalled."""
+        """Forget a producer's silent feed by HTTP or file once it sends heartbeats by Kafka: unlike a partition, such a
+        feed can't be delayed."""
         uploads = {code: time for (code, partition), time in heard_at.items() if partition == BY_UPLOAD}
         for name, each in heard if uploads else ():
             code, is_by_kafka = self.codes[name], each.partition != BY_UPLOAD
@@ -139,7 +139,8 @@ class Producers:
                 del uploads[code]
 
     def _lose_prices(self, name: str, sent_at: datetime, partition: int | None = None) -> None:
-        """Of all feeds of a producer, or of a partition, where nobody can tell whose message it was."""
+        """Invalidate older prices of a partition, or of all; of a producer, or of all if the message's producer is
+        unknown."""
         code = self.codes.get(name)
         if code is None and partition == BY_UPLOAD:
             execute(_ADD_UPLOADS, [partition, sent_at, sent_at])
@@ -151,5 +152,5 @@ def _sent_at(heard: tuple[str, Heard]) -> datetime:
 
 
 def forget_feed(producer: int, partition: int) -> None:
-    """Forget a partition by which a producer's messages come no more. The transaction holds the lock of the prices."""
+    """Forget a partition in which a producer no longer sends. The transaction holds the lock of the prices."""
     execute(_FORGET, [producer, partition, partition])

@@ -1,6 +1,6 @@
-"""What staff change about a casino's feeds: close and reopen a producer, forget a partition that no longer exists.
+"""Changes of a casino's feeds by staff: close and reopen a producer, forget a partition that no longer exists.
 
-Each change is logged in the casino's history, whose entry is committed first: nothing is changed without one.
+The casino's history gets an entry, committed before the change: no change is without an entry.
 """
 
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -24,7 +24,7 @@ def close_producer(casino: Casino, name: str, *, is_closed: bool, staff: Login) 
 
 
 def forget_silent_partition(casino: Casino, name: str, partition: int, *, staff: Login) -> None:
-    """As `forget_partition`. Raises FeedInUse."""
+    """Call `forget_partition`, and log it. Raises FeedInUse."""
     with casino_atomic():
         forget_partition(name, partition)
         _log(casino, staff, f"Forgot partition {partition} of the producer {name}.")

@@ -1,6 +1,6 @@
-"""Storing and pruning impressions: of each event of a recommendation, the first time that its user saw or clicked it.
+"""Stores and prunes impressions: for each event of a recommendation, the first time that its user saw or clicked it.
 
-The earliest of all messages is stored, so it is no matter in which order they come, nor how often.
+The earliest time of all messages is stored, so neither their order nor repetitions matter.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,11 +19,11 @@ from .outcomes import DUPLICATE, STALE, Outcome, Result
 from .upsert import as_json
 
 _STORED, _UPDATED, _REMOVED = Outcome(Result.STORED), Outcome(Result.UPDATED), Outcome(Result.REMOVED)
-_NOBODY = 0  # the stored id of a text without a number, by which no row is stored
+_NOBODY = 0  # the user id for a text without a number; no row has it
 _KEY = "user_id, recommendation_id, kind, event_id"
 
 # Impressions of users who were removed or erased since are dropped. The lock excludes concurrent removals. Of equal
-# times the first placement counts, so that the order of messages is no matter either.
+# times the first placement by name wins, so that the order of messages does not matter either.
 _STORE = f"""
 WITH incoming AS MATERIALIZED (
     SELECT row.* FROM jsonb_to_recordset(%s::jsonb) AS row(
@@ -69,9 +69,9 @@ SELECT count(*) FROM pruned
 
 
 def store_impressions(rows: Sequence[ImpressionRow | Removal]) -> list[Outcome]:
-    """Store impressions, those of users who are not stored are stale. UPDATED: one that was earlier than the stored.
+    """Store impressions. UPDATED: an impression that is earlier than the stored one. STALE: its user is not stored.
 
-    A removal is of a user: it deletes the user's impressions until its timestamp.
+    A removal names a user: it deletes the user's impressions until its timestamp.
     """
     removals = with_stored_ids(Kind.USERS, [row for row in rows if isinstance(row, Removal)])
     seen = {number: row for number, row in enumerate(rows) if isinstance(row, ImpressionRow)}
@@ -92,7 +92,7 @@ def prune_impressions(before: datetime, limit: int) -> int:
 
 
 def _store(rows: Mapping[int, ImpressionRow]) -> dict[int, Outcome]:
-    """The outcomes of those of stored users, by their numbers."""
+    """The outcomes of the rows whose users are stored, by number."""
     users = _ids_of(Kind.USERS, (row.user_id for row in rows.values()))
     events = _ids_of(Kind.EVENTS, (each for row in rows.values() for each in row.event_ids))
     records = [
@@ -112,13 +112,13 @@ def _store(rows: Mapping[int, ImpressionRow]) -> dict[int, Outcome]:
 
 
 def _ids_of(kind: Kind, own: Iterable[OwnId]) -> Mapping[str, int]:
-    """Those of texts. A text that has none gets none: rows of the casino's own messages get them."""
+    """The stored ids of texts. Unknown texts get no number: only the casino's own messages assign numbers."""
     texts = {each for each in own if isinstance(each, str)}
     return ids_of(kind, texts) if texts else {}
 
 
 def _stored_events(own: Sequence[OwnId], ids: Mapping[str, int]) -> Iterator[int]:
-    """Without those of texts that no event ever had: they can't have been recommended."""
+    """The stored ids, without unknown texts: no recommendation can contain these events."""
     if not own:
         yield WHOLE_SLIP
     for each in own:

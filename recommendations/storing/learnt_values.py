@@ -1,4 +1,4 @@
-"""Learning the sports, currencies and genders of a casino, up to a number of each."""
+"""Learns the sports, currencies and genders of a casino, up to a number of each kind."""
 
 from collections.abc import Collection, Sequence
 
@@ -9,7 +9,7 @@ from recommendations.validation.changes import Change
 from recommendations.validation.rows import MutableRow
 from tenants.routing.connections import casino_atomic, execute, query
 
-MAX_LEARNT = 500  # of each kind: more than any sportsbook offers, and few enough for lists and filters
+MAX_LEARNT = 500  # values of each kind: more than any sportsbook offers, and few enough for lists and filters
 
 Learnt = tuple[str, str]  # kind, value
 
@@ -25,13 +25,13 @@ ON CONFLICT (kind, value) DO NOTHING
 
 
 def told_by(row: MutableRow | Change) -> set[Learnt]:
-    """The values in the row; a kind is also the name of its field."""
+    """The (kind, value) pairs of the row's fields; each kind is the name of a field."""
     return {(kind, value) for kind in LearntValue.Kind.values if (value := getattr(row, kind, "")) not in _UNTOLD}
 
 
 def learn(values: Collection[Learnt], *, unbounded: Collection[str] = ()) -> set[Learnt]:
-    """Store the unknown values of the current casino. Returns those that are too many: beyond `MAX_LEARNT` of a kind,
-    unless it is `unbounded`."""
+    """Store the unknown values of the current casino. Returns the values that were not stored because their kind has
+    `MAX_LEARNT` values and is not `unbounded`."""
     if not values or not _unknown(values):
         return set()
     with casino_atomic():

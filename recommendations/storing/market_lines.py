@@ -1,4 +1,4 @@
-"""The ids of market lines, handed out under the lock of the prices."""
+"""Assigns ids to market lines, under the lock of the prices."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from .upsert import as_json
 LineKey = tuple[str, str, tuple[str, ...]]  # market, line, outcomes in any order
 MarketLines = Mapping[LineKey, "Line"]
 
-# Of each market and line with any outcomes: an event has one row for them all.
+# All lines of these markets and lines, with any outcomes: an event has one row for them together.
 _FIND = """
 SELECT id, market, line, outcomes FROM market_lines
 JOIN unnest(%s::text[], %s::text[]) AS wanted(market, line) USING (market, line)
@@ -24,7 +24,7 @@ ORDER BY market, line, outcomes
 
 
 class Line(NamedTuple):
-    """A stored line; `siblings` are the ids of the same market and line with other outcomes."""
+    """A stored line. `siblings`: the ids of lines with the same market and line, but other outcomes."""
 
     id: int
     outcomes: tuple[str, ...]
@@ -39,7 +39,7 @@ class Line(NamedTuple):
 
 
 def market_lines(markets: Iterable[MarketRow]) -> MarketLines:
-    """The lines of these markets by their outcomes as sent, new ones for those without. The same outcomes in another
+    """Key of each market, with outcomes as sent -> its line; unknown lines are stored. The same outcomes in another
     order are the same line. The transaction holds the lock of the prices."""
     wanted = dict.fromkeys((each.market, each.line, each.outcomes) for each in markets)
     pairs = [list(column) for column in zip(*{key[:2] for key in wanted}, strict=True)]

@@ -1,4 +1,4 @@
-"""Writing the prices of market lines: of each line of an event the newest, of equal times the last to arrive."""
+"""Writes the prices of market lines: for each line of an event the newest, of equal times the last to arrive."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,8 +11,8 @@ from tenants.routing.connections import execute, query
 
 from .market_lines import Line, market_lines
 
-# By subqueries PostgreSQL does not see the lengths, and plans for ten rows, by the primary key. For some hundred it
-# would read the whole table, since it takes rows for scattered on a disk.
+# The subqueries hide the lengths from PostgreSQL, which then plans for ten rows, by the primary key. For some hundred
+# rows it would read the whole table, assuming that rows are scattered on a disk.
 _ROWS = """
 unnest(
     (SELECT %s)::bigint[], (SELECT %s)::int[], (SELECT %s)::smallint[],
@@ -24,8 +24,8 @@ _IS_UPDATED = """(
     markets.as_of <= told.as_of AND (markets.as_of, markets.producer, markets.status, markets.odds)
         IS DISTINCT FROM (told.as_of, told.producer, told.status, told.odds)
 )"""
-# One statement: nothing is read back but what is not simply updated, by the row's number. `is_stopped`: a stored
-# closing may be about it. Both parts see the rows as they were before.
+# One statement updates rows, and returns by number only the rows that need more. `is_stopped`: a stored closing may
+# apply to it. Both parts see the rows as they were before.
 _UPDATE = f"""
 WITH told AS MATERIALIZED (
     SELECT number, event_id, line_id, producer, status, as_of, odds_text::int[] AS odds FROM {_ROWS}
@@ -50,7 +50,7 @@ _INSERT = f"""
 INSERT INTO markets (event_id, line_id, producer, status, as_of, odds)
 SELECT event_id, line_id, producer, status, as_of, odds_text::int[] FROM {_ROWS} ORDER BY event_id, line_id
 """
-# Of the same market and line with other outcomes.
+# Rows of the same market and line with other outcomes.
 _SIBLINGS = """
 SELECT event_id, line_id, as_of FROM markets
 JOIN unnest((SELECT %s)::bigint[], (SELECT %s)::int[]) AS sibling(event_id, line_id) USING (event_id, line_id)
@@ -63,8 +63,7 @@ _COUNT = "SELECT event_id, count(*) FROM markets WHERE event_id = ANY(%s) GROUP 
 
 
 class Told(NamedTuple):
-    """A market line as a message tells it. `places`: of that message in a call's rows, and of those that it replaces
-    there."""
+    """A market line in a message. `places`: the indices in the call's rows of its message, and of those it replaces."""
 
     places: list[int]
     event_id: int
@@ -76,14 +75,14 @@ class Told(NamedTuple):
 class _Row(NamedTuple):
     told: Told
     line: Line
-    is_replacing: bool = False  # the same market and line with other outcomes
+    is_replacing: bool = False  # replaces a row of the same market and line with other outcomes
 
 
 @dataclass(slots=True)
 class Written:
-    """The places of messages with a new price, of those with only older ones, and of those with more markets than an
-    event may have; the events whose producers with an open price may have changed; and those with a price from before
-    a closing."""
+    """Results of a call. Indices of messages: `places` with a new price, `stale` with only older prices, `too_many`
+    with more markets than an event may have. Ids of events: `to_flip`, whose producers with an open price may have
+    changed; `to_close`, with a price from before a closing."""
 
     places: set[int] = field(default_factory=set)
     stale: set[int] = field(default_factory=set)
@@ -93,7 +92,7 @@ class Written:
 
 
 def write_markets(told: Iterable[Told]) -> Written:
-    """Write the newest price of each line. A message that another one of the call replaces has the result of that one.
+    """Write the newest price of each line. A message that another message of the call replaces has the latter's result.
     The transaction holds the lock of the prices."""
     written = Written()
     newest = _newest(told, written)
@@ -121,7 +120,7 @@ def _newest(told: Iterable[Told], written: Written) -> list[Told]:
 
 
 def _replace_siblings(rows: list[_Row], written: Written) -> list[_Row]:
-    """Delete the rows of the same markets and lines with other outcomes, unless these are newer."""
+    """Delete rows of the same markets and lines with other outcomes. A row with a newer sibling is stale instead."""
     siblings = [(row.told.event_id, sibling) for row in rows for sibling in row.line.siblings]
     stored = {tuple(key): as_of for *key, as_of in query(_SIBLINGS, _columns(siblings))} if siblings else {}
     if not stored:
@@ -141,7 +140,7 @@ def _replace_siblings(rows: list[_Row], written: Written) -> list[_Row]:
 
 
 def _update(rows: list[_Row], written: Written) -> list[_Row]:
-    """Update the stored rows that are older. Returns those that are not stored."""
+    """Update the stored rows that are older. Returns the rows that are not stored yet."""
     new: list[_Row] = []
     others: set[int] = set()
     for number, is_new, is_stale, is_kept, is_flipped, is_stopped in query(_UPDATE, _values(rows)) if rows else ():
@@ -163,7 +162,7 @@ def _update(rows: list[_Row], written: Written) -> list[_Row]:
 
 
 def _as_many_as_allowed(new: list[_Row], written: Written) -> list[_Row]:
-    """Without those of events that have as many rows as allowed."""
+    """The rows without surplus ones, of events that have `MAX_MARKETS` rows."""
     counts = Counter(dict(query(_COUNT, [sorted({row.told.event_id for row in new})]))) if new else Counter[int]()
     kept = []
     for row in sorted(new, key=lambda row: not row.is_replacing):
@@ -184,7 +183,7 @@ def _insert(rows: list[_Row], written: Written) -> None:
 
 
 def _values(rows: Sequence[_Row]) -> list[str]:
-    """As PostgreSQL writes arrays: a driver's list of values takes three times the time."""
+    """Query parameters as PostgreSQL's array literals: the driver takes three times as long to write lists."""
     told = [row.told for row in rows]
     odds = ['"{' + ",".join(map(str, row.line.odds_of(row.told.market))) + '}"' for row in rows]
     return [
@@ -198,7 +197,7 @@ def _values(rows: Sequence[_Row]) -> list[str]:
 
 
 def _array(elements: Iterable[str]) -> str:
-    """Of texts without quotes, commas and blanks, or in quotes."""
+    """An array literal. The elements must be quoted if they contain quotes, commas or blanks."""
     return "{" + ",".join(elements) + "}"
 
 

@@ -1,4 +1,4 @@
-"""Closings of markets, which are stored, and applied to prices as of the same time or before."""
+"""Closings of markets: they are stored, and apply to prices of the same time or before."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -16,7 +16,7 @@ ON CONFLICT (event_id, producer, scope) DO UPDATE SET as_of = excluded.as_of, st
 WHERE stored.as_of < excluded.as_of
 RETURNING event_id, producer, scope
 """
-# `as_of` stays the price's: another producer's price, sent before the closing and arriving after it, still counts.
+# `as_of` stays the price's: a price of another producer, sent before the closing and received after it, still counts.
 _APPLY = f"""
 UPDATE markets SET status = stop.status FROM market_stops AS stop, market_lines AS line
 WHERE stop.event_id = ANY(%s) AND markets.event_id = stop.event_id AND markets.producer = stop.producer
@@ -27,7 +27,7 @@ RETURNING markets.event_id
 
 
 def keep_stops(stops: Stops) -> set[StopKey]:
-    """Store the closings. Returns those that are newer than the stored ones."""
+    """Store the closings. Returns the keys of those that are newer than the stored closings."""
     rows = [(*key, *values) for key, values in sorted(stops.items())]
     return {
         (event, producer, scope) for event, producer, scope in query(_KEEP, list(map(list, zip(*rows, strict=True))))
@@ -35,7 +35,7 @@ def keep_stops(stops: Stops) -> set[StopKey]:
 
 
 def apply_stops(event_ids: Collection[int]) -> set[int]:
-    """Close the open markets of these events that a closing is about. Returns the events with any."""
+    """Close the open markets of these events to which a closing applies. Returns the ids of changed events."""
     return {event_id for (event_id,) in query(_APPLY, [sorted(event_ids)])}
 
 

@@ -1,4 +1,4 @@
-"""Storing the prices of markets, what closes them, and what is heard of their producers."""
+"""Stores prices of markets, their closings, and the states of producers' feeds."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -49,18 +49,17 @@ DELETE FROM market_lines WHERE NOT EXISTS (SELECT FROM markets WHERE line_id = m
 
 
 def lock_prices() -> None:
-    """Wait for other writers of prices; the lock ends with the transaction. Who locks the offer too, does so later."""
+    """Wait for other writers of prices. The lock lasts until the transaction ends. Take it before `lock_offer`."""
     execute("SELECT lock_prices()")
 
 
 def store_odds(rows: Sequence[OddsRow | Removal], *, silence: timedelta = FEED_SILENCE) -> list[Outcome]:
-    """Store what messages say about markets and feeds. Of each market line the message with the latest `timestamp`
-    wins; of equal ones the last. A closing counts for its producer's prices as of its time and before; a removal
-    closes all markets of its event. A feed whose messages were sent more than `silence` apart has lost its
-    older prices.
+    """Store messages about markets and feeds. For each market line, the message with the latest `timestamp` wins, of
+    equal ones the last. A closing applies to its producer's prices of its time and before; a removal closes all markets
+    of its event. If a feed's messages were sent more than `silence` apart, its older prices become invalid.
 
-    STORED: something is new; STORED_IN_PART: it is, and a part could not be read. STALE: all is older than what is
-    stored. TOO_MANY: the event has as many markets as allowed, or the casino as many producers.
+    STORED: something is new. STORED_IN_PART: the same, and a part was unreadable. STALE: everything is older than the
+    stored rows. TOO_MANY: the event has the maximal number of markets, or the casino of producers.
     """
     told = with_stored_ids(Kind.EVENTS, [closing_all(row) if isinstance(row, Removal) else row for row in rows])
     with casino_atomic():
@@ -69,7 +68,7 @@ def store_odds(rows: Sequence[OddsRow | Removal], *, silence: timedelta = FEED_S
 
 
 def write_odds(rows: Sequence[OddsRow], *, silence: timedelta = FEED_SILENCE) -> list[Outcome]:
-    """As `store_odds`, of rows with stored ids, in a transaction that holds the lock of the prices."""
+    """`store_odds` for rows with stored ids, in a transaction that holds the lock of the prices."""
     producers = Producers()
     producers.add(row.producer for row in rows if row.producer)
     producers.hear(rows, silence)
@@ -80,7 +79,7 @@ def write_odds(rows: Sequence[OddsRow], *, silence: timedelta = FEED_SILENCE) ->
 
 
 def close_markets(rows: Iterable[OddsRow], producers: Producers) -> None:
-    """Store and apply the closings alone of rows with stored ids. The transaction holds the lock of the prices."""
+    """Store and apply only the closings of rows with stored ids. The transaction holds the lock of the prices."""
     _, closed = _close(rows, producers, ())
     flip_offered_by(closed)
 
@@ -92,9 +91,9 @@ def remove_markets(event_ids: Sequence[int]) -> None:
 
 
 def forget_partition(producer: str, partition: int) -> None:
-    """Forget a partition by which a producer's messages come no more, as of a topic that has fewer partitions now, and
-    which keeps its prices closed: it is silent. Prices from before it was last heard stay closed until they are sent
-    again. Raises FeedInUse unless the producer was heard later in another partition."""
+    """Forget a partition in which a producer no longer sends, for example of a topic that now has fewer partitions: its
+    silence keeps the producer's prices closed. Prices from before its last message stay closed until they are sent
+    again. Raises FeedInUse unless another partition of the producer was heard later."""
     with casino_atomic():
         lock_prices()
         [(code, is_heard_later)] = query(_HEARD_LATER, [partition, producer]) or [(None, False)]
@@ -104,8 +103,8 @@ def forget_partition(producer: str, partition: int) -> None:
 
 
 def prune_markets(before: datetime, limit: int) -> int:
-    """Delete markets as of before `before` whose event is not stored, or ended before it, at most `limit`; then their
-    closings, and market lines that are unused, if there are many. Returns the number of markets."""
+    """Delete up to `limit` markets of before `before` whose event ended before it or is not stored; then such closings
+    and, if there are many lines, unused market lines. Returns the number of deleted markets."""
     with casino_atomic():
         lock_prices()
         [(pruned,)] = query(_PRUNE, [before, before, limit])
@@ -118,7 +117,7 @@ def prune_markets(before: datetime, limit: int) -> int:
 
 
 def closing_all(removal: Removal) -> OddsRow:
-    """A removed event has no open market."""
+    """A message that closes all markets of the removed event."""
     return OddsRow(id=removal.id, timestamp=removal.timestamp, closings=(Closing(ALL_MARKETS),))
 
 
@@ -132,8 +131,8 @@ def _told(rows: Sequence[OddsRow], producers: Producers) -> Iterable[Told]:
 
 
 def _close(rows: Iterable[OddsRow], producers: Producers, to_close: Collection[int]) -> tuple[set[int], set[int]]:
-    """Store closings, and apply those that are new and those of the events `to_close`. Returns the places of messages
-    with a new one, and the events with a market that is closed now."""
+    """Store closings; apply new ones, and those of the events `to_close`. Returns the indices of messages with a new
+    closing, and the ids of events with a newly closed market."""
     stops: dict[StopKey, tuple[datetime, str]] = {}
     places: dict[StopKey, int] = {}
     for place, row in enumerate(rows):
@@ -155,7 +154,7 @@ def _closings(row: OddsRow, producers: Producers) -> Iterable[tuple[StopKey, Clo
     for code in codes:
         for closing in row.closings:
             yield (event_id, code, closing.scope), closing, row.timestamp
-        if row.is_complete:  # but for the markets that it lists, which are as of its time
+        if row.is_complete:  # a moment earlier, so that the markets that it lists stay open
             yield (event_id, code, _LEFT_OUT.scope), _LEFT_OUT, row.timestamp - timedelta.resolution
 
 

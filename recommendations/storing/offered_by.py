@@ -1,10 +1,10 @@
-"""Keeping which producers have an open price for each event; written only where that flips."""
+"""Stores which producers have an open price for each event; it writes only changed values."""
 
 from collections.abc import Collection
 
 from tenants.routing.connections import execute, query
 
-# Null stays for an event that never had markets: its own odd counts.
+# Null stays for an event that never had markets: its own odd applies.
 _FLIPPED = """
 SELECT events.id, COALESCE(bits, 0) FROM events LEFT JOIN LATERAL (
     SELECT COALESCE(bit_or(1 << producer) FILTER (WHERE status = 'open' AND 0 < ANY(odds)), 0) AS bits
@@ -21,8 +21,7 @@ WHERE events.id = flipped.id
 
 
 def flip_offered_by(event_ids: Collection[int]) -> None:
-    """Update `offered_by` of those of these events where it is another. The transaction holds the lock of the
-    prices."""
+    """Update `offered_by` of these events where it differs. The transaction holds the lock of the prices."""
     if event_ids and (flipped := query(_FLIPPED, [sorted(event_ids)])):
         ids, bits = zip(*flipped, strict=True)
         execute(_FLIP, [list(ids), list(bits)])

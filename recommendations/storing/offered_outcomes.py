@@ -1,5 +1,4 @@
-"""Counts the outcomes that a casino offers, which distinguishes popular outcomes from those that are only offered
-often."""
+"""Counts the outcomes that a casino offers, to distinguish popular outcomes from frequently offered ones."""
 
 from collections import defaultdict
 from datetime import datetime
@@ -10,10 +9,10 @@ from tenants.routing.connections import query
 
 from .casino_tallies import write_values
 
-_EVENTS = 200  # at random: with 100 markets each, counting takes a tenth of a second
+_EVENTS = 200  # sample size: with 100 markets each, counting takes a tenth of a second
 
-# Open outcomes of coming events, by everything that their attributes tell. Parameters: the time; the number of events;
-# the bounds of the odds bands.
+# Open outcomes of coming events, grouped by their attributes. Parameters: the time, the number of events, the bounds of
+# the odds bands.
 _OFFERED = """
 WITH sampled AS (
     SELECT id, sport FROM events
@@ -31,8 +30,8 @@ GROUP BY 1, 2, 3, 4, 5
 
 
 def count_offered_outcomes(now: datetime) -> None:
-    """Add the outcomes that the current casino offers to its tallies; those of a sample of its events. Without markets,
-    one look at an empty table."""
+    """Add the outcomes that the current casino offers, from a sample of its events, to its tallies. Without markets, it
+    only reads an empty table."""
     offered: defaultdict[tuple[str, str], int] = defaultdict(int)
     for sport, market, line, outcome, odds_band, number in query(_OFFERED, [now, _EVENTS, [*BAND_BOUNDS]]):
         keys = (*keys_of_outcome(sport, market, line_band(line), outcome), key_of_odds_band(sport, odds_band))

@@ -21,13 +21,13 @@ class Result(StrEnum):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """A row's result, and the id it was written with (None for one that was not).
+    """A row's result, and the id under which it was written; None if it was not.
 
-    STORED_IN_PART: a coupon with selections, or odds with markets, that could not be read. WAITING: a coupon stored
-    until its user is. UNKNOWN_USER: a coupon dropped because too many are waiting. DUPLICATE: stored already. STALE:
-    older than the stored, removed or erased row. ID_TAKEN: the id belongs to a row that the casino sent without one,
-    which is never overwritten. NOT_STORED: a change of a row that is not there. CONTRADICTS: a change that the stored
-    row rules out. TOO_MANY: odds of more markets than an event may have, or of one producer too many.
+    STORED_IN_PART: a coupon with unreadable selections, or odds with unreadable markets. WAITING: a coupon stored until
+    its user is. UNKNOWN_USER: a coupon dropped because too many are waiting. DUPLICATE: stored already. STALE: older
+    than the stored, removed or erased row. ID_TAKEN: the id belongs to a row that the casino sent without one, which is
+    never overwritten. NOT_STORED: a change of an unknown row. CONTRADICTS: a change that contradicts the stored row.
+    TOO_MANY: odds of more markets than an event may have, or of a producer beyond the limit.
     """
 
     result: Result

@@ -20,7 +20,7 @@ from tenants.routing.connections import casino_atomic, query
 from .erasure import erase_rows_until, erase_user, vectors_of
 from .rows_of_users import ROWS_OF_USERS
 
-# Whole rows, so that the export includes columns added later.
+# Whole rows, so that the export includes columns that are added later.
 _ROWS = {
     "user": "SELECT to_jsonb(users) FROM users WHERE id = %s",
     "profile": "SELECT to_jsonb(profile) FROM users_profile AS profile WHERE user_id = %s",
@@ -34,20 +34,20 @@ _ROWS = {
     "attributions": "SELECT to_jsonb(stored) FROM attributions AS stored WHERE user_id = %s ORDER BY coupon_id",
     "user_days": "SELECT to_jsonb(stored) FROM user_days AS stored WHERE user_id = %s ORDER BY day, id",
 }
-_NOBODY = 0  # the stored id of a text without a number, by which no row is stored
+_NOBODY = 0  # the user id for a text without a number; no row has it
 _SINGLE_ROWS = ("user", "profile")
 
 
 def forget_user(*, casino: Casino, user_id: OwnId, by: str, now: datetime) -> dict[str, int]:
     """Erase a user of the current casino, by the casino's own id. Returns the number of rows by table. Raises
-    UserNotFound without any."""
+    UserNotFound."""
     with _recorded(casino, user_id, PrivacyAction.ERASED, by):
         return _erase(user_id, lambda stored_id: erase_user(stored_id, now))
 
 
 def export_user(*, casino: Casino, user_id: OwnId, by: str, at_most: int | None = None) -> dict[str, Any]:
-    """All stored data of a user of the current casino, with the casino's own ids. Raises UserNotFound without any, and
-    ExportTooLarge for rows of more than `at_most` bytes."""
+    """All stored data of a user of the current casino, with the casino's own ids. Raises UserNotFound, and
+    ExportTooLarge for more than `at_most` bytes."""
     stored_id = id_of(Kind.USERS, user_id) or _NOBODY
     names = [str(user_id), str(stored_id)]
     if at_most is not None:
@@ -64,7 +64,7 @@ def export_user(*, casino: Casino, user_id: OwnId, by: str, at_most: int | None 
 
 
 def _check_size(user_id: int, names: Sequence[str], at_most: int) -> None:
-    """Raises ExportTooLarge. PostgreSQL adds up the rows' bytes, so that none is in this process's memory."""
+    """Raises ExportTooLarge. PostgreSQL sums the rows' bytes, so that this process does not load them."""
     sizes = [f"SELECT sum(octet_length(row.data::text)) AS bytes FROM ({sql}) AS row (data)" for sql in _ROWS.values()]
     [(size,)] = query(f"SELECT sum(bytes) FROM ({' UNION ALL '.join(sizes)}) AS part", [user_id] * len(_ROWS))
     size = (size or 0) + sum(rows.count_bytes(names) for rows in ROWS_OF_USERS.values())
@@ -75,15 +75,15 @@ def _check_size(user_id: int, names: Sequence[str], at_most: int) -> None:
 
 
 def erased_users(casino: Casino) -> dict[OwnId, datetime]:
-    """The casino's erased users by the audit log: the casino's own id -> time of the last request."""
+    """The casino's erased users by the audit log: own id -> time of the last request."""
     records = PrivacyRecord.objects.filter(casino_id=casino.pk, action=PrivacyAction.ERASED)
     latest = records.values_list("user_id").annotate(Max("asked_at")).order_by("user_id")
     return {parse_own_id(user_id) or user_id: asked_at for user_id, asked_at in latest}
 
 
 def reapply_erasure(user_id: OwnId, erased_at: datetime) -> bool:
-    """Erase again a user's rows until `erased_at`. Returns whether the current casino's database had any. Later rows of
-    a user who was stored again since stay."""
+    """Repeat an erasure: delete a user's rows of before `erased_at`. Returns whether the current casino's database had
+    any. If the user was stored again later, later rows stay."""
     try:
         _erase(user_id, lambda stored_id: erase_rows_until(stored_id, erased_at))
     except UserNotFound:
@@ -92,8 +92,8 @@ def reapply_erasure(user_id: OwnId, erased_at: datetime) -> bool:
 
 
 def _erase(user_id: OwnId, erase: Callable[[int], dict[str, int]]) -> dict[str, int]:
-    """Erase a user. A text without a number gets one: the erasure of dead letters, too, is recorded by it. Raises
-    UserNotFound without any rows, and then leaves no number."""
+    """Erase a user. A text id without a number gets one, which also records the erasure of dead letters. Raises
+    UserNotFound for a user without rows, and then assigns no number."""
     with casino_atomic():
         stored_id = id_of(Kind.USERS, user_id)
         if stored_id is None:
@@ -106,7 +106,7 @@ def _erase(user_id: OwnId, erase: Callable[[int], dict[str, int]]) -> dict[str, 
 
 @contextmanager
 def _recorded(casino: Casino, user_id: OwnId, action: PrivacyAction, by: str) -> Iterator[None]:
-    """Record the request before and its completion after the block; nothing for a user who is not found."""
+    """Record the request before the block, and its completion after it; delete the record if the user is not found."""
     record = PrivacyRecord.objects.create(casino_id=casino.pk, user_id=str(user_id), action=action, asked_by=by)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Recounting profiles and tallies from the stored coupons, concurrently with storing."""
+"""Recounts profiles and tallies from the stored coupons, concurrently with storing."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,11 +9,11 @@ from tenants.routing.connections import casino_atomic, execute, query
 from .casino_tallies import CasinoSums, drop_lightest, lock_casino_tallies, write_sums
 from .user_tallies import rebuild_users
 
-_USERS = 500  # per transaction; storing one of their coupons waits for it
+_USERS = 500  # per transaction, for which storing one of their coupons waits
 _ROWS = 2_000  # coupons per fetch
-_MAX_SUMS = 100_000  # of different selections, in memory together
+_MAX_SUMS = 100_000  # different selections in memory
 
-# Users with coupons that psql inserted may have no profile.
+# Users whose coupons were inserted by psql may have no profile.
 _MAKE_PROFILES = """
 INSERT INTO users_profile (user_id, needs_rebuild) SELECT id, true FROM users
 WHERE EXISTS (SELECT FROM purchased_coupons AS coupon WHERE coupon.user_id = users.id)
@@ -25,7 +25,7 @@ SELECT user_id FROM users_profile WHERE user_id > %s AND (needs_rebuild OR NOT %
 """
 _LOCK = "SELECT FROM users_profile WHERE user_id = ANY(%s) ORDER BY user_id FOR UPDATE"
 
-# One statement, so that the coupons and the unmerged sums belong to the same snapshot.
+# One statement, so that coupons and unmerged sums belong to the same snapshot.
 _DECLARE = f"""
 DECLARE everything NO SCROLL CURSOR FOR
 SELECT id, NULL FROM pending_casino_sums
@@ -35,20 +35,20 @@ _FETCH = f"FETCH {_ROWS} FROM everything"
 
 
 def rebuild_profiles(*, only_marked: bool = False) -> Iterator[int]:
-    """Recount the profiles and tallies of the current casino's users, or of those marked `needs_rebuild`, in
+    """Recount the profiles and tallies of the current casino's users, or only of those with `needs_rebuild`, in
     transactions of up to 500 users. Yields the number of users of each transaction."""
     execute(_MAKE_PROFILES)
     last = 0
     while user_ids := [user_id for (user_id,) in query(_NEXT_USERS, [last, only_marked, _USERS])]:
         with casino_atomic():
-            execute(_LOCK, [user_ids])  # before reading: a transaction that stores their coupons has ended, or waits
+            execute(_LOCK, [user_ids])  # before reading coupons: other transactions that store them have ended, or wait
             rebuild_users(user_ids)
         yield len(user_ids)
         last = user_ids[-1]
 
 
 def rebuild_casino_tallies() -> None:
-    """Recount the current casino's tallies from all its coupons, in one transaction that no other waits for."""
+    """Recount the current casino's tallies from all its coupons, in one transaction that blocks no other."""
     with casino_atomic():
         lock_casino_tallies()
         execute(_DECLARE)

@@ -1,6 +1,6 @@
-"""Removing rows for a casino's removals, which are recorded so that an older message does not store the row again.
+"""Removes rows for a casino's removals. They are recorded, so that an older message does not store the row again.
 
-Only rows with an id of the casino can be removed: ids that PostgreSQL assigned are unknown to it.
+Only rows with an id of the casino can be removed: the casino does not know ids that PostgreSQL assigned.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ from .upsert import Key, as_json
 from .upsert_sql import LATEST_TRUSTED
 from .user_tallies import coupon_pages, rebuild_users
 
-_REMOVED_AT_ONCE = 200  # coupons, whose selections are in memory together
+_REMOVED_AT_ONCE = 200  # coupons whose selections are in memory at the same time
 
 _REMOVALS = "jsonb_to_recordset(%s::jsonb) AS row(id bigint, timestamp timestamptz)"
 
@@ -29,7 +29,7 @@ SELECT %s, row.id, row.timestamp FROM {_REMOVALS} ORDER BY row.id
 ON CONFLICT (kind, row_id) DO UPDATE SET timestamp = excluded.timestamp WHERE stored.timestamp < excluded.timestamp
 """
 
-# A partial message moves only the times of what it has.
+# A partial message moves only the times of its own values.
 LATEST_MESSAGE = {
     "users": "GREATEST(users.timestamp, users.status_as_of, users.is_withheld_as_of, users.stake_limit_as_of, "
     "users.limit_left_as_of, users.birth_date_as_of, users.personalisation_as_of)",
@@ -65,7 +65,7 @@ _REMOVE_USERS = (
     "DELETE FROM users WHERE id = ANY(%s)",
 )
 
-# Of users who are not stored, or no longer.
+# Coupons of users who are not stored.
 _REMOVE_WAITING = f"""
 DELETE FROM waiting_coupons AS coupon USING {_REMOVALS}
 WHERE coupon.user_id = row.id AND coupon.timestamp <= row.timestamp
@@ -113,18 +113,18 @@ SELECT ARRAY(SELECT id FROM removed UNION SELECT coupon_id FROM no_longer_waitin
 
 
 def ids_without_effect(table: str, removals: Sequence[Removal]) -> set[int]:
-    """The ids of these removals that have no effect: a later message changed the row or waits for it, or the removal is
-    recorded already."""
+    """The ids of the removals without effect: a later message changed the row or waits for it, or the removal is
+    already recorded."""
     later_row = f"SELECT FROM {table} WHERE {table}.id = row.id AND NOT ({_unchanged_since(table)})"
     sql = f"SELECT row.id FROM {_REMOVALS} WHERE EXISTS ({later_row}) OR {_HAS_LATER_CHANGE} OR {_IS_RECORDED}"
     return {row_id for (row_id,) in query(sql, [as_json(removals), table, table])}
 
 
 def lock_removed_users(rows: Iterable[object]) -> None:
-    """Lock the users whose removal is among these in the order of their ids, as their coupons do, behind the
+    """Lock the users with a removal in the order of their ids, as storing coupons does, and after the lock of the
     attribution job.
 
-    A call may remove users in several steps, one for each time that a user occurs: locking all first prevents
+    A call may remove users in several steps, if a user occurs several times: locking all of them first prevents
     deadlocks.
     """
     if removed := [row.id for row in rows if isinstance(row, Removal)]:
@@ -133,7 +133,7 @@ def lock_removed_users(rows: Iterable[object]) -> None:
 
 
 def remove_users(removals: Sequence[Removal]) -> dict[Key, Outcome]:
-    """Remove users with all their rows. The transaction has locked them (`lock_removed_users`)."""
+    """Remove users with all their rows. The transaction holds `lock_removed_users`."""
     execute(_RECORD, ["users", as_json(removals)])
     if found := [row_id for (row_id,) in query(_FIND_USERS, [as_json(removals)])]:
         for page in coupon_pages(found):
@@ -148,7 +148,7 @@ def remove_users(removals: Sequence[Removal]) -> dict[Key, Outcome]:
 
 
 def remove_events(removals: Sequence[Removal]) -> dict[Key, Outcome]:
-    """Remove events; teams and the selections in coupons stay."""
+    """Remove events. Teams, and the selections in coupons, stay."""
     execute(_RECORD, ["events", as_json(removals)])
     if found := [row_id for (row_id,) in query(_FIND_EVENTS, [as_json(removals)])]:
         for statement in _REMOVE_EVENTS:
@@ -158,15 +158,15 @@ def remove_events(removals: Sequence[Removal]) -> dict[Key, Outcome]:
 
 
 def lock_profiles(user_ids: Sequence[int], removals: Sequence[Removal]) -> None:
-    """Lock the profiles of these users, and of the removed coupons' users, in the order of the users.
+    """Lock the profiles of these users and of the removed coupons' users, in the order of the users.
 
-    A call that stores and removes coupons updates profiles twice; locking all first prevents deadlocks.
+    A call that stores and removes coupons updates profiles twice; locking all of them first prevents deadlocks.
     """
     execute(_LOCK_PROFILES, [list(user_ids), [removal.id for removal in removals]])
 
 
 def remove_coupons(removals: Sequence[Removal]) -> dict[Key, Outcome]:
-    """Remove coupons, recount their users' profiles and tallies, and subtract them from the casino's tallies."""
+    """Remove coupons, subtract them from the casino's tallies, and recount their users' profiles and tallies."""
     execute(_RECORD, ["purchased_coupons", as_json(removals)])
     removed: list[int] = []
     users: set[int] = set()

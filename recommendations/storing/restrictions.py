@@ -1,7 +1,7 @@
-"""Storing at once what messages close or restrict that can't be stored in their turn yet.
+"""Stores closings and restrictions early, from messages whose turn to be stored has not come yet.
 
-Values only become stricter, a closing counts for prices as of its time and before, and each message is stored in its
-turn all the same. So it may be done any number of times, by several processes, and also after the message itself.
+Values only become stricter, a closing applies to prices of its time and before, and each message is still stored in its
+turn. These functions may therefore run repeatedly, in several processes, and also after the message itself.
 """
 
 from collections import defaultdict
@@ -34,8 +34,8 @@ _REMOVED = "SELECT row_id, timestamp FROM removed_rows WHERE kind = %s AND row_i
 
 
 def restrict_events(changes: Sequence[EventChange | Removal]) -> None:
-    """Close, withhold and remove the stored events. What closes an event with an id that is not stored yet waits for
-    it. The changes have nothing but what restricts. A removal must not be older than what is in front of it."""
+    """Close, withhold and remove stored events. A closing of an event with an unknown id waits for the event. The
+    changes contain only restrictions. A removal must not be older than earlier unstored messages about its event."""
     changes = with_stored_ids(Kind.EVENTS, changes)
     with casino_atomic():
         lock_offer()
@@ -43,7 +43,7 @@ def restrict_events(changes: Sequence[EventChange | Removal]) -> None:
 
 
 def restrict_users(changes: Sequence[UserChange | Removal]) -> None:
-    """The same for users."""
+    """Restrict and remove stored users, as `restrict_events` does events."""
     changes = with_stored_ids(Kind.USERS, changes)
     with casino_atomic():
         lock_waiting_coupons()
@@ -52,8 +52,8 @@ def restrict_users(changes: Sequence[UserChange | Removal]) -> None:
 
 
 def restrict_odds(rows: Sequence[OddsRow | Removal]) -> None:
-    """Close what these messages close. The stored price of a market line that one of them tells is closed too: the
-    message opens it in its turn."""
+    """Apply the closings in these messages. They also close the stored price of each market line that they change,
+    until the message itself is stored."""
     told = with_stored_ids(Kind.EVENTS, [closing_all(row) if isinstance(row, Removal) else row for row in rows])
     with casino_atomic():
         lock_prices()
@@ -65,19 +65,19 @@ def restrict_odds(rows: Sequence[OddsRow | Removal]) -> None:
 
 
 def _replaced(row: OddsRow) -> OddsRow:
-    """Closes what is stored of the lines of the row, as of a moment before it."""
+    """Closings of the row's market lines, as of a moment before the row."""
     closings = tuple(Closing(scope_of(market.market, market.line)) for market in row.markets)
     as_of = row.timestamp - timedelta.resolution
     return OddsRow(id=row.id, producer=row.producer, timestamp=as_of, closings=closings)
 
 
 def _restrict(upsert: Upsert, changes: Sequence[Stored], remove: Remove) -> None:
-    removed: dict[Any, datetime] = {}  # removals that remove nothing; what is not later has no effect either
+    removed: dict[Any, datetime] = {}  # ineffective removals; earlier changes have no effect either
     for part in _with_unique_keys(changes):
         if removals := [each for each in part if isinstance(each, Removal)]:
             ineffective = ids_without_effect(upsert.table, removals)
             removed |= {each.id: each.timestamp for each in removals if each.id in ineffective}
-            # recorded before their turn, these would dismiss what is in front of them
+            # recorded before their turn, ineffective removals would make earlier unstored messages stale
             remove([each for each in removals if each.id not in ineffective])
         groups: dict[tuple[str, tuple[str, ...]], list[Change]] = defaultdict(list)
         for each in part:
@@ -88,7 +88,7 @@ def _restrict(upsert: Upsert, changes: Sequence[Stored], remove: Remove) -> None
 
 
 def _with_unique_keys(changes: Sequence[Stored]) -> Iterator[list[Stored]]:
-    """The first change of each key, then the second of each that has one, .."""
+    """Yield the first change of each key, then the second of each key that has one, .."""
     by_key: dict[Key, list[Stored]] = defaultdict(list)
     for each in changes:
         by_key[key_of(each)].append(each)
@@ -99,7 +99,7 @@ def _with_unique_keys(changes: Sequence[Stored]) -> Iterator[list[Stored]]:
 def _make_stricter(
     upsert: Upsert, key: str, unset_columns: tuple[str, ...], group: list[Change], removed: Mapping[Any, datetime]
 ) -> None:
-    # in its turn, a change that is not later than its row's removal has no effect, even if the row is later
+    # in its turn, a change not later than its row's removal has no effect, even if the row is later
     for removals in (removed, _removals_of(upsert.table, group) if key == "id" else {}):
         group = [each for each in group if each.id not in removals or each.timestamp > removals[each.id]]
     stored = lock_stored(upsert.table, key, group)

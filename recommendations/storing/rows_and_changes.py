@@ -1,4 +1,4 @@
-"""Storing the messages of one table whose keys are unique: rows, partial messages and removals."""
+"""Stores messages of one table with unique keys: rows, partial messages and removals."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -18,7 +18,7 @@ Outcomes = dict[Key, Outcome]
 
 
 def store_rows(rows: Rows, upsert: Upsert, remove: Remove) -> list[Outcome]:
-    """Write the rows, and apply the changes and the removals. Keys are unique."""
+    """Write the rows, and apply the changes and removals. Keys must be unique."""
     outcomes = _write(upsert, [row for row in rows if isinstance(row, MutableRow)])
     if changes := [row for row in rows if isinstance(row, Change)]:
         outcomes |= _change(upsert, changes)
@@ -50,14 +50,14 @@ def _apply(upsert: Upsert, changes: Sequence[Change]) -> Outcomes:
 
 
 def _store_first(upsert: Upsert, changes: Sequence[Change]) -> Outcomes:
-    """Store the rows that these first messages make, though they leave out fields."""
+    """Store the rows of these first messages, which leave out fields."""
     users = [change for change in changes if isinstance(change, UserChange)]
     events = [change.first_row() for change in changes if isinstance(change, EventChange)]
     return (_store_first_users(upsert, users) if users else {}) | (_write(upsert, events) if events else {})
 
 
 def _store_first_users(upsert: Upsert, changes: Sequence[UserChange]) -> Outcomes:
-    """Insert users with all fields unknown, older than any message, then apply their changes."""
+    """Insert users whose fields are all unknown and older than any message, then apply their changes."""
     new: dict[Key, int] = {}
     for key in ("id", "natural_key"):
         if group := [change for change in changes if (change.id is None) == (key != "id")]:
@@ -67,7 +67,7 @@ def _store_first_users(upsert: Upsert, changes: Sequence[UserChange]) -> Outcome
     apply_changes(upsert, take_waiting(upsert, list(new)))
     applied = _apply(upsert, changes)
     stored: Outcomes = {key: Outcome(Result.STORED, row_id) for key, row_id in new.items()}
-    # not stored even now: an older message than the row's removal
+    # still not stored: the message is older than the row's removal
     return {key: STALE if outcome is NOT_STORED else outcome for key, outcome in applied.items()} | stored
 
 

@@ -1,4 +1,4 @@
-"""Rows about users in the tables of apps above this one, which register them: they are erased and exported too."""
+"""A registry of users' rows in tables of apps above this one, so that they are erased and exported too."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class RowsOfUsers:
-    """All functions are about the current casino's database.
+    """Functions for one table in the current casino's database.
 
-    `erase` deletes the rows of users by their stored ids, up to a time (None: all), and returns their number. `export`
-    returns the rows of the user with these names (the casino's own id, and the stored one), as JSON has them, and
-    `count_bytes` how many bytes these have, without reading them.
+    `erase` deletes the rows of users, by stored id, up to a time (None: all), and returns their number. `export`
+    returns the rows of the user with these names (own id and stored id) as JSON values. `count_bytes` returns their
+    size in bytes, without reading them.
     """
 
     erase: Callable[[Mapping[int, datetime | None]], int]

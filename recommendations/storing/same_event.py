@@ -1,9 +1,10 @@
-"""Finds the stored event of a row or change without an id: the same match, though its begin may have changed.
+"""Finds the stored event of a row or change without an id: the same match, even if its begin has changed.
 
-An event without an id is the same as a stored one of the same sport, country, league, category and teams (its fixture)
-whose begin differs by no more than the sport's `RESCHEDULE_HOURS`: the one with the same begin, else the nearest. Rows
-are compared with each other too, in their order. A change may leave out some of that, or it can't be read; then it is
-about all events that it may name, which are not over. The caller holds the lock of the offer.
+An event without an id is the same as a stored one with the same sport, country, league, category and teams (its
+fixture) if their begins differ by at most the sport's `RESCHEDULE_HOURS`: the event with the same begin, else the
+nearest. Rows are also compared with each other, in their order. A change may lack some of these fields, or have
+unreadable ones; then it applies to all events that match the others and are not over. The caller holds the lock of the
+offer.
 """
 
 from collections import defaultdict
@@ -49,7 +50,7 @@ WHERE natural_key IS NOT NULL AND CASE WHEN row.earliest IS NULL THEN end_timest
 """
 _WITH_KEYS = f"SELECT natural_key, begin_timestamp, timestamp, {_FIXTURE} FROM events WHERE natural_key = ANY(%s)"
 
-# A key that another event has stays with that one.
+# A key of another event is not taken from it.
 _RENAME = """
 UPDATE events SET natural_key = row.new FROM jsonb_to_recordset(%s::jsonb) AS row(old uuid, new uuid)
 WHERE events.natural_key = row.old AND NOT EXISTS (SELECT FROM events AS other WHERE other.natural_key = row.new)
@@ -64,7 +65,7 @@ class _KnownEvent:
     fixture: Fixture
 
     def move(self, begin: datetime, timestamp: datetime | None) -> bool:
-        """Take the begin in a message of this time, unless that is older. Returns whether it changed the begin."""
+        """Set the begin from a message of this time, unless the message is older. Returns whether the begin changed."""
         if timestamp is not None and self.timestamp is not None and timestamp < self.timestamp:
             return False
         is_moved = begin != self.begin
@@ -72,7 +73,7 @@ class _KnownEvent:
         return is_moved
 
     def is_less_known(self, fixture: Fixture) -> bool:
-        """Whether it is of this fixture, without a known country or league."""
+        """Whether the event has this fixture, except for an unknown country or league."""
         sport, country, league, *others = self.fixture
         is_same = [sport, *others] == [fixture[0], *fixture[3:]]
         return is_same and country in ("", fixture[1]) and league in ("", fixture[2])
@@ -84,7 +85,7 @@ class _KnownEvent:
 
 
 class SameEvents:
-    """The events of rows and changes without ids. `moved`: the natural keys of those whose begin changes."""
+    """The events of rows and changes without ids. `moved`: the natural keys of events whose begin changes."""
 
     def __init__(self) -> None:
         self.moved: set[UUID] = set()
@@ -92,7 +93,7 @@ class SameEvents:
         self._by_key: dict[UUID, _KnownEvent] = {}
 
     def identify(self, rows: Sequence[Stored]) -> list[list[Stored]]:
-        """Each row with the natural key of its event; each change once for every stored event that it is about."""
+        """Each row with the natural key of its event; each change once for every stored event to which it applies."""
         new = [row for row in rows if isinstance(row, EventRow) and row.id is None]
         matches = [row.match for row in rows if isinstance(row, EventChange) and row.match is not None]
         first = [row.first_row() for row in rows if _may_be_first(row)]
@@ -140,7 +141,7 @@ class SameEvents:
         if near := _nearest(less_known, row.sport, row.begin_timestamp):
             near.fixture = fixture
             return near
-        same = self._by_key.get(next(_keys_of(row)))  # its texts may have another form, as those of earlier releases
+        same = self._by_key.get(next(_keys_of(row)))  # texts may have another form, as in earlier releases
         if same is None or same.begin != row.begin_timestamp:
             return None
         _, country, _, category, _, _ = same.fixture
@@ -160,19 +161,20 @@ class SameEvents:
 
 
 def _may_be_first(row: Stored) -> TypeGuard[EventChange]:
-    """Whether the message makes an event, if it is about none that is stored."""
+    """Whether the message creates an event if no stored event matches."""
     return isinstance(row, EventChange) and row.match is not None and row.makes_row
 
 
 def _nearest(events: Iterable[_KnownEvent], sport: str, begin: datetime) -> _KnownEvent | None:
-    """The event with this begin, else the nearest within the sport's window."""
+    """The event with this begin, else the nearest within the sport's window; None without any."""
     window = limits.reschedule_window(sport)
     near = [each for each in events if abs(each.begin - begin) <= window]
     return min(near, key=lambda each: (abs(each.begin - begin), each.begin), default=None)
 
 
 def rename_moved(moved: Iterable[UUID]) -> None:
-    """Let the natural keys of events follow their begins, so that another event can have the former begin."""
+    """Derive the natural keys of moved events from their new begins, so that another event can have the former
+    begin."""
     renamed = [
         {"old": natural_key, "new": event_key(sport, league, home_team, away_team, begin.isoformat())}
         for natural_key, begin, _, sport, _, league, _, home_team, away_team in query(_WITH_KEYS, [list(moved)])
@@ -181,7 +183,7 @@ def rename_moved(moved: Iterable[UUID]) -> None:
 
 
 def _searched(rows: Iterable[EventRow]) -> list[dict[str, object]]:
-    """Each fixture, with the times between which the begins of the rows' events lie."""
+    """Each fixture with the earliest and latest begin of a matching event."""
     begins: defaultdict[Fixture, list[datetime]] = defaultdict(list)
     for row in rows:
         begins[_fixture_of(row)].append(row.begin_timestamp)
@@ -193,7 +195,7 @@ def _searched(rows: Iterable[EventRow]) -> list[dict[str, object]]:
 
 
 def _named(match: NamedMatch) -> dict[str, object]:
-    """The match's teams, with the times between which its event begins; null if any."""
+    """The match's teams, with the earliest and latest begin of a matching event; null without a begin."""
     window, begin = limits.reschedule_window(match.sport), match.begin
     return {
         "sport": match.sport,
@@ -214,8 +216,8 @@ def _fixture_of(row: EventRow) -> Fixture:
 
 
 def _keys_of(row: EventRow) -> Iterator[UUID]:
-    """The row's possible natural keys. The first, which earlier releases have too, has neither country nor category:
-    an event of another country may have it."""
+    """Yield the row's possible natural keys. The first, the only one of earlier releases, contains neither country nor
+    category: an event of another country may have it."""
     parts = row.sport, row.league, row.home_team, row.away_team, row.begin_timestamp.isoformat()
     yield event_key(*parts)
     for number in count(1):

@@ -1,8 +1,8 @@
-"""Linking events that are the same match under two ids, as two feeds of one casino send it.
+"""Links events that are the same match with two ids, as two feeds of one casino send it.
 
-They have the same sport, country, teams and, where both have one, category; their leagues may be spelled differently.
-Their begins differ by less than two hours: the matches of a doubleheader are further apart. One-sided events have the
-same league too, since races are called alike.
+They have the same sport, country and teams and, if both have one, the same category; their leagues may be spelled
+differently. Their begins differ by less than two hours: the matches of a doubleheader are further apart. One-sided
+events must also have the same league, since different races have the same name.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ _IS_SAME = """
     AND (own.away_team <> '' OR own.league = other.league)
     AND own.id <> other.id
 """
-# More ids of one match are a sender's mistake: linking thousands with each other would take minutes.
+# More ids of one match are a sender's mistake: linking thousands of events would take minutes.
 _MOST = 20
 _OTHERS = f"SELECT other.id FROM events AS other WHERE {_IS_SAME} ORDER BY other.begin_timestamp LIMIT {_MOST}"
 _LINKS = f"(SELECT array_agg(id ORDER BY id) FROM ({_OTHERS}) AS near)"
-# Affected are the changed events, those that were linked to them, and those that are the same match now. Their ids are
-# an array: joined with them, PostgreSQL would read all events. Parameter: the changed ids.
+# Affected are the changed events, the events that were linked to them, and those that are the same match now. Their ids
+# are an array: for a join, PostgreSQL would read all events. Parameter: the changed ids.
 _LINK = f"""
 WITH changed AS MATERIALIZED (SELECT * FROM events WHERE id = ANY(%s)), affected AS (
     SELECT id FROM changed
@@ -35,6 +35,6 @@ WHERE id = ANY(ARRAY(SELECT id FROM affected)) AND same_match_ids IS DISTINCT FR
 
 
 def link_same_matches(changed: Sequence[int]) -> None:
-    """Note in each of these events, and in those that they are or were linked to, which others are the same match, at
-    most `_MOST`."""
+    """Store in each of these events, and in the events that are or were linked to them, the ids of the others that are
+    the same match, at most `_MOST`."""
     execute(_LINK, [changed])

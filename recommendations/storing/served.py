@@ -1,4 +1,4 @@
-"""Storing and pruning served recommendations."""
+"""Stores and prunes served recommendations."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -67,9 +67,9 @@ SELECT count(*) FROM pruned
 
 
 def store_recommendations(rows: Sequence[ServedRow | Removal]) -> list[Outcome]:
-    """Store served recommendations, each once; those for users who are not stored are stale.
+    """Store served recommendations, each once. STALE: its user is not stored.
 
-    A removal is of a user: it deletes the recommendations served to the user until its timestamp.
+    A removal names a user: it deletes the recommendations served to the user until its timestamp.
     """
     served = [row for row in rows if isinstance(row, ServedRow)]
     removals = with_stored_ids(Kind.USERS, [_of_stored_user(row) for row in rows if isinstance(row, Removal)])
@@ -82,7 +82,7 @@ def store_recommendations(rows: Sequence[ServedRow | Removal]) -> list[Outcome]:
         if isinstance(row, Removal):
             outcomes.append(_REMOVED if next(is_cleared) else DUPLICATE)
         elif row.recommendation_id in written:
-            written.remove(row.recommendation_id)  # of several with one id, only the first counts as stored
+            written.remove(row.recommendation_id)  # of several rows with one id, only the first is STORED
             outcomes.append(_STORED)
         else:
             outcomes.append(DUPLICATE if row.recommendation_id in known else STALE)
@@ -96,7 +96,7 @@ def prune_recommendations(before: datetime, limit: int) -> int:
 
 
 def _of_stored_user(removal: Removal) -> Removal:
-    """The keys of this topic's messages are users' stored ids, which may be those of text."""
+    """Read a text that is a stored id as a number: this topic's keys are users' stored ids, also for text ids."""
     stored = parse_id(removal.id) if isinstance(removal.id, str) else None
     if stored is None or not is_text_id(stored):
         return removal

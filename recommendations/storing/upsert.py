@@ -1,5 +1,5 @@
-"""Upserting rows of one table, any number in one round trip; rows and changes of the same key as if each were stored
-alone.
+"""Upserts rows of one table, any number in one round trip. Rows and changes with the same key have the same result as
+if each were stored alone.
 
 Rows are sent as one JSON array, which `jsonb_to_recordset` turns into a table: 0.75 of the speed of a raw COPY, without
 the temporary table that COPY needs to skip stored rows. Django's `bulk_create(update_conflicts=True)` reaches 0.11.
@@ -21,7 +21,7 @@ from tenants.routing.connections import casino_connection, execute, query
 from .outcomes import DUPLICATE, ID_TAKEN, NOT_STORED, STALE, Outcome, Result
 from .upsert_sql import Upsert
 
-Key = OwnId | UUID  # in stored rows, and where this module's functions return it, never text
+Key = OwnId | UUID  # never text in stored rows and in results of this module
 Stored = Row | Change | Removal
 Rows = Sequence[Stored]
 Store = Callable[[Rows], list[Outcome]]
@@ -40,7 +40,7 @@ def _statement(upsert: Upsert, key: str, unset_columns: tuple[str, ...]) -> str:
 
 
 def write(upsert: Upsert, rows: Sequence[MutableRow]) -> dict[Key, Outcome]:
-    """Write rows with unique keys. Returns the outcomes of the written ones by key."""
+    """Write rows with unique keys. Returns the outcomes of the written rows by key."""
     groups: dict[tuple[str, tuple[str, ...]], list[MutableRow]] = {}
     for row in rows:
         groups.setdefault(("natural_key" if row.id is None else "id", row.unset_columns), []).append(row)
@@ -55,8 +55,8 @@ def write(upsert: Upsert, rows: Sequence[MutableRow]) -> dict[Key, Outcome]:
 
 
 def reserve_ids(table: str, rows: Sequence[Row | Change]) -> None:
-    """Advance the table's id sequence beyond the ids that the casino chose for these rows. Those that stand for text
-    are beyond all sequences.
+    """Advance the table's id sequence beyond the casino's own ids in these rows. The numbers of text ids are beyond all
+    sequences.
 
     Concurrent calls wait for each other; else the lower number might be set last.
     """
@@ -119,8 +119,8 @@ def written_ids(outcomes: Iterable[Outcome]) -> list[int]:
 
 
 def store_in_order(rows: Rows, store: Store) -> list[Outcome]:
-    """Call `store` with sub-batches in which every key is unique: almost always one. A row that another row of its key
-    supersedes is a duplicate, unless it would be rejected by itself."""
+    """Call `store` with sub-batches in which every key is unique, almost always one. A row that another row with its
+    key supersedes is a duplicate, unless it would be rejected on its own."""
     if 0 < len(rows) == len(set(map(key_of, rows))):  # no row supersedes another
         return store(rows)
     outcomes = [DUPLICATE] * len(rows)
@@ -136,7 +136,7 @@ def store_in_order(rows: Rows, store: Store) -> list[Outcome]:
 
 
 def _outcome_of_superseded(row: Stored, outcome: Outcome, *, is_before: bool) -> Outcome:
-    """By the outcome of the row that supersedes it: both are of the same key."""
+    """The outcome of a row, from that of the row that supersedes it, which has the same key."""
     if outcome.result in (Result.NOT_STORED, Result.ID_TAKEN):
         return outcome
     is_of_unknown = outcome.result is Result.STORED and is_before and not _makes_row(row)
@@ -144,7 +144,7 @@ def _outcome_of_superseded(row: Stored, outcome: Outcome, *, is_before: bool) ->
 
 
 def _sub_batches(effective: dict[Key, list[int]]) -> Iterator[list[int]]:
-    """The indices of the effective rows: the first of each key, then the second of each key that has one, .."""
+    """Yield the indices of the effective rows: the first of each key, then the second of each key that has one, .."""
     remaining = list(effective.values())
     while remaining:
         yield [places[0] for places in remaining]
@@ -152,7 +152,7 @@ def _sub_batches(effective: dict[Key, list[int]]) -> Iterator[list[int]]:
 
 
 def _effective_rows(rows: Rows) -> tuple[dict[Key, list[int]], list[tuple[int, int]]]:
-    """The indices of the effective rows by key, and of each other row with that of the row that supersedes it."""
+    """The indices of effective rows by key, and (index, index of the superseding row) for the other rows."""
     effective: dict[Key, list[int]] = {}
     superseded: list[tuple[int, int]] = []
     for place, row in enumerate(rows):
@@ -167,19 +167,19 @@ def _effective_rows(rows: Rows) -> tuple[dict[Key, list[int]], list[tuple[int, i
 
 
 def _makes_row(row: Stored) -> bool:
-    """Whether it stores a row where there is none; a removal needs none."""
+    """Whether it creates a row if there is none. A removal needs no stored row."""
     return not isinstance(row, Change) or row.makes_row
 
 
 def _may_not_count(row: Stored, other: Stored) -> bool:
-    """Whether only the stored row tells if a change counts at all, so that nothing of the other may be left out."""
+    """Whether the effect of `row` depends on the stored row, so that storing `other` must not be skipped."""
     if not isinstance(row, Change):
         return False
     return row.may_contradict or (_makes_row(other) and not row.makes_row)
 
 
 def _has_no_effect_after(row: Stored, earlier: Stored) -> bool:
-    """Whether the row never has an effect after `earlier`, for any stored row."""
+    """Whether storing `row` after `earlier` never has an effect, with any stored row."""
     if isinstance(row, CouponRow):
         return True
     if isinstance(row, Removal) and not isinstance(earlier, Removal):
@@ -194,7 +194,7 @@ def _has_no_effect_after(row: Stored, earlier: Stored) -> bool:
 
 
 def _supersedes(row: Stored, earlier: Stored) -> bool:
-    """Whether storing `earlier` before the row never changes the result, for any stored row."""
+    """Whether storing `earlier` before `row` never changes the result, with any stored row."""
     if isinstance(row, Removal):
         return isinstance(earlier, Removal | CouponRow)
     if isinstance(row, CouponRow) or not isinstance(earlier, MutableRow | Change):

@@ -1,8 +1,8 @@
-"""The SQL that upserts rows of one table: which of two messages' values are stored.
+"""The SQL that upserts rows of one table. It decides which of two messages' values are stored.
 
-A row's values are those of its latest message. Columns that a message may leave out, as a status, are `Timed`: they
-have a time of their own, and are those of the latest message that sent them. So a message without a status, an odd's or
-an address's, never makes a status stale that was sent before it and arrives after it.
+A row has the values of its latest message. Columns that a message may leave out, such as the status, are `Timed`: they
+have a time of their own, and the values of the latest message that sent them. A message without a status, such as one
+with an odd or an address, therefore never makes stale a status that was sent before it and arrives after it.
 
 A complete message inserts a row or updates it (`Upsert.sql`); a partial one updates a stored row (`Upsert.update_sql`).
 """
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from recommendations.validation.fields import EARLIEST
 
-# SQL of the time of a value that no message sent: before any message.
+# SQL: the time of a value that no message has sent, before any message.
 _NEVER = f"timestamptz '{EARLIEST.isoformat()}'"
 
-# A stored time later than this is not trusted. Messages count as sent at their receipt at the latest, but those stored
-# by earlier releases may be dated a day ahead. The minute is for clocks that differ.
+# A stored time later than this is not trusted. A message is not later than its receipt, but messages stored by earlier
+# releases may be dated a day ahead. The minute allows for clocks that differ.
 LATEST_TRUSTED = "now() + interval '1 minute'"
 
 _UNLESS_ERASED = (
@@ -29,10 +29,10 @@ _UNLESS_ERASED = (
 class Timed:
     """Columns of one subject, with the time of the latest message that sent any of them in `<first>_as_of`.
 
-    At equal times, the stricter values win: `is_stricter` is SQL that compares those of the rows `{new}` and `{old}`,
-    and is never null. `valid_if` is SQL with the new values of columns, as `{birth_year}`: else null is stored.
-    `following` are columns with the SQL of their values where a message has the first column, but not them.
-    `false_restricts`: false is the value that restricts, elsewhere it is true.
+    At equal times the stricter values win: `is_stricter` is SQL that compares those of the rows `{new}` and `{old}`; it
+    is never null. `valid_if`: SQL with the new values of columns, as `{birth_year}`; if false, null is stored.
+    `following`: other columns, with SQL for their values if a message has the first column but not them.
+    `false_restricts`: the restrictive value is false, not true.
     """
 
     columns: tuple[str, ...]
@@ -51,7 +51,7 @@ class Timed:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """`values`, SQL by column, are stored where `condition` is true."""
+    """Stores `values` (column -> SQL) where `condition` is true."""
 
     condition: str
     values: dict[str, str]
@@ -59,12 +59,12 @@ class _Change:
 
 @dataclass(frozen=True, slots=True)
 class Upsert:
-    """`columns` are pairs of name and SQL type. A stored row of the same key is updated where something differs.
+    """`columns`: pairs of name and SQL type. A stored row with the same key is updated if a value differs.
 
-    `valid_if` is SQL with the new values of columns, as `{odd}`: a partial message that makes it false contradicts the
-    stored row. `unknown` are columns with the SQL of their unknown value: where that is stored, an older message than
-    the row's still sets the value. Of the columns `highest`, the highest value counts at equal times. `renaming` are
-    fields of changes that are no columns: name, SQL type, the column that they change, and SQL of its value.
+    `valid_if`: SQL with the new values of columns, as `{odd}`; a partial message that makes it false contradicts the
+    stored row. `unknown`: columns with SQL for their unknown value, which also a message older than the row replaces.
+    `highest`: columns whose highest value wins at equal times. `renaming`: fields of changes that are not columns:
+    name, SQL type, the column that they change, and SQL for its value.
     """
 
     table: str
@@ -77,7 +77,7 @@ class Upsert:
 
     def sql(self, key: str, unset_columns: tuple[str, ...] = ()) -> str:
         """SQL that upserts rows by `key` (`id` or `natural_key`), without `unset_columns`. Parameter: the rows as JSON.
-        Returns (key, id, is_new) for each written row, and nothing for the others."""
+        Returns (key, id, is_new) for each written row only."""
         left_out = {*unset_columns, *(name for name, *_ in self.renaming), *(() if key == "id" else ("id",))}
         columns = [each for each in self._types if each not in left_out]
         values = {column: f"row.{column}" for column in columns}
@@ -94,8 +94,8 @@ class Upsert:
         )
 
     def update_sql(self, key: str, unset_columns: tuple[str, ...]) -> str:
-        """SQL that updates stored rows by `key`, without `unset_columns`. Parameter: the rows as JSON. Returns
-        (key, id) for each updated row, and nothing for the others."""
+        """SQL that updates stored rows by `key`, without `unset_columns`. Parameter: the rows as JSON. Returns (key,
+        id) for each updated row only."""
         columns, table = self._sent(key, unset_columns), self.table
         changes = self._changes(columns, "row")
         return (
@@ -104,9 +104,9 @@ class Upsert:
         )
 
     def restrict_sql(self, key: str, unset_columns: tuple[str, ...]) -> str:
-        """SQL that updates stored rows by `key` where the rows, a parameter of JSON, are stricter. Any number of times,
-        and before or after the messages themselves are stored, it makes nothing less strict, and what these store in
-        the end is the same. The columns of `timed` alone."""
+        """SQL that updates stored rows by `key` where the given rows are stricter; only `timed` columns. Parameter: the
+        rows as JSON. It may run repeatedly, before or after the messages themselves are stored: it never makes a row
+        less strict, and the final rows are the same."""
         columns, table = self._sent(key, unset_columns), self.table
         changes = [change for each in self.timed if each.is_in(columns) for change in self._stricter(each, columns)]
         return (
@@ -115,8 +115,8 @@ class Upsert:
         )
 
     def unknown_row_sql(self, key: str) -> str:
-        """SQL that inserts rows of which nothing but `key` is known, older than any message. Parameter: their first
-        changes as JSON. Returns (key, id) for each inserted row, and nothing for stored and removed ones."""
+        """SQL that inserts rows of which only `key` is known, older than any message. Parameter: their first changes as
+        JSON. Returns (key, id) for each inserted row; stored and removed rows are skipped."""
         times = [f"{each.as_of}" for each in self.timed]
         columns = ", ".join([key, "timestamp", *times])
         values = ", ".join([f"row.{key}", *[_NEVER] * (1 + len(times))])
@@ -127,7 +127,7 @@ class Upsert:
         )
 
     def contradictions_sql(self, key: str, unset_columns: tuple[str, ...]) -> str:
-        """SQL that returns the keys of the rows, a parameter of JSON, that contradict the stored ones."""
+        """SQL that returns the keys of the rows that contradict the stored rows. Parameter: the rows as JSON."""
         columns = self._sent(key, unset_columns)
         is_valid = self.valid_if.format(**self._stored() | self._new_values(self._changes(columns, "row")))
         return (
@@ -137,7 +137,7 @@ class Upsert:
 
     @property
     def _extra(self) -> str:
-        """The fields of a row beside its columns."""
+        """The fields of a row besides its columns."""
         return ", former_keys uuid[]" if self.table == "users" else ""
 
     @property
@@ -154,7 +154,7 @@ class Upsert:
         return f"jsonb_to_recordset(%s::jsonb) AS row({record})"
 
     def _is_stored_as(self, key: str) -> str:
-        """An id of the casino is never that of a row that the casino sent without one."""
+        """SQL that matches rows by key. A casino's id never matches a row that the casino sent without one."""
         own = f" AND {self.table}.natural_key IS NULL" if key == "id" else ""
         return f"{self.table}.{key} = row.{key}{own}"
 
@@ -168,7 +168,8 @@ class Upsert:
         )
 
     def _changes(self, columns: list[str], new: str) -> list[_Change]:
-        """The assignments by which the row `new` (`excluded` or `row`) with these columns changes the stored one."""
+        """The assignments with which the row `new` (`excluded` or `row`), with these columns, changes the stored
+        row."""
         timed = [self._timed_change(each, columns, new) for each in self.timed if each.is_in(columns)]
         of_subjects = {column for each in self.timed for column in each.columns}
         rest = [each for each in columns if each not in {"id", "natural_key", "timestamp"} | of_subjects]
@@ -184,7 +185,8 @@ class Upsert:
         return f"({' OR '.join(self._has_effect(change) for change in changes) or 'false'})"
 
     def _row_change(self, columns: list[str], new: str) -> _Change:
-        """The columns without a time of their own, which have the row's. A row without a timestamp replaces any."""
+        """The assignments of columns without a time of their own, by the row's time. Without a timestamp the row
+        wins."""
         stored = f"{self.table}.timestamp"
         values = {column: f"{new}.{column}" for column in columns}
         for column in self.highest:
@@ -198,7 +200,7 @@ class Upsert:
         return _Change(f"COALESCE({stored} <= {new}.timestamp OR {stored} > {LATEST_TRUSTED}, true)", values)
 
     def _filling(self, change: _Change, columns: list[str], new: str) -> Iterator[_Change]:
-        """The assignments of unknown values from a message that is older than the row."""
+        """The assignments that replace unknown values from a message that is older than the row."""
         unknown = {
             column: f"{self.table}.{column} IS NOT DISTINCT FROM {value}"
             for column, value in self.unknown
@@ -225,8 +227,8 @@ class Upsert:
         return _Change(condition, values | {timed.as_of: f"COALESCE({new}.timestamp, {self._time_of(timed)})"})
 
     def _stricter(self, timed: Timed, columns: list[str]) -> Iterator[_Change]:
-        """The row's values where they are stricter. Where the stored ones are, these stay; an older message must not
-        replace them meanwhile, and the row's own must when it is stored: so they are as of a moment before it."""
+        """The assignments of stricter values. Where the stored values are stricter, their time becomes a moment before
+        the row: an older message must not replace them meanwhile, but the row must when it is stored in its turn."""
         stored, before = self._time_of(timed), "(row.timestamp - interval '1 microsecond')"
         is_stricter = timed.is_stricter.format(new="row", old=self.table)
         values = {column: f"row.{column}" for column in timed.columns if column in columns}
@@ -235,14 +237,14 @@ class Upsert:
         yield _Change(f"{stored} < {before} AND NOT {is_stricter}", {timed.as_of: before})
 
     def _time_of(self, timed: Timed) -> str:
-        """The stored time of these columns. Null, in a row of an earlier release, means the row's."""
+        """SQL: the stored time of these columns; null, in a row of an earlier release, means the row's time."""
         return f"COALESCE({self.table}.{timed.as_of}, {self.table}.timestamp, {_NEVER})"
 
     def _stored(self) -> dict[str, str]:
         return {column: f"{self.table}.{column}" for column in self._types}
 
     def _new_values(self, changes: list[_Change]) -> dict[str, str]:
-        new = {each.as_of: self._time_of(each) for each in self.timed}  # kept, when the row's own time moves on
+        new = {each.as_of: self._time_of(each) for each in self.timed}  # keeps them when the row's time changes
         for change in changes:
             for column, value in change.values.items():
                 kept = new.get(column, f"{self.table}.{column}")

@@ -1,7 +1,7 @@
-"""Merging coupons into their users' tallies, in batches: writing tallies costs as much as storing many coupons.
+"""Merges coupons into their users' tallies, in batches: writing tallies costs as much as storing many coupons.
 
-Storing a coupon only appends its id to the user's `pending_coupon_ids`. The transaction that reaches `MERGE_AT` of them
-merges them into the user's tallies. The user's profile is locked meanwhile.
+Storing a coupon only appends its id to the user's `pending_coupon_ids`. The transaction that reaches `MERGE_AT` ids
+merges these coupons into the user's tallies, while it locks the user's profile.
 """
 
 from collections import defaultdict
@@ -22,8 +22,8 @@ from recommendations.tallies.user_tallies_sql import (
 from recommendations.validation.identity import in_any_category, match_of, name_of, parts_of
 from tenants.routing.connections import casino_atomic, casino_connection, execute, query
 
-MERGE_AT = 24  # a lower number makes storing slower, a higher one each request by 10 us per unmerged coupon
-MAX_OLDER_EVENTS = 200  # of a user, before those that are over are forgotten
+MERGE_AT = 24  # a lower number makes storing slower, a higher number requests, by 10 us per unmerged coupon
+MAX_OLDER_EVENTS = 200  # of a user, before finished ones are forgotten
 
 _READ = f"""
 SELECT user_id, {MERGED_TALLIES}, {UNMERGED_COUPONS}, {HAS_UNMERGED} FROM users_profile AS profile
@@ -32,11 +32,11 @@ WHERE user_id = ANY(%s) AND {ALLOWS_TALLIES}
 _WITH_PROFILE = f"""
 SELECT user_id FROM users_profile AS profile WHERE user_id = ANY(%s) AND {ALLOWS_TALLIES} ORDER BY user_id
 """
-# Of users who do not allow personalisation. Their coupons are read again if they allow it later.
+# Users who do not allow personalisation: their coupons are read again if they allow it later.
 _LEAVE_UNCOUNTED = "UPDATE users_profile SET pending_coupon_ids = '{}', needs_rebuild = true WHERE user_id = ANY(%s)"
 
-_USERS_AT_ONCE = 50  # whose tallies are in memory together
-# Coupons per fetch: with 50 selections each, some megabytes. Parameter: the users.
+_USERS_AT_ONCE = 50  # whose tallies are in memory at the same time
+# Coupons per fetch: some megabytes with 50 selections each. Parameter: the users.
 _COUPONS_AT_ONCE = 200
 _DECLARE = f"DECLARE coupons_of_users NO SCROLL CURSOR FOR {coupons_by_user('coupon.user_id = ANY(%s)')}"
 _FETCH = f"FETCH {_COUPONS_AT_ONCE} FROM coupons_of_users"
@@ -69,7 +69,7 @@ SELECT id, sport, country, category, home_team, away_team FROM events WHERE end_
 
 def merge_user_tallies(user_ids: Sequence[int]) -> None:
     """Merge these users' unmerged coupons into their tallies. The caller must have locked their profiles. Users who do
-    not allow personalisation get none."""
+    not allow personalisation get no tallies."""
     merged: dict[int, Tallies] = {}
     unreadable: list[int] = []
     rows = casino_connection().query_prepared(_READ, [list(user_ids)])
@@ -111,7 +111,7 @@ def _count_all(user_ids: Sequence[int]) -> dict[int, Tallies]:
 
 
 def coupon_pages(user_ids: Sequence[int]) -> Iterator[dict[int, list[TallyCoupon]]]:
-    """All coupons of these users, by user, some at a time. Needs a transaction."""
+    """Yield pages of all coupons of these users, by user. Needs a transaction."""
     execute(_DECLARE, [list(user_ids)])
     while rows := query(_FETCH):
         page: defaultdict[int, list[TallyCoupon]] = defaultdict(list)
@@ -126,7 +126,7 @@ def _write(tallies_by_user: dict[int, Tallies]) -> None:
         return
     _forget_past_events(each for each in tallies_by_user.values() if each.older_event_count > MAX_OLDER_EVENTS)
     user_ids, packed = list(tallies_by_user), [tallies.encode_bounded() for tallies in tallies_by_user.values()]
-    with casino_connection().prepared_cursor() as cursor:  # which sends bytes as they are, others as digits
+    with casino_connection().prepared_cursor() as cursor:  # sends bytes in binary form, not as hexadecimal digits
         cursor.execute(_WRITE, [user_ids, packed, user_ids])
 
 

@@ -1,4 +1,4 @@
-"""Storing users with their profiles, and the coupons that were waiting for them."""
+"""Stores users with their profiles, and the coupons that were waiting for them."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from .upsert import Rows, store_in_order, written_ids
 from .upsert_sql import Timed, Upsert
 from .waiting_coupons import lock_waiting_coupons, store_coupons_waiting_for
 
-# The status that lasts longest, then the one that rules out more.
+# SQL: the end of the status, then its severity; the greater pair is stricter.
 _STRICTNESS = """(
     CASE {row}.status WHEN 'ACTIVE' THEN '-infinity' WHEN 'CLOSED' THEN 'infinity'
         ELSE COALESCE({row}.status_until, 'infinity') END,
@@ -23,7 +23,7 @@ _STRICTNESS = """(
 
 
 def _is_lower(column: str) -> str:
-    """A limit of null is none: LEAST ignores it."""
+    """SQL that is true for a lower limit; null means no limit, and LEAST ignores it."""
     return f"LEAST({{new}}.{column}, {{old}}.{column}) IS DISTINCT FROM {{old}}.{column}"
 
 
@@ -59,7 +59,7 @@ USERS = Upsert(
         Timed(("is_withheld",), "({new}.is_withheld AND NOT {old}.is_withheld)"),
         Timed(("personalisation",), "({old}.personalisation AND NOT {new}.personalisation)", false_restricts=True),
     ),
-    # not the birth year: null may have been told, of a user whose age the casino no longer knows
+    # without the birth year: a message may have set null, of a user whose age the casino no longer knows
     unknown=tuple((column, "''") for column in ("name", "surname", "currency", "country", "gender")),
     highest=("birth_year",),
 )
@@ -68,10 +68,10 @@ _PROFILES = "INSERT INTO users_profile (user_id) SELECT unnest(%s::bigint[]) ON 
 
 
 def store_users(rows: Sequence[UserRow | UserChange | Removal]) -> list[Outcome]:
-    """Store users, a profile for each that has none, and the coupons that were waiting for them.
+    """Store users, a profile for each user without one, and the coupons that were waiting for them.
 
-    Of several rows of one user, the one with the latest `timestamp` wins; of equal ones the last. Of those that have a
-    status, a birth date, a limit or `personalisation`, the latest; of equal ones the strictest.
+    Of several rows of one user, the row with the latest `timestamp` wins, of equal ones the last. Of several statuses,
+    birth dates, limits or values of `personalisation`, the latest wins, of equal ones the strictest.
     """
     rows = with_stored_ids(Kind.USERS, rows)
     with casino_atomic():

@@ -1,4 +1,4 @@
-"""Restrictions and closings that arrive before their row: they wait for it, so that it is never stored without them."""
+"""Restrictions and closings that arrive before their row. They wait for it, so that it is never stored without them."""
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,18 +20,18 @@ from .upsert_sql import Upsert
 
 logger = logging.getLogger(__name__)
 
-MAX_WAITING = 100_000  # of one kind of a casino, some 30 MB; the messages of others are dead letters all the same
+MAX_WAITING = 100_000  # of one kind and casino, some 30 MB; also without waiting, the messages become dead letters
 _DROPPED = 1_000
 
 _CLASSES: dict[str, type[Change]] = {"users": UserChange, "events": EventChange}
 _COUNT = "SELECT count(*) FROM waiting_changes WHERE kind = %s"
-# Feeds close each of their events, also those that the casino does not offer and never stores. A user's restriction is
-# never dropped.
+# Feeds close all their events, including events that the casino never offers nor stores. A user's restriction is never
+# dropped.
 _DROP_OLDEST_OF_EVENTS = """
 DELETE FROM waiting_changes
 WHERE id IN (SELECT id FROM waiting_changes WHERE kind = 'events' ORDER BY timestamp, id LIMIT %s)
 """
-# Of each subject the latest; of equal times the strictest.
+# The latest change of each subject is stored, of equal times the strictest.
 _KEEP = """
 INSERT INTO waiting_changes AS stored (kind, key, subject, timestamp, change)
 SELECT '{table}', key, subject, timestamp, change
@@ -48,7 +48,7 @@ _TAKE = "DELETE FROM waiting_changes WHERE kind = %s AND key = ANY(%s) RETURNING
 
 
 def keep_until_stored(upsert: Upsert, changes: Iterable[Change]) -> None:
-    """Keep what these changes of unknown rows say about a status, a birth date, a limit, a withholding or
+    """Store the restrictions in these changes of unknown rows: status, birth date, limits, withholding and
     `personalisation`."""
     parts = {(part["key"], part["subject"]): part for change in changes for part in _parts(upsert, change)}
     if not parts:
@@ -57,25 +57,29 @@ def keep_until_stored(upsert: Upsert, changes: Iterable[Change]) -> None:
     if count >= MAX_WAITING and upsert.table == "events":
         execute(_DROP_OLDEST_OF_EVENTS, [_DROPPED])
     elif count >= MAX_WAITING:
-        logger.warning("%d changes of %s can't wait for their rows: %d wait", len(parts), upsert.table, count)
+        logger.warning(
+            "%d changes of unknown %s were not stored: %d are waiting already", len(parts), upsert.table, count
+        )
         return
     execute(_keep_sql(upsert), [as_json(list(parts.values()))])
 
 
 def take_waiting(upsert: Upsert, keys: Sequence[object]) -> list[Change]:
-    """The changes that waited for the rows with these keys, which wait no longer."""
+    """Delete and return the changes that waited for the rows with these keys."""
     by_text = {str(key): key for key in keys}
     taken = query(_TAKE, [upsert.table, list(by_text)])
     return [_decode(upsert.table, by_text[key], timestamp, change) for key, timestamp, change in taken]
 
 
 def _decode(table: str, key: object, timestamp: datetime, change: str) -> Change:
-    """The stored change. One that can't be read withholds its row, until the next message."""
+    """The decoded change. For an unreadable one, a change that withholds the row until the next message."""
     kind = _CLASSES[table]
     try:
         decoded = msgspec.json.decode(change, type=kind)
     except (msgspec.DecodeError, InvalidRow) as error:
-        logger.warning("A change of %s %s that waited can't be read, so it is withheld: %s", table, key, error)
+        logger.warning(
+            "A waiting change of %s %s is unreadable; the row is withheld until its next message: %s", table, key, error
+        )
         decoded = msgspec.convert({"timestamp": timestamp, "is_withheld": True}, kind)
     if isinstance(key, int):
         decoded.id = key
@@ -91,12 +95,12 @@ def _keep_sql(upsert: Upsert) -> str:
 
 
 def _parts(upsert: Upsert, change: Change) -> Iterator[dict[str, object]]:
-    """One for each subject: a later message about one leaves the others."""
+    """One part for each subject, so that a later message about one subject leaves the others."""
     key = change.id or change.natural_key
     if key is None or not change.restricts:
         return
     named: dict[str, object] = {"natural_key": change.natural_key, "timestamp": change.timestamp}
-    if not (isinstance(key, int) and is_text_id(key)):  # a number that is none of the casino's ids is not read back
+    if not (isinstance(key, int) and is_text_id(key)):  # the number of a text id can't be decoded as an own id
         named["id"] = change.id
     for each in upsert.timed:
         values = {column: getattr(change, column) for column in each.columns}

@@ -1,4 +1,4 @@
-"""Coupons of users who are not stored yet."""
+"""Coupons whose users are not stored yet."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -49,7 +49,7 @@ _WRITTEN = """
     FROM written JOIN incoming ON incoming.id = written.id OR incoming.natural_key = written.natural_key
 ) AS coupon
 """
-_STORED_BYTES_AT_ONCE = 8_000_000  # of selections as stored, which are several times as large in memory
+_STORED_BYTES_AT_ONCE = 8_000_000  # of stored selections, which are several times larger in memory
 _STORE_WAITING = f"""
 WITH waiting AS MATERIALIZED (
     SELECT id, sum(size) OVER (ORDER BY id) - size AS size_before
@@ -74,7 +74,7 @@ WHERE waiting_since < %s
 _SHOWN = 10
 _EXPIRED_AT_ONCE = 500
 _MAX_MESSAGE_BYTES = 4_000_000  # more than Kafka accepts by default; larger ones are read as empty
-_EXPIRED_BYTES_AT_ONCE = 8_000_000  # before the last message
+_EXPIRED_BYTES_AT_ONCE = 8_000_000  # sum of all messages but the last
 _EXPIRED = f"""
 SELECT id, user_id, CASE WHEN size > {_MAX_MESSAGE_BYTES} THEN ''::bytea ELSE message END FROM (
     SELECT *, sum(LEAST(size, {_MAX_MESSAGE_BYTES})) OVER (ORDER BY id) AS total FROM (
@@ -88,20 +88,20 @@ _WAIT_AGAIN = "UPDATE waiting_coupons SET waiting_since = now() WHERE id = ANY(%
 
 
 def no_message(row: CouponRow) -> None:
-    """`MessageOf` of coupons without a Kafka message."""
+    """`MessageOf` for coupons without a Kafka message."""
 
 
 def lock_waiting_coupons() -> None:
-    """Serialize transactions that store users with those that store waiting coupons.
+    """Serialize transactions that store users with transactions that store waiting coupons.
 
-    Else a coupon that does not see its user's uncommitted row could be stored as waiting after the user's transaction
-    has looked for waiting coupons.
+    Otherwise a coupon whose user's row is not committed yet could be stored as waiting after the user's transaction has
+    looked for waiting coupons.
     """
     execute(_LOCK)
 
 
 def store_waiting(rows: Sequence[CouponRow], message_of: MessageOf) -> dict[Key, Outcome]:
-    """Store coupons of unknown users until their users are stored, up to `WAITING_COUPONS` in all."""
+    """Store coupons of unknown users until their users are stored, up to `WAITING_COUPONS` in total."""
     outcomes = _known(rows)
     new = [row for row in rows if key_of(row) not in outcomes]
     [(count,)] = query(_COUNT)
@@ -113,19 +113,19 @@ def store_waiting(rows: Sequence[CouponRow], message_of: MessageOf) -> dict[Key,
 
 
 def _known(rows: Sequence[CouponRow]) -> dict[Key, Outcome]:
-    """The outcomes of coupons that are waiting already."""
+    """The outcomes of coupons that are already waiting."""
     known = query(_KNOWN, [[row.id for row in rows], [row.natural_key for row in rows]])
     return {coupon_id or natural_key: DUPLICATE for coupon_id, natural_key in known}
 
 
 def find_erased(rows: Sequence[CouponRow]) -> dict[Key, Outcome]:
-    """Coupons older than their user's erasure: stale, even if the user was stored again since."""
+    """The outcomes of coupons older than their user's erasure: stale, even if the user was stored again later."""
     erased = dict(query(_ERASED, [[row.user_id for row in rows]]))
     return {key_of(row): STALE for row in rows if row.user_id in erased and row.timestamp <= erased[row.user_id]}
 
 
 def store_coupons_waiting_for(user_ids: Sequence[int]) -> int:
-    """Store the coupons that were waiting for these users, who are stored now. Returns their number."""
+    """Store the coupons that were waiting for these users, who are now stored. Returns their number."""
     stored, is_any_left = 0, True
     while is_any_left:
         [(is_any_left, count, coupons, due)] = query(_STORE_WAITING, [list(user_ids)])
@@ -141,7 +141,7 @@ def take_expired_coupons(
 ) -> list[tuple[int, bytes | None]]:
     """Delete coupons waiting since before `before`, up to 500 and some megabytes. Returns their (user id, message).
 
-    Those whose users exist, without `store_users` having stored them, are stored as purchased coupons instead. Those
+    Coupons of users who exist, but were not stored by `store_users`, are stored as purchased coupons instead. Coupons
     with an unreadable message, which can't become a dead letter, wait again.
     """
     with casino_atomic():
@@ -152,7 +152,7 @@ def take_expired_coupons(
         unreadable = [key for key, _, message in expired if message is not None and not is_readable(message)]
         if unreadable:
             logger.error(
-                "%s: waiting coupons %s have unreadable messages: delete these rows, or store their users",
+                "%s: waiting coupons %s have unreadable messages. Delete these rows, or store their users.",
                 current_alias(),
                 unreadable[:_SHOWN],
             )

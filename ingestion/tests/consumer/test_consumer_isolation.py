@@ -139,7 +139,7 @@ def test_unreadable_sums_of_a_casino_do_not_stop_maintenance(broker, casino_a, c
     for casino in (casino_a, casino_b):
         with use_casino(casino.current):
             assert CasinoTally.objects.get(attribute="league").count == 1
-    assert "casino_1: unreadable sums" in caplog.text
+    assert "Tallies of casino_1 lack the unreadable pending sums" in caplog.text
 
 
 def test_maintenance_of_one_casino_that_fails_does_not_stop_the_others(broker, casino_a, casino_b, caplog):
