@@ -1,9 +1,9 @@
-"""Changes: the readable fields of a partial or damaged message about a stored row. Storing functions take them beside
-rows.
+"""Changes: the readable fields of a partial or damaged message about a stored row. Storing functions take them together
+with rows.
 
-A field that the message leaves out is UNSET and keeps the stored value. The constructors validate the others as those
-of `rows` do, and raise InvalidRow. A change is for the stored row with its `id`, or else with its `natural_key`, or its
-`match`. One that `makes_row` has enough fields to store a new row.
+A field that the message leaves out is UNSET and keeps the stored value. The constructors validate the other fields as
+`rows` does, and raise InvalidRow. A change applies to the stored row with its `id`, else with its `natural_key`, else
+with its `match`. One that `makes_row` has enough fields to store a new row.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,8 +28,8 @@ Validate = Callable[[str, Any], Any]
 
 
 class _Change(msgspec.Struct, kw_only=True):
-    """`waits`: its restrictions wait for a row that is not stored yet. `may_contradict`: whether the stored row may
-    rule it out."""
+    """`waits`: its restrictions wait for a row that is not stored yet. `may_contradict`: the stored row may make the
+    change invalid."""
 
     VALIDATORS: ClassVar[Mapping[str, Validate]] = {}
     may_contradict: ClassVar[bool] = False
@@ -50,13 +50,13 @@ class _Change(msgspec.Struct, kw_only=True):
 
     @property
     def unset_columns(self) -> tuple[str, ...]:
-        """The columns without a value in this change; they keep theirs."""
+        """The columns without a value in this change; an update keeps their stored values."""
         return tuple(name for name in self.__struct_fields__ if getattr(self, name) is UNSET)
 
 
 class UserChange(_Change, kw_only=True):
-    """`status_until` is sent with each status. `birth_year` is None if it is unknown from then on. `is_withheld`: the
-    message could not be read; else it is False."""
+    """`status_until` is set whenever `status` is. `birth_year`: None sets it to unknown. `is_withheld`: True if the
+    message was unreadable, else False."""
 
     VALIDATORS = {
         "name": fields.text,
@@ -99,19 +99,19 @@ class UserChange(_Change, kw_only=True):
         else:
             self.status_until = None
         if isinstance(self.birth_date, date):
-            if not isinstance(self.birth_year, int):  # else the date would be dropped where the stored year is another
+            if not isinstance(self.birth_year, int):  # otherwise a different stored year would make the date invalid
                 self.birth_year = fields.birth_year("birth_date", self.birth_date.year)
             fields.birth_date("birth_date", self.birth_date, self.birth_year)
 
     @property
     def restricts(self) -> bool:
-        """Whether it says anything about a restriction, be it that there is none any more."""
+        """Whether it sets or lifts a restriction."""
         told = (self.status, self.birth_date, self.stake_limit, self.limit_left, self.personalisation)
         return self.is_withheld is True or any(each is not UNSET for each in told)
 
     @property
     def restrictions(self) -> tuple[object, ...]:
-        """The values of which, at equal timestamps, the strictest win."""
+        """The values that decide at equal timestamps: the strictest win."""
         return (
             self.status,
             self.status_until,
@@ -125,8 +125,8 @@ class UserChange(_Change, kw_only=True):
 
 
 class NamedMatch(msgspec.Struct, frozen=True, kw_only=True):
-    """The fields by which a message names an event without an id; None for a missing or unreadable one. Of a one-sided
-    event, `home_team` is the name and `away_team` empty."""
+    """The fields by which a message names an event without an id; None for a missing or unreadable one. For a one-sided
+    event, `home_team` is its name and `away_team` is empty."""
 
     sport: str
     home_team: str
@@ -138,10 +138,10 @@ class NamedMatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventChange(_Change, kw_only=True):
-    """`is_withheld`: the message has no usable odd, or could not be read; False with each odd. `lacks_odd`: it could be
-    read. `markets` are as of the change's time. A begin without
-    `start_time_tbd` is known to the hour. `name` is that of a one-sided event; it changes no match. `match` names an
-    event without an id, whose `natural_key` is then found."""
+    """`is_withheld`: the message has no usable odd, or was unreadable; False with an odd. `lacks_odd`: withheld only
+    for the missing odd. `markets`: as of the change's time. A begin without `start_time_tbd` has a known hour. `name`:
+    of a one-sided event; it does not change the match. `match`: names an event without an id, whose `natural_key` is
+    looked up."""
 
     VALIDATORS = {
         "country": fields.classifier,
@@ -196,22 +196,20 @@ class EventChange(_Change, kw_only=True):
 
     @property
     def restricts(self) -> bool:
-        """Whether it says anything about a restriction, be it that there is none any more."""
+        """Whether it sets or lifts a restriction."""
         return self.status is not UNSET or self.is_withheld is True
 
     @property
-    def may_contradict(self) -> bool:  # type: ignore[override]  # of users, no change does
-        """One of two fields alone, which the stored other one may not fit."""
+    def may_contradict(self) -> bool:  # type: ignore[override]  # a class attribute in the base class
+        """Whether it has only one of two related fields, which may not fit the stored value of the other."""
         is_end_alone = (self.begin_timestamp is UNSET) != (self.end_timestamp is UNSET)
         return is_end_alone or (self.home_team is UNSET) != (self.away_team is UNSET)
 
     def first_row(self) -> EventRow:
-        """The event of a change that `makes_row`, where none is stored. Raises InvalidRow."""
+        """The event that a change with `makes_row` creates if none is stored. Raises InvalidRow."""
         begin, end, sport = self.begin_timestamp, self.end_timestamp, self.sport
         if not isinstance(begin, datetime) or not isinstance(sport, str):
-            raise InvalidRow(
-                "missing", "begin_timestamp", "is required, and so is the sport, of what is not stored yet"
-            )
+            raise InvalidRow("missing", "begin_timestamp", "and sport are required in the first message of an event")
         row = EventRow(
             sport=sport,
             country=self.country or "",
@@ -231,19 +229,19 @@ class EventChange(_Change, kw_only=True):
             status=self.status or None,
             timestamp=self.timestamp,
         )
-        if self.id is not None:  # which may be a number that stands for text, beyond those that casinos choose
+        if self.id is not None:  # may be the number of a text id, which the constructor rejects
             row.id, row.natural_key = self.id, None
         return row
 
     @property
     def is_of_match(self) -> bool:
-        """Whether it may make the event another match, or its teams others."""
+        """Whether it may change the event's match or teams."""
         match = (self.sport, self.country, self.category, self.home_team, self.away_team, self.begin_timestamp)
         return any(each is not UNSET for each in match)
 
     @property
     def restrictions(self) -> tuple[object, ...]:
-        """The values of which, at equal timestamps, the strictest win."""
+        """The values that decide at equal timestamps: the strictest win."""
         return self.status, self.is_withheld, self.lacks_odd
 
 
@@ -254,7 +252,7 @@ _MAY_BE_EMPTY = frozenset({"category", "favorite_sport", "favorite_league"})
 
 
 def change_of(row: UserRow | EventRow | Change) -> Change:
-    """The change with the row's values; an empty value leaves that of a stored row."""
+    """A change with the row's values. Empty values are left out and keep those of the stored row."""
     if isinstance(row, Change):
         return row
     kind: type[Change] = UserChange if isinstance(row, UserRow) else EventChange

@@ -1,9 +1,9 @@
-"""Validation of single fields. Each function takes the field's name and value, and returns the value to store or raises
+"""Validates single fields. Each function takes the field's name and value, and returns the value to store or raises
 InvalidRow.
 
-Leagues, teams and sports repeat in messages, so their results are cached, unless they are long; personal data is not.
-The texts of markets, their lines and outcomes, and of producers are in upper case. A line is empty where the market has
-none. A number has its shortest form: 2.50 is "2.5".
+Leagues, teams and sports repeat in messages, so their results are cached, unless they are long; personal data is not
+cached. Texts of markets, lines, outcomes and producers are upper-case. A line is empty in a market without lines.
+Numbers have their shortest form: 2.50 becomes "2.5".
 """
 
 import re
@@ -33,7 +33,7 @@ MAX_ODD = Decimal("999999.999")
 MAX_PARTICIPANTS = 300  # of a one-sided event: a marathon's elite, a golf tournament's field
 MAX_STAKE = Decimal("999999999999.99")
 
-SEPARATOR = "\x1f"  # between parts of a key: stored text has no control characters
+SEPARATOR = "\x1f"  # separates the parts of a key; stored text has no control characters
 _CACHED = 32_768  # texts of at most 100 characters: some megabytes
 _SHOWN = 40  # characters of a rejected value
 # Rejections are logged and counted with their texts, so only values that can't be personal data are shown.
@@ -57,7 +57,7 @@ F = TypeVar("F", bound=Validate)
 
 
 def _cached_if_short(validate: F) -> F:
-    """Cache the results of values of at most `MAX_TEXT` characters: others would fill the memory."""
+    """Cache the results of values of at most `MAX_TEXT` characters. Longer values would fill the memory."""
     cached = lru_cache(_CACHED)(validate)
 
     def call(field: str, value: str) -> str:
@@ -71,7 +71,7 @@ def identity(field: str, value: OwnId, highest: int = MAX_OWN_ID) -> OwnId: ...
 @overload
 def identity(field: str, value: OwnId | None, highest: int = MAX_OWN_ID) -> OwnId | None: ...
 def identity(field: str, value: OwnId | None, highest: int = MAX_OWN_ID) -> OwnId | None:
-    """The casino's own id; with a `highest` above `MAX_OWN_ID` also the number of a stored row."""
+    """The casino's own id; with a `highest` above `MAX_OWN_ID`, also a stored id."""
     if isinstance(value, str):
         return own_id(field, value)
     if value is not None and not 0 < value <= highest:
@@ -95,13 +95,13 @@ def _storable(field: str, value: str, longest: int = MAX_TEXT) -> str:
 
 @_cached_if_short
 def name(field: str, value: str) -> str:
-    """A case-sensitive name of this service's own, such as a recommender's."""
+    """A case-sensitive name of this service, such as a recommender's."""
     return text(field, value)
 
 
 @_cached_if_short
 def classifier(field: str, value: str) -> str:
-    """Classifying text is stored upper-case; its length is checked afterwards, because ß becomes SS."""
+    """Classifying text in upper case. Its length is checked afterwards, because ß becomes SS."""
     return _storable(field, upper_form(value))
 
 
@@ -117,14 +117,14 @@ def gender(field: str, value: str) -> str:
 
 @_cached_if_short
 def optional_classifier(field: str, value: str) -> str:
-    """Classifying text; empty if unknown."""
+    """Classifying text in upper case; empty if unknown."""
     value = upper_form(value)
     return value and _storable(field, value)
 
 
 @_cached_if_short
 def currency(field: str, value: str) -> str:
-    """A code in the form of one; the casino's catalogue knows whether it has a number of decimals."""
+    """A code in the form of a currency code; the casino's catalogue decides whether the currency has known decimals."""
     value = upper_form(value)
     if _CURRENCY.fullmatch(value) is None:
         raise InvalidRow("unknown_value", field, "must be a code of 3 to 10 letters and digits, such as EUR")
@@ -137,7 +137,7 @@ def market_text(field: str, value: MarketText) -> str:
 
 
 def line_text(field: str, value: MarketText | None) -> str:
-    """The normal form of a line; empty for none. Raises InvalidRow."""
+    """The normal form of a line; empty without a line. Raises InvalidRow."""
     if value is None or value == "":
         return ""
     if not isinstance(value, str):
@@ -160,7 +160,7 @@ def _cached_line(field: str, text: str) -> str:
 
 
 def _as_text(value: MarketText) -> str:
-    """Of a number as JSON has it: 1.0 is the market 1."""
+    """The text of a JSON number: 1.0 is the market 1."""
     if isinstance(value, float):
         return f"{value:.0f}" if value.is_integer() and abs(value) < 1e12 else repr(value)
     return value if isinstance(value, str) else str(value)
@@ -169,8 +169,8 @@ def _as_text(value: MarketText) -> str:
 def named_outcome(
     market: MarketText | UnsetType | None, line: MarketText | UnsetType | None, outcome: MarketText | UnsetType | None
 ) -> tuple[str | UnsetType, str | UnsetType, str | UnsetType]:
-    """The market, line and outcome that a selection or a served event names, as they are stored; UNSET for what it
-    leaves out. Raises InvalidRow, also for a line or an outcome without a market."""
+    """The market, line and outcome of a selection or a served event in their stored form; UNSET for missing ones.
+    Raises InvalidRow, also for a line or an outcome without a market."""
     named = [UNSET if value is None or value == "" else value for value in (market, line, outcome)]
     market, line, outcome = named
     if isinstance(market, UnsetType):
@@ -185,7 +185,7 @@ def named_outcome(
 
 
 def _given(field: str, value: object) -> str:
-    """The beginning of a message about `value`: the value, if the field's values may be shown."""
+    """The beginning of a message with the value, if the field's values may be shown; else empty."""
     if field not in _SHOWN_FIELDS:
         return ""
     shown = str(value)
@@ -193,7 +193,7 @@ def _given(field: str, value: object) -> str:
 
 
 def participants(field: str, values: Sequence[str]) -> tuple[str, ...]:
-    """The names of a one-sided event's participants, each once, in the given order."""
+    """The names of a one-sided event's participants in the given order, without repetitions."""
     if len(values) > MAX_PARTICIPANTS:
         raise InvalidRow("out_of_range", field, f"lists {len(values)} names; must list at most {MAX_PARTICIPANTS}")
     return tuple(dict.fromkeys(classifier(field, each) for each in values))
@@ -206,7 +206,7 @@ def finite(field: str, value: float | None) -> float | None:
 
 
 def time(field: str, value: datetime | str | float) -> datetime:
-    """An aware time, at any year."""
+    """An aware time of any year."""
     if isinstance(value, datetime):
         return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
     try:
@@ -217,16 +217,16 @@ def time(field: str, value: datetime | str | float) -> datetime:
 
 
 def time_in_json(field: str, given: bytes) -> datetime:
-    """An aware time, in JSON: text or a number."""
+    """An aware time from JSON text or a JSON number."""
     try:
         value: datetime | str | float = _DECODE_TIME(given)
-    except msgspec.ValidationError:  # another form than the decoder's own, which nearly all times have
+    except msgspec.ValidationError:  # not in the decoder's own form, as nearly all times are
         value = _text_in_json(field, given)
     return time(field, value)
 
 
 def date_in_json(field: str, given: bytes) -> date:
-    """A date, in JSON: text or a number."""
+    """A date from JSON text or a JSON number."""
     value = _DECODE_NUMBER(given) if given[0] in _FIRST_OF_NUMBER else _text_in_json(field, given)
     try:
         return times.read_date(value)
@@ -235,8 +235,8 @@ def date_in_json(field: str, given: bytes) -> date:
 
 
 def consent_in_json(field: str, given: bytes) -> bool:
-    """Consent to personalisation, in JSON: true or false, 1 or 0, or text of these, yes or no. Raises InvalidRow for
-    anything else: nobody may guess that somebody agreed."""
+    """Consent to personalisation from JSON: true, false, 1 or 0, or text with one of these, yes or no. Raises
+    InvalidRow for other values: consent must not be guessed."""
     try:
         word = str(_DECODE_CONSENT(given)).strip().casefold()
     except msgspec.DecodeError as error:
@@ -253,9 +253,9 @@ def _text_in_json(field: str, given: bytes) -> str:
 
 
 def instant(field: str, value: datetime) -> datetime:
-    """A time in UTC; one without a time zone is taken as UTC."""
+    """A time in UTC; a time without a zone counts as UTC."""
     if value.tzinfo is not UTC:
-        # bounds first: near datetime's minimum and maximum, the conversion to UTC overflows
+        # bounds first: near datetime's minimum and maximum, the conversion to UTC would overflow
         aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value
         _require_plausible(field, aware)
         return aware.astimezone(UTC)
@@ -285,14 +285,14 @@ def birth_year(field: str, value: int) -> int:
 
 
 def amount(field: str, given: bytes) -> Decimal:
-    """An amount in JSON: a number, or text in the one form of numbers."""
+    """An amount from a JSON number, or from text in the form of JSON numbers."""
     number = None
     try:  # `suppress` takes longer than reading the number
         if given[0] in _FIRST_OF_NUMBER:
             return Decimal(given.decode())
         if given.startswith(b'"'):
             number = parse_decimal(msgspec.json.decode(given, type=str))
-    except InvalidOperation:  # an exponent of too many digits
+    except InvalidOperation:  # an exponent with too many digits
         pass
     if number is None:
         shown = _given(field, given.decode(errors="replace"))
@@ -301,7 +301,7 @@ def amount(field: str, given: bytes) -> Decimal:
 
 
 def odd(field: str, value: Decimal) -> Decimal:
-    try:  # quicker than a context, once for each selection
+    try:  # faster than a decimal context, for each selection
         rounded = value.quantize(_ODD_STEP)
         if _ONE < rounded <= MAX_ODD:
             return rounded
@@ -311,8 +311,8 @@ def odd(field: str, value: Decimal) -> Decimal:
 
 
 def stake(field: str, value: Decimal) -> Decimal:
-    """An amount with at least two decimals and at most eight, as any currency has; which it is, the message need not
-    tell. So it is exact, also where it is the noise of a binary fraction: it is rounded where it is paid."""
+    """An exact amount with two to eight decimals: the message need not have the currency, which decides how many are
+    valid. Rounding happens at the payment, also of noise from binary fractions."""
     try:
         hundredths = value.quantize(_HUNDREDTH)
         rounded = hundredths if hundredths == value else _with_decimals(value.quantize(_SMALLEST))
@@ -324,7 +324,7 @@ def stake(field: str, value: Decimal) -> Decimal:
 
 
 def _with_decimals(value: Decimal) -> Decimal:
-    """The number without zeros at the end, but with at least two decimals."""
+    """The number without trailing zeros, but with at least two decimals."""
     hundredths = value.quantize(_HUNDREDTH)
     return hundredths if hundredths == value else value.normalize()
 
@@ -335,8 +335,8 @@ def coupon_stake(field: str, value: Decimal) -> Decimal:
 
 
 def limit(field: str, value: Decimal) -> Decimal:
-    """An amount that limits, rounded down: to 0, which is reached, if it is negative or below the least stake."""
-    with suppress(InvalidOperation):  # infinite, not a number, or with too many digits: refused below
+    """A limit, rounded down; 0, a reached limit, if it is negative or below the smallest amount."""
+    with suppress(InvalidOperation):  # infinite, not a number, or with too many digits: rejected below
         if value < _SMALLEST:
             return _ZERO.quantize(_HUNDREDTH)
         value = value.quantize(_SMALLEST, ROUND_DOWN)

@@ -1,12 +1,12 @@
-"""Identities of leagues and teams, and of rows without an id of the casino.
+"""Identities of leagues, teams and matches, and of rows without an id of the casino.
 
-A league is a name within a sport and country, a team a name within a sport, country and category. Leagues and teams are
-compared by their keys wherever they are counted or scored: in offers, tallies, trends and models. The name is a key's
-last part, and all that is shown. The country is that of the competition, since events have no other: a team of an
-international competition is another one than that of its national league.
+A league is a name within a sport and country; a team is a name within a sport, country and category. Offers, tallies,
+trends and models compare leagues and teams by their keys. The name is the last part of a key, and the only one that is
+displayed. The country is that of the competition, since events have no other: in an international competition a team is
+another team than in its national league.
 
-The natural keys of rows are hashes of their content: a stored key can't be brought into another form without it. So the
-content of an ASCII event, and of a coupon, must give the same key in each release.
+A row's natural key is a hash of its content, so stored keys can't be converted to another form. Therefore the content
+of an ASCII event, and of a coupon, must give the same key in each release.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -22,7 +22,7 @@ Texts = Iterable[str]
 Match = tuple[str, str]  # the keys of home and away team
 
 _NAMESPACE = UUID("6f3f0e4e-6a55-4c0e-9a0e-0b1d6f3c2a11").bytes
-_VARIANTS = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}  # the two bits of RFC 4122
+_VARIANTS = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}  # the two variant bits of RFC 4122
 
 
 def league_key(sport: str, country: str, league: str) -> str:
@@ -34,13 +34,13 @@ def team_key(sport: str, country: str, category: str, team: str) -> str:
 
 
 def league_keys(sports: Texts, countries: Texts, leagues: Texts) -> list[str]:
-    """`league_key` of each; an offer of 100,000 events is built in two thirds of the time of a call for each."""
+    """Each `league_key`. For an offer of 100,000 events it takes two thirds of the time of a call for each."""
     texts = zip(sports, countries, leagues, strict=True)
     return [f"{sport}{SEPARATOR}{country}{SEPARATOR}{league}" for sport, country, league in texts]
 
 
 def team_keys(sports: Texts, countries: Texts, categories: Texts, teams: Texts) -> list[str]:
-    """`team_key` of each."""
+    """Each `team_key`."""
     texts = zip(sports, countries, categories, teams, strict=True)
     return [
         f"{sport}{SEPARATOR}{country}{SEPARATOR}{category}{SEPARATOR}{team}" for sport, country, category, team in texts
@@ -48,12 +48,12 @@ def team_keys(sports: Texts, countries: Texts, categories: Texts, teams: Texts) 
 
 
 def name_of(key: str) -> str:
-    """The name of a league or team; text that is no key, as a sport, is its own name."""
+    """The name of a league or team; another text, such as a sport, is its own name."""
     return key.rpartition(SEPARATOR)[2]
 
 
 def title_of(key: str) -> str:
-    """For staff: the name, and in brackets the other parts of its key, which distinguish equal names."""
+    """The name for staff, with the other parts of its key in brackets to distinguish equal names."""
     *rest, name = parts_of(key)
     within = ", ".join(part for part in rest if part)
     return f"{name} ({within})" if within else name
@@ -65,12 +65,13 @@ def parts_of(key: str) -> list[str]:
 
 
 def keys_of_bet(match: Match) -> tuple[Match, ...]:
-    """The keys under which a bet holds a match (see `is_held`): its own; with a category also that of any."""
+    """The keys under which a bet holds a match (see `is_held`): its own and, if it has a category, that of any
+    category."""
     return (match, in_any_category(match)) if _category_of(match) else (match,)
 
 
 def is_held(match: Match, held: Collection[Match]) -> bool:
-    """Whether one of the bets with the keys `held` is on this match. Countries and categories are compared where both
+    """Whether a bet with one of the keys `held` is on this match. Countries and categories are compared only if both
     have one."""
     if not held or match in held:
         return bool(held)
@@ -88,14 +89,14 @@ def _is_held_in_country(match: Match, held: Collection[Match]) -> bool:
 
 
 def _in_countries(match: Match, held: Iterable[Match]) -> Iterator[Match]:
-    """The match in each of the countries of these bets."""
+    """Yield the match in each country of these bets."""
     sport, _, category, home_team = parts_of(match[0])
     for country in {parts_of(home)[1] for home, _ in held}:
         yield match_of(sport, country, category, home_team, name_of(match[1]))
 
 
 def in_any_category(match: Match) -> Match:
-    """The match whatever its category is: a key that no match has."""
+    """The match in any category: a key that no match itself has."""
     sport, country, _, home_team = parts_of(match[0])
     within = league_key(sport, country, "")
     return within + home_team, within + name_of(match[1])
@@ -120,8 +121,8 @@ def user_key(name: str, surname: str, birth_year: int, country: str) -> UUID:
 
 
 def former_user_keys(name: str, surname: str, birth_year: int, country: str) -> tuple[str, ...]:
-    """The keys, in hexadecimal digits, that releases before the normal form of text computed of a user. Those of erased
-    users are stored without their names, so they stay as they were; each name's given form, NFC and NFD are tried."""
+    """A user's natural keys, as hexadecimal digits, of releases before the normal form of text. Erased users are stored
+    under them without names, so these keys can't be converted. Each name is tried in its given form, NFC and NFD."""
     forms = [tuple(" ".join(text.split()) for text in (name, surname, country.upper()))]
     if not (name.isascii() and surname.isascii() and country.isascii()):
         composed = (name_form(name), name_form(surname), upper_form(country))
@@ -132,7 +133,7 @@ def former_user_keys(name: str, surname: str, birth_year: int, country: str) -> 
 
 
 def event_key(sport: str, league: str, home_team: str, away_team: str, begin: str, *more: str) -> UUID:
-    """`more` distinguishes events that would have the same key."""
+    """The natural key of an event; `more` distinguishes events that would have the same key."""
     teams = key_form(home_team), key_form(away_team)
     return _key("event", key_form(sport), key_form(league), *teams, begin, *map(key_form, more))
 
@@ -146,11 +147,11 @@ def _key(*parts: str) -> UUID:
 
 
 def _hash(*parts: str) -> bytes:
-    """The bytes of which uuid5 makes a UUID."""
+    """The bytes from which uuid5 makes a UUID."""
     return sha1(_NAMESPACE + SEPARATOR.join(parts).encode(), usedforsecurity=False).digest()[:16]
 
 
 def _digits(hashed: bytes) -> str:
-    """The digits of the UUID of version 5, in a third of the time."""
+    """The digits of the UUID of version 5, in a third of the time that UUID takes."""
     digits = hashed.hex()
     return f"{digits[:12]}5{digits[13:16]}{_VARIANTS[digits[16]]}{digits[17:]}"

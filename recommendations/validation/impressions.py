@@ -16,8 +16,8 @@ from .settings_limits import limits
 
 
 class ImpressionRow(msgspec.Struct, kw_only=True):
-    """A user saw or clicked events of a recommendation at this time; the whole slip without `event_ids`. `placement` is
-    empty if it was not told."""
+    """A user saw or clicked events of a recommendation at this time; without `event_ids`, the whole slip. `placement`
+    is empty if unknown."""
 
     recommendation_id: UUID
     user_id: OwnId

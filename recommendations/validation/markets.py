@@ -1,7 +1,7 @@
-"""Messages about the markets of one event, and about their producers, as validated rows.
+"""Messages about the markets of one event, and about their producers' feeds, as validated rows.
 
-A market is told with all its outcomes: an outcome that it leaves out is closed. Odds are thousandths, 0 for a closed
-outcome. What closes is a `Closing`; what could not be read closes too.
+A message contains all outcomes of a market: missing outcomes are closed. Odds are in thousandths, 0 for a closed
+outcome. Unreadable parts of a message close markets too, by a `Closing`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,10 +19,10 @@ MAX_MARKETS = 2_000  # of a message, and of an event
 MAX_OUTCOMES = 200  # of a market
 ALL_MARKETS = ""  # a scope
 CLOSED_ODD = 0
-BY_UPLOAD = -1  # the partition of feeds whose heartbeats come by HTTP or in a file
+BY_UPLOAD = -1  # stands for the partition in feeds by HTTP or file
 
 
-class MarketRow(msgspec.Struct, frozen=True, gc=False):  # of which a batch has tens of thousands
+class MarketRow(msgspec.Struct, frozen=True, gc=False):  # a batch has tens of thousands
     """A market line with all its outcomes, in the order in which they were sent, and their odds."""
 
     market: str
@@ -40,8 +40,8 @@ class Closing(msgspec.Struct, frozen=True):
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """What a message says about its feed: that of a partition, at the time of sending. With `loses_prices`, older
-    prices of the feed can't be trusted."""
+    """A message's effect on its feed, a partition, at the time of sending. `loses_prices`: older prices of the feed
+    become invalid."""
 
     partition: int
     sent_at: datetime
@@ -51,7 +51,7 @@ class Heard(msgspec.Struct, frozen=True):
 
 
 class UnreadMarket(msgspec.Struct, frozen=True):
-    """The first part of a message that could not be read: its place, as `markets[2].outcomes[0].odd`."""
+    """The first unreadable part of a message. `field`: its place, as `markets[2].outcomes[0].odd`."""
 
     code: str
     field: str
@@ -59,10 +59,10 @@ class UnreadMarket(msgspec.Struct, frozen=True):
 
 
 class OddsRow(msgspec.Struct, kw_only=True, gc=False):
-    """What a message says about the markets of the event `id` as of `timestamp`, and about its feed. `producer` is
-    empty where it could not be read: then the closings are of every producer's markets. `is_complete`: markets that it
-    leaves out are closed. `id` is None for a message about the feed alone. `unknown_word`: a status of a market or an
-    outcome that is none of the known words."""
+    """A message about the markets of the event `id` as of `timestamp`, and about its feed. `id` is None for a message
+    about the feed alone. `producer` is empty if unreadable: then the closings apply to all producers' markets.
+    `is_complete`: markets that are not listed are closed. `unknown_word`: an unknown status word of a market or an
+    outcome."""
 
     id: OwnId | None = None
     producer: str = ""
@@ -76,7 +76,7 @@ class OddsRow(msgspec.Struct, kw_only=True, gc=False):
 
 
 def market_row(market: str, line: str, status: str, outcomes: Iterable[tuple[str, int]]) -> MarketRow:
-    """Raises InvalidRow for no outcomes, too many, or two alike."""
+    """Build a row. Raises InvalidRow for no outcomes, too many, or equal ones."""
     told = tuple(outcomes)
     names = tuple([name for name, _ in told])
     require_distinct(names)
@@ -84,7 +84,7 @@ def market_row(market: str, line: str, status: str, outcomes: Iterable[tuple[str
 
 
 def require_distinct(names: Sequence[str]) -> None:
-    """Raises InvalidRow for names of outcomes that are none, too many, or two alike."""
+    """Raises InvalidRow for no names, too many, or equal ones."""
     if not names:
         raise InvalidRow("missing", "outcomes", "must list at least one outcome")
     if len(names) > MAX_OUTCOMES:

@@ -1,7 +1,7 @@
-"""Reads odds in the formats of the world's bookmakers, and converts them exactly to decimal odds.
+"""Reads odds in bookmakers' formats, and converts them exactly to decimal odds.
 
-The message or the casino's option names the format; it is never guessed: 150 is a decimal odd and an American one.
-Converted odds are rounded down to thousandths, so that no user is shown a better price than the casino offers.
+The message or the casino's option names the format; it is never guessed, since 150 is a decimal and an American odd.
+Converted odds are rounded down to thousandths, so that no user sees a better price than the casino offers.
 """
 
 import re
@@ -41,7 +41,7 @@ _EXAMPLES = {
     OddFormat.MALAY: "from -1 to 1, such as 0.5 or -0.8",
     OddFormat.INDONESIAN: "at least 1 or at most -1, such as 1.5 or -2",
 }
-_STEPS = 1_000  # of an odd of 1
+_STEPS = 1_000  # in an odd of 1
 _LONGEST = 40  # characters
 
 
@@ -54,8 +54,8 @@ def parse_format(value: str) -> OddFormat:
 
 
 def read_odd(field: str, given: bytes, odd_format: OddFormat) -> Decimal:
-    """The decimal odd of an odd in JSON: a number or text. 1, the odd of a void bet, for a profit of 0. Raises
-    InvalidRow for a value that is not an odd in this format."""
+    """The decimal odd of an odd in JSON, a number or text; 1, as for a void bet, for a profit of 0. Raises InvalidRow
+    for a value that is not an odd in this format."""
     if odd_format is OddFormat.DECIMAL:
         return fields.amount(field, given)
     text = _text(given)
@@ -67,7 +67,7 @@ def read_odd(field: str, given: bytes, odd_format: OddFormat) -> Decimal:
 
 
 def _text(given: bytes) -> str | None:
-    """The text in JSON, or the digits of a number; None for another value."""
+    """The text in JSON, or the digits of a number; None for another JSON value."""
     if given.startswith(b'"'):
         return msgspec.json.decode(given, type=str).strip().upper()
     return given.decode() if given[0] in b"-0123456789" else None
@@ -107,7 +107,7 @@ def _of_signed(number: Fraction) -> Fraction:
 
 
 def _number(text: str) -> Fraction | None:
-    """A number with an optional sign."""
+    """The number with an optional sign; None for other text."""
     found = _SIGNED.fullmatch(text)
     if found is None:
         return None

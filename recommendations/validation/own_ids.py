@@ -1,7 +1,7 @@
-"""The ids that a casino chooses for its users, events and coupons: whole numbers, and any other printable text.
+"""The ids that a casino chooses for its users, events and coupons: whole numbers, or any other printable text.
 
-An `int` from 1 to `MAX_OWN_ID` is the id of the row itself. For a `str`, a number stands in the tables (`text_ids`).
-So digits without a sign or leading zeros up to `MAX_OWN_ID` are always an `int`, sent as a number or as text.
+An `int` from 1 to `MAX_OWN_ID` is the row's id in the tables. For a `str`, a number stands in the tables (`text_ids`).
+Digits without a sign or leading zeros up to `MAX_OWN_ID` therefore become an `int`, sent as a number or as text.
 """
 
 import re
@@ -13,21 +13,21 @@ from .normal_form import id_form
 
 OwnId = int | str
 
-MAX_OWN_ID = 2**62  # half of bigint: PostgreSQL's sequences need the ids above those that casinos choose
-# The numbers that stand for text: no table's own sequence, which begins behind the casino's highest id, gets there.
+MAX_OWN_ID = 2**62  # half of bigint: PostgreSQL's sequences use the ids above
+# The numbers that stand for texts. No table's own sequence, which begins after the casino's highest id, reaches them.
 FIRST_TEXT_ID = 2**62 + 2**61
 MAX_ID_TEXT = 128
 
 _DIGITS = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
-# Some program's form of a whole number, as spreadsheets and data frames write it: which id is meant is not certain.
+# Whole numbers as spreadsheets and data frames write them: it is uncertain which id they mean.
 _NUMBER_IN_OTHER_FORM = re.compile(r"\+[0-9]+(?:\.0+)?|[0-9]+\.0+", re.ASCII)
-_EXACT_FLOATS = 2.0**53  # below, each whole number is a float of its own
+_EXACT_FLOATS = 2.0**53  # below, floats represent whole numbers exactly
 _MOST_DIGITS = 10**MAX_ID_TEXT
 
 
 def own_id(field: str, value: OwnId | float) -> OwnId:
     """The id in JSON's number or text. Raises InvalidRow."""
-    if type(value) is int and 0 < value <= MAX_OWN_ID:  # nearly all are
+    if type(value) is int and 0 < value <= MAX_OWN_ID:  # nearly always
         return value
     if isinstance(value, str):
         return _of_text(field, value)
@@ -41,7 +41,7 @@ def own_id(field: str, value: OwnId | float) -> OwnId:
 
 
 def parse_own_id(text: str) -> OwnId | None:
-    """The id in a path, a parameter, a command or a cell; None if it is none."""
+    """The id in a path, a parameter, a command or a cell; None if the text is not an id."""
     try:
         return _of_text("", text)
     except InvalidRow:
@@ -49,7 +49,7 @@ def parse_own_id(text: str) -> OwnId | None:
 
 
 def as_own_id(text: str) -> OwnId:
-    """A command's argument. Raises ArgumentTypeError."""
+    """The id in a command's argument. Raises ArgumentTypeError."""
     try:
         return _of_text("it", text)
     except InvalidRow as error:

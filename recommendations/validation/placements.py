@@ -12,7 +12,7 @@ _PLACEMENT = re.compile(PLACEMENT_PATTERN.strip("^$"))
 
 
 def placement(field: str, value: str) -> str:
-    """The name as it was sent: upper and lower case differ. Raises InvalidRow."""
+    """The name as sent; it is case-sensitive. Raises InvalidRow."""
     if not _PLACEMENT.fullmatch(value):
         raise InvalidRow("bad_text", field, PLACEMENT_RULE)
     return value

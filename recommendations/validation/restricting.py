@@ -1,5 +1,5 @@
-"""What of a message restricts a user or closes an event: the part that may be stored before the messages in front of
-it."""
+"""Extracts the restrictions of a user, or the closing of an event, from a message, to store them before earlier
+messages that wait."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -12,13 +12,13 @@ from .changes import Change, EventChange, UserChange
 _CLOSING = frozenset({EventStatus.LIVE, EventStatus.SUSPENDED, EventStatus.CANCELLED, EventStatus.SETTLED})
 _RESTRICTING = frozenset({UserStatus.TIME_OUT, UserStatus.SELF_EXCLUDED, UserStatus.CLOSED})
 _LIMITS = ("stake_limit", "limit_left")
-HIGHEST_LEGAL_AGE = 21  # for betting, as in many states of the USA
+HIGHEST_LEGAL_AGE = 21  # for betting: 21 years in many states of the USA
 
 
 def restricting_parts(change: Change) -> list[Change]:
-    """Changes of the same row with nothing but what restricts; none if nothing does.
+    """Changes of the same row with only its restrictions; empty without any.
 
-    A user who may be too young is withheld as of a moment before the message, which lifts that when it is stored.
+    A user who may be too young is withheld as of a moment before the message, so that storing the message ends it.
     """
     told: dict[str, Any] = {"is_withheld": True} if change.is_withheld is True else {}
     if isinstance(change, EventChange):

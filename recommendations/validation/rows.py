@@ -1,8 +1,8 @@
-"""Users, events, coupons and served recommendations as validated rows: the input of the storing functions.
+"""Users, events, coupons, served recommendations and removals as validated rows: the input of the storing functions.
 
 Times are in UTC, classifying text is upper-case. The constructors raise InvalidRow, which names the field and has a
 stable code: `missing`, `wrong_type`, `too_long`, `bad_text`, `unknown_value`, `out_of_range`, `inconsistent`. A row
-without an id of the casino gets a `natural_key` computed from its content; a given one is overwritten.
+without an id of the casino gets a `natural_key` computed from its content, in place of a given one.
 """
 
 from collections.abc import Sequence
@@ -34,11 +34,11 @@ _ENDING_STATUSES = frozenset((UserStatus.SELF_EXCLUDED, UserStatus.TIME_OUT))
 class UserRow(msgspec.Struct, kw_only=True):
     """`favorite_sport` and `favorite_league` are empty if unknown.
 
-    A row without `status` (and so `status_until`), `birth_date`, `stake_limit`, `limit_left` or `personalisation` keeps
-    a stored user's values; a stored birth date only within the row's `birth_year`. None removes a limit. `status_until`
-    is None for a status without an end: CLOSED, ACTIVE, and one whose end lies before `timestamp`. `is_withheld` is
-    False: a message that could not be read is no row. `former_keys`: the natural keys by which earlier releases may
-    have recorded an erasure of this user."""
+    A row without `status` (and thus `status_until`), `birth_date`, `stake_limit`, `limit_left` or `personalisation`
+    keeps a stored user's values, but a birth date only within the row's `birth_year`. None removes a limit.
+    `status_until` is None for a status without an end: CLOSED, ACTIVE, or one whose end lies before `timestamp`.
+    `is_withheld` is always False, since an unreadable message is no row. `former_keys`: natural keys under which
+    earlier releases may have recorded an erasure of this user."""
 
     id: OwnId | None = None
     name: str
@@ -98,7 +98,7 @@ class UserRow(msgspec.Struct, kw_only=True):
 
     @property
     def unset_columns(self) -> tuple[str, ...]:
-        """The columns without a value in this row; an update keeps theirs."""
+        """The columns without a value in this row; an update keeps their stored values."""
         columns = [] if self.status is not None else ["status", "status_until"]
         columns += [] if self.birth_date is not None else ["birth_date"]
         columns += [name for name in ("stake_limit", "limit_left", "personalisation") if getattr(self, name) is UNSET]
@@ -106,7 +106,7 @@ class UserRow(msgspec.Struct, kw_only=True):
 
     @property
     def restrictions(self) -> tuple[object, ...]:
-        """The values of which, at equal timestamps, the strictest win."""
+        """The values that decide at equal timestamps: the strictest win."""
         return (
             self.status,
             self.status_until,
@@ -119,8 +119,8 @@ class UserRow(msgspec.Struct, kw_only=True):
 
 
 class MatchFields(msgspec.Struct, kw_only=True):
-    """The fields that events and selections share. `country` and `league` are empty if unknown; `category` (WOMEN, U21,
-    ..) if none was sent. Of a one-sided event (an outright, a race), `home_team` is its name and `away_team` empty."""
+    """The fields that events and selections share. Empty texts: unknown `country` and `league`; `category` (WOMEN, U21,
+    ..) if not sent; `away_team` of a one-sided event (an outright, a race), whose name is in `home_team`."""
 
     country: str
     league: str
@@ -141,10 +141,10 @@ class MatchFields(msgspec.Struct, kw_only=True):
 
 
 class EventRow(MatchFields, kw_only=True):
-    """`timestamp` is the time of the row's state; a row without one replaces any other. A row without `status` keeps a
+    """`timestamp`: the time of the row's state; a row without one replaces any other. A row without `status` keeps the
     stored event's; a new event is open. `is_withheld` is False if the row has a usable odd. Only the first message of
-    an event may lack an odd (the event is withheld, with `lacks_odd` for that alone) or an end (it is estimated).
-    `participants` are those of a one-sided event, if known. `markets` are as of the row's time."""
+    an event may lack an odd (the event is withheld; `lacks_odd` if for no other reason) or an end (it is estimated).
+    `participants`: of a one-sided event, if known. `markets`: as of the row's time."""
 
     id: OwnId | None = None
     begin_timestamp: datetime
@@ -183,13 +183,13 @@ class EventRow(MatchFields, kw_only=True):
 
     @property
     def unset_columns(self) -> tuple[str, ...]:
-        """The columns without a value in this row; an update keeps theirs."""
+        """The columns without a value in this row; an update keeps their stored values."""
         unset = () if self.status is not None else ("status",)
         return unset if self.participants is not None else (*unset, "participants")
 
     @property
     def restrictions(self) -> tuple[object, ...]:
-        """The values of which, at equal timestamps, the strictest win."""
+        """The values that decide at equal timestamps: the strictest win."""
         return (self.status,)
 
     def _natural_key(self) -> UUID:
@@ -198,10 +198,10 @@ class EventRow(MatchFields, kw_only=True):
 
 
 class Selection(MatchFields, kw_only=True, dict=True):
-    """One event inside a coupon, with its fields at the time of purchase; `event_id` where known. `odd` is None for a
-    void selection, which pays its stake back. `market`, `line` and `outcome` are those that the user bet on, where
-    known; the odd is then the outcome's. Values derived from one may be cached in its `__dict__`,
-    since many coupons share it: change a copy, never one that was stored."""
+    """An event in a coupon, with its fields at the time of purchase, and `event_id` if known. `odd`: None for a void
+    selection, whose stake is paid back. `market`, `line`, `outcome`: those that the user bet on, if known; then `odd`
+    is the outcome's. Many coupons share a selection, and its `__dict__` may cache derived values: change a copy, never
+    a stored selection."""
 
     event_id: OwnId | None = None
     odd: Decimal | None = None
@@ -219,7 +219,7 @@ class Selection(MatchFields, kw_only=True, dict=True):
 
     @classmethod
     def of(cls, event: EventRow | Event) -> "Selection":
-        """A selection of this event with its present odd."""
+        """A selection of this event with its current odd."""
         return cls(
             event_id=event.id,
             country=event.country,
@@ -233,9 +233,9 @@ class Selection(MatchFields, kw_only=True, dict=True):
 
 
 class UnreadSelection(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A selection of a coupon that can't be read, or not whole: its `number` in the message from 0 on, the `code` and
-    `field` of the first problem, and its `event_id` where that can be read. `bare` is the selection's JSON if it has no
-    field of its event but the id; it is not stored."""
+    """A selection of a coupon that is unreadable in full or in part: its `number` in the message from 0 on, the `code`
+    and `field` of the first problem, and its `event_id` if readable. `bare`: the selection's JSON if the id is the only
+    field of its event; it is not stored."""
 
     number: int
     code: str
@@ -245,9 +245,9 @@ class UnreadSelection(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class CouponRow(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    """`source` identifies the coupon's Kafka message; it is the key of a coupon without an id. `unread_selections` are
-    None if all were read. A stake of 0 is a free bet. `recommendation_id` is the recommendation that the casino says
-    the user bet on; one that is unknown, or another user's, has no effect."""
+    """`source` identifies the coupon's Kafka message, and is the key of a coupon without an id. `unread_selections` is
+    None if all were readable. A stake of 0 is a free bet. `recommendation_id`: the recommendation that led to the bet,
+    according to the casino; an unknown one, or another user's, has no effect."""
 
     id: OwnId | None = None
     user_id: OwnId
@@ -282,7 +282,7 @@ class CouponRow(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
         recommended_events: tuple[Selection, ...],
         recommendation_id: UUID | None,
     ) -> "CouponRow":
-        """From values as they are stored, which are not validated again."""
+        """Build a coupon from values in their stored form, without validation."""
         row: CouponRow = _COPY(_VALID_COUPON)
         row.id, row.user_id, row.stake, row.timestamp = id, user_id, stake, timestamp
         row.recommended_events, row.recommendation_id = recommended_events, recommendation_id
@@ -290,12 +290,12 @@ class CouponRow(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
 
     @property
     def held_events(self) -> list[OwnId]:
-        """The ids of events whose selections were not read: the user holds bets on them all the same."""
+        """The ids of events in unreadable selections: the user has bets on them too."""
         return [each.event_id for each in self.unread_selections or () if each.event_id is not None]
 
 
 def require_selections(number: int) -> None:
-    """Raises InvalidRow for a coupon of no selections, or of too many."""
+    """Raises InvalidRow for a coupon without selections, or with too many."""
     if not 1 <= number <= limits.selections:
         problem = f"lists {number} selections; must list 1 to {limits.selections}"
         raise InvalidRow("out_of_range", "recommended_events", problem)
@@ -312,10 +312,10 @@ _VALID_COUPON = CouponRow(
 
 
 class ServedEventRow(msgspec.Struct, kw_only=True):
-    """An event of a served recommendation, with the odd shown: that of the outcome, where it was chosen by markets.
-    `team` is A or B where two recommenders drafted the slip and only one of them ranked the event among its first;
-    `first_team`, of the first event alone, is the one that had the first turn;
-    `propensity` is the probability of the event in its place, where it was drawn from the `candidates`, best first."""
+    """An event of a served recommendation, with the displayed odd: the outcome's, if a market was chosen. `team`: A or
+    B, if two recommenders drafted the slip and only one of them ranked the event high; `first_team`, in the first event
+    only: the team with the first turn. `propensity`: the probability of the event in its place, if it was drawn from
+    `candidates` (best first)."""
 
     event_id: int
     odd: Decimal
@@ -349,7 +349,8 @@ class ServedEventRow(msgspec.Struct, kw_only=True):
 
 
 class ServedRow(msgspec.Struct, kw_only=True):
-    """A served recommendation. `events` may be empty; then `refusal` is the guard rail's code, if one forbade bets."""
+    """A served recommendation. `events` may be empty; then `refusal` is the code of the guard rail that forbade bets,
+    if one did."""
 
     recommendation_id: UUID
     user_id: int
@@ -378,7 +379,7 @@ class ServedRow(msgspec.Struct, kw_only=True):
             self.fallback = fields.name("fallback", self.fallback)
         if self.model_version != "":
             self.model_version = fields.name("model_version", self.model_version)
-        self.stake = fields.coupon_stake("stake", self.stake)  # 0: without a currency, none is suggested
+        self.stake = fields.coupon_stake("stake", self.stake)  # 0: no stake is suggested without a currency
         if self.currency != "":
             self.currency = fields.currency("currency", self.currency)
         if len(self.events) > limits.selections:
@@ -397,7 +398,7 @@ class ServedRow(msgspec.Struct, kw_only=True):
 
 
 class Removal(msgspec.Struct, kw_only=True):
-    """The casino's removal, as of `timestamp`, of its row with this id."""
+    """A casino's removal of its row with this id, as of `timestamp`."""
 
     id: OwnId
     timestamp: datetime
@@ -408,13 +409,13 @@ class Removal(msgspec.Struct, kw_only=True):
 
 
 MutableRow = UserRow | EventRow  # a later row replaces an earlier one; coupons are final
-Row = MutableRow | CouponRow  # the rows of a table with ids
-SentRow = Row | ImpressionRow  # those that casinos send, but for prices
+Row = MutableRow | CouponRow  # rows of tables with ids
+SentRow = Row | ImpressionRow  # rows that casinos send, except prices
 AnyRow = SentRow | ServedRow | OddsRow
 
 
 def status_end(status: str | None, until: datetime, since: datetime) -> datetime | None:
-    """The end of a status of the time `since`, if it can have one. An end before that time is a mistake and counts as
-    none: only the restriction is certain."""
+    """The end of a status that begins at `since`, if it can have one. An end before `since` is an error and counts as
+    no end, because only the restriction is certain."""
     until = fields.instant("status_until", until)
     return until if status in _ENDING_STATUSES and until > since else None

@@ -1,5 +1,5 @@
-"""The settings that limit rows, read once: rows are validated by the hundred thousand, and reading a Django setting
-takes a third of a microsecond."""
+"""Settings that limit rows, read once: hundreds of thousands of rows are validated, and reading a Django setting takes
+a third of a microsecond."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,12 +10,12 @@ from django.core.signals import setting_changed
 from .normal_form import upper_form
 
 _USUAL_LENGTH = timedelta(hours=3)
-_DOUBLEHEADER = timedelta(hours=2)  # two matches of the same teams on one day are further apart
+_DOUBLEHEADER = timedelta(hours=2)  # less than the interval between two matches of the same teams on one day
 
 
 class RowLimits:
-    """The maximum of a coupon's `selections`, of a message's `message_bytes`, and of the time until an event begins
-    (`horizon`)."""
+    """The maximal number of a coupon's `selections`, a message's `message_bytes`, and the maximal time until an event
+    begins (`horizon`)."""
 
     def __init__(self) -> None:
         self.read()
@@ -30,11 +30,11 @@ class RowLimits:
         self._lengths = {upper_form(sport): timedelta(hours=each) for sport, each in settings.EVENT_HOURS.items()}
 
     def usual_length(self, sport: str) -> timedelta:
-        """The assumed duration of an event without an end."""
+        """The assumed duration of an event that was sent without an end."""
         return self._lengths.get(sport, _USUAL_LENGTH)
 
     def reschedule_window(self, sport: str) -> timedelta:
-        """The largest change of the begin of an event without an id."""
+        """The largest accepted change of the begin of an event without an id."""
         return self._reschedule.get(sport, _DOUBLEHEADER)
 
 

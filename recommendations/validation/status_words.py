@@ -1,6 +1,6 @@
 """The words of sports feeds and casinos for the status of an event, a user or a market.
 
-Case, blanks, `-`, `_` and `.` in a word do not count: "Not-Started" is `notstarted`. docs/ingestion.md has the tables.
+Case, blanks, `-`, `_` and `.` are ignored: "Not-Started" is `notstarted`. docs/ingestion.md has the tables.
 """
 
 import re
@@ -11,15 +11,15 @@ from types import MappingProxyType
 from recommendations.errors import InvalidRow
 from recommendations.models import EventStatus, MarketStatus, UserStatus
 
-Words = Mapping[str, str]  # a word, normalized -> its status
+Words = Mapping[str, str]  # normalized word -> status
 NO_WORDS: Words = MappingProxyType({})
 
 _IGNORED = re.compile(r"[\s\-_.]+")
 _CACHED = 1_024
 _LONGEST = 100
 
-# API-Football's short and long forms, football-data.org, Sportradar, Sportmonks, LSports. Words that could mean two
-# statuses stand under the stricter: PAUSED is half-time for one provider, and paused betting elsewhere.
+# API-Football's short and long forms, football-data.org, Sportradar, Sportmonks, LSports. Ambiguous words have the
+# stricter status: PAUSED is half-time for one provider, and paused betting for others.
 _OF_EVENTS = {
     EventStatus.OPEN: """
         open active available scheduled timed ns notstarted notstartedyet nsy fixture upcoming prematch abouttostart""",
@@ -52,7 +52,7 @@ _OF_USERS = {
 }
 
 
-# Of a market or an outcome: the words for an event, and these, of which some end an event but not a market.
+# For a market or an outcome: the words for an event, and these. Some of these end an event, but not a market.
 _OF_MARKETS = {
     EventStatus.OPEN: MarketStatus.OPEN,
     EventStatus.LIVE: MarketStatus.OPEN,
@@ -84,23 +84,24 @@ MARKET_WORDS: Words = MappingProxyType(
 
 
 def event_status(word: str, own: Words = NO_WORDS) -> str:
-    """The event status that `word` means, in the built-in words or the casino's `own`. Raises InvalidRow."""
+    """The event status of `word`, a built-in word or one of the casino's `own`. Raises InvalidRow."""
     return _status(word, _find_event, own) or _unknown(EventStatus.values)
 
 
 def user_status(word: str, own: Words = NO_WORDS) -> str:
-    """The user status that `word` means, in the built-in words or the casino's `own`. Raises InvalidRow."""
+    """The user status of `word`, a built-in word or one of the casino's `own`. Raises InvalidRow."""
     return _status(word, _find_user, own) or _unknown(UserStatus.values)
 
 
 def market_status(word: str, own: Words = NO_WORDS) -> str:
-    """The status of a market or an outcome that `word` means, in the built-in words or the casino's `own`. Raises
+    """The status of a market or an outcome for `word`, a built-in word or one of the casino's `own`. Raises
     InvalidRow."""
     return _status(word, _find_market, own) or _unknown(MarketStatus.values)
 
 
 def _status(word: str, find: Callable[[str], str | None], own: Words) -> str | None:
-    """None for a long word, which would fill the cache; its beginning alone could mean something else."""
+    """None also for a long word, which would fill the cache. It is not shortened: its beginning may mean another
+    status."""
     return (find(word) or own.get(normalized(word))) if len(word) <= _LONGEST else None
 
 

@@ -1,12 +1,12 @@
-"""Reads JSON that people and programs send, without taking two things for one."""
+"""Reads JSON strictly, and rejects ambiguities."""
 
 import json
 from typing import Any
 
 
 def loads(text: str) -> Any:
-    """The JSON in `text`. Raises ValueError (for broken JSON its subclass JSONDecodeError), also for NaN and for a name
-    that occurs twice in an object, and RecursionError."""
+    """The value of JSON text. Raises ValueError (for broken JSON its subclass JSONDecodeError), also for NaN and for an
+    object with two equal names, and RecursionError."""
     return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
 
 

@@ -1,8 +1,8 @@
-"""The one reader of times and dates, in messages, files and commands.
+"""Reads times and dates in messages, files and commands.
 
-A time is ISO 8601 as people and programs write it, or a number: Unix seconds, milliseconds or microseconds, which the
-number's size tells apart for each time from 1973 to 2100. A text of digits is such a number, but one of eight digits is
-the date 20261220. What could be two times, as 01/02/2026, is refused.
+A time is ISO 8601 as people and programs write it, or a number: Unix seconds, milliseconds or microseconds,
+distinguished by the number's size, for each time from 1973 to 2100. A text of digits is such a number, except that
+eight digits are a date, as 20261220. An ambiguous time, as 01/02/2026, is rejected.
 """
 
 import re
@@ -11,7 +11,7 @@ from datetime import time as dt_time
 
 _DATE = r"(?P<year>\d{4})(?P<dash>-?)(?P<month>\d\d)(?P=dash)(?P<day>\d\d)"
 _CLOCK = r"(?P<hour>\d\d)(?::?(?P<minute>\d\d)(?::?(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,12}))?)?)?"
-# U+2212 is ISO 8601's own minus sign.
+# U+2212 is the minus sign of ISO 8601.
 _ZONE = r"(?P<zone>[Zz]|UTC|(?P<sign>[+\-\u2212])(?P<hours>\d\d)(?::?(?P<minutes>\d\d))?)"
 _ISO = re.compile(rf"{_DATE}(?:(?:[Tt]|\ +){_CLOCK}(?:\ ?{_ZONE})?)?", re.ASCII)
 _NUMBER = re.compile(r"-?\d{9,20}(?:\.\d{1,9})?", re.ASCII)
@@ -23,7 +23,7 @@ FORMS = "a time in ISO 8601, such as 2026-12-20T15:00:00Z, or Unix seconds, mill
 
 
 def read_time(value: datetime | str | float) -> datetime:
-    """The time, aware; one without a zone is taken as UTC, and a date alone as its first moment. Raises ValueError."""
+    """The aware time; a time without a zone counts as UTC, a date as its first moment. Raises ValueError."""
     if isinstance(value, datetime):
         return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
     if isinstance(value, str):
@@ -32,8 +32,8 @@ def read_time(value: datetime | str | float) -> datetime:
 
 
 def read_date(value: date | datetime | str | float) -> date:
-    """The date. Of a time it is the date that is written, if that time is midnight: at another hour the writer's date
-    may be the one before or after. Raises ValueError."""
+    """The date. For a time, the date as written, but only if the time is midnight: at another hour, the sender may mean
+    the date before or after. Raises ValueError."""
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
     try:
@@ -56,7 +56,7 @@ def _of_text(text: str) -> datetime:
 
 
 def _written(found: re.Match[str]) -> datetime:
-    """The written time, in its zone. Raises ValueError for one that does not exist."""
+    """The written time in its zone. Raises ValueError for a time that does not exist."""
     parts = found.groupdict()
     hour, minute, second = (int(parts[name] or 0) for name in ("hour", "minute", "second"))
     microsecond = int((parts["fraction"] or "").ljust(6, "0")[:6])
