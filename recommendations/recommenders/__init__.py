@@ -1,1 +1,1 @@
-"""The recommenders, one a file; `registry` lists them, `base` is their interface."""
+"""The recommenders, one in each file. `registry` lists them; `base` is their interface."""

@@ -1,4 +1,4 @@
-"""The interface of recommenders, and their input."""
+"""The interface of recommenders, and their inputs."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -27,18 +27,18 @@ Source = TypeVar("Source")
 T = TypeVar("T")
 
 
-class ProfilePart(StrEnum):  # of texts, whose hash takes no call of Python
-    """Parts of a profile that take time to compute; a recommender names those it needs."""
+class ProfilePart(StrEnum):  # members are str, which are hashed without a Python call
+    """Parts of a profile that take time to compute. A recommender names the parts that it needs."""
 
     FAVORITE_PAIRS = auto()
     TOP_VALUES = auto()
     TALLIES = auto()  # `counts` and `weights`
-    SEQUENCE = auto()  # with the counts of all users' sequences of bets
-    RECENT = auto()  # for reasons
+    SEQUENCE = auto()  # and the counts of all users' sequences of bets
+    RECENT = auto()  # for reasons only
 
 
 class LateTally(Mapping[str, Mapping[str, float]]):
-    """A tally that is computed when it is read: most requests find what was made of it."""
+    """A tally that is computed when it is read. Most requests read only memos derived from it."""
 
     def __init__(self, read: Callable[[], Tally]) -> None:
         self._read = read
@@ -54,7 +54,8 @@ class LateTally(Mapping[str, Mapping[str, float]]):
 
 
 class LateBets(Collection[OutcomeBet]):
-    """Bets that are computed when they are read; true if there are any, without computing them."""
+    """Bets that are computed when they are read. The truth value tells whether there are any, without computing
+    them."""
 
     def __init__(self, read: Callable[[], Collection[OutcomeBet]], are_any: bool) -> None:
         self._read, self._are_any = read, are_any
@@ -73,14 +74,14 @@ class LateBets(Collection[OutcomeBet]):
 
 
 class BettingProfile(msgspec.Struct, frozen=True):
-    """One user. `favorite_pairs`: up to 20 leagues, best first. Leagues and teams are keys (see `identity`): an offer's
-    columns have the same. `top_values`: attribute -> its one or two most
-    frequent values in the user's coupons, the most frequent first.
+    """One user. `favorite_pairs`: up to 20 leagues, best first. Leagues and teams are keys (see `identity`), as in an
+    offer's columns. `top_values`: attribute -> the one or two values that are most frequent in the user's coupons, the
+    most frequent first.
 
-    `counts` and `weights`: attribute -> value -> number of selections, and that number with a half-life of 30 days.
-    `recent`: the latest selections, the newest last; `bets`: those that name an outcome of a market, weighted alike;
-    `sequence`: the latest events. `memo`: what is made of `counts` and `weights`, of profiles with equal ones;
-    `bets_memo`: of `bets`.
+    `counts`, `weights`: attribute -> value -> number of selections, and the same with a half-life of 30 days. `recent`:
+    the latest selections, the newest last. `bets`: the selections that name an outcome of a market, with the same
+    weights. `sequence`: the latest events. `memo`: values derived from `counts` and `weights`, shared by profiles with
+    equal ones; `bets_memo`: values derived from `bets`.
     """
 
     country: str = ""
@@ -96,9 +97,9 @@ class BettingProfile(msgspec.Struct, frozen=True):
     bets_memo: dict[str, Any] = {}
 
     def keep(self, name: str, sources: list[Source], compute: Callable[[Self, list[Source]], T]) -> T:
-        """What `compute` makes of `counts`, `weights` and other objects, which it does not keep; once, while all
-        `sources` are the same objects. It may look at no other part of the profile. Of `NOBODY`, which casinos
-        share, and of its copies nothing is kept."""
+        """The cached result of `compute(self, sources)`, which may read only `counts` and `weights` of the profile, and
+        must not store `sources`. It is valid while all `sources` are the same objects. Nothing is cached for `NOBODY`,
+        which casinos share, and its copies."""
         if self.memo is NOBODY.memo:
             return compute(self, sources)
         kept: tuple[Any, T] | None = self.memo.get(name)
@@ -111,8 +112,8 @@ NOBODY = BettingProfile()
 
 
 def is_current(memo: Mapping[str, Any]) -> bool:
-    """Whether a profile's memo has anything, and nothing that was made of freed objects."""
-    entries = list(memo.values())  # a copy: another request of the user may add one meanwhile
+    """Whether a profile's memo has entries, none of them derived from freed objects."""
+    entries = list(memo.values())  # a copy: another request of the user may add an entry
     return bool(entries) and all(source() is not None for sources, _ in entries for source in sources)
 
 
@@ -124,11 +125,11 @@ _SPLITMIX = (
 
 
 _COUPONS_OF_HALF_CONFIDENCE = 10
-MAX_NUMBER = 1e6  # of a stored model's weights and values
+MAX_NUMBER = 1e6  # bound of a stored model's weights and values
 
 
 def require(is_valid: object, problem: str) -> None:
-    """Raises UnreadableModel if a decoded model is not valid."""
+    """Raises UnreadableModel with `problem` if a decoded model is not valid."""
     if not is_valid:
         raise UnreadableModel(problem)
 
@@ -136,8 +137,8 @@ def require(is_valid: object, problem: str) -> None:
 class StoredModel(Protocol):
     """A fitted model as the table `fitted_models` stores it.
 
-    `decode` checks everything that scoring relies on, since others may write into a casino's database. It raises
-    UnreadableModel, or what msgspec and numpy raise for damaged bytes.
+    `decode` checks everything on which scoring relies, since other programs may write into a casino's database. It
+    raises UnreadableModel, or the errors of msgspec and numpy for damaged bytes.
     """
 
     def encode(self) -> bytes: ...
@@ -150,8 +151,8 @@ class _GetModel(Protocol):
 
 
 class FittedModels:
-    """A casino's fitted models of one `version`, at most one of each class; `get` returns that of a class, or None.
-    Immutable."""
+    """A casino's fitted models of one `version`, at most one of each class. `get` returns the model of a class, or
+    None. Immutable."""
 
     def __init__(self, *models: object, version: str = "") -> None:
         self.version = version
@@ -159,7 +160,7 @@ class FittedModels:
         self.get: _GetModel = self._by_class.get
 
     def including(self, *models: object) -> "FittedModels":
-        """A copy with `models`, which replace those of the same classes."""
+        """A copy with `models`, which replace models of the same classes."""
         return FittedModels(*self._by_class.values(), *models, version=self.version)
 
 
@@ -169,8 +170,8 @@ NO_MODELS = FittedModels()
 class ScoringContext(msgspec.Struct, frozen=True):
     """The input of a recommender: the `offer`, the user's `profile`, the casino's `trends` and fitted `models`.
 
-    `now` is Unix seconds, and so is `hour`, the start of the hour: scores depend on that, so that they are the same for
-    an hour. `seed` is of the casino, user and hour; `memo` holds what scores and reasons share. `user_id` is 0 for an
+    `now` and `hour`, the start of the hour, are Unix seconds; scores depend on `hour`, so that they stay equal for an
+    hour. `seed`: of the casino, user and hour. `memo`: values that scores and reasons share. `user_id`: 0 for an
     unknown user.
     """
 
@@ -185,8 +186,8 @@ class ScoringContext(msgspec.Struct, frozen=True):
     user_id: int = 0
 
     def chance(self) -> Scores:
-        """A new array of a random number from 0 to 1 for each event, shape (n,); the same for the same seed and event,
-        independent of the other events. SplitMix64 (Steele, Lea, Flood 2014) of the event's id and the seed."""
+        """A new array of a random number from 0 to 1 for each event, shape (n,). It depends only on the seed and the
+        event's id (SplitMix64: Steele, Lea, Flood 2014), not on the other events."""
         key, ids, scores = _key_of(self.seed), self.offer.ids.view(np.uint64), np.empty(len(self.offer))
         for begin in range(0, ids.size, BLOCK):
             block = scores[begin : begin + BLOCK]
@@ -202,13 +203,13 @@ class ScoringContext(msgspec.Struct, frozen=True):
 
 @lru_cache(4_096)
 def _key_of(seed: tuple[int, ...]) -> np.uint64:
-    """A user who asks again within the hour has the same seed."""
+    """The cached key of a seed; a user's requests within an hour have the same seed."""
     [key] = np.random.SeedSequence(seed).generate_state(1, np.uint64)
     return np.uint64(key)
 
 
 def begins_in_order(offer: Offer) -> Floats:
-    """The begins of events, in Unix seconds, with those whose start time is to be confirmed after all others; shape
+    """The begins of events in Unix seconds; events whose start time is to be confirmed come after all others. Shape
     (n,), read-only."""
     if not offer.start_time_tbd.any():
         return offer.begins
@@ -221,19 +222,19 @@ _SOONEST_FIRST = MemoKey[Scores]("soonest first")
 
 
 def soonest_first(offer: Offer) -> Scores:
-    """Scores that order equally scored events by their begin, too small to matter otherwise; shape (n,), read-only."""
+    """Tiny scores that order equally scored events by their begin; shape (n,), read-only."""
     cached = offer.memo.get(_SOONEST_FIRST)
     return offer.memo.keep(_SOONEST_FIRST, -1e-13 * begins_in_order(offer)) if cached is None else cached
 
 
 class Recommender(ABC):
-    """One algorithm. Subclasses set `name` (as in `recommender_type`, the file and the class), `needs`, and the
-    `model_types` that are fitted for it, by the name under which they are stored. One that ranks the events alike for
-    all users sets `is_personal` to False: it is used for users who do not allow personalisation. One whose slips
-    casinos' calibrations are fitted to sets `is_calibrated`.
+    """One algorithm. Subclasses set `name` (as in `recommender_type`, the file and the class), `needs`, and
+    `model_types`: the models that are fitted for it, by stored name. A recommender with the same ranking for all users
+    sets `is_personal` to False: it serves users who do not allow personalisation. `is_calibrated`: casinos'
+    calibrations are fitted to its slips.
 
     A recommender only scores; `serving/slip.py` decides which events may be shown. It gets neither clock nor database,
-    and takes its randomness from the context, so that the same request gets the same answer.
+    and its randomness comes from the context, so that equal requests get equal responses.
     """
 
     name: str
@@ -248,28 +249,28 @@ class Recommender(ABC):
 
     @abstractmethod
     def score(self, context: ScoringContext) -> Scores:
-        """A score for each of the offer's n events, shape (n,); the highest win. Never raises, not even for an empty
-        offer or profile."""
+        """A score for each of the offer's n events, shape (n,); the highest wins. Never raises, also for an empty offer
+        or profile."""
 
     def calibration(self, models: FittedModels) -> Calibration | None:
-        """The casino's calibration of this recommender's confidence, if there is one."""
+        """The casino's calibration of this recommender's confidence; None without one."""
         return models.get(Calibration) if self.is_calibrated else None
 
     def confidence(self, models: FittedModels, coupons: int, share: float, events: int, step: int) -> float:
         """The probability that a user with this number of coupons bets within a day on one of the events of a slip with
-        this `share` of the softmax of the scores, by the casino's calibration. Where it has none: n / (n + 10) for
-        n coupons, halved at each fallback before this one."""
+        this `share` of the softmax of the scores, by the casino's calibration. Without a calibration: n / (n + 10) for
+        n coupons, halved at each of the `step` fallbacks before this one."""
         calibration = self.calibration(models)
         if calibration is None:
             return coupons / (coupons + _COUPONS_OF_HALF_CONFIDENCE) / float(2**step)
         return calibration.probability(share, coupons, events) if events else 0.0
 
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
-        """Sentences for the user that explain the high score of the event at `place` of the offer, the most important
-        first; none where chance or the order of the offer decided."""
+        """Sentences for the user that explain the high score of the event at `place`, the most important first; none if
+        chance or the order of the offer decided."""
         return []
 
 
 def share_of_last_bets(number: int, last: int, name: str) -> str:
-    """The reason that `number` of the user's `last` bets were on this team, league, sport or market."""
+    """The reason "`number` of the user's `last` bets were on `name`", a team, league, sport or market."""
     return f"{number} of your last {last} bets were on {name}"

@@ -1,20 +1,19 @@
-"""Calibrated confidence: how likely a casino's users are to bet on the slips that they are shown."""
+"""Calibrated confidence: the probability that a casino's users bet on the slips that they are shown."""
 
 from math import log, log1p, tanh
 from typing import Annotated
 
 import msgspec
 
-LEAST_SHARE = 1e-4  # a slip's share is not nearer to 0 or 1
-_MOST = 1e3  # of a weight
+LEAST_SHARE = 1e-4  # minimal distance of a slip's share from 0 and 1
+_MOST = 1e3  # bound of a weight
 _Weight = Annotated[float, msgspec.Meta(ge=-_MOST, le=_MOST)]
 _Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 
 
 class SlipWeights(msgspec.Struct, frozen=True, array_like=True):
     """The weights of a logistic regression: of 1, of the log-odds of the slip's share in the softmax of the scores, and
-    of the logarithm of the user's coupons + 1. Shares below the lowest or above the highest share that it was fitted to
-    count as that one."""
+    of the logarithm of the user's coupons + 1. Shares are clipped to the range of shares to which it was fitted."""
 
     constant: _Weight
     share: Annotated[float, msgspec.Meta(ge=0, le=_MOST)]
@@ -24,8 +23,8 @@ class SlipWeights(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Calibration(msgspec.Struct, frozen=True, array_like=True):
-    """The weights for slips of 1, 2, .. events, which tell how probable it is that a user bets on one of them within a
-    day. Longer slips have the last weights."""
+    """The weights for slips of 1, 2, .. events, for the probability that a user bets on one of them within a day.
+    Longer slips use the last weights."""
 
     by_events: Annotated[tuple[SlipWeights, ...], msgspec.Meta(min_length=1, max_length=100)]
 

@@ -25,13 +25,13 @@ from .trending import Trending
 from .user_values import USUAL_ODDS, sentences_of_usual_odds
 
 MAX_WEIGHTS = 1_000
-# The kinds of models: the two weights from which a casino starts, which may be its model, and those that are fitted.
+# Kinds of models: the two kinds of initial weights, one of which may be a casino's model, and the fitted kinds.
 DEFAULT = "default"
 SHARED = "shared"  # the mean of other casinos' weights
 FITTED_KINDS = ("logit", "blend")
-REFINED = 32  # the best by weights, which the trees order
+REFINED = 32  # number of best events by weights, which the trees re-rank
 
-_STEP = 1.0  # between the events that the trees order and all others
+_STEP = 1.0  # between the re-ranked events and all others
 _FEATURES, _MEANS = "features", "mean features"  # in a context's memo
 
 
@@ -44,8 +44,8 @@ class StoredHybridModel(msgspec.Struct, array_like=True):
 
 @dataclass(frozen=True)
 class HybridModel:
-    """`weights` of features by name; `trees`, if any, order the best by weights together with these: by the sum of both
-    scores with their `shares`."""
+    """`weights`: of features by name. `trees`, if any, re-rank the best events by the sum of both scores with their
+    `shares` (weights, trees)."""
 
     weights: Mapping[str, float]
     trees: Trees | None = None
@@ -65,7 +65,8 @@ class HybridModel:
 
     @classmethod
     def decode(cls, encoded: bytes) -> "HybridModel":
-        """Without trees that were fitted to other features than this code's: trees identify features by place alone."""
+        """The model, without trees that were fitted to other features than this code's: trees identify features by
+        place."""
         stored = msgspec.msgpack.decode(encoded, type=StoredHybridModel)
         weights = _checked(stored.weights)
         if stored.trees is None or stored.features != FINGERPRINT:
@@ -75,7 +76,7 @@ class HybridModel:
 
 
 def decode_weights(encoded: bytes) -> Mapping[str, float] | None:
-    """The weights alone of an encoded model; None if it was fitted to other features than this code's."""
+    """The weights of an encoded model; None if it was fitted to other features than this code's."""
     stored = msgspec.msgpack.decode(encoded, type=StoredHybridModel)
     return _checked(stored.weights) if stored.features == FINGERPRINT else None
 
@@ -88,7 +89,7 @@ def _checked(weights: dict[str, float]) -> dict[str, float]:
 
 
 DEFAULT_MODEL = HybridModel(DEFAULT_WEIGHTS)
-# What single recommenders and baselines score by, as weights; their names are kinds of models too.
+# The scores of single recommenders and baselines, as weights; their names are also kinds of models.
 SINGLE: Mapping[str, HybridModel] = {
     "soonest": HybridModel({"nearness": 1.0}),
     "trending": HybridModel({"trend": 1.0, "trend of league": 0.5}),
@@ -99,8 +100,8 @@ SINGLE: Mapping[str, HybridModel] = {
 
 
 class Hybrid(Recommender):
-    """The weighted sum of the features (`features.py`): a conditional logit (McFadden 1974) over the open events. The
-    first `REFINED` are ordered by the blend of that sum and of trees (LambdaRank: Burges 2010)."""
+    """The weighted sum of the features (`features.py`): a conditional logit (McFadden 1974) over the open events. A
+    blend of this sum and trees (LambdaRank: Burges 2010) re-ranks the first `REFINED` events."""
 
     name = "hybrid"
     needs = frozenset({ProfilePart.TALLIES, ProfilePart.SEQUENCE})
@@ -131,13 +132,13 @@ class Hybrid(Recommender):
 
 
 def features_of(context: ScoringContext) -> Features:
-    """Computed once for the same context."""
+    """The features of the context's offer, computed once for each context."""
     features: Features = context.memo.get(_FEATURES) or context.memo.setdefault(_FEATURES, Features(context))
     return features
 
 
 def _lifts(context: ScoringContext, place: int) -> dict[str, float]:
-    """Component -> its contribution to the event's score, less its mean contribution over the offer."""
+    """Component -> its contribution to the event's score, minus its mean contribution over the offer."""
     features, means = features_of(context), context.memo.get(_MEANS)
     if means is None:
         coming = np.flatnonzero(context.offer.begins > context.hour)
@@ -154,7 +155,7 @@ def _lifts(context: ScoringContext, place: int) -> dict[str, float]:
 
 
 def _refined(scores: Scores, features: Features, model: HybridModel, trees: Trees, context: ScoringContext) -> Scores:
-    """The scores, with the best upcoming events and the best live ones in the order of the blend, above all others."""
+    """The scores, with the best upcoming and the best live events in the order of the blend, above all others."""
     begins, now = context.offer.begins, context.now
     kinds = [begins > now, begins <= now] if begins.min(initial=np.inf) <= now else [None]
     best = np.array([place for kind in kinds for place in islice(best_first(scores, kind), REFINED)], dtype=np.intp)
@@ -162,7 +163,7 @@ def _refined(scores: Scores, features: Features, model: HybridModel, trees: Tree
         return scores
     by_weights = scores[best]
     blended = model.blend(by_weights, trees.score(features.at(best)))
-    # equal ones are ordered by the weights
+    # equal events are ordered by the weights
     order = by_weights.argsort(kind="stable").argsort() * (1e-9 / best.size)
     scores[best] = by_weights.max() + _STEP - blended.min() + blended + order
     return scores

@@ -1,4 +1,4 @@
-"""`inference`: the (sport, league) pairs that the user bets on most often, each in its country."""
+"""`inference`: the (sport, league) pairs on which the user bets most often, each in its country."""
 
 import numpy as np
 
@@ -9,8 +9,8 @@ from .base import ProfilePart, Recommender, Scores, ScoringContext, share_of_las
 
 
 class Inference(Recommender):
-    """All events of the first favourite pair come before those of the second, and so on; random others come last.
-    Within a pair the order is random."""
+    """All events of the first favourite pair come before those of the second, and so on; other events come last. Within
+    a pair, and among the others, the order is random."""
 
     name = "inference"
     needs = frozenset({ProfilePart.FAVORITE_PAIRS})
@@ -20,7 +20,7 @@ class Inference(Recommender):
         ranks = np.zeros(len(offer.league.values) + 1)
         for rank, league in enumerate(reversed(pairs), start=1):
             ranks[offer.league.dictionary.places.get(league, -1)] = rank
-        ranks[-1] = 0  # of all leagues that the offer lacks
+        ranks[-1] = 0  # the entry for leagues that the offer lacks
         scores = context.chance()
         add_entries(scores, [(offer.league.codes, ranks)])
         return scores

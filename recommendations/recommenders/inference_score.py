@@ -23,14 +23,14 @@ _WORDS = {"home_team": "home team", "away_team": "away team"}
 
 
 class InferenceScore(Recommender):
-    """The sum of the points of the tables below; equal sums in random order, so that without any history, or with
-    too few events that match, random events fill the slip."""
+    """The sum of the points in the tables above. Equal sums are in random order, so that without a history, or with too
+    few matching events, random events fill the slip."""
 
     name = "inference_score"
     needs = frozenset({ProfilePart.TOP_VALUES})
 
     def score(self, context: ScoringContext) -> Scores:
-        scores = context.chance()  # which only decides between equal sums
+        scores = context.chance()  # decides between equal sums
         add_entries(scores, _tables(context))
         return scores
 
@@ -51,7 +51,7 @@ def _tables(context: ScoringContext) -> Iterator[tuple[Codes, Scores]]:
     """The offer's codes of each attribute with points, and the points of each value."""
     offer, profile = context.offer, context.profile
     valued = [
-        ("country", profile.country, POINTS_FOR_OWN_COUNTRY),  # one that nobody told equals no other
+        ("country", profile.country, POINTS_FOR_OWN_COUNTRY),  # an unknown country equals no other
         ("sport", profile.favorite_sport, POINTS_FOR_FAVORITE_SPORT),
         *((attribute, value, worth) for attribute, value, _, worth in _valued(profile)),
     ]
@@ -62,12 +62,12 @@ def _tables(context: ScoringContext) -> Iterator[tuple[Codes, Scores]]:
         if any(place >= 0 for place, _ in own):
             of_values = np.zeros(len(column.values) + 1)
             for place, worth in own:
-                of_values[place] += worth  # the last is of values that the offer lacks
+                of_values[place] += worth  # the last entry is for values that the offer lacks
             yield column.codes, of_values
 
 
 def _valued(profile: BettingProfile) -> Iterator[tuple[str, str, int, int]]:
-    """(attribute, value, rank, points) of the values that are worth points."""
+    """(attribute, value, rank, points) of the profile's values that are worth points."""
     for attribute, each in POINTS_FOR_TOP_VALUES.items():
         for rank, (value, worth) in enumerate(zip(profile.top_values.get(attribute, ()), each, strict=False)):
             yield attribute, value, rank, worth

@@ -33,7 +33,7 @@ REGULARISATION = 20.0
 MAX_TOKENS = 1_000
 NEIGHBOURS_KEPT = 50
 
-# Tokens outlive events. A team is the same at home and away.
+# Tokens outlive events. A team has the same token at home and away.
 _KINDS = {"home_team": "team", "away_team": "team", "league": "league", "sport": "sport", "odds_band": "odds"}
 _LEAST_USERS = 3
 _ROWS_AT_ONCE = 4_096
@@ -51,8 +51,8 @@ class StoredNeighboursModel(msgspec.Struct, array_like=True):
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class NeighboursModel:
-    """For each of T tokens the K most related ones: `neighbours` int32 and `weights` float32, (T, K). `places`: the
-    kind of a token -> its value -> its place."""
+    """For each of T tokens the K most related ones: `neighbours` int32 and `weights` float32, (T, K). `places`: kind of
+    token -> value -> place."""
 
     tokens: tuple[str, ...]
     neighbours: Codes
@@ -85,8 +85,8 @@ class NeighboursModel:
         return cls.of(stored.tokens, neighbours, weights)
 
     def tokens_of_values(self, dictionaries: list[Dictionary[Any]]) -> Places:
-        """The token of each value of the dictionaries of `TALLIED`, one after the other; T for a value that is no
-        token. Cached for the latest dictionaries."""
+        """The token of each value of the dictionaries of `TALLIED`, one after the other; T for a value without a token.
+        Cached for the latest dictionaries."""
         cached = self.memo.get(_TOKENS_OF_VALUES)
         if cached is not None and len(cached[0]) == len(dictionaries) and all(map(is_, cached[0], dictionaries)):
             return cached[1]
@@ -95,7 +95,7 @@ class NeighboursModel:
 
     def _tokens_of(self, attribute: str, dictionary: Dictionary[Any]) -> Places:
         tokens = np.full(len(dictionary.values), len(self.tokens), dtype=np.intp)
-        known = self.places.get(_KINDS.get(attribute, ""), {})  # few; an offer has up to a million values
+        known = self.places.get(_KINDS.get(attribute, ""), {})  # few tokens; an offer has up to a million values
         for value, number in known.items():
             if (place := dictionary.places.get(value)) is not None:
                 tokens[place] = number
@@ -103,8 +103,8 @@ class NeighboursModel:
 
 
 class Neighbours(Recommender):
-    """EASE (Steck, WWW 2019) over tokens (teams, leagues, sports, bands of odds) instead of events, which expire: an
-    event's score is the mean of its tokens' scores, x B, x being the logarithms of the user's decayed tallies."""
+    """EASE (Steck, WWW 2019) over tokens (teams, leagues, sports, bands of odds) instead of events, which expire. An
+    event's score is the mean of its tokens' scores, x B, with x the logarithms of the user's decayed tallies."""
 
     name = "neighbours"
     needs = frozenset({ProfilePart.TALLIES})
@@ -129,20 +129,20 @@ class Neighbours(Recommender):
 
 
 def best_token(context: ScoringContext, place: int) -> str | None:
-    """The team or league of the event that raises its score most, as a key; None if none does."""
+    """The key of the event's team or league that raises its score most; None if none does."""
     found = token_scores(context)
     if found is None:
         return None
     model, of_tokens = found
     values = [(name, getattr(context.offer, name)[place]) for name in ("home_team", "away_team", "league")]
-    # a team is more specific than a league: the better of the teams, then the league
+    # a team is more specific than a league: first the better team, then the league
     *teams, league = [(float(of_tokens[model.places[_KINDS[name]].get(value, -1)]), value) for name, value in values]
     return next((value for score, value in [*sorted(teams, reverse=True), league] if score > 0), None)
 
 
 def token_scores(context: ScoringContext) -> tuple[NeighboursModel, Scores] | None:
-    """The model, and each token's contribution to an event's score, shape (T + 1,), 0 for the last, which stands
-    for unknown values; None without a model."""
+    """The model, and each token's contribution to an event's score, shape (T + 1,), with 0 for unknown values at the
+    end; None without a model."""
     model = context.models.get(NeighboursModel)
     if model is None:
         return None
@@ -155,13 +155,13 @@ def token_scores(context: ScoringContext) -> tuple[NeighboursModel, Scores] | No
 
 
 def _known_tokens(profile: BettingProfile, models: list[NeighboursModel]) -> tuple[Codes, Floats]:
-    """The places of the profile's tokens in the model, and their numbers (see `tokens_of`)."""
+    """The places in the model of the profile's tokens, and their numbers (see `tokens_of`)."""
     numbers: dict[int, float] = {}
     for attribute, kind in _KINDS.items():
         tally = profile.weights.get(attribute, {})
         for place, weight in zip(map(models[0].places[kind].get, tally, repeat(-1)), tally.values(), strict=True):
             numbers[place] = numbers.get(place, 0.0) + weight
-    numbers.pop(-1, None)  # of values that are no tokens
+    numbers.pop(-1, None)  # of values without a token
     return (
         np.fromiter(numbers, np.int32, len(numbers)),
         np.fromiter(map(log1p, numbers.values()), np.float64, len(numbers)),
@@ -169,7 +169,7 @@ def _known_tokens(profile: BettingProfile, models: list[NeighboursModel]) -> tup
 
 
 def tokens_of(profile: BettingProfile) -> dict[str, float]:
-    """Token -> the logarithm of one and the user's decayed number of selections."""
+    """Token -> log(1 + the user's decayed number of selections)."""
     numbers: dict[str, float] = {}
     for attribute, kind in _KINDS.items():
         for value, weight in profile.weights.get(attribute, {}).items():
@@ -179,9 +179,9 @@ def tokens_of(profile: BettingProfile) -> dict[str, float]:
 
 
 def fit(users: Iterable[Mapping[str, float]]) -> NeighboursModel | None:
-    """Fit to the tokens of users, as `tokens_of` gives them; None if no two users share enough to learn from.
+    """Fit a model to users' tokens (results of `tokens_of`). Returns None if no two tokens have enough users.
 
-    B = I - P diag(1 / diag P), P the inverse of X'X + lambda I; of each row the largest by amount are stored.
+    B = I - P diag(1 / diag P), P the inverse of X'X + lambda I. The largest absolute values of each row are stored.
     """
     rows = list(users)
     of_users = Counter(token for row in rows for token in row)

@@ -1,4 +1,4 @@
-"""Users' bets on outcomes as numbers of keys: what users bet on recurs, and is looked up once."""
+"""Users' bets on outcomes as numbers of keys. Bets of equal content are looked up once."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -14,18 +14,19 @@ from recommendations.tallies.selections import BAND_BOUNDS
 
 from .base import BettingProfile
 
-# By attribute the number of each key; grows only.
+# Attribute -> key -> number; only grows.
 KeyNumbers = Mapping[str, Mapping[str, int]]
 
-UNKNOWN = len(BAND_BOUNDS) + 2  # the numbers below are of no key: one for each band, and one for none
+UNKNOWN = len(BAND_BOUNDS) + 2  # numbers below stand for no key: one for each band, and one for no band
 MAX_TEXTS = 20_000
-_BYTES_OF_TEXTS = 500  # of the objects
+_BYTES_OF_TEXTS = 500  # sizes of the objects
 _KEPT = "weights of bets on outcomes"  # in a profile's memo
 
 
 class NumberedBets:
-    """The numbers of the keys of what was bet on, those below `UNKNOWN` for keys that `numbers` lacks: looked up once
-    for the same `version` of these, which is read before and changes after keys were added. Thread-safe."""
+    """The numbers of the keys of bets on outcomes; numbers below `UNKNOWN` stand for keys that `numbers` lacks. They
+    are looked up once for each `version` of `numbers`: read it before keys, and increase it after adding keys.
+    Thread-safe."""
 
     def __init__(self, numbers: KeyNumbers, max_texts: int = MAX_TEXTS) -> None:
         self._numbers, self._max_texts = numbers, max_texts
@@ -36,9 +37,9 @@ class NumberedBets:
         return len(self._known) * _BYTES_OF_TEXTS
 
     def weights_of(self, profile: BettingProfile, *, version: int) -> tuple[Codes, Floats]:
-        """The numbers of the m keys that the profile's bets are on, and the sum of the weights of these bets, both of
-        the shape (m,). Computed once for the same memo and numbers; where all keys have one, other keys change
-        nothing."""
+        """The numbers of the m keys of the profile's bets, and the sum of the weights of the bets with each key, both
+        of shape (m,). Cached in the profile's memo for the same version, and for later ones if all keys have
+        numbers."""
         known = self._known
         if known.version != version or len(known) > self._max_texts:
             known = self._known = _Known(version, self._numbers)
@@ -51,7 +52,7 @@ class NumberedBets:
 
 
 class _Known(dict[Texts, tuple[int, int, int, int]]):
-    """By what was bet on, the numbers of its keys; the last, of an odds band, is that of band 0."""
+    """Texts of a bet -> the numbers of its keys; the last number is that of odds band 0."""
 
     __slots__ = ("__weakref__", "_numbers", "version")
 
@@ -69,7 +70,7 @@ class _Known(dict[Texts, tuple[int, int, int, int]]):
 
 
 def _sum_weights(known: _Known, bets: Iterable[OutcomeBet]) -> tuple[Codes, Floats]:
-    """Of some 30 bets, in less time than the first call of numpy for them takes."""
+    """The sums for some 30 bets, in less time than numpy's first call would take."""
     sums = defaultdict[int, float](float)
     for weight, texts, band in bets:
         on_market, on_line, on_outcome, first_band = known[texts]

@@ -1,6 +1,6 @@
-"""The scores of `outcome_choice` for all outcomes of several events at once, by tables of what all users share.
+"""The scores of `outcome_choice` for all outcomes of several events at once, from tables that all users share.
 
-Scoring outcomes one by one takes longer than the rest of its choice.
+Scoring outcomes one by one takes longer than the rest of the choice.
 """
 
 import threading
@@ -24,32 +24,32 @@ from .numbered_bets import UNKNOWN, NumberedBets
 from .outcome_choice import casino_outcomes, lifts_of
 from .profile import SMOOTHING
 
-Named = Sequence[tuple[str, str, str]]  # market, line and outcome by number; grows only
+Named = Sequence[tuple[str, str, str]]  # market, line and outcome by number; only grows
 Keys = Places  # numbers of keys, shape (4, n)
 
 _BOUNDS = np.round(np.array(BAND_BOUNDS) * 1_000).astype(np.int32)
 _BANDS = len(BAND_BOUNDS) + 1
-_INDEX, _WEIGHTS = "outcome index", "outcome weights"  # in what lasts as long as the lines
-_BYTES_OF_KEY = 200  # of the objects
+_INDEX, _WEIGHTS = "outcome index", "outcome weights"  # names in `Lines.derived`
+_BYTES_OF_KEY = 200  # sizes of the objects
 _POPULARITY, _SHARE = 0, 1  # rows of weights; the share is smoothed
 _NO_LIFTS = np.zeros(0)
-_ROOM = 2  # times what is needed, so that arrays don't grow with each new outcome
+_ROOM = 2  # factor of the needed size, so that arrays don't grow with each new outcome
 
 
 class OutcomeIndex:
-    """The outcomes that were asked for, each in a sport: its entry, and by entry the numbers of its keys, the values of
-    `OUTCOME_ATTRIBUTES`; the last is that of the sport's first odds band. Entry 0, of key 0, is none. Grows only.
-    Thread-safe."""
+    """Outcomes in a sport, each with an entry: the numbers of its keys, which are the values of `OUTCOME_ATTRIBUTES`;
+    the last number is that of the sport's first odds band. Entry 0, with keys 0, stands for a missing entry. Only
+    grows. Thread-safe."""
 
     def __init__(self, named: Named) -> None:
         self._named = named
         self._lock = threading.Lock()
-        self._entries: dict[str, Codes] = {}  # sport -> number of an outcome -> entry; 0: none yet
+        self._entries: dict[str, Codes] = {}  # sport -> number of an outcome -> entry; 0: missing
         self._size = 1
         self.keys: Keys = np.zeros((len(OUTCOME_ATTRIBUTES), 1), np.intp)
         self.numbers: Mapping[str, dict[str, int]] = {attribute: {} for attribute in OUTCOME_ATTRIBUTES}
-        self.attributes, self.values = [""] * UNKNOWN, [""] * UNKNOWN  # by number of the key
-        self._bets, self.version = NumberedBets(self.numbers), 0  # it changes before an outcome is found
+        self.attributes, self.values = [""] * UNKNOWN, [""] * UNKNOWN  # by key number
+        self._bets, self.version = NumberedBets(self.numbers), 0  # it changes before an outcome can be found
         self._nbytes = 0
 
     @property
@@ -57,8 +57,8 @@ class OutcomeIndex:
         return self._nbytes + self._bets.nbytes
 
     def keys_of(self, sports: Sequence[str], numbers: Places, ends: Sequence[int], bands: Places) -> Keys:
-        """The keys of the n outcomes of events of these sports, at odds of these bands, in a new array, shape (4, n).
-        Those of an event are before its place in `ends`. Adds new ones."""
+        """The keys of the n outcomes of events of these sports, with odds of these bands, in a new array, shape (4, n).
+        An event's outcomes end before its place in `ends`. Adds new outcomes."""
         events = [(sport, numbers[slice(*each)]) for sport, each in zip(sports, pairwise((0, *ends)), strict=True)]
         keys = self._find(events)
         if not keys[0].all():
@@ -69,11 +69,11 @@ class OutcomeIndex:
         return keys
 
     def _find(self, events: Sequence[tuple[str, Places]]) -> Keys:
-        """Key 0 for outcomes that were never added."""
+        """The keys of the outcomes; 0 for outcomes without an entry."""
         if not events:
             return self.keys[:, :0]
         entries = np.concatenate([self._entries_of(sport).take(numbers) for sport, numbers in events])
-        keys: Keys = self.keys.take(entries, axis=1)  # after the entries: `keys` has those that were found
+        keys: Keys = self.keys.take(entries, axis=1)  # read after the entries: `keys` contains all found entries
         return keys
 
     def _add_outcomes(self, sport: str, numbers: Places) -> None:
@@ -83,11 +83,11 @@ class OutcomeIndex:
             self._nbytes = entries_nbytes + self.keys.nbytes + len(self.values) * _BYTES_OF_KEY
 
     def weights_of(self, profile: BettingProfile) -> tuple[Codes, Floats]:
-        """The numbers of the keys that the profile's bets are on, and the sum of the weights of these bets."""
+        """The numbers of the keys of the profile's bets, and the sum of the weights of the bets with each key."""
         return self._bets.weights_of(profile, version=self.version)
 
     def _entries_of(self, sport: str) -> Codes:
-        """With room for all numbers."""
+        """The entries of a sport's outcomes, with room for all numbers."""
         entries = self._entries.get(sport)
         if entries is None or entries.size < len(self._named):
             with self._lock:
@@ -99,7 +99,7 @@ class OutcomeIndex:
         entries = self._entries[sport]
         missing = [number for number in dict.fromkeys(numbers.tolist()) if not entries[number]]
         self.keys = _with_room(self.keys, self._size + len(missing))
-        # those of a sport's bands, and the one before them for none, are added together
+        # the keys of a sport's bands are added together with the one before them, for no band
         bands = [self._number(OUTCOME_ATTRIBUTES[-1], key_of_odds_band(sport, band)) for band in range(NO_BAND, _BANDS)]
         for number in missing:
             market, line, name = self._named[number]
@@ -107,7 +107,7 @@ class OutcomeIndex:
             keys = [self._number(*each) for each in zip(OUTCOME_ATTRIBUTES, values, strict=False)]
             self.keys[:, self._size] = [*keys, bands[-NO_BAND]]
             self.version += 1
-            entries[number] = self._size  # the last: without lock, it tells that all else is there
+            entries[number] = self._size  # last: readers without the lock rely on it
             self._size += 1
 
     def _number(self, attribute: str, value: str) -> int:
@@ -121,35 +121,35 @@ class OutcomeIndex:
 
 
 class KeyWeights:
-    """By number of a key of an index: its popularity in the casino, and its smoothed share, `SMOOTHING` times that in
-    the casino's bets; both computed when the key is first asked for. Thread-safe: threads may compute the same at
-    once."""
+    """By key number: the key's popularity in the casino, and its smoothed share, `SMOOTHING` times its share in the
+    casino's bets. Both are computed when first used. Thread-safe: threads may compute the same values at the same
+    time."""
 
     def __init__(self, trends: Trends, index: OutcomeIndex) -> None:
         self.trends, self.index = trends, index
         self._lock = threading.Lock()
         self._weights: Floats = np.full((2, UNKNOWN), np.nan)
-        self._weights[_SHARE] = 1.0  # of no key; no outcome has these
+        self._weights[_SHARE] = 1.0  # numbers below `UNKNOWN`; no outcome has them
 
     @property
     def nbytes(self) -> int:
         return self._weights.nbytes
 
     def popularity(self, keys: Keys) -> Floats:
-        """That of n outcomes: the sum of that of their keys, shape (n,)."""
+        """The popularity of n outcomes, the sum over their keys; shape (n,)."""
         popularity: Floats = np.add.reduce(self._computed(_POPULARITY, keys))  # half the time of `sum`
         return popularity
 
     def lifts(self, profile: BettingProfile) -> Floats:
-        """The user's lifts by number of the key, 0 for one that the user did not bet on: as long as the index has the
-        same version."""
+        """The user's lifts by key number, 0 for keys without a bet of the user. Valid while the index has the same
+        version."""
         own, weights = self.index.weights_of(profile)
         lifts = np.zeros(len(self.index.values))
         lifts[own] = lifts_of(weights, self._computed(_SHARE, own))
         return lifts
 
     def _computed(self, row: int, keys: Places | Codes) -> Floats:
-        """The weights of these keys in this row, in an array of their shape."""
+        """The weights of these keys in this row, in an array of the same shape."""
         weights = self._weights
         if weights.shape[-1] > len(self.index.values):
             of_keys: Floats = weights[row].take(keys)
@@ -171,7 +171,7 @@ class KeyWeights:
 
 
 def _with_room(array: Any, size: int, filled_with: float = 0) -> Any:
-    """The array, or a longer one: others may be reading this one."""
+    """The array, or a longer copy: other threads may be reading the array."""
     if array.shape[-1] >= size:
         return array
     longer = np.full((*array.shape[:-1], size * _ROOM), filled_with, array.dtype)
@@ -180,8 +180,8 @@ def _with_room(array: Any, size: int, filled_with: float = 0) -> Any:
 
 
 def key_weights(trends: Trends, named: Named, derived: MutableMapping[str, Any]) -> KeyWeights:
-    """The weights of the keys of `named`, kept in `derived`: those of the trends that were used last, and what does not
-    depend on them."""
+    """The weights of the keys of `named`, cached in `derived` for the latest trends; their index does not depend on
+    trends."""
     weights: KeyWeights | None = derived.get(_WEIGHTS)
     if weights is None or weights.trends is not trends:
         index = derived.get(_INDEX) or derived.setdefault(_INDEX, OutcomeIndex(named))
@@ -190,7 +190,7 @@ def key_weights(trends: Trends, named: Named, derived: MutableMapping[str, Any])
 
 
 class NumberedTaste:
-    """A user's taste in all sports, for outcomes by their numbers."""
+    """A user's preferences in all sports, for outcomes by number."""
 
     def __init__(self, profile: BettingProfile, weights: KeyWeights) -> None:
         self._profile, self._weights = profile, weights
@@ -199,15 +199,15 @@ class NumberedTaste:
         self._version = -1  # of the index, for the lifts
 
     def score(self, sports: Sequence[str], prices: EventPrices, ends: Sequence[int]) -> Floats:
-        """The scores of the n outcomes of events of these sports, as by `score_outcomes`, shape (n,). Those of an event
-        are before its place in `ends`."""
+        """The scores of the n outcomes of events of these sports, shape (n,), equal to those of `score_outcomes`. An
+        event's outcomes end before its place in `ends`."""
         index = self._weights.index
         keys = index.keys_of(sports, prices.numbers(), ends, _BOUNDS.searchsorted(prices.odds, side="right"))
         popularity = self._weights.popularity(keys)
         if not self._has_bets:
             return popularity
         if self._version != index.version:
-            self._version = index.version  # first: others may add outcomes meanwhile
+            self._version = index.version  # first: other threads may add outcomes meanwhile
             self._lifts = self._weights.lifts(self._profile)
         scores: Floats = popularity + np.add.reduce(self._lifts.take(keys))
         return scores

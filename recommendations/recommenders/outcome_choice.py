@@ -1,10 +1,11 @@
-"""The choice among the outcomes of an event: by what users bet on of what is offered, and by the user's own bets.
+"""The choice among the outcomes of an event, from all users' bets on the offered outcomes and from the user's own bets.
 
 Within a sport, an outcome's score is half the sum over its features f (market, market and line band, market and
-outcome, odds band) of log r(f) + log(P(f | user) / P(f | casino)). r is the number of bets divided by the number if all
-that is offered were taken alike; `SMOOTHING` selections are added to both, and to the user's own ones as many of the
-casino's distribution (Zhai and Lafferty, SIGIR 2001). Up to a constant, scores are log probabilities of a choice in the
-event: half, because the features tell much of the same twice, and the sum is far too sure of itself.
+outcome, odds band) of log r(f) + log(P(f | user) / P(f | casino)). r is the number of bets divided by the expected
+number if all offered outcomes were equally popular. `SMOOTHING` selections are added to both numbers, and to the user's
+bets as many of the casino's distribution (Zhai and Lafferty, SIGIR 2001). Up to a constant, scores are log
+probabilities of a choice in the event. The sum is halved because the features overlap, so that it overstates the
+differences.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,20 +36,20 @@ _BANDS = range(len(BAND_BOUNDS) + 1)
 _BOUNDS = np.array(BAND_BOUNDS)
 _CASINO = "outcomes"  # in `Trends.aligned`
 
-_OF_SUM = 0.5  # on the bets of replication markets: log loss .60 instead of .67; the order is the same
-_LEAST_SHARED = 2  # of the last bets
-_LEAST_WEIGHT = 3.0  # of a user's bets in a sport, before they show which odds the user takes
-_MAX_NUMBER = 1e15  # of bets
-_LEAST_BETS = 10.0  # on a market, before they show which outcome users take
+_OF_SUM = 0.5  # on the bets of replication markets: log loss .60 instead of .67, in the same order
+_LEAST_SHARED = 2  # minimal number of the last bets
+_LEAST_WEIGHT = 3.0  # of a user's bets in a sport, minimum for a usual odds band
+_MAX_NUMBER = 1e15  # bound of a number of bets
+_LEAST_BETS = 10.0  # on a market, minimum for a usual outcome
 
 _Outcome = tuple[str, str, str]  # market, line, outcome
-_Keys = tuple[str, str, str]  # values of the attributes but for the odds band
+_Keys = tuple[str, str, str]  # values of the attributes except the odds band
 
 
 @dataclass(frozen=True, slots=True)
 class OfferedOutcomes:
     """The n open outcomes of an event, each with its market, line ("" for none), name and decimal odd; `odds` has shape
-    (n,). Of equal scores the first is chosen: order outcomes by line id, then as in the line."""
+    (n,). The first of equal scores is chosen: order outcomes by line id, then as in the line."""
 
     sport: str
     markets: Sequence[str]
@@ -58,8 +59,8 @@ class OfferedOutcomes:
 
 
 class CasinoOutcomes:
-    """The part of the scores in a sport that all users of a casino share. Threads may add the same outcomes at once:
-    a score never changes."""
+    """The part of the scores in a sport that all users of a casino share. Threads may add the same outcomes at the same
+    time: their scores are equal."""
 
     def __init__(self, trends: Trends, sport: str) -> None:
         self.sport, self._weights = sport, trends.weights
@@ -69,7 +70,7 @@ class CasinoOutcomes:
         self._known: dict[_Outcome, tuple[float, _Keys]] = {}
 
     def find(self, named: Sequence[_Outcome]) -> list[tuple[float, _Keys]]:
-        """The score of each outcome but for its odds band, and its values of the other attributes."""
+        """The score of each outcome without its odds band, and its values of the other attributes."""
         known = self._known
         for each in named:
             if each not in known:
@@ -82,15 +83,15 @@ class CasinoOutcomes:
         return sum(self.popularity(*each) for each in zip(OUTCOME_ATTRIBUTES, keys, strict=False)), keys
 
     def bets_on(self, attribute: str, value: str) -> float:
-        """The decayed number of bets on a value, or, of an offered attribute, of outcomes offered with it."""
+        """The decayed number of bets on a value; for an offered attribute, the number of offered outcomes with it."""
         return _bounded(self._weights.get(attribute, {}).get(value, 0.0))
 
     def share(self, attribute: str, value: str) -> float:
-        """The share of a value in the bets of the sport, with add-one smoothing: above 0."""
+        """The share of a value in the bets of the sport, with add-one smoothing; above 0."""
         return (self.bets_on(attribute, value) + 1.0) / (self._bets + 1.0)
 
     def popularity(self, attribute: str, value: str) -> float:
-        """Half of log r of a value; of what was never counted as offered, by the bets alone."""
+        """Half of log r of a value; from the bets alone if nothing was counted as offered."""
         expected = 0.0
         if self._offered:
             expected = self._bets * (self.bets_on(_OFFERED[attribute], value) / self._offered)
@@ -103,9 +104,9 @@ class CasinoOutcomes:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeTaste:
-    """What one user, and all of the casino, bet on in a sport. `weights`: attribute -> value -> the decayed number of
-    the user's bets; `lifts`: half of log(P(value | user) / P(value | casino)), plus a constant, of the values that the
-    user bet on. `bands`: the score of each odds band."""
+    """A user's preferences in a sport. `weights`: attribute -> value -> the decayed number of the user's bets. `lifts`:
+    half of log(P(value | user) / P(value | casino)), plus a constant, for the values with bets of the user. `bands`:
+    the score of each odds band."""
 
     casino: CasinoOutcomes
     profile: BettingProfile
@@ -115,7 +116,7 @@ class OutcomeTaste:
 
 
 def casino_outcomes(trends: Trends, sport: str) -> CasinoOutcomes:
-    """Computed once for the same trends."""
+    """The casino's part of the scores, cached with the trends."""
     of_sports: dict[str, CasinoOutcomes] = trends.aligned.setdefault(_CASINO, {})
     casino = of_sports.get(sport)
     if casino is None:
@@ -124,15 +125,15 @@ def casino_outcomes(trends: Trends, sport: str) -> CasinoOutcomes:
 
 
 def lifts_of(weights: Floats, smoothed: Floats) -> Floats:
-    """Half of log(P(value | user) / P(value | casino)), plus a constant, of values with these decayed numbers of the
-    user's bets, and these shares in the casino's, times `SMOOTHING`; 0 for no bets."""
+    """Half of log(P(value | user) / P(value | casino)), plus a constant; 0 without bets. `weights`: the decayed numbers
+    of the user's bets; `smoothed`: the values' shares in the casino's bets, times `SMOOTHING`."""
     lifts: Floats = np.log1p(weights / smoothed)
     lifts *= _OF_SUM
     return lifts
 
 
 def outcome_taste(profile: BettingProfile, trends: Trends, sport: str) -> OutcomeTaste:
-    """The taste of a user in a sport, from `profile.bets` and the casino's trends."""
+    """A user's preferences in a sport, from `profile.bets` and the casino's trends."""
     casino, weights = casino_outcomes(trends, sport), weights_of_bets(profile.bets)
     lifts = {attribute: _lifts(casino, attribute, of_values) for attribute, of_values in weights.items()}
     own_bands = [lifts[_BAND].get(key_of_odds_band(sport, band), 0.0) for band in _BANDS] if lifts[_BAND] else 0.0
@@ -140,27 +141,27 @@ def outcome_taste(profile: BettingProfile, trends: Trends, sport: str) -> Outcom
 
 
 def score_outcomes(taste: OutcomeTaste, offered: OfferedOutcomes) -> Floats:
-    """A finite score for each outcome, shape (n,); the highest is the one to show. That of an outcome depends on no
-    other outcome."""
+    """A finite score for each outcome, shape (n,); the highest wins. An outcome's score does not depend on the other
+    outcomes."""
     found = taste.casino.find(list(zip(offered.markets, offered.lines, offered.outcomes, strict=True)))
     bands = np.searchsorted(_BOUNDS, offered.odds, side="right")
     scores: Floats = np.array([score for score, _ in found], dtype=np.float64) + taste.bands.take(bands)
     on_markets, on_lines, on_outcomes = (taste.lifts[attribute] for attribute in (_MARKET, _LINE, _OUTCOME))
     for place, (_, (market, line, outcome)) in enumerate(found if on_markets else ()):
-        if market in on_markets:  # the user bet on no line and no outcome of the others
+        if market in on_markets:  # other markets have no bets of the user, nor have their lines and outcomes
             scores[place] += on_markets[market] + on_lines.get(line, 0.0) + on_outcomes.get(outcome, 0.0)
     return scores
 
 
 def outcome_reasons(taste: OutcomeTaste, offered: OfferedOutcomes, place: int) -> tuple[str, ...]:
-    """Sentences for the user that explain the choice of the outcome at `place`; none where it has no reason."""
+    """Sentences for the user that explain the choice of the outcome at `place`; none without a reason."""
     market, outcome, odd = offered.markets[place], offered.outcomes[place], float(offered.odds[place])
     reasons = (_last_bets(taste, market), _usual_odds(taste, odd), _usual_outcome(taste, market, outcome))
     return tuple(reason for reason in reasons if reason)
 
 
 def _bounded(number: float) -> float:
-    """Others than this service may write into a casino's database."""
+    """Clip a stored number: other programs may write into a casino's database."""
     return min(max(number, 0.0), _MAX_NUMBER)
 
 
@@ -178,7 +179,7 @@ def _last_bets(taste: OutcomeTaste, market: str) -> str:
 
 
 def _usual_odds(taste: OutcomeTaste, odd: float) -> str:
-    """Of a user most of whose bets in the sport were in the odd's band."""
+    """The reason for a user with most bets in the sport in the odd's band; else empty."""
     weights, sport = taste.weights[_BAND], taste.casino.sport
     own = [weights.get(key_of_odds_band(sport, band), 0.0) for band in _BANDS]
     band = int(np.searchsorted(_BOUNDS, odd, side="right"))

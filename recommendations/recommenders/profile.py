@@ -1,4 +1,4 @@
-"""`profile`: attributes that the user bets on more often than others do."""
+"""`profile`: attributes on which the user bets more often than other users."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from recommendations.validation.identity import name_of
 from .base import ProfilePart, Recommender, Scores, ScoringContext, share_of_last_bets, soonest_first
 from .user_values import rates_of_values, tallied_values, values_of_user
 
-# The weight of each attribute. Teams count most, as the sum of two columns.
+# The weight of each attribute. Teams, the sum of two columns, weigh most.
 IMPORTANCE = {"sport": 1.0, "league": 1.0, "country": 0.5, "home_team": 0.75, "away_team": 0.75, "odds_band": 0.5}
 SMOOTHING = 10.0  # selections of the average user, added to the user's own
 LAST_BETS = 10
@@ -24,12 +24,12 @@ _IMPORTANCE = np.array([IMPORTANCE[name] for name in TALLIED])
 
 
 class Profile(Recommender):
-    """The sum over attributes a of importance_a * log(1 + w_v / (m P(v | casino))), v being the event's value and w the
+    """The sum over attributes a of importance_a * log(1 + w_v / (m P(v | casino))), with v the event's value and w the
     user's decayed tallies.
 
-    Up to a constant this is log(P(v | user) / P(v | casino)), P(v | user) being smoothed by m
-    selections of the casino's own distribution (Dirichlet smoothing: Zhai and Lafferty, SIGIR 2001). Values that
-    the user never bet on add nothing. Equal scores are ordered by the begin.
+    Up to a constant this is log(P(v | user) / P(v | casino)), with P(v | user) smoothed by m selections of the casino's
+    distribution (Dirichlet smoothing: Zhai and Lafferty, SIGIR 2001). Values without bets of the user add nothing.
+    Equal scores are ordered by the begin.
     """
 
     name = "profile"
@@ -46,7 +46,7 @@ class Profile(Recommender):
         return scores
 
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
-        """Texts with the number of the last bets that share a team, the league or the sport with the event."""
+        """Sentences with the number of the last bets that share a team, the league or the sport with the event."""
         last = context.profile.recent[-LAST_BETS:]
         return [
             share_of_last_bets(number, len(last), name_of(value))
@@ -56,7 +56,7 @@ class Profile(Recommender):
 
 
 def values_shared(selections: Sequence[RecentSelection], offer: Offer, place: int) -> Iterator[tuple[int, str]]:
-    """(number of the selections, the value that they share with the event at `place`): teams, league, sport."""
+    """Yield (number of selections, shared value) for each team, the league and the sport of the event at `place`."""
     teams = Counter(team for each in selections for team in {each.home_team, each.away_team})
     for team in (offer.home_team[place], offer.away_team[place]):
         if name_of(team):

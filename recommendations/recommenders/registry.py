@@ -1,4 +1,4 @@
-"""The registry of recommenders. A new one is a file in this folder, and a line here."""
+"""The registry of recommenders. To add one, add a file in this folder and a line here."""
 
 from recommendations.errors import InvalidConfiguration
 
@@ -32,7 +32,7 @@ RECOMMENDERS: dict[str, Recommender] = {
 
 
 def get_recommender(name: object) -> Recommender:
-    """The recommender of this name. Raises InvalidConfiguration, which lists the known names."""
+    """The recommender with this name. Raises InvalidConfiguration, which lists the known names."""
     recommender = RECOMMENDERS.get(name) if isinstance(name, str) else None
     if recommender is None:
         known = ", ".join(RECOMMENDERS)

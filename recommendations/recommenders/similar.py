@@ -1,4 +1,4 @@
-"""`similar`: events like one event, whose profile stands in the place of a user's; it is no `recommender_type`."""
+"""`similar`: events similar to a given event, whose profile replaces a user's. It is no `recommender_type`."""
 
 from collections.abc import Iterator
 from math import isfinite
@@ -13,17 +13,17 @@ from .base import BettingProfile, ProfilePart, Recommender, Scores, ScoringConte
 from .neighbours import Neighbours, best_token, token_scores
 from .user_values import column_of
 
-# For a shared value: the fewer events have it, the more.
+# Points for a shared value; rarer values have more.
 POINTS = {"home_team": 3.0, "away_team": 3.0, "league": 2.0, "sport": 1.0, "country": 1.0, "odds_band": 0.5}
-# What the same users bet on counts about as much as a shared league, where it is certain.
+# Certain common bets of the same users count about as much as a shared league.
 POINTS_OF_NEIGHBOURS = 6.0
 
 _NEIGHBOURS = Neighbours()
 
 
 class Similar(Recommender):
-    """The sum of `POINTS` of the attributes that both events share; with a fitted model, plus the score of `neighbours`
-    for someone who has bet on the event: which teams, leagues and sports the same users bet on. Equal scores are
+    """The sum of `POINTS` of the attributes that both events share and, with a fitted model, the score of `neighbours`
+    for a user with a bet on the event: the related teams, leagues and sports by the same users' bets. Equal scores are
     ordered by the begin."""
 
     name = "similar"
@@ -35,7 +35,7 @@ class Similar(Recommender):
         return scores if token_scores(context) is None else scores + POINTS_OF_NEIGHBOURS * _NEIGHBOURS.score(context)
 
     def reasons(self, context: ScoringContext, place: int) -> list[str]:
-        """The teams or the league that both share; by which token the model relates them; else the sport."""
+        """The shared teams or league, and the token by which the model relates the events; else the shared sport."""
         found = [*_shared(context, place)]
         if (related := best_token(context, place)) is not None:
             found.append(f"Bets on such events often go with bets on {name_of(related)}")
@@ -44,7 +44,7 @@ class Similar(Recommender):
 
 
 def profile_of(offer: Offer, place: int) -> BettingProfile:
-    """The profile of one bet on the event at `place`; its teams count on either side."""
+    """The profile of a single bet on the event at `place`. Its teams count on both sides."""
     teams = {team: 1.0 for team in (offer.home_team[place], offer.away_team[place]) if name_of(team)}
     weights = {"sport": {offer.sport[place]: 1.0}, "home_team": teams, "away_team": teams}
     if name_of(offer.league[place]):
@@ -63,7 +63,7 @@ def _tables(context: ScoringContext) -> Iterator[tuple[Codes, Scores]]:
         table = np.zeros(len(column.values) + 1)
         for value in context.profile.weights.get(attribute, {}):
             table[column.dictionary.places.get(value, -1)] = points
-        table[-1] = 0.0  # of values that the offer lacks
+        table[-1] = 0.0  # the entry for values that the offer lacks
         yield column.codes, table
 
 

@@ -1,4 +1,4 @@
-"""`soonest`: events in the order of their begin."""
+"""`soonest`: events ordered by their begin."""
 
 from weakref import ref
 
@@ -12,17 +12,17 @@ _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
 class Soonest(Recommender):
-    """Events in the order in which they begin. The score is the hours until then, negative. Those whose start time is
-    to be confirmed are last."""
+    """Events ordered by their begin. The score is minus the hours until the begin. Events whose start time is to be
+    confirmed are last."""
 
     name = "soonest"
     is_personal = False
 
     def score(self, context: ScoringContext) -> Scores:
-        """Equal for all users; cached with the offer for the hour."""
+        """The same scores for all users; cached with the offer for the hour."""
         offer, hour = context.offer, context.hour
         cached = offer.memo.get(_SCORES)
-        # offers of other time zones share the memo; each keeps its begins
+        # offers of other time zones share the memo, but have their own begins
         if cached is not None and cached[0]() is offer.begins and cached[1] == hour:
             return cached[2]
         scores: Scores = (hour - begins_in_order(offer)) / _HOUR

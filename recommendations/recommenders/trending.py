@@ -1,4 +1,4 @@
-"""`trending`: popularity, the events and leagues that the casino's users bet on now."""
+"""`trending`: popularity, the events and leagues with most bets of the casino's users today."""
 
 import numpy as np
 
@@ -12,8 +12,8 @@ _SCORES = MemoKey[tuple[Trends, Scores]]("trending")
 
 
 class Trending(Recommender):
-    """log(1 + e) + 0.5 log(1 + l): e and l count the selections of the event and of its league, with a half-life of a
-    day. Equal scores are ordered by the begin."""
+    """log(1 + e) + 0.5 log(1 + l), with e and l the numbers of selections of the event and of its league, with a
+    half-life of a day. Equal scores are ordered by the begin."""
 
     name = "trending"
     is_personal = False
@@ -22,7 +22,7 @@ class Trending(Recommender):
         return bool(context.trends)
 
     def score(self, context: ScoringContext) -> Scores:
-        """Equal for all users; cached with the offer until the trends change."""
+        """The same scores for all users; cached with the offer until the trends change."""
         offer, trends = context.offer, context.trends
         cached = offer.memo.get(_SCORES)
         if cached is not None and cached[0] is trends:

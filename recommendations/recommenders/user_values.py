@@ -1,4 +1,4 @@
-"""Values of attributes as numbers: those of an offer, and a user's preferences for them, which recommenders share."""
+"""Attribute values as numbers, and a user's preferences for them, which several recommenders use."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from recommendations.tallies.user_tallies import TALLIED
 
 from .base import BettingProfile, ScoringContext
 
-Owners = np.ndarray[Any, np.dtype[np.int8]]  # places of attributes
+Owners = np.ndarray[Any, np.dtype[np.int8]]  # indices of attributes
 
 USUAL_ODDS = "usual odds"  # component
-_FEW_BETS = 10.0  # added to the user's own, of which a team has a share
-BETS_OF_OTHERS = 30.0  # near the same odds, added to the user's own
+_FEW_BETS = 10.0  # added to the user's number of bets, the denominator of a team's share
+BETS_OF_OTHERS = 30.0  # bets near the same odds, added to the user's own
 _WIDTH = 0.25  # standard deviation, in logarithms of odds
 _BOUNDS = np.array([1.0, *BAND_BOUNDS, 2 * BAND_BOUNDS[-1]])
 _MIDDLES = np.log(_BOUNDS[:-1] * _BOUNDS[1:]) / 2
@@ -54,7 +54,7 @@ class TalliedValues:
     starts: list[int]
 
     def tables(self, row: Floats) -> Iterator[tuple[Codes, Floats]]:
-        """The codes of each column, and its numbers."""
+        """Yield each column's codes and its part of the row."""
         for column, start in zip(self.columns, self.starts, strict=True):
             yield column.codes, row[start:]
 
@@ -64,7 +64,7 @@ _RATES = MemoKey[tuple[Trends, Floats]]("rates of values")
 
 
 def tallied_values(offer: Offer) -> TalliedValues:
-    """Computed once for the same offer."""
+    """The columns of the offer, cached with it."""
     values = offer.memo.get(_VALUES)
     if values is None:
         columns = tuple(column_of(offer, name) for name in TALLIED)
@@ -74,8 +74,8 @@ def tallied_values(offer: Offer) -> TalliedValues:
 
 
 def rates_of_values(context: ScoringContext) -> Floats:
-    """The share of each of the `tallied_values` in all selections of its attribute, shape (values,). Computed once for
-    the same offer and trends."""
+    """The share of each of the `tallied_values` in all selections of its attribute, shape (values,). Cached with the
+    offer for the same trends."""
     trends, memo = context.trends, context.offer.memo
     cached = memo.get(_RATES)
     if cached is None or cached[0] is not trends:
@@ -85,10 +85,11 @@ def rates_of_values(context: ScoringContext) -> Floats:
 
 
 class UserValues(NamedTuple):
-    """The values of a user's tallies that an offer's dictionaries have: places of their attributes in `TALLIED`, shape
-    (v,); codes in the row of all values, (v,); decayed numbers of selections, and shares in all of the attribute,
-    (2, v). Besides, the codes of teams on either side, and their shares, both (t,); the bets near each band of odds,
-    (bands,). `are_any`: whether the user has any, also others than the dictionaries."""
+    """The values of a user's tallies that are in an offer's dictionaries. `owners` (v,): indices of their attributes in
+    `TALLIED`; `codes` (v,): places in the row of all values; `numbers` (2, v): decayed numbers of selections, and
+    shares in all selections of the attribute. `team_codes`, `team_shares` (t,): teams on either side, with the user's
+    share of bets on them. `near_bands` (bands,): the bets near each band of odds. `are_any`: the user has any values,
+    also others."""
 
     owners: Owners
     codes: Codes
@@ -100,7 +101,7 @@ class UserValues(NamedTuple):
 
 
 def values_of_user(context: ScoringContext) -> UserValues:
-    """Computed once for the same tallies and dictionaries."""
+    """The user's values, cached for the same tallies and dictionaries."""
     return context.profile.keep("values", tallied_values(context.offer).dictionaries, _compute)
 
 
@@ -137,9 +138,9 @@ def _look_up(mappings: Iterable[Any], names: Iterable[Iterable[str]], default: f
 def _shares_of_teams(
     home: Mapping[str, float], away: Mapping[str, float], sides: Sequence[Dictionary[str]], starts: Places
 ) -> tuple[Codes, Floats32]:
-    """The share of the user's bets that were on each team, at home or away; smaller where there are few bets. `home`,
-    `away`: numbers of bets. Returns the codes of the teams that the dictionaries of both `sides` have, those of each
-    side from its number in `starts` (2,) on, and the shares, both (t,)."""
+    """The shares of the user's bets on each team, at home or away, shrunk for few bets. `home`, `away`: numbers of
+    bets. Returns the codes of the teams in the dictionaries of both `sides`, plus each side's start in `starts` (2,),
+    and the shares, both (t,)."""
     bets = dict(home)
     for team, number in away.items():
         bets[team] = bets.get(team, 0) + number
@@ -147,7 +148,7 @@ def _shares_of_teams(
     codes = np.fromiter(found, np.int32, 2 * len(bets)).reshape(2, len(bets))
     is_known = codes < [[len(side.values)] for side in sides]
     shares = np.fromiter(bets.values(), np.float64, len(bets)) / (sum(home.values()) + _FEW_BETS)
-    shares_of_both = np.broadcast_to(shares.astype(np.float32), codes.shape)  # they are kept in memory
+    shares_of_both = np.broadcast_to(shares.astype(np.float32), codes.shape)  # float32: they are cached
     return (codes + starts[:, np.newaxis].astype(np.int32))[is_known], shares_of_both[is_known]
 
 
@@ -158,8 +159,8 @@ def _bets_near_bands(counts: Mapping[str, float]) -> Floats:
 
 
 def sentences_of_usual_odds(context: ScoringContext, place: int) -> list[str]:
-    """Where most of the user's bets were in the band of the event's own odd or one beside it. None of an event that is
-    priced by markets, of which another odd is shown."""
+    """The reason if most of the user's bets were in the band of the event's own odd or a neighbouring band. None for an
+    event that is priced by markets, for which another odd is shown."""
     offer, counts = context.offer, context.profile.counts.get("odds_band") or {}
     has_own_odd = offer.offered_by is None or offer.offered_by[place] == OWN_ODD
     if not has_own_odd or not offer.odds[place] < _BOUNDS[-1]:

@@ -1,4 +1,4 @@
-"""The slips that a replay shows before its test, which confidence is calibrated to."""
+"""The slips that a replay shows before its test, to which confidence is calibrated."""
 
 from msgspec.structs import replace
 
@@ -10,12 +10,12 @@ from recommendations.serving import slip
 from .learner import Learner
 from .serving_inputs import ServingInput
 
-_SHARE = 0.25  # of the training coupons, the last ones: a model fitted to those before shows slips
-_SLIPS = 1_000  # at most, about
+_SHARE = 0.25  # the last training coupons, for which a model fitted to the earlier ones chooses slips
+_SLIPS = 1_000  # at most, approximately
 
 
 class CalibratingSlips:
-    """Slips before the last of the training coupons, whose numbers are `training`."""
+    """Slips before the last training coupons. `training`: the numbers of all training coupons."""
 
     def __init__(self, learner: Learner, training: range) -> None:
         size = round(len(training) * _SHARE)
@@ -24,7 +24,7 @@ class CalibratingSlips:
         self._stride = max(round(size / _SLIPS), 1)
 
     def move_to(self, number: int) -> None:
-        """Move to the coupon of this number. Before the first that slips are shown for, the model is fitted."""
+        """Move to the coupon of this number. Before the first slip, the model is fitted."""
         if self._numbers and number == self._numbers.start:
             self._model = self._learner.model_of_cases()
 
@@ -33,7 +33,8 @@ class CalibratingSlips:
         return number in self._numbers and number % self._stride == 0
 
     def choose(self, recommender: Recommender, serving_input: ServingInput) -> tuple[list[int], list[float]]:
-        """The events of the recommender's longest slip by that model, as places in the history, and their shares."""
+        """The events of the recommender's longest slip by the fitted model, as places in the history, and their
+        shares."""
         context = serving_input.context
         scores = recommender.score(replace(context, models=context.models.including(self._model)))
         offer, rules = serving_input.offer, replace(serving_input.rules, limit=LONGEST)

@@ -1,4 +1,4 @@
-"""Reading the current casino's history from its database."""
+"""Reads the current casino's history from its database."""
 
 import json
 from collections import defaultdict
@@ -16,8 +16,8 @@ from tenants.routing.connections import casino_connection
 from .casino_outcomes import MAX_SERVED, SERVED, ToldOutcome, outcome_of, price_changes
 from .history import DAY, History, OddsChange, PastCoupon, PastUser, PriceChange
 
-MAX_COUPONS = 100_000  # the latest
-_OPEN_FOR = 7 * DAY  # before its begin, for an event of unknown opening time
+MAX_COUPONS = 100_000  # the latest ones
+_OPEN_FOR = 7 * DAY  # assumed time from opening to begin, if the opening time is unknown
 
 _COUPONS = """
 SELECT user_id, extract(epoch FROM timestamp)::float8, stake, recommended_events FROM purchased_coupons AS coupon
@@ -25,7 +25,7 @@ WHERE timestamp >= %s AND timestamp < %s
     AND NOT EXISTS (SELECT FROM users WHERE users.id = coupon.user_id AND NOT users.personalisation)
 ORDER BY timestamp DESC, id DESC LIMIT %s
 """
-# The text columns are in the order of TEXTS.
+# The text columns are in the order of `TEXTS`.
 _EVENTS = """
 SELECT id, extract(epoch FROM begin_timestamp)::float8, extract(epoch FROM end_timestamp)::float8,
   coalesce(odd::float8, 'NaN'),
@@ -41,11 +41,11 @@ _Selection = tuple[float, int, float | None]  # timestamp, place, odd
 def casino_history(
     *, casino_id: int, until: datetime, since: datetime | None = None, events_since: datetime | None = None
 ) -> History:
-    """The latest `MAX_COUPONS` coupons from `since` until before `until`, and the events that end after the first of
-    them, or after `events_since` if that is earlier.
+    """Read the latest `MAX_COUPONS` coupons from `since` until before `until`, and the events that end after the first
+    of these coupons, or after `events_since` if that is earlier.
 
-    An event's opening time is that of its storing or of its first bet, whichever is earlier; a week before its begin
-    for an event stored after its begin. The odds come from the selections: each is valid from its coupon on.
+    An event's opening time is that of its storing or of its first bet, whichever is earlier; for an event stored after
+    its begin, a week before the begin. Odds come from the selections; each is valid from its coupon on.
     """
     rows = list(reversed(_query(_COUPONS, [since or datetime.min.replace(tzinfo=until.tzinfo), until, MAX_COUPONS])))
     earliest = (events_since or until).timestamp()
@@ -58,7 +58,7 @@ def casino_history(
         found = [(places.of(each, timestamp), _odd(each), outcome_of(each)) for each in _objects(selections)]
         left_out += sum(place is None for place, *_ in found)
         known = [(place, odd, outcome) for place, odd, outcome in found if place is not None]
-        # the odd of an outcome is none of the event's own
+        # the odd of an outcome is not the event's own
         selected += [(timestamp, place, odd if outcome is None else None) for place, odd, outcome in known]
         told += [(timestamp, place, outcome, odd) for place, odd, outcome in known if outcome is not None]
         bets = tuple((place, outcome) for place, _, outcome in known if outcome is not None)
@@ -138,7 +138,7 @@ def _odd(selection: dict[str, Any]) -> float | None:
 
 
 def _changes(selected: Iterable[_Selection], odds: list[float]) -> Iterator[OddsChange]:
-    """The changes of odds; sets `odds` to the first known odd of each event."""
+    """Yield the changes of odds, and set `odds` to the first known odd of each event."""
     latest: dict[int, float] = {}
     for timestamp, place, odd in selected:
         if odd is None or latest.get(place) == odd:

@@ -1,7 +1,7 @@
 """The outcomes of markets in a casino's stored coupons and served recommendations.
 
-Prices of the past are not stored. So an outcome's odd is that of the latest coupon or served recommendation with it,
-and an outcome counts as open from the first of them on.
+Past prices are not stored. An outcome's odd is that of the latest coupon or served recommendation with it, and the
+outcome counts as open from the first of these on.
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from typing import Any
 
 from .history import PastOutcome, PriceChange
 
-MAX_SERVED = 100_000  # the latest
+MAX_SERVED = 100_000  # the latest ones
 # Parameters: the times from and until, `MAX_SERVED`.
 SERVED = """
 SELECT extract(epoch FROM timestamp)::float8, events FROM served_recommendations
@@ -20,7 +20,7 @@ ToldOutcome = tuple[float, int, PastOutcome, float | None]  # timestamp, place, 
 
 
 def outcome_of(selection: dict[str, Any]) -> PastOutcome | None:
-    """The outcome that a stored selection names."""
+    """The outcome that a stored selection names; None without one."""
     market, line, outcome = (selection.get(name) or "" for name in PastOutcome._fields)
     are_texts = isinstance(market, str) and isinstance(line, str) and isinstance(outcome, str)
     return PastOutcome(market, line, outcome) if are_texts and market and outcome else None

@@ -1,4 +1,4 @@
-"""Reading a history from CSV files: events, coupons and, optionally, odds changes, also of outcomes of markets."""
+"""Reads a history from CSV files: events, coupons and, optionally, odds changes, also of outcomes of markets."""
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
@@ -23,14 +23,14 @@ from .history import History, OddsChange, PastCoupon, PastOutcome, PriceChange
 EVENT_COLUMNS = ("id", *ATTRIBUTES, "odd", "opens_at", "begin_timestamp", "end_timestamp")
 COUPON_COLUMNS = ("id", "user_id", "stake", "timestamp", "event_ids")
 ODDS_COLUMNS = ("event_id", "timestamp", "odd")
-SELECTIONS = "selections"  # of coupons, which may lack it
+SELECTIONS = "selections"  # an optional column of coupons
 
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
 class CsvRow:
-    """One line of a file, by the columns' names."""
+    """One line of a file, with its cells by column name."""
 
     file: str
     line: int
@@ -49,7 +49,7 @@ class CsvRow:
 
 
 class _Numbers:
-    """The numbers of the files' ids: an id that is text gets the next one of those that stand for text."""
+    """The numbers of the files' ids. A text id gets the next number of those that stand for texts."""
 
     def __init__(self) -> None:
         self._of_texts: dict[str, int] = {}
@@ -57,7 +57,9 @@ class _Numbers:
     def of(self, cell: str) -> int:
         own = parse_own_id(cell)
         if own is None:
-            raise ValueError("is no id: a number from 1, or other printable text without blanks at its ends")
+            raise ValueError(
+                "is not an id; must be a number from 1, or other printable text without blanks at its ends"
+            )
         return own if isinstance(own, int) else self._of_texts.setdefault(own, FIRST_TEXT_ID + len(self._of_texts))
 
     def listed(self, cell: str) -> list[int]:
@@ -65,7 +67,7 @@ class _Numbers:
 
 
 def read_history(events: Path, coupons: Path, odds: Path | None = None) -> History:
-    """The history in the files. Raises InvalidHistory, and OSError for an unreadable file."""
+    """Read the history from files. Raises InvalidHistory, and OSError for an unreadable file."""
     numbers = _Numbers()
     rows = _events(events, numbers)
     ids = [row[0] for row in rows]
@@ -86,7 +88,7 @@ def read_history(events: Path, coupons: Path, odds: Path | None = None) -> Histo
 
 
 def _events(path: Path, numbers: _Numbers) -> list[tuple[Any, ...]]:
-    """The events in the order of their ids, each as `EVENT_COLUMNS` and its category, which files may lack."""
+    """The events by id, each as `EVENT_COLUMNS` and its category, which is optional."""
     found: dict[int, tuple[Any, ...]] = {}
     for row in _rows(path, EVENT_COLUMNS):
         event_id = row.get("id", numbers.of)
@@ -123,19 +125,21 @@ def _coupons(path: Path, places: dict[int, int], numbers: _Numbers) -> tuple[lis
 
 
 def _bets(row: CsvRow, event_ids: list[int], places: dict[int, int]) -> Iterator[tuple[int, PastOutcome]]:
-    """The place and the outcome of each known event whose selection names one."""
+    """Yield place and outcome of each known event whose selection names an outcome."""
     if not row.cells.get(SELECTIONS):
         return
     outcomes = row.get(SELECTIONS, outcomes_of_selections)
     if len(outcomes) != len(event_ids):
-        raise row.wrong(SELECTIONS, f"has {len(outcomes)} selections of {len(event_ids)} events")
+        raise row.wrong(
+            SELECTIONS, f"has {len(outcomes)} selections for {len(event_ids)} events; must have one for each event"
+        )
     for event_id, outcome in zip(event_ids, outcomes, strict=True):
         if event_id in places and outcome is not None:
             yield places[event_id], outcome
 
 
 def _odds(path: Path, places: dict[int, int], numbers: _Numbers) -> tuple[list[OddsChange], list[PriceChange]]:
-    """The odds of events and those of outcomes, in chronological order."""
+    """The odds changes of events, and those of outcomes, in chronological order."""
     of_events, of_outcomes = list[OddsChange](), list[PriceChange]()
     for row in _rows(path, ODDS_COLUMNS):
         place, timestamp = places.get(row.get("event_id", numbers.of)), row.get("timestamp", _time)
@@ -161,7 +165,7 @@ def _rows(path: Path, columns: Sequence[str]) -> Iterator[CsvRow]:
         end = 1  # of the last whole row
         try:
             if missing := [column for column in columns if column not in (reader.fieldnames or ())]:
-                raise InvalidHistory(f"{path.name}, line 1: there is no column {', '.join(missing)}")
+                raise InvalidHistory(f"{path.name}, line 1: missing columns: {', '.join(missing)}")
             for cells in reader:
                 end = reader.line_num
                 row = CsvRow(path.name, end, cells)
@@ -172,8 +176,8 @@ def _rows(path: Path, columns: Sequence[str]) -> Iterator[CsvRow]:
 
 
 def _check_shape(row: CsvRow, columns: Sequence[str]) -> None:
-    """Raises InvalidHistory unless the row is one line of as many cells as the head. A stray quotation mark makes the
-    lines up to the next one a single cell: they would be lost without a word."""
+    """Raises InvalidHistory unless the row is one line with as many cells as the head. A stray quotation mark would
+    join the lines up to the next one into a single cell, so that they would be lost silently."""
     for column, cell in row.cells.items():
         if column is None:
             raise InvalidHistory(f"{row.file}, line {row.line}: the line has too many columns")
@@ -181,7 +185,7 @@ def _check_shape(row: CsvRow, columns: Sequence[str]) -> None:
             first = row.line - cell.count("\n")
             raise InvalidHistory(
                 f"{row.file}, lines {first} to {row.line}, column {column}: a cell of several lines; "
-                "is a quotation mark missing?"
+                "check for a missing quotation mark"
             )
     if short := next((column for column in columns if row.cells[column] is None), None):
         raise row.wrong(short, "is missing: the line has too few columns")
@@ -198,14 +202,14 @@ def _stake(cell: str) -> float:
 def _number(cell: str, at_most: Decimal) -> float:
     number = parse_decimal(cell)
     if number is None:
-        raise ValueError("is not a number such as 2.50")
+        raise ValueError("is not a number; must be one such as 2.50")
     if not 0 < number <= at_most:
         raise ValueError(f"must be above 0 and at most {at_most}")
     return float(number)
 
 
 def _time(cell: str) -> float:
-    """Unix seconds."""
+    """The time in Unix seconds."""
     time = read_time(cell)
     if not EARLIEST <= time < LATEST:  # near datetime's minimum and maximum, conversions overflow
         raise ValueError(f"must lie between {EARLIEST.year} and {LATEST.year}")

@@ -1,4 +1,4 @@
-"""Outcomes of markets in the cells of CSV files: in the columns `market`, `line` and `outcome`, and as JSON."""
+"""Reads outcomes of markets from cells of CSV files: from the columns `market`, `line` and `outcome`, and from JSON."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ _SELECTIONS = msgspec.json.Decoder(list[tuple[str | int | float, str | int | flo
 
 
 def outcome_of_cells(cells: Mapping[str, str]) -> PastOutcome | None:
-    """The outcome of a row of odds; None for the odd of the event itself. Raises ValueError."""
+    """The outcome in a row of odds; None for the odd of the event itself. Raises ValueError."""
     market, line, outcome = (cells.get(column) or "" for column in ("market", "line", "outcome"))
     return _outcome(market, line, outcome) if market or line or outcome else None
 
@@ -25,12 +25,12 @@ def is_open(cells: Mapping[str, str]) -> bool:
 
 
 def outcomes_of_selections(cell: str) -> list[PastOutcome | None]:
-    """The outcomes in a coupon's `selections`, one for each of its events, None where none is told. Raises
+    """The outcomes in a coupon's `selections`, one for each of its events; None for an event without one. Raises
     ValueError."""
     try:
         told = _SELECTIONS.decode(cell)
     except msgspec.DecodeError as error:
-        raise ValueError(f'is no JSON such as [["TOTALS", "2.5", "OVER"], null]: {error}') from error
+        raise ValueError(f'must be JSON such as [["TOTALS", "2.5", "OVER"], null]: {error}') from error
     return [None if each is None else _outcome(*each) for each in told]
 
 
@@ -38,7 +38,7 @@ def _outcome(market: str | float, line: str | float, outcome: str | float) -> Pa
     try:
         found = PastOutcome(market_text("market", market), line_text("line", line), market_text("outcome", outcome))
     except InvalidRow as error:
-        raise ValueError(f"names no outcome: {error}") from error
+        raise ValueError(f"has an invalid outcome: {error}") from error
     if not (found.market and found.outcome):
-        raise ValueError("has no market or no outcome")
+        raise ValueError("must have a market and an outcome")
     return found

@@ -1,4 +1,4 @@
-"""A casino's history as the input of a replay: events, coupons, odds changes, users."""
+"""A casino's history, the input of a replay: events, coupons, odds changes, users."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ DAY = 86_400.0  # seconds
 
 
 class PastOutcome(NamedTuple):
-    """An outcome of a market; `line` is empty where the market has none."""
+    """An outcome of a market; `line` is empty in a market without lines."""
 
     market: str
     line: str
@@ -22,8 +22,8 @@ class PastOutcome(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PastCoupon:
-    """A purchased coupon. `places` are the indices of its events in the history; `timestamp`: Unix seconds. `bets`: of
-    the selections that name an outcome, its event's place and the outcome."""
+    """A purchased coupon. `places`: the indices of its events in the history. `timestamp`: Unix seconds. `bets`: for
+    each selection that names an outcome, its event's place and the outcome."""
 
     user_id: int
     timestamp: float
@@ -34,7 +34,7 @@ class PastCoupon:
 
 @dataclass(frozen=True, slots=True)
 class OddsChange:
-    """From `timestamp` (Unix seconds) on, the event at `place` has this odd."""
+    """The event at `place` has this odd from `timestamp` (Unix seconds) on."""
 
     timestamp: float
     place: int
@@ -43,7 +43,7 @@ class OddsChange:
 
 @dataclass(frozen=True, slots=True)
 class PriceChange:
-    """From `timestamp` (Unix seconds) on, this outcome of the event at `place` has this odd; None: it is closed."""
+    """This outcome of the event at `place` has this odd from `timestamp` (Unix seconds) on; None: it is closed."""
 
     timestamp: float
     place: int
@@ -53,7 +53,7 @@ class PriceChange:
 
 @dataclass(frozen=True, slots=True)
 class PastUser:
-    """A user's own country and favourite sport; empty if unknown."""
+    """A user's country and favourite sport; empty if unknown."""
 
     country: str = ""
     favorite_sport: str = ""
@@ -65,8 +65,8 @@ UNKNOWN_USER = PastUser()
 @dataclass(frozen=True, slots=True)
 class History:
     """All `events` with their opening odds; `opens_at` (Unix seconds) has shape (n,). `coupons`, `odds_changes` and
-    `price_changes` are in chronological order. `left_out` is the number of selections of unknown events. Of
-    coupons before `known_since` (Unix seconds), some are missing."""
+    `price_changes` are in chronological order. `left_out`: the number of selections of unknown events. `known_since`
+    (Unix seconds): some earlier coupons are missing."""
 
     events: Offer
     opens_at: Floats
@@ -86,8 +86,8 @@ Slips = dict[tuple[int, int], tuple[int, ...]]
 
 
 def slips_of(coupons: Iterable[PastCoupon]) -> Slips:
-    """User and second -> the distinct events, as places in the history, of the user's coupons of that second: legs of
-    one slip, which some casinos send as a coupon each."""
+    """(user, second) -> the distinct events, as places in the history, of the user's coupons of that second. They are
+    legs of one slip, which some casinos send as several coupons."""
     slips = defaultdict[tuple[int, int], dict[int, None]](dict)
     for coupon in coupons:
         slips[slip_key(coupon)].update(dict.fromkeys(coupon.places))
@@ -102,14 +102,14 @@ Change = TypeVar("Change", bound=OddsChange | PriceChange)
 
 
 class InTurn(Generic[Change]):
-    """Changes in chronological order, each given once, as time moves on."""
+    """Changes in chronological order, of which each is returned once, as time moves on."""
 
     def __init__(self, changes: Sequence[Change]) -> None:
         self._changes = changes
         self._given = 0
 
     def before(self, now: float) -> Iterator[Change]:
-        """Those before `now` (Unix seconds) that were not given yet."""
+        """Yield the changes before `now` (Unix seconds) that were not yet returned."""
         while self._given < len(self._changes) and self._changes[self._given].timestamp < now:
             self._given += 1
             yield self._changes[self._given - 1]

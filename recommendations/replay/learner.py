@@ -1,4 +1,4 @@
-"""Fitting models during a replay, always to the past alone."""
+"""Fits models during a replay, only to the past."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -24,13 +24,13 @@ from .replayed_state import ReplayedState
 from .serving_inputs import ServingInput
 from .shown_slips import ShownSlip
 
-GROWTH = 1.05  # factor of coupons since the last fit before models are fitted again
-_SELECTION_GROWTH = 1.5  # factor of cases since the last selection before models are compared again
+GROWTH = 1.05  # growth factor of coupons until models are fitted again
+_SELECTION_GROWTH = 1.5  # growth factor of cases until models are compared again
 
 
 @dataclass(frozen=True, slots=True)
 class EventCounts:
-    """Event's id -> number of bets at the time of the fit."""
+    """Event id -> number of bets at the time of the fit."""
 
     counts: Mapping[int, float]
 
@@ -52,7 +52,7 @@ class Learner:
 
     @property
     def models(self) -> FittedModels:
-        """The present models."""
+        """The current models."""
         co_bettors = [] if self._sums is None else [self._sums.co_bettors()]
         return self._models.including(self._state.sequences.counts(), *co_bettors)
 
@@ -61,7 +61,7 @@ class Learner:
         return self._sums.user_vectors if self._sums is not None else None
 
     def add_case(self, serving_input: ServingInput, chosen: int) -> None:
-        """Add a training case: the event at place `chosen` of the input's offer was bet on."""
+        """Add a training case: a bet on the event at place `chosen` of the input's offer."""
         others = np.flatnonzero(serving_input.candidates_with(chosen))
         rng = np.random.default_rng((self._state.coupons, chosen))
         places = sample(rng, chosen, others[others != chosen])
@@ -78,17 +78,17 @@ class Learner:
             self._sums.add(coupon.user_id, event_ids)
 
     def model_of_cases(self) -> HybridModel:
-        """The hybrid as it would be selected and fitted now, to all cases: a model fitted to fewer shows slips that
-        hold fewer bets than the served ones. Nothing changes."""
+        """The hybrid model as it would be selected and fitted now to all cases; a model of fewer cases would show slips
+        with fewer bets than the served ones. It is not stored."""
         return select_model(self.recent_cases.cases(), self._shared).model
 
     def is_due(self) -> bool:
-        """Whether the interval has passed, which an infinite one never has, and there are enough new coupons."""
+        """Whether the interval has passed, which is never so for an infinite one, and there are enough new coupons."""
         has_grown = self._state.coupons >= max(self._coupons * GROWTH, self._coupons + 1)
         return has_grown and self._state.now >= self._fitted_at + self._every
 
     def fit(self, *, with_hybrid: bool, slips: Sequence[ShownSlip] = ()) -> None:
-        """Fit the models to all coupons so far, and with `with_hybrid` the hybrid to the cases and its calibration to
+        """Fit the models to all coupons so far; with `with_hybrid`, also the hybrid to the cases and its calibration to
         its `slips`."""
         self._fitted_at, self._coupons = self._state.now, float(self._state.coupons)
         model = neighbours.fit(self._tokens())
@@ -99,22 +99,22 @@ class Learner:
             self.calibrate(slips)
 
     def is_day_over(self) -> bool:
-        """Whether a day has passed since the last calibration; served ones are as old, by a daily `fit_models`."""
+        """Whether a day has passed since the last calibration. A daily `fit_models` makes served ones as old."""
         return self._state.now >= self._calibrated_at + DAY
 
     def calibrate(self, slips: Sequence[ShownSlip]) -> None:
-        """Calibrate the hybrid to its `slips`."""
+        """Calibrate the hybrid's confidence to its `slips`."""
         self._calibrated_at = self._state.now
         numbers = np.array([(each.coupons, each.first_hit) for each in slips], dtype=np.float64).reshape(-1, 2)
         shares = np.array([[*each.shares, *each.shares[-1:] * LONGEST][:LONGEST] for each in slips])
         if isfinite(self._state.history.known_since):
-            numbers[:, 0] = 0.0  # coupons are missing, so their numbers are none that serving knows
+            numbers[:, 0] = 0.0  # coupons are missing, so these numbers differ from those in serving
         self.calibration = fit_calibration(numbers[:, 0], shares, numbers[:, 1])
         if self.calibration is not None:
             self._models = self._models.including(self.calibration)
 
     def set_user_vectors(self, user_vectors: UserVectors | None) -> None:
-        """Replace the user vectors, and sum those of each open event's bettors."""
+        """Replace the user vectors, and sum the vectors of each open event's bettors."""
         self._sums = None
         if user_vectors is None:
             return

@@ -1,4 +1,4 @@
-"""Replaying the choice among an event's outcomes: each bet that names one is predicted from the bets before it."""
+"""Replays the choice among an event's outcomes: each bet that names an outcome is predicted from earlier bets."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ _Values = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class OutcomeInput:
-    """What is known before a bet on one of the `offered` outcomes."""
+    """The data known before a bet on one of the `offered` outcomes."""
 
     offered: OfferedOutcomes
     profile: BettingProfile
@@ -39,8 +39,8 @@ def _by_taste(given: OutcomeInput) -> Floats:
     return score_outcomes(outcome_taste(given.profile, given.trends, given.offered.sport), given.offered)
 
 
-# Scores, up to a constant log probabilities: chance, the odds' implied probabilities, and what serves, without and with
-# the user.
+# Scores, up to a constant log probabilities: by chance, by the odds' implied probabilities, and by the served scores
+# without and with the user.
 CHOICES: dict[str, Callable[[OutcomeInput], Floats]] = {
     "random": lambda given: np.zeros(len(given.offered.odds)),
     "shortest_odd": lambda given: -np.log(given.offered.odds),
@@ -51,9 +51,9 @@ CHOICES: dict[str, Callable[[OutcomeInput], Floats]] = {
 
 @dataclass(frozen=True, slots=True)
 class OutcomeCase:
-    """A bet on one of several open outcomes of an event. `is_first`: the user's first on this event. The others have an
-    entry for each of `CHOICES`: `ranks` from 1, ties at their expected rank; `losses`, minus the log probability of the
-    outcome; `hits`, 1 for the first choice, divided by the number of outcomes that share that place."""
+    """A bet on one of several open outcomes of an event. `is_first`: the user's first bet on this event. With an entry
+    for each of `CHOICES`: `ranks` from 1, ties at their expected rank; `losses`: minus the log probability of the
+    outcome; `hits`: 1 if it is the first choice, divided by the number of outcomes with the same score."""
 
     timestamp: float
     user_id: int
@@ -65,7 +65,7 @@ class OutcomeCase:
 
 
 class _DecayedTally(Mapping[str, float]):
-    """Sums of weights, as of `now` (Unix seconds)."""
+    """Sums of weights, decayed to `now` (Unix seconds)."""
 
     def __init__(self) -> None:
         self._sums: dict[str, float] = {}
@@ -86,8 +86,8 @@ class _DecayedTally(Mapping[str, float]):
 
 @dataclass(slots=True)
 class OutcomeReplay:
-    """The prices and the tallies of outcomes of a history, as of the time of `state`. `unknown` is the number of tested
-    bets whose outcome had no price before: the bet itself gives them away."""
+    """The prices and tallies of outcomes of a history, as of the time of `state`. `unknown`: the number of tested bets
+    on an outcome without an earlier price, whose odd only the bet itself reveals."""
 
     history: History
     state: ReplayedState
@@ -104,7 +104,8 @@ class OutcomeReplay:
         self._price_changes = InTurn(self.history.price_changes)
 
     def use(self, coupon: PastCoupon, *, is_tested: bool) -> None:
-        """Test the coupon's bets, then count what they could choose from. Call it before the state has the coupon."""
+        """Test the coupon's bets, then count the bets and their open outcomes. Call it before adding the coupon to the
+        state."""
         self._move_to(coupon.timestamp)
         weight = weight_at(coupon.timestamp)
         for place, outcome in coupon.bets:
@@ -117,7 +118,7 @@ class OutcomeReplay:
             self._count(OUTCOME_ATTRIBUTES, place, outcome, self.odd_of(place, outcome), weight)
 
     def odd_of(self, place: int, outcome: PastOutcome) -> float:
-        """The outcome's latest odd before now, else that of the event."""
+        """The outcome's latest odd before now; the event's odd if there is none."""
         return self._prices[place].get(outcome, float(self.state.odds[place]))
 
     def _move_to(self, now: float) -> None:
@@ -128,7 +129,7 @@ class OutcomeReplay:
                 self._prices[change.place][change.outcome] = change.odd
 
     def _offered(self, place: int) -> dict[PastOutcome, float]:
-        """The open outcomes of an event, sorted, and their odds."""
+        """The open outcomes of an event, sorted, with their odds."""
         return dict(sorted(self._prices[place].items()))
 
     def _test(
@@ -172,7 +173,7 @@ class OutcomeReplay:
 
 
 def _measure(scores: Floats, chosen: int) -> tuple[float, float, float]:
-    """Rank, loss and hit of the chosen outcome by these scores, see `OutcomeCase`."""
+    """Rank, loss and hit of the chosen outcome by these scores; see `OutcomeCase`."""
     own: Any = scores[chosen]
     equal = int(np.count_nonzero(scores == own))
     rank = 1.0 + int(np.count_nonzero(scores > own)) + (equal - 1) / 2.0

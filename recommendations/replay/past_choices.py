@@ -1,4 +1,4 @@
-"""What a recommender would have chosen for answers of the past, by what was known at the time of each."""
+"""The choices that a recommender would have made for past answers, from the data known at the time of each."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ _REFIT = 7 * 86_400.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class PastAnswer:
-    """The user of an answer, its time (Unix seconds), and the ids of the events among which to choose."""
+    """A past answer: its user, time (Unix seconds), and the ids of the events to choose from."""
 
     user_id: int
     timestamp: float
@@ -35,19 +35,19 @@ class PastAnswer:
 def past_choices(
     history: History, answers: Sequence[PastAnswer], recommender: Recommender, options: Options
 ) -> list[int | None]:
-    """The number of the candidate that the recommender, or its first fallback that applies, scores highest for each
-    answer; of equal ones the first in the order of ids. NaN counts as the lowest. None where the history does not show
-    a candidate as open, and where none of the coupons before is known, though there are some.
+    """The index of the candidate with the highest score for each answer, by the recommender or its first fallback that
+    applies; the first in the order of ids of equal ones. NaN counts as the lowest score. None if a candidate was not
+    open by the history, or if all earlier coupons are missing in the history.
 
-    `answers` are in chronological order. Coupons of an answer's time or later are not known to it; models are fitted
-    weekly, to the coupons before.
+    `answers` are in chronological order. Only coupons before an answer's time are known to it; models are fitted weekly
+    to earlier coupons.
     """
     walk = _Walk(history, recommender, options, answers[0].timestamp if answers else 0.0)
     return [walk.choose(answer) for answer in answers]
 
 
 class _Walk:
-    """The state at the time of the latest answer."""
+    """The replayed state at the time of the latest answer."""
 
     def __init__(self, history: History, recommender: Recommender, options: Options, begins: float) -> None:
         self._history, self._recommender, self._options = history, recommender, options
@@ -84,7 +84,7 @@ class _Walk:
     def _add_coupons(self, *, until: float) -> None:
         coupons = self._history.coupons
         end = bisect_left(coupons, until, key=lambda coupon: coupon.timestamp)
-        self._slips = slips_of(coupons[max(self._added, self._first_training) : end])  # without the legs from then on
+        self._slips = slips_of(coupons[max(self._added, self._first_training) : end])  # without later legs
         for coupon in coupons[self._added : end]:
             self._add(coupon)
             self._added += 1
@@ -99,7 +99,8 @@ class _Walk:
         self._learner.add_coupon(coupon)
 
     def _learn(self, coupon: PastCoupon) -> None:
-        """Use the events of the slip that begins with a known user's coupon as training cases."""
+        """Add training cases for the events of the slip that begins with this coupon, if its user has earlier
+        coupons."""
         legs = self._slips.pop(slip_key(coupon), ())
         if not self._state.coupon_counts[coupon.user_id]:
             return

@@ -1,4 +1,4 @@
-"""Replaying a history in chronological order: each recommender ranks the open events before each bet."""
+"""Replays a history in chronological order: before each bet, each recommender ranks the open events."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,16 +30,16 @@ from .serving_inputs import ServingInput, ServingInputs
 from .shown_slips import ShownSlip
 from .slip_quality import SlipStatistics, count_rule_violations, intra_list_diversity
 
-TRAINING_COUPONS = 8_000  # right before the tested ones
+TRAINING_COUPONS = 8_000  # the last ones before the tested coupons
 MIN_COUPONS_TO_FIT = 20
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayPlan:
     """The last `test_fraction` of the coupons is tested. Tested and training cases are bets on events with at least
-    `min_prior_coupons` earlier selections. Models are fitted again every `refit` seconds; with `fit_first` they are
-    fitted to this number of coupons alone, the first ones, and not again: at most those before the tested ones.
-    `shared`: the weights that other casinos share."""
+    `min_prior_coupons` earlier selections. Models are fitted every `refit` seconds; with `fit_first` only once, to this
+    number of first coupons, at most to all coupons before the tested ones. `shared`: the weights shared by other
+    casinos."""
 
     recommenders: Sequence[Recommender]
     test_fraction: float = 0.2
@@ -51,7 +51,7 @@ class ReplayPlan:
 
 
 def replay(history: History, plan: ReplayPlan, on_progress: Callable[[], None] = lambda: None) -> ReplayResult:
-    """Replay the history once for all recommenders. `on_progress` is called after each coupon. Raises
+    """Replay the history once for all recommenders. Calls `on_progress` after each coupon. Raises
     InvalidConfiguration."""
     run = _Replay(history, plan)
     for number, coupon in enumerate(history.coupons):
@@ -71,8 +71,8 @@ def replay_to_fit(
     options: Options = DEFAULTS,
     shared: HybridModel | None = None,
 ) -> Learner:
-    """Replay the history to collect training cases, and fit all models to all of it at the end. The `options` are those
-    of the slips that confidence is calibrated to, `shared` the weights that other casinos share."""
+    """Replay the history to collect training cases, and fit all models to the whole history at the end. `options`: of
+    the slips to which confidence is calibrated. `shared`: the weights shared by other casinos."""
     plan = ReplayPlan([RECOMMENDERS["hybrid"]], 0.0, refit, min_prior_coupons, options, shared=shared)
     run = _Replay(history, plan)
     for number, coupon in enumerate(history.coupons):
@@ -82,7 +82,8 @@ def replay_to_fit(
 
 
 def cases_without_models(history: History, *, min_prior_coupons: int = 0) -> Cases:
-    """Training cases of every n-th of a history's last `TRAINING_COUPONS`, as of a casino that never fits a model."""
+    """Training cases from every n-th of a history's last `TRAINING_COUPONS` coupons, as in a casino that fits no
+    model."""
     run = _Replay(history, ReplayPlan([], 0.0, refit=inf, min_prior_coupons=min_prior_coupons))
     for number, coupon in enumerate(history.coupons):
         run.step(number, coupon)
@@ -102,7 +103,7 @@ class _Replay:
         self._first_fit = _first_fit(plan, self._first_tested)
         self._first_training = max(self._first_fit - TRAINING_COUPONS, 0)
         training = history.coupons[self._first_training : self._first_fit]
-        # every n-th coupon, so that the training cases before the test just reach MAX_CASES
+        # every n-th coupon, so that the training cases before the test add up to MAX_CASES
         self._stride = max(round(sum(len(coupon.places) for coupon in training) / MAX_CASES), 1)
         self._calibrating = CalibratingSlips(self.learner, range(self._first_training, self._first_fit))
         self._calibrated = [column for column, each in enumerate(plan.recommenders) if each.is_calibrated]
@@ -135,7 +136,7 @@ class _Replay:
             each.slips.add(coupon)
 
     def fit(self, *, with_hybrid: bool) -> None:
-        """Fit the models to all so far."""
+        """Fit the models to all data so far."""
         self.learner.fit(with_hybrid=with_hybrid, slips=self._shown_until_now())
 
     def _shown_until_now(self) -> list[ShownSlip]:
@@ -155,7 +156,7 @@ class _Replay:
 
     def _use(self, coupon: PastCoupon, *, is_tested: bool, is_training: bool, is_shown: bool) -> None:
         is_training = is_training and self.state.coupon_counts[coupon.user_id] > 0
-        legs = self._slips[is_tested].pop(slip_key(coupon), ())  # none: the slip's first coupon has used them
+        legs = self._slips[is_tested].pop(slip_key(coupon), ())  # empty if the slip's first coupon has used them
         cases = [place for place in legs if self._is_case(coupon, place)]
         if not cases or not (is_tested or is_training or is_shown):
             return
@@ -177,7 +178,7 @@ class _Replay:
         return is_first and self.state.event_counts[place] >= self._plan.min_prior_coupons
 
     def _have_own_odds(self, targets: list[tuple[int, int]]) -> bool:
-        """Whether the slips of a replay, which have no events that are priced by markets alone, could hold these."""
+        """Whether the events have odds of their own: slips of a replay contain no events priced by markets alone."""
         return not np.isnan(self.state.odds[[event for event, _ in targets]]).any()
 
     def _request(self, coupon: PastCoupon) -> RecommendationRequest:
@@ -193,7 +194,7 @@ class _Replay:
         shares: list[float],
         confidence: float | None = None,
     ) -> None:
-        if not places:  # nothing is shown
+        if not places:  # no slip
             return
         coupons, limit = self.state.coupon_counts[coupon.user_id], self._plan.options.event_limit
         shown = ShownSlip(coupon.timestamp, coupons, places, shares, confidence, limit)
@@ -227,8 +228,8 @@ class _Replay:
             )
 
     def _add_slip(self, column: int, scores: Scores, serving_input: ServingInput) -> tuple[list[int], list[float]]:
-        """Count the slip. Returns its events, as places in the history, of a calibrated recommender those that a longer
-        slip would have, too, and their shares."""
+        """Count the slip. Returns its events as places in the history, for a calibrated recommender those of the
+        longest slip, and their shares."""
         rules, is_calibrated = serving_input.rules, column in self._calibrated
         longer = replace(rules, limit=max(rules.limit, LONGEST)) if is_calibrated else rules
         places = slip.choose(serving_input.offer, scores, longer)
@@ -242,11 +243,11 @@ class _Replay:
 
 
 def _first_fit(plan: ReplayPlan, first_tested: int) -> int:
-    """The number of the coupon before which models are fitted first."""
+    """The number of the coupon before which models are first fitted."""
     if plan.fit_first is None:
         return first_tested
     if plan.fit_first > first_tested:
-        known = f"only {first_tested} coupons come before the tested ones"
+        known = f"only {first_tested} coupons precede the tested ones; choose a lower number"
         raise InvalidConfiguration(f"Models can't be fitted to the first {plan.fit_first} coupons: {known}")
     return plan.fit_first
 
@@ -260,7 +261,7 @@ def served_scores(recommender: Recommender, serving_input: ServingInput, options
 def answering_recommender(
     recommender: Recommender, serving_input: ServingInput, options: Options
 ) -> tuple[int, Recommender]:
-    """The recommender, or its first fallback that applies, and the number of recommenders before it."""
+    """The number of recommenders before the first that applies, of the recommender and its fallbacks, and that one."""
     context = serving_input.context
     if recommender.applies(context):
         return 0, recommender
@@ -269,7 +270,7 @@ def answering_recommender(
 
 
 def rank_of(scores: Scores, candidates: Any, place: int) -> float:
-    """The rank of the event at `place` among the candidates, from 1; ties count at their expected rank."""
+    """The rank of the event at `place` among the candidates, from 1; ties have their expected rank."""
     own = scores[place]
     mine = scores[candidates]
     equal = int(np.count_nonzero(mine == own))

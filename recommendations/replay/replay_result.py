@@ -1,4 +1,4 @@
-"""What a replay found: the tested cases, and the slips."""
+"""The results of a replay: tested cases and slips."""
 
 from dataclasses import dataclass, field
 
@@ -12,8 +12,8 @@ from .slip_quality import SlipStatistics
 
 @dataclass(frozen=True, slots=True)
 class TestedCase:
-    """A user's first bet on an event. `ranks`: the event's rank for each recommender, from 1, ties at their expected
-    rank. `user_coupons` and `event_selections` are the numbers before the slip."""
+    """A user's first bet on an event. `ranks`: the event's rank by each recommender, from 1, ties at their expected
+    rank. `user_coupons`, `event_selections`: their numbers before the slip."""
 
     timestamp: float
     user_id: int
@@ -25,8 +25,8 @@ class TestedCase:
 
 @dataclass(slots=True)
 class ReplayResult:
-    """The result of a replay; `slips` has one entry per recommender, in the order of `names`. `outcome_cases`: of bets
-    that name an outcome; `unknown_outcomes`: those of an outcome that had no price before."""
+    """The results of a replay. `slips` has one entry per recommender, in the order of `names`. `outcome_cases`: of bets
+    that name an outcome; `unknown_outcomes`: the number of such bets on an outcome without an earlier price."""
 
     names: tuple[str, ...]
     tested_from: float

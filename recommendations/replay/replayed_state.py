@@ -1,4 +1,4 @@
-"""The service's state at a time of a history: offer, trends, tallies. Time only moves forward."""
+"""The service's state at a time in a history: offer, trends, tallies. Time only moves forward."""
 
 from bisect import bisect_right
 from collections import defaultdict
@@ -67,7 +67,7 @@ class ReplayedState:
 
     def add(self, coupon: PastCoupon, odd_of: Callable[[int, PastOutcome], float] | None = None) -> None:
         """Add a purchased coupon. Afterwards the state is only valid for later times. `odd_of`: the odd of an outcome
-        of the event at a place, needed for a coupon whose bets name outcomes."""
+        of the event at a place, required if the coupon's bets name outcomes."""
         self.coupons += 1
         self.coupon_counts[coupon.user_id] += 1
         bets = [self._bet(place) for place in coupon.places]
@@ -81,7 +81,7 @@ class ReplayedState:
         self._trends = None
 
     def open(self) -> OpenEvents:
-        """The events that can be bet on now."""
+        """The events that are open now."""
         if self._open is None or self.now >= self._open.until:
             events, opens_at = self.history.events, self.history.opens_at
             has_begun, is_open = events.begins <= self.now, opens_at <= self.now
@@ -135,7 +135,7 @@ class ReplayedState:
     def _with_outcomes(
         self, bets: list[TallySelection], coupon: PastCoupon, odd_of: Callable[[int, PastOutcome], float]
     ) -> list[TallySelection]:
-        """The selections of a coupon's events, of which each has at most one outcome, with the outcomes' odds."""
+        """The selections of a coupon's events with the outcomes' odds; each event has at most one outcome."""
         outcomes = dict(coupon.bets)
         for place, bet in zip(coupon.places, bets, strict=True):
             if (outcome := outcomes.get(place)) is not None:
@@ -155,5 +155,5 @@ class ReplayedState:
 
 
 def _known(odd: float) -> float | None:
-    """None for the odd of an event that has none of its own."""
+    """None for NaN, the odd of an event without its own odd."""
     return None if isnan(odd) else odd

@@ -1,4 +1,4 @@
-"""Building the inputs of recommenders and the slip builder from a replayed state, as serving does from a database."""
+"""Builds the inputs of recommenders and the slip builder from a replayed state, as serving does from a database."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +18,7 @@ from .replayed_state import OpenEvents, ReplayedState
 @dataclass(frozen=True)
 class ServingInput:
     """The inputs for one user before a bet: the recommenders' `context`, the slip builder's `rules`, the open events,
-    and the places in the history of the events that the user has `chosen` so far, and of the `legs` of the slip."""
+    and, as places in the history, the events that the user has `chosen` so far and the `legs` of the slip."""
 
     context: ScoringContext
     rules: Rules
@@ -32,15 +32,15 @@ class ServingInput:
 
     @cached_property
     def is_candidate(self) -> Mask:
-        """Mask of the open events that the user has not bet on yet, shape (n,)."""
+        """The mask of the open events on which the user has not bet yet, shape (n,)."""
         mask: Mask = np.ones(len(self.open.places), dtype=np.bool_)
         if self.chosen:
             mask &= ~np.isin(self.open.places, np.fromiter(self.chosen, dtype=np.intp))
         return mask
 
     def candidates_with(self, chosen: int) -> Mask:
-        """Mask of the candidates, shape (n,), without the other legs of the slip of the event at place `chosen` of the
-        offer: the user bet on them too."""
+        """The mask of the candidates, shape (n,), including the event at place `chosen` of the offer, but not the other
+        legs of its slip, on which the user bet too."""
         mask = self.is_candidate.copy()
         if len(self.legs) > 1:
             mask &= ~np.isin(self.open.places, self.legs)
@@ -55,7 +55,7 @@ class ServingInput:
 
 
 class ServingInputs:
-    """Builds serving inputs; caches users' favourite pairs as their stored profiles do."""
+    """Builds serving inputs. It caches users' favourite pairs as their stored profiles do."""
 
     def __init__(self, state: ReplayedState, refresh_purchases: int) -> None:
         self._state = state

@@ -1,4 +1,4 @@
-"""The slips that a replay shows, and which of their events the users bet on within a day."""
+"""The slips that a replay shows, and the bets on their events within a day."""
 
 from collections import defaultdict, deque
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from .history import DAY, PastCoupon
 
 @dataclass(slots=True)
 class ShownSlip:
-    """A slip of the first `events` at `places` of the history, shown at `timestamp` (Unix seconds) to a user with this
-    number of `coupons`, with this `confidence`, None for a slip that confidence is calibrated to; longer slips would
-    have the other places, too. `shares`: of the first 1, 2, .. of them in the softmax of the scores, of a recommender
-    that is calibrated. `first_hit`: the number, from 1, of the first place that the user bets on within a day;
-    infinity without one."""
+    """A slip shown at `timestamp` (Unix seconds) to a user with this number of `coupons`: the first `events` of
+    `places` in the history; the other places are those of longer slips. `confidence`: None for a slip to which
+    confidence is calibrated. `shares`: of the first 1, 2, .. places in the softmax of the scores, for a calibrated
+    recommender. `first_hit`: the number, from 1, of the first place on which the user bets within a day; infinity
+    without one."""
 
     timestamp: float
     coupons: int
@@ -26,12 +26,12 @@ class ShownSlip:
 
     @property
     def held(self) -> bool:
-        """Whether the user bet on one of the events shown."""
+        """Whether the user bet on one of the shown events."""
         return self.first_hit <= self.events
 
 
 class ShownSlips:
-    """Slips in chronological order. `over` are those whose day is over."""
+    """Slips in chronological order. `over`: the slips whose day is over."""
 
     def __init__(self) -> None:
         self.over: list[ShownSlip] = []
@@ -43,12 +43,12 @@ class ShownSlips:
         self._of_users[user_id].append(slip)
 
     def move_to(self, now: float) -> None:
-        """Close the slips whose day was over before `now`."""
+        """Move the slips whose day was over before `now` to `over`."""
         while self._open and self._open[0].timestamp + DAY < now:
             self.over.append(self._open.popleft())
 
     def add(self, coupon: PastCoupon) -> None:
-        """Note the bets of a coupon; its time is that of the last move or later."""
+        """Record a coupon's bets. Its time must not be before the last `move_to`."""
         mine = self._of_users.get(coupon.user_id)
         if not mine:
             return

@@ -1,4 +1,4 @@
-"""Quality of slips: rule violations, intra-list diversity, coverage of the offer."""
+"""The quality of slips: rule violations, intra-list diversity, coverage of the offer."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -12,9 +12,9 @@ from .shown_slips import ShownSlips
 
 @dataclass(slots=True)
 class SlipStatistics:
-    """Statistics of many slips: the numbers of selections and of `invalid` ones, the shown events, and the sum of
-    the `diversity` of the `compared` slips, those with at least two events. `slips`: those of the test, and
-    before them those that confidence was calibrated to."""
+    """Statistics of slips: the numbers of selections and of `invalid` ones, the shown events, and the sum of the
+    `diversity` of the `compared` slips, which have at least two events. `slips`: the slips of the test, and before it
+    those to which confidence was calibrated."""
 
     selections: int = 0
     invalid: int = 0
@@ -33,8 +33,8 @@ class SlipStatistics:
 
 
 def count_rule_violations(state: ReplayedState, events: Sequence[int], chosen: Collection[int]) -> int:
-    """The number of these events that break a rule of slips now, by the history alone, independently of the slip
-    builder's code."""
+    """The number of these events that break a rule of slips now. It uses only the history, not the slip builder's
+    code."""
     history, seen, teams = state.history, set[int](), set[str]()
     violations = 0
     for event in events:

@@ -1,4 +1,4 @@
-"""Random dummy users, events and coupons, for demos and tests."""
+"""Creates random dummy users, events and coupons, for demos and tests."""
 
 import random
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from recommendations.models import Event, EventStatus, User
 from recommendations.validation.rows import CouponRow, EventRow, Selection, UserRow
 
 SELECTIONS = 3
-REFUSES_ONE_IN = 50  # dummy users: personalisation
+REFUSES_ONE_IN = 50  # one in so many dummy users refuses personalisation
 
 # sport -> (country, league, its teams' cities)
 DUMMY_LEAGUES: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {
@@ -81,7 +81,7 @@ def dummy_coupon(rng: random.Random, *, now: datetime, user_id: int | None = Non
     events = Event.objects.filter(**is_open).order_by("?")[:SELECTIONS]
     selections = tuple(Selection.of(event) for event in events)
     if not user_id or not selections:
-        raise NoOpenEvents("A dummy coupon needs an open event and a user; the casino has none")
+        raise NoOpenEvents("A dummy coupon needs an open event and a user; the casino has none. Store some first")
     return CouponRow(
         user_id=user_id,
         stake=Decimal(rng.randint(100, 10_000)) / 100,

@@ -1,4 +1,4 @@
-"""Random impressions of served recommendations, for demos and tests."""
+"""Creates random impressions of served recommendations, for demos and tests."""
 
 import random
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def latest_slips(most: int) -> list[ShownSlip]:
 
 
 def random_impression(slips: Sequence[ShownSlip], rng: random.Random, now: datetime) -> ImpressionRow:
-    """One of the slips was seen, or one of its events clicked."""
+    """An impression of a slip, or a click on one of its events."""
     slip = rng.choice(slips)
     is_click = rng.random() < _SHARE_OF_CLICKS
     return ImpressionRow(

@@ -1,4 +1,4 @@
-"""Storing a simulated history in the current casino, shifted in time to end now."""
+"""Stores a simulated history in the current casino, shifted in time to end now."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -17,8 +17,8 @@ _CHUNK = 1_000
 
 
 def store_history(history: History, now: datetime) -> None:
-    """Store users, events and coupons, shifted in time so that the last coupon is bought at `now`. Events that begin
-    later form the offer."""
+    """Store users, events and coupons, shifted in time so that the last coupon is bought at `now`. Later events form
+    the offer."""
     last = history.coupons[-1].timestamp if history.coupons else now.timestamp()
     store = _CasinoRows(history, now.timestamp() - last)
     for rows in _chunks(store.users()):

@@ -1,4 +1,4 @@
-"""Simulating a casino's history: events with odds from the teams' strengths, and users with known preferences."""
+"""Simulates a casino's history: events with odds from the teams' strengths, and users with known preferences."""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,7 +28,7 @@ _POPULARITY_HALF_LIFE = 1.0 * _DAY
 class Preferences:
     """Users' preferences, as log-odds of choosing an event: for their `teams`, their `league`, each doubling of its
     popularity (`crowd`), odds near their usual ones (`odds`), each halving of the hours until its begin (`soon`), and
-    their `weekdays`. `loyalty` is the share of bets by preference; the others are random."""
+    their `weekdays`. `loyalty`: the share of bets by preference; the other bets are random."""
 
     teams: float = 2.0
     league: float = 1.0
@@ -65,8 +65,8 @@ class SimulatedCasino:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choice:
-    """A coupon, and what it was chosen from: the `places` of the open events, shape (n,), that the user had not bet on,
-    with the user's `utilities` of them, which the choice's chance is added to."""
+    """A coupon with its alternatives: the `places` of the open events without a bet of the user, shape (n,), and the
+    user's `utilities` of them, without the random part of the choice."""
 
     coupon: PastCoupon
     places: Places
@@ -74,13 +74,13 @@ class Choice:
 
 
 def simulate(casino: SimulatedCasino) -> History:
-    """The history of a simulated casino. Equal parameters give equal histories."""
+    """Simulate a casino's history. Equal parameters give equal histories."""
     events, choices = simulate_choices(casino)
     return History(events.events, events.opens_at, [each.coupon for each in choices])
 
 
 def simulate_choices(casino: SimulatedCasino) -> tuple[History, Iterator[Choice]]:
-    """The events of a simulated casino, and its users' choices in the order of time."""
+    """The events of a simulated casino, and its users' choices in chronological order."""
     rng = np.random.default_rng(casino.seed)
     rows = _events(rng, casino)
     columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(5 + len(ATTRIBUTES))]
@@ -107,7 +107,7 @@ def _events(rng: np.random.Generator, casino: SimulatedCasino) -> list[tuple[Any
 
 
 def _odd(edge: float) -> float:
-    """The odd of the home team's victory: 1 / P (Bradley and Terry 1952), less the bookmaker's margin."""
+    """The odd of the home team's victory: 1 / P (Bradley and Terry 1952), minus the bookmaker's margin."""
     return max(round((1.0 + float(np.exp(-edge - 0.2))) / _MARGIN, 2), 1.01)
 
 
@@ -122,7 +122,7 @@ class _Bettor:
 
 
 class _Bettors:
-    """The users, who bet one after the other."""
+    """The users, who bet one after another."""
 
     def __init__(self, rng: np.random.Generator, casino: SimulatedCasino, history: History) -> None:
         self._rng, self._casino, self._history = rng, casino, history

@@ -1,4 +1,4 @@
-"""Counts of the events that users bet on one after the other, and of each event's bets at several time scales."""
+"""Counts of events that users bet on one after another, and of each event's bets at several time scales."""
 
 from array import array
 from collections import Counter, deque
@@ -16,17 +16,17 @@ HOUR, DAY = 3_600.0, 86_400.0
 _TIMES = (HOUR, 6 * HOUR, 3 * DAY, 7 * DAY)  # half-lives, in seconds
 _PACES = (30.0, 100.0, 1_000.0)  # half-lives, in selections of the casino
 SCALES = ("1 hour", "6 hours", "3 days", "7 days", "30 bets", "100 bets", "1000 bets")
-MAX_USER_EVENTS = 10  # the latest of a user, which are co-bets of a new one
-KEPT = 10_000  # of the latest selections, at least; with twice as many, those before are forgotten
-_MAX_HALF_LIVES = 60.0  # before the sums move to a later reference, to avoid a float overflow
+MAX_USER_EVENTS = 10  # the user's latest events, which are co-bets of a new one
+KEPT = 10_000  # selections at least; at twice as many, the older half is forgotten
+_MAX_HALF_LIVES = 60.0  # until the sums move to a later reference, to avoid a float overflow
 _ROOM = 256  # events, at first
 _EMPTY_ROW = array("i")
-_LONG = 100  # pairs of a row, from which on numpy counts them faster
+_LONG = 100  # pairs in a row; above, numpy counts them faster
 _PLACES = MemoKey[tuple[Ids, Places]]("places in an offer")
 
 
 class PairCounts:
-    """The number of each pair of slots, by the first slot: kept as the second slots of all pairs, of four bytes each.
+    """The number of each pair of slots, by the first slot. It stores the second slots of all pairs, of four bytes each.
     One thread adds, others may read."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class PairCounts:
         row.append(second)
 
     def row(self, first: int) -> tuple[Places, Floats]:
-        """The second slots of this first one, and their numbers; with the additions of this moment."""
+        """The second slots of pairs with this first slot, and the pairs' numbers, including all additions so far."""
         row = self._rows.get(first, _EMPTY_ROW)[:]  # a copy: an array that numpy reads can't grow
         if len(row) < _LONG:
             counted = Counter(row)
@@ -51,12 +51,12 @@ class PairCounts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SequenceCounts:
-    """The counts as of one moment. m events have a slot each, in the order of their first bets: `event_ids` (m,);
-    `scales` (scales, m): log(1 + bets), decayed with the half-lives of `SCALES` as of the latest bet; `recency`
-    (m,): minus the logarithm of the number of the casino's selections since the event's latest, `never` for an event
-    without any; `bettors` (m,): its users; `followed` (m,): those who bet on another event afterwards. `next_bets`:
-    pairs of an event and a user's next one, `previous_bets` the other way round, `co_bets` both, of a user's last
-    `MAX_USER_EVENTS`. Other than the arrays, the pairs go on with later coupons."""
+    """The counts as of one moment. Each of m events has a slot, in the order of their first bets: `event_ids` (m,).
+    `scales` (scales, m): log(1 + bets), decayed with the half-lives of `SCALES` as of the latest bet. `recency` (m,):
+    minus the logarithm of the number of the casino's selections since the event's latest; `never`: for an event without
+    any. `bettors` (m,): number of users; `followed` (m,): number of users who bet on another event afterwards.
+    `next_bets`: pairs of an event and a user's next one; `previous_bets`: the reverse; `co_bets`: both, of a user's
+    last `MAX_USER_EVENTS`. Unlike the arrays, the pairs grow with later coupons."""
 
     event_ids: Ids
     slots: Mapping[int, int]
@@ -71,8 +71,8 @@ class SequenceCounts:
     memo: Memo = field(default_factory=Memo, repr=False)
 
     def places_in(self, offer: Offer) -> Places:
-        """The place of each slot's event in the offer, the offer's length for one that is not in it, and for the end of
-        the slots; shape (m + 1,)."""
+        """The place of each slot's event in the offer, and one entry for the end of the slots; the offer's length for
+        an event that is not in the offer. Shape (m + 1,)."""
         cached = self.memo.get(_PLACES)
         if cached is not None and cached[0] is offer.ids:
             return cached[1]
@@ -83,13 +83,14 @@ class SequenceCounts:
         return self.memo.keep(_PLACES, (offer.ids, np.append(places, len(offer)).astype(np.intp)))[1]
 
     def pairs_of(self, pairs: PairCounts, slot: int) -> tuple[Places, Floats]:
-        """The second slots of the pairs with this first one, without those that had no bets yet, and their numbers."""
+        """The second slots of pairs with this first slot, and the pairs' numbers, without events newer than the
+        counts."""
         slots, numbers = pairs.row(slot)
         is_known = slots < self.event_ids.size
         return slots[is_known], numbers[is_known]
 
     def users_of(self, pairs: PairCounts, event_id: int, other_id: int) -> float:
-        """The number of users of a pair of events."""
+        """The number of users with this pair of events."""
         first, second = self.slot_of(event_id), self.slot_of(other_id)
         if first is None or second is None:
             return 0.0
@@ -101,28 +102,28 @@ class SequenceCounts:
         return slot if slot < self.event_ids.size else None
 
     def along(self, offer: Offer, numbers: Floats, others: float = 0.0) -> Floats:
-        """The numbers, shape (m,), in the order of the offer, `others` for an event without bets; shape (n,)."""
+        """The numbers, shape (m,), in the order of the offer, shape (n,); `others` for events without bets."""
         found = np.full(len(offer) + 1, others)
         found[self.places_in(offer)[:-1]] = numbers
         return found[:-1]
 
 
 class BetSequences:
-    """Builds `SequenceCounts` coupon by coupon. A user's first bet on an event counts as a step of the user's sequence,
-    all bets count for popularity. Coupons are expected in order of time; a late one counts when it arrives. Between the
-    latest `KEPT` selections and twice as many count, in the replay as in serving."""
+    """Builds `SequenceCounts` coupon by coupon. A user's first bet on an event is a step in the user's sequence; all
+    bets count for popularity. Coupons are expected in order of time; a late one counts on arrival. The latest `KEPT` to
+    2 * `KEPT` selections count, in the replay as in serving."""
 
     def __init__(self) -> None:
-        self._coupons: deque[tuple[int, float, list[int]]] = deque()  # those that count
+        self._coupons: deque[tuple[int, float, list[int]]] = deque()  # the counted coupons
         self._start()
 
     def _start(self) -> None:
         self._slots: dict[int, int] = {}  # by event id
         self._users: dict[int, dict[int, None]] = {}  # user -> slots in the order of the first bets
         self._sums = np.zeros((_ROOM, len(SCALES)))  # by forward decay (Cormode et al., ICDE 2009)
-        self._latest = np.zeros((_ROOM, 3))  # the number of the latest selection, bettors, followed
-        self._now = self._then = 0.0  # of the latest bet, and the reference of the sums, Unix seconds
-        self.selections = self._selections_then = 0  # and the same as numbers of selections
+        self._latest = np.zeros((_ROOM, 3))  # number of the latest selection, bettors, followed
+        self._now = self._then = 0.0  # times of the latest bet and of the sums' reference, Unix seconds
+        self.selections = self._selections_then = 0  # the same as numbers of selections
         self._next, self._previous, self._co_bets = PairCounts(), PairCounts(), PairCounts()
         self._counts: SequenceCounts | None = None
 
@@ -141,7 +142,7 @@ class BetSequences:
         self._counts = None
 
     def _forget(self) -> None:
-        """Count the latest coupons alone, again. Counts that were taken before stay as they are."""
+        """Recount only the latest coupons. Counts that were returned before do not change."""
         kept = deque[tuple[int, float, list[int]]]()
         size = 0
         while self._coupons and size < KEPT:
@@ -191,13 +192,13 @@ class BetSequences:
         self._latest[slot, 0] = self.selections
 
     def _is_far(self) -> bool:
-        """Whether the reference of the sums is so long ago that they may overflow."""
+        """Whether the reference of the sums is so old that they may overflow."""
         return self._now - self._then > _MAX_HALF_LIVES * min(
             _TIMES
         ) or self.selections - self._selections_then > _MAX_HALF_LIVES * min(_PACES)
 
     def _decay(self) -> Floats:
-        """The factor of the sums' weights as of now, shape (scales,)."""
+        """The factors that convert the sums to decayed sums as of now, shape (scales,)."""
         age, number = self._then - self._now, self._selections_then - self.selections
         exponents = np.concatenate([age / np.array(_TIMES), number / np.array(_PACES)])
         decay: Floats = 2.0 ** np.maximum(exponents, -1_000.0)

@@ -11,7 +11,7 @@ import numpy as np
 from recommendations.offer.arrays import Floats, Floats32, Places
 from recommendations.recommenders.base import MAX_NUMBER, require
 
-MAX_DEPTH, MAX_TREES = 16, 1_000  # more than are fitted; scoring takes time proportional to both
+MAX_DEPTH, MAX_TREES = 16, 1_000  # above the fitted ones; scoring takes time proportional to both
 
 
 class StoredTrees(msgspec.Struct, array_like=True):
@@ -26,8 +26,8 @@ class StoredTrees(msgspec.Struct, array_like=True):
 @dataclass(frozen=True, eq=False)
 class Trees:
     """The nodes of all trees, one tree after the other. From node i an event moves to `children[2i]` if its feature
-    `features[i]` is at most `thresholds[i]`, else to `children[2i + 1]`; leaves are their own children. `depth` steps
-    reach all leaves.
+    `features[i]` is at most `thresholds[i]`, else to `children[2i + 1]`; leaves are their own children. All leaves are
+    reached within `depth` steps.
     """
 
     depth: int
@@ -38,14 +38,14 @@ class Trees:
     values: Floats32
 
     def score(self, numbers: np.ndarray[Any, Any]) -> Floats:
-        """The sums of the leaves that the events reach, shape (n,); `numbers` has the shape (n, features)."""
+        """The sums of the events' leaves, shape (n,). `numbers` has the shape (n, features)."""
         events, width = numbers.shape
         flat = np.ascontiguousarray(numbers, dtype=np.float32).ravel()
         offsets = np.arange(0, flat.size, width, dtype=np.intp)[:, np.newaxis]
         features, thresholds, following, values = self._links
         links = np.arange(self.children.size, following.size)
         for _ in range(self.depth):
-            # all are within bounds, and "clip" is faster than the check
+            # all indices are within bounds, and "clip" is faster than the check
             at = features.take(links, mode="clip") + offsets
             goes_right = flat.take(at, mode="clip") > thresholds.take(links, mode="clip")
             links = following.take(links, mode="clip") + goes_right
@@ -55,8 +55,8 @@ class Trees:
 
     @cached_property
     def _links(self) -> tuple[Places, Floats32, Places, Floats32]:
-        """Of each entry of `children`, then of each root: its node's feature and threshold, the place of the node's own
-        entries, and its value. So a step reads one array less."""
+        """For each entry of `children`, then for each root: its node's feature and threshold, the place of the node's
+        own entries, and its value. This saves one array look-up in each step."""
         nodes = np.concatenate([self.children, self.roots])
         return self.features[nodes], self.thresholds[nodes], 2 * nodes, self.values[nodes]
 
@@ -73,7 +73,7 @@ class Trees:
 
     @classmethod
     def decode(cls, encoded: bytes, feature_count: int) -> "Trees":
-        """Trees of this number of features. Raises UnreadableModel."""
+        """Decode trees over this number of features. Raises UnreadableModel."""
         stored = msgspec.msgpack.decode(encoded, type=StoredTrees)
         trees = cls.of(
             depth=stored.depth,

@@ -1,9 +1,9 @@
-"""The weights of `hybrid` in a casino without weights of its own, as `python -m benchmarks.quality.start_weights` gives
-them: from simulated casinos and a history in the public domain alone."""
+"""The weights of `hybrid` in a casino without its own weights. `python -m benchmarks.quality.start_weights` computes
+them from simulated casinos and a history in the public domain."""
 
 from collections.abc import Mapping
 
-# In log-odds of being bet on.
+# Log-odds of a bet.
 DEFAULT_WEIGHTS: Mapping[str, float] = {
     "lift of sport": 0.377,
     "lift of league": 0.379,

@@ -1,4 +1,4 @@
-"""The kinds of features. Each has a name, a component, by which reasons are chosen, and a function."""
+"""The kinds of features. A feature has a name, and a component if a reason explains it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Numbers = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """`component`: what explains the feature, if anything: the name of a recommender, or of a kind of pairs."""
+    """`component`: the recommender or kind of pairs whose reasons explain the feature, if any."""
 
     name: str
     component: str | None = None
@@ -21,6 +21,6 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class EventFeature(Feature):
-    """A feature that is the same for all users; `compute` returns it for each event, shape (n,)."""
+    """A feature that is the same for all users. `compute` returns its value for each event, shape (n,)."""
 
     compute: Callable[[ScoringContext], Numbers] = lambda context: np.zeros(len(context.offer))

@@ -1,7 +1,7 @@
-"""The features that `hybrid` weighs, of each event for a user. Serving and learning both compute them here.
+"""The features of an event for a user, which `hybrid` weighs. Serving and learning both use this module.
 
-Features of the values of attributes add up in one table of all values, so that the weighted sum reads each attribute's
-codes once. Features that are the same for all users are cached with the offer. Single events' features are cheap.
+Features of attribute values add up in one table of all values, so that the weighted sum reads each attribute's codes
+once. Features that are the same for all users are cached with the offer. Features of single events are cheap.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ from .sequence_features import LAST, PAIR_FEATURES, SCALE_FEATURES, pair_numbers
 from .user_vectors import CoBettors
 
 _HOUR = 3_600.0
-_NOTHING = frozenset({"", SEPARATOR})  # the ends of texts for what is unknown
+_NOTHING = frozenset({"", SEPARATOR})  # last characters of texts for unknown values
 _NEVER = -np.log1p(10 * 365 * 24.0)  # the freshness of an event without bets
 
 
@@ -55,7 +55,8 @@ def _trend(context: ScoringContext) -> Floats:
 
 
 def _freshness(context: ScoringContext) -> Floats:
-    """Hours from the event's latest bet to the casino's latest bet; not to now, since bets may arrive late."""
+    """Minus the logarithm of the hours from the event's latest bet to the casino's; not to now, since bets may be
+    late."""
     last_bets = context.trends.last_bet_times_of(context.offer)
     hours = np.maximum(context.trends.last_bet_times.max(initial=0.0) - last_bets, 0.0) / _HOUR
     freshness: Floats = np.where(last_bets > 0, -np.log1p(hours), _NEVER)
@@ -100,7 +101,7 @@ FEATURES = (
 )
 ADDITIVE = tuple(feature.name for feature in ADDITIVE_FEATURES)
 NAMES = tuple(feature.name for feature in FEATURES)
-FINGERPRINT = sha256("\n".join(NAMES).encode()).hexdigest()[:16]  # for models that identify features by place alone
+FINGERPRINT = sha256("\n".join(NAMES).encode()).hexdigest()[:16]  # for models that identify features by place
 
 _SHARES, _SPORT, _COUNTRY, _NEIGHBOURS = len(TALLIED), *range(2 * len(TALLIED), 2 * len(TALLIED) + 3)
 _LAST_SPORT, _LAST_LEAGUE, _LAST_TEAM, _LAST_BEGIN, _TEAMS, _USUAL_ODDS = range(_NEIGHBOURS + 1, len(VALUE_FEATURES))
@@ -114,7 +115,7 @@ _COMPARED_ROWS = [EVENT_FEATURES.index(feature) for feature in _COMPARED]
 @dataclass(frozen=True, slots=True, eq=False)
 class _OfferFeatures:
     """The part that all users share. `rates` (values,): see `rates_of_values`; `surprise`: minus their logarithms.
-    `numbers` (event features, n); `best` of those compared, among the events that `is_coming`."""
+    `numbers` (event features, n). `best`: the highest of each compared feature among the events with `is_coming`."""
 
     trends: Trends
     counts: SequenceCounts | None
@@ -137,7 +138,7 @@ _BEGIN_HOURS = MemoKey[tuple[ref[Floats], Codes, Floats]]("hours of begins")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _EventSums:
-    """The event features' weighted sums, shape (n,); equal ones are ordered by the begin."""
+    """The weighted sums of event features, shape (n,); equal sums are ordered by the begin."""
 
     features: _OfferFeatures
     weights: Floats
@@ -152,7 +153,7 @@ _EVENT_SUMS = MemoKey[_EventSums]("weighted event features")
 
 
 def _offer_features(context: ScoringContext) -> _OfferFeatures:
-    """Cached with the offer for the same trends and hour."""
+    """The part that all users share, cached with the offer for the same trends, counts and hour."""
     cached, counts = context.offer.memo.get(_OFFER_FEATURES), context.models.get(SequenceCounts)
     is_of = cached is not None and cached.trends is context.trends and cached.counts is counts
     if cached is not None and is_of and cached.hour == context.hour:
@@ -180,10 +181,11 @@ def _offer_features(context: ScoringContext) -> _OfferFeatures:
 
 
 class _UserValues:
-    """The user's preference for each of the offer's values: `codes` of those in the user's tallies, with their
-    attributes (`owners`), lifts (see `profile`), and shares in the user's selections times their surprise; codes and
-    shares of teams on either side; the lifts of the `bands` of odds by those near them; `favourites` (feature,
-    attribute, code) of the user's row; `neighbours`: the model, None without one, and its tokens' scores."""
+    """The user's preference for each of the offer's values. For values in the user's tallies: `codes`, attributes
+    (`owners`), `lifts` (see `profile`), and `shares` in the user's selections times their surprise. For teams on either
+    side: codes and shares. `usual_odds`: lifts of the bands of odds by the bets near them. `favourites` (feature,
+    attribute, code): from the user's row and last bet. `neighbours`: the model with its tokens' scores, None without a
+    model."""
 
     def __init__(
         self,
@@ -214,7 +216,7 @@ class _UserValues:
             self._tokens = neighbours[0].tokens_of_values(dictionaries)
 
     def weighted(self, weights: Floats) -> Iterator[tuple[Codes, Scores]]:
-        """The offer's codes of each attribute, and each value's part of the weighted sum."""
+        """The offer's codes of each attribute, and the weighted sum's part of each value."""
         table = np.zeros(self._offer.rates.size)
         lift, share = weights[:_SHARES][self._owners], weights[_SHARES : 2 * _SHARES][self._owners]
         table[self._codes] = lift * self._lifts + share * self._shares
@@ -253,8 +255,8 @@ class _UserValues:
 
 
 def _near_the_last(context: ScoringContext) -> tuple[Codes, Scores] | None:
-    """The codes of the hours in which events begin, and minus the logarithm of the hours from each to the begin of the
-    user's last event; None without one in the offer that has not begun: a replayed offer has no other."""
+    """The codes of the hours in which events begin, and minus the logarithm of each hour's distance from the begin of
+    the user's last event. None if that event is not in the offer or has begun: a replayed offer has no such event."""
     offer, last = context.offer, context.profile.sequence.last
     place = offer.place_of(last.event_id) if last is not None and last.event_id is not None else None
     if place is None or offer.begins[place] <= context.hour:
@@ -272,7 +274,7 @@ def _number_of_selections(profile: BettingProfile, _: list[Any]) -> float:
 
 
 class Features:
-    """The features of every event of a context's offer. They do not refer to the context, whose memo keeps them."""
+    """The features of every event of a context's offer. They do not refer to the context, whose memo contains them."""
 
     def __init__(self, context: ScoringContext) -> None:
         self._events, self._profile = context.offer, context.profile

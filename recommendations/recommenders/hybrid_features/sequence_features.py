@@ -1,4 +1,4 @@
-"""The features of what users bet on next and together, and of popularity at several time scales (`bet_sequences`)."""
+"""Features of consecutive and common bets, and of popularity at several time scales (`bet_sequences`)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from .bet_sequences import DAY, SCALES, SequenceCounts
 from .feature import EventFeature, Feature, Numbers
 
 NEXT, TOGETHER, LAST = "next bets", "co-bets", "last bet"  # components
-_HALF_LIFE = 14 * DAY  # of the user's own bets, as far as they tell which events are bet on together
-_NO_NEXT = 2.0  # users without a next bet, added to an event's own
-_LEAST_USERS = 3.0  # who bet so, before a sentence says it
+_HALF_LIFE = 14 * DAY  # of the weights of a user's own events in co-bets
+_NO_NEXT = 2.0  # pseudo-users without a next bet, added to an event's bettors
+_LEAST_USERS = 3.0  # minimal number of users for a sentence
 _LAST = 3
 
 
 def _of_counts(along: Callable[[SequenceCounts, Offer], Numbers], context: ScoringContext) -> Numbers:
-    """0 where nothing is counted."""
+    """Zeros without counts."""
     counts = context.models.get(SequenceCounts)
     return np.zeros(len(context.offer)) if counts is None else along(counts, context.offer)
 
@@ -41,7 +41,7 @@ def _at_scale(scale: int, counts: SequenceCounts, offer: Offer) -> Numbers:
 
 
 def _of_the_most(numbers: Floats, smoothing: float, context: ScoringContext) -> Floats:
-    """Each number as a share of the largest of an event that has not begun."""
+    """Each number divided by the largest number of an event that has not begun, plus `smoothing`."""
     is_coming = context.offer.begins > context.hour
     shares: Floats = numbers / (smoothing + numbers.max(where=is_coming, initial=0.0))
     return shares
@@ -61,7 +61,7 @@ def _nearness(scale: float, context: ScoringContext) -> Numbers:
 
 
 def _order_of_begins(context: ScoringContext) -> Numbers:
-    """From 0 for the first begin among the events that have not begun to 1 for the last."""
+    """The rank of each event's begin among the events that have not begun, from 0 (first) to 1 (last)."""
     begins = np.maximum(context.offer.begins, context.hour)
     ordered = np.sort(begins[context.offer.begins > context.hour])
     before = np.searchsorted(ordered, begins, "left") + np.searchsorted(ordered, begins, "right")
@@ -83,15 +83,15 @@ SCALE_FEATURES = (
     EventFeature("order of begins", "soonest", _order_of_begins),
 )
 PAIR_FEATURES = (
-    Feature("share of next bets", NEXT),  # of those who bet on the user's last event and on another one afterwards
+    Feature("share of next bets", NEXT),  # of the users who bet on another event after the user's last event
     Feature("number of next bets", NEXT),
     Feature("next bets after the last three", NEXT),
     Feature("share of previous bets", NEXT),  # of this event's bettors
-    Feature("co-bets with the last", TOGETHER),  # cosine of the bettors of both, as in the next three
+    Feature("co-bets with the last", TOGETHER),  # cosine of both events' bettors, as in the next three
     Feature("mean co-bets", TOGETHER),
     Feature("sum of co-bets", TOGETHER),
     Feature("recent co-bets", TOGETHER),
-    Feature("conditional co-bets", TOGETHER),  # P(this event | an event of the user's)
+    Feature("conditional co-bets", TOGETHER),  # P(this event | an event of the user)
     Feature("logarithm of co-bets", TOGETHER),
 )
 _SHARE, _NUMBER, _SHARES, _PREVIOUS, _COSINE, _MEAN, _SUM, _RECENT, _CONDITIONAL, _LOGARITHM = range(len(PAIR_FEATURES))
@@ -115,7 +115,7 @@ class PairNumbers:
 
 
 def pair_numbers(context: ScoringContext) -> PairNumbers | None:
-    """None where nothing is known of the user's events."""
+    """The pair features for the context's user; None if no event of the user has counts."""
     counts, sequence = context.models.get(SequenceCounts), context.profile.sequence
     if counts is None or not sequence.event_ids:
         return None
@@ -131,15 +131,15 @@ def pair_numbers(context: ScoringContext) -> PairNumbers | None:
     return _pair_numbers(rows, counts, [slot for slot, _ in own], 2.0 ** (-ages / _HALF_LIFE))
 
 
-# An event of the offer that others bet on beside another one, and up to three numbers of the pair.
+# An event of the offer that users bet on together with another event, and up to three numbers of the pair.
 _PAIR = np.dtype([("place", np.int32), ("numbers", np.float32, 3)])
 _Kind = Callable[[SequenceCounts, int], tuple[Places, tuple[Floats, ...]]]
 
 
 class _PairRows:
-    """The rows that requests have asked for, as bytes of `_PAIR`, which join several times as fast as arrays: each
-    event once. They are equal for all users until the counts or the offer change. Kept with the counts, and therefore
-    without them: a cycle would keep both in memory for long."""
+    """The rows of pairs that requests have read, once for each event, as bytes of `_PAIR`, which join several times
+    faster than arrays. They are the same for all users until the counts or the offer change. They are cached in the
+    counts, and do not refer to them: a cycle would keep both in memory for long."""
 
     def __init__(self, offer: Offer, places: Places) -> None:
         self.offer_ids, self._places = offer.ids, places
@@ -161,7 +161,7 @@ _PAIR_ROWS = MemoKey[_PairRows]("pairs")
 
 
 def _co_bets(counts: SequenceCounts, slot: int) -> tuple[Places, tuple[Floats, ...]]:
-    """Cosines of the bettors, the share of the event's bettors, and the logarithm of the common ones."""
+    """The cosine of the bettors, the share in the event's bettors, and the logarithm of the common bettors."""
     slots, numbers = counts.pairs_of(counts.co_bets, slot)
     own = counts.bettors[slot]
     cosines = numbers / np.sqrt((counts.bettors[slots] + 1.0) * (own + 1.0))
@@ -169,19 +169,19 @@ def _co_bets(counts: SequenceCounts, slot: int) -> tuple[Places, tuple[Floats, .
 
 
 def _next_bets(counts: SequenceCounts, slot: int) -> tuple[Places, tuple[Floats, ...]]:
-    """The share of those who bet on another event after this one, and the logarithm of their number."""
+    """The share in the users who bet on another event after this one, and the logarithm of their number."""
     slots, numbers = counts.pairs_of(counts.next_bets, slot)
     return slots, (numbers / (counts.followed[slot] + _NO_NEXT), np.log1p(numbers))
 
 
 def _previous_bets(counts: SequenceCounts, slot: int) -> tuple[Places, tuple[Floats, ...]]:
-    """The share of the other event's bettors."""
+    """The share in the other event's bettors."""
     slots, numbers = counts.pairs_of(counts.previous_bets, slot)
     return slots, (numbers / (counts.bettors[slots] + _NO_NEXT),)
 
 
 def _pair_numbers(rows: _PairRows, counts: SequenceCounts, own: Sequence[int], weights: Floats) -> PairNumbers:
-    """`own`: the slots of the user's events, with their weights."""
+    """The pair features. `own`: the slots of the user's events, with their `weights`."""
     asked = (_co_bets, own), (_next_bets, own[-_LAST:]), (_previous_bets, own[-1:])
     every = [
         rows.read(counts, kind, slot) if row is None else row
@@ -193,7 +193,7 @@ def _pair_numbers(rows: _PairRows, counts: SequenceCounts, own: Sequence[int], w
     is_among, position = np.zeros(rows.offer_ids.size, dtype=np.bool_), np.empty(rows.offer_ids.size, dtype=np.intp)
     is_among[places] = True
     among = is_among.nonzero()[0]
-    position[among] = np.arange(among.size)  # others are not read
+    position[among] = np.arange(among.size)  # other entries are not read
     at = position[places]
     after, before = sum(sizes[: len(own)]), pairs.size - sizes[-1]  # where the pairs of the three kinds end
     next_of_last, co_bets_of_last = slice(before - sizes[-2], before), slice(after - sizes[len(own) - 1], after)
@@ -223,7 +223,7 @@ def sentences_of_co_bets(context: ScoringContext, place: int) -> list[str]:
 
 
 def _sentences(context: ScoringContext, place: int, kind: str, sentence: str) -> list[str]:
-    """The sentence with the user's last event, where enough other users bet so."""
+    """The sentence with the user's last event, if enough other users bet on both."""
     counts, last = context.models.get(SequenceCounts), context.profile.sequence.last
     if counts is None or last is None or last.event_id is None:
         return []

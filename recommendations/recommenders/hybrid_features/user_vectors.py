@@ -1,4 +1,4 @@
-"""A vector for each user, similar for similar bettors, and for each event the sum of its bettors' vectors."""
+"""A vector for each user, similar for users with similar bets, and for each event the sum of its bettors' vectors."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -23,18 +23,18 @@ class StoredUserVectors(msgspec.Struct, array_like=True):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UserVectors:
-    """`vectors` (users, d): the scalar product of two is the users' similarity; `user_ids` (users,), sorted."""
+    """`vectors` (users, d): the scalar product of two is the users' similarity. `user_ids` (users,): sorted."""
 
     user_ids: Ids
     vectors: Floats32
 
     def of(self, user_id: int) -> Floats32 | None:
-        """The user's vector; None for a user without coupons when this was fitted."""
+        """The user's vector; None for a user who had no coupons at the fit."""
         place = int(self.user_ids.searchsorted(user_id))
         return self.vectors[place] if place < self.user_ids.size and self.user_ids[place] == user_id else None
 
     def only(self, is_kept: Mask) -> "UserVectors":
-        """The vectors of some of the users; `is_kept` has the shape (users,)."""
+        """The vectors of the users with `is_kept`, shape (users,)."""
         return UserVectors(self.user_ids[is_kept], self.vectors[is_kept])
 
     def encode(self) -> bytes:
@@ -58,8 +58,7 @@ class UserVectors:
 @dataclass(frozen=True, slots=True, eq=False)
 class Likeness:
     """A user's similarity to the bettors of the events at `places` (ascending) of an offer: `total` is the sum over the
-    bettors, `mean` their average, shrunk towards 0 where they are few; all of shape (m,). Other events have no bettors
-    and 0."""
+    bettors, `mean` their average, shrunk towards 0 for few bettors; shape (m,). Other events have no bettors, and 0."""
 
     places: Places
     total: Floats
@@ -76,7 +75,7 @@ class Likeness:
         return found
 
     def best_of(self, among: Mask) -> float:
-        """The largest total among these events, a mask of the offer's shape; 0 if there are none."""
+        """The largest total among these events, a mask of the offer's shape; 0 without events."""
         is_among = among[self.places]
         best = float(self.total.max(where=is_among, initial=-np.inf))
         if best >= 0.0:
@@ -87,7 +86,7 @@ class Likeness:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CoBettors:
-    """The sums (m, d) of the bettors' vectors of m events (`event_ids`, sorted), and the counts (m,) of bettors.
+    """The sums (m, d) of the vectors of the bettors of m events (`event_ids`, sorted), and the counts (m,) of bettors.
     Immutable."""
 
     user_vectors: UserVectors
@@ -109,7 +108,7 @@ class CoBettors:
         return Likeness(places, total, total / divisors)
 
     def _align(self, ids: Ids) -> tuple[Places, Floats32, Floats]:
-        """The places and sums of those events that are in the offer, and what divides the sums for the shrunk mean."""
+        """The places and sums of the events in the offer, and the divisors of the sums for the shrunk mean."""
         if not ids.size:
             return np.empty(0, dtype=np.intp), self.sums[:0], self.counts[:0]
         places = np.minimum(np.searchsorted(ids, self.event_ids), ids.size - 1)
@@ -118,7 +117,7 @@ class CoBettors:
 
 
 class CoBettorSums:
-    """Builds `CoBettors` bet by bet: a user counts once per event, a user without a vector does not count."""
+    """Builds `CoBettors` bet by bet. A user counts once per event; a user without a vector does not count."""
 
     def __init__(self, user_vectors: UserVectors) -> None:
         self.user_vectors = user_vectors
@@ -139,7 +138,7 @@ class CoBettorSums:
                 self._co_bettors = None
 
     def forget(self, event_ids: Iterable[int]) -> None:
-        """Drop events that are over."""
+        """Remove finished events."""
         for event_id in event_ids:
             if self._bettors.pop(event_id, None) is not None:
                 del self._places[event_id]
@@ -168,7 +167,7 @@ class CoBettorSums:
         return place
 
     def _make_room(self) -> None:
-        """Drop the rows of forgotten events, and double the room of the others."""
+        """Remove the rows of forgotten events, and double the room for others."""
         places = [*self._places.values()]
         room = np.zeros((2 * len(places) + _ROOM, self._sums.shape[1]), dtype=np.float32)
         room[: len(places)] = self._sums[places]

@@ -401,7 +401,7 @@ class TestCommands:
 
     def test_models_are_not_fitted_to_tested_coupons(self, simulated, files):
         before = int(len(simulated.coupons) * 0.8)
-        with pytest.raises(CommandError, match=f"only {before} coupons come before the tested ones"):
+        with pytest.raises(CommandError, match=f"only {before} coupons precede the tested ones"):
             call_command("evaluate", *files, "--recommenders", "soonest", "--fit-first", str(before + 1))
 
     def test_slips_differ_more_with_fewer_events_of_a_league_or_sport(self, files, capsys):

@@ -62,10 +62,10 @@ def test_odds_changes_are_sorted_by_time(read):
 @pytest.mark.parametrize(
     ("events", "message"),
     [
-        ("id,sport\n", "events.csv, line 1: there is no column league, country"),
+        ("id,sport\n", "events.csv, line 1: missing columns: league, country"),
         (EVENTS + ONE.replace("2.5", "cheap"), "events.csv, line 2, column odd: 'cheap' is not a number"),
-        (EVENTS + ONE.replace("2.5", "nan"), "line 2, column odd: 'nan' is not a number such as 2.50"),
-        (EVENTS + ONE.replace("2.5", "1e308"), "line 2, column odd: '1e308' is not a number such as 2.50"),
+        (EVENTS + ONE.replace("2.5", "nan"), "line 2, column odd: 'nan' is not a number; must be one such as 2.50"),
+        (EVENTS + ONE.replace("2.5", "1e308"), "line 2, column odd: '1e308' is not a number; must be one such as 2.50"),
         (EVENTS + ONE.replace("7,", "1" * 129 + ",", 1), "line 2, column id"),
         (
             EVENTS + ONE.replace("2025-06-02T20:00:00Z", "9999-12-31T23:59:59-23:59"),
@@ -75,7 +75,7 @@ def test_odds_changes_are_sorted_by_time(read):
             EVENTS + ONE.replace("2025-06-01T10:00:00", "0001-01-01T00:00:00+12:00"),
             "line 2, column opens_at: '0001-01-01T00:00:00+12:00' must lie between 2000 and 2100",
         ),
-        (EVENTS + ONE.replace("7,", "+7,", 1), "line 2, column id: '+7' is no id: a number from 1, or other"),
+        (EVENTS + ONE.replace("7,", "+7,", 1), "line 2, column id: '+7' is not an id; must be a number from 1, or"),
         (EVENTS + ONE.replace("7,", " 7,", 1), "line 2, column id"),
         (EVENTS + OTHER + ONE + ONE, "line 4, column id: 7 is already used in an earlier line"),
         (
@@ -92,7 +92,7 @@ def test_odds_changes_are_sorted_by_time(read):
         (EVENTS + ONE.replace("A,", '"A" United,'), "after line 1: ',' expected after"),
         (
             EVENTS + ONE + ONE.replace("Premier", '"Premier') + ONE * 3 + ONE.replace("League,", 'League",'),
-            "lines 3 to 7, column league: a cell of several lines; is a quotation mark missing?",
+            "lines 3 to 7, column league: a cell of several lines; check for a missing quotation mark",
         ),
         (b"\xff\xfe\x00", "events.csv"),
     ],
@@ -121,7 +121,7 @@ def test_ids_may_be_text(read):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("1,1,1e308,2025-06-01T12:00:00Z,7", "column stake: '1e308' is not a number such as 2.50"),
+        ("1,1,1e308,2025-06-01T12:00:00Z,7", "column stake: '1e308' is not a number; must be one such as 2.50"),
         ("1,1,5,0001-01-01T00:00:00+12:00,7", "column timestamp: '0001-01-01T00:00:00+12:00' must lie between"),
         (f"1,{'1' * 129},5,2025-06-01T12:00:00Z,7", "column user_id"),
     ],

@@ -70,7 +70,7 @@ def test_files_without_the_columns_have_no_outcomes(tmp_path):
 @pytest.mark.parametrize(
     ("cell", "problem"),
     [
-        ("[]", "has 0 selections of 1 events"), ("{}", "no JSON"), ('[[""A""]]', "no JSON"),
+        ("[]", "has 0 selections for 1 events"), ("{}", "must be JSON"), ('[[""A""]]', "must be JSON"),
         ('[[""A"", """", """"]]', "selections"), ('[["""", """", ""A""]]', "selections"),
     ],
 )  # fmt: skip
