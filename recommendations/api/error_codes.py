@@ -32,11 +32,11 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "casino_forbidden": ErrorCode(403, "This API key is for another casino"),
     "permission_denied": ErrorCode(403, "This login is not permitted to do this"),
     "lists_without_user_off": ErrorCode(
-        403, "This casino's option lists_without_user is false: name the user, with /recommend/<user_id> or its /next"
+        403, "The casino's option lists_without_user is false. Use /recommend/<user_id> or its /next instead"
     ),
     "casino_not_found": ErrorCode(404, "Casino not found"),
     "user_not_found": ErrorCode(404, "User not found"),
-    "event_not_found": ErrorCode(404, "Event not found among those that are open"),
+    "event_not_found": ErrorCode(404, "Event not found among the open events"),
     "experiment_not_found": ErrorCode(404, "Lucky Star (casino 1) has no experiment named trees"),
     "test_endpoints_off": ErrorCode(404, "Test endpoints are switched off; RECSYS_TEST_ENDPOINTS=1 switches them on"),
     "not_found": ErrorCode(404, "Not found: /nothing"),

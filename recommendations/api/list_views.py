@@ -114,7 +114,7 @@ class SimilarView(_EventsView):
         filters = parse_parameters(request.GET)
         wanted = parse_own_id(event_id)
         if wanted is None:
-            raise EventNotFound("Event not found among those that are open")
+            raise EventNotFound("Event not found among the open events")
         return anonymous.similar_events(casino=casino, event_id=wanted, now=timezone.now(), filters=filters)
 
 

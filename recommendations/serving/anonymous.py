@@ -1,7 +1,7 @@
-"""The services of endpoints without a user: similar events, popular events, and a session of somebody not logged in.
+"""The services of endpoints without a user: similar events, popular events, and a session of an anonymous visitor.
 
-They know no person, so they apply no guard rail of one, suggest no stake, and store and publish nothing. All else is
-that of `/recommend`: the same events may be shown.
+They have no user, so they apply no guard rails, suggest no stake, and neither store nor publish anything. The rules for
+events are the same as in `/recommend`.
 """
 
 from datetime import datetime
@@ -29,11 +29,11 @@ from .session_profile import profile_of_session, session_reasons, tallies_of
 from .slip_completion import SlipSelection, place_in
 
 _SIMILAR, _POPULAR = Similar(), get_recommender("trending")
-_OFF = "This casino's option lists_without_user is false: name the user, with /recommend/<user_id> or its /next"
+_OFF = "The casino's option lists_without_user is false. Use /recommend/<user_id> or its /next instead"
 
 
 def popular_events(*, casino: Casino, now: datetime, filters: RequestFilters) -> dict[str, Any]:
-    """The events on which the casino's users bet most now; without any bets, those that begin soonest. Raises
+    """The events with most bets of the casino's users now; without bets, the events that begin soonest. Raises
     CasinoNotConfigured, InvalidParameter, ListsWithoutUserOff, IdNotOfType."""
     configured = _configuration(casino, filters)
     request = _request(casino, configured, _POPULAR, now, filters)
@@ -43,14 +43,14 @@ def popular_events(*, casino: Casino, now: datetime, filters: RequestFilters) ->
 
 
 def similar_events(*, casino: Casino, event_id: OwnId, now: datetime, filters: RequestFilters) -> dict[str, Any]:
-    """Events like this one: of its sport, unless the filters name others. Raises EventNotFound, CasinoNotConfigured,
-    InvalidParameter, ListsWithoutUserOff, IdNotOfType."""
+    """Events similar to this one, of its sport unless the filters name others. Raises EventNotFound,
+    CasinoNotConfigured, InvalidParameter, ListsWithoutUserOff, IdNotOfType."""
     configured = _configuration(casino, filters)
     request = _request(casino, configured, _SIMILAR, now, filters)
     context = _context(request)
     place = place_in(context.offer, SlipSelection(event_id))
     if place is None or context.offer.ends[place] <= now.timestamp():
-        raise EventNotFound("Event not found among those that are open")
+        raise EventNotFound("Event not found among the open events")
     sports = filters.sports or {context.offer.sport[place]}
     others = replace(filters, sports=frozenset(sports), excluded=filters.excluded | {event_id})
     built = _build(replace(request, filters=others), profile_of(context.offer, place), context)
@@ -65,12 +65,12 @@ def recommend_to_session(
     now: datetime,
     filters: RequestFilters,
 ) -> dict[str, Any]:
-    """Recommend additions to a slip with these selections, for an anonymous visitor: only these and the viewed events
-    are known. Raises CasinoNotConfigured, InvalidParameter, ListsWithoutUserOff, IdNotOfType."""
+    """Recommend additions to a slip with these selections for an anonymous visitor, from these and the viewed events.
+    Raises CasinoNotConfigured, InvalidParameter, ListsWithoutUserOff, IdNotOfType."""
     configured = _configuration(casino, filters)
     request = _request(casino, configured, configured.recommender, now, filters)
     needs_reasons = request.needs_reasons
-    # the recommenders' own reasons speak of bets
+    # the recommenders' reasons mention bets, which a session lacks
     request = replace(request, selections=selections, needs_reasons=False)
     context = _context(request)
     tallies = tallies_of(context.offer, (*selections, *viewed), request.hour)
@@ -116,6 +116,6 @@ def _build(request: RecommendationRequest, profile: BettingProfile, context: Cas
 
 
 def _answer(configured: Configuration, request: RecommendationRequest, built: Recommendation) -> dict[str, Any]:
-    """The casino's own fields, except those about a user."""
+    """The casino's fields, without the fields about a user."""
     answer = apply_schema(without_user(configured.schema), built)
     return answer | ({"explanation": explanation_of(built)} if request.filters.explain else {})

@@ -1,8 +1,8 @@
 """Turns of batches: of a process's batches, one computes at a time.
 
-Computing holds the interpreter lock. Each thread that computes makes every other one wait for it, after each answer of
-a database and each change of thread: with four batches at once, a request for one user took twelve times as long as
-alone, with one batch twice as long. And batches that compute at once are no faster for it.
+Computing holds the interpreter lock. Each computing thread delays every other thread after each database response and
+each switch of threads: with four batches at once, a request for one user took twelve times as long as alone, with one
+batch twice as long. Batches that compute at the same time are not faster either.
 """
 
 import threading
@@ -20,8 +20,8 @@ Item = TypeVar("Item")
 
 
 class BatchTurns:
-    """Threads take turns in the order in which they asked. A thread that has waited `wait_seconds` goes on without
-    turns: a batch whose database hangs during its turn holds up no other for longer."""
+    """Threads take turns in the order of their requests. A thread that has waited `wait_seconds` continues without
+    turns: a batch whose database hangs during its turn delays others by no more than that."""
 
     def __init__(self, wait_seconds: float = WAIT_SECONDS) -> None:
         self._wait_seconds = wait_seconds
@@ -33,8 +33,8 @@ class BatchTurns:
         self._waiting: deque[threading.Event] = deque()
 
     def parts(self, items: Sequence[Item]) -> AbstractContextManager[Iterable[Sequence[Item]]]:
-        """The items, `USERS_OF_TURN` at a time, each part in a turn, which ends with the block at the latest. One item
-        alone needs none."""
+        """Yield the items in parts of `USERS_OF_TURN`, each in a turn, which ends with the block at the latest. A
+        single item needs no turn."""
         return nullcontext((items,)) if len(items) <= 1 else closing(self._parts(items))
 
     def _parts(self, items: Sequence[Item]) -> Generator[Sequence[Item], None, None]:
@@ -57,7 +57,7 @@ class BatchTurns:
         if turn.wait(self._wait_seconds):
             return True
         with self._guard:
-            if turn.is_set():  # it came at the last moment
+            if turn.is_set():  # the turn came just after the timeout
                 return True
             self._waiting.remove(turn)
             return False

@@ -1,6 +1,6 @@
-"""`options.catalogue`: what a casino offers: its sports, currencies, genders and countries.
+"""`options.catalogue`: the sports, currencies, genders and countries that a casino offers.
 
-Without a list, all values are offered, and those of new messages are learnt.
+Without a list, all values are offered, and values in new messages are learnt.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ Decimals = Annotated[int, Meta(ge=0, le=MAX_DECIMALS)]
 
 
 class Catalogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Messages about what a list does not have are skipped; a list that is absent has all."""
+    """Messages with values that a list lacks are skipped. A missing list contains all values."""
 
     sports: Annotated[Names | None, Meta(description="Sports of events; null: all.")] = None
     event_countries: Annotated[Names | None, Meta(description="Countries of events; null: all.")] = None
@@ -48,12 +48,13 @@ OPEN_CATALOGUE = Catalogue()
 
 
 def catalogue_as_stored(catalogue: Catalogue) -> Catalogue:
-    """With its values in the form of rows. Raises InvalidRow for one that can't be a row's, or contradicts another."""
+    """The catalogue with values in the form of rows. Raises InvalidRow for an invalid value, or one that contradicts
+    another."""
     if catalogue == OPEN_CATALOGUE:
         return catalogue
     decimals = {fields.currency(_OWN, code): number for code, number in catalogue.currency_decimals.items()}
     if len(decimals) < len(catalogue.currency_decimals):
-        raise InvalidRow("inconsistent", _OWN, "has a code twice: upper and lower case are the same")
+        raise InvalidRow("inconsistent", _OWN, "has a code twice: upper and lower case are the same; remove one")
     for code, number in decimals.items():
         if (official := decimals_of(code)) is not None:
             problem = f"has {code} with {number} decimals; it is of ISO 4217, with {official}: leave it out"
@@ -78,7 +79,7 @@ def _each(name: str, values: tuple[str, ...] | None, validate: fields.Validate) 
 
 
 def require_known_currencies(field: str, codes: Iterable[str], catalogue: Catalogue) -> None:
-    """Raises InvalidRow for a code whose number of decimals is unknown."""
+    """Raises InvalidRow for a code with an unknown number of decimals."""
     for code in codes:
         if smallest_amount(code, catalogue.currency_decimals) is None:
             problem = f"has {code}, which is no currency of ISO 4217: add its number of decimals to {_OWN}"

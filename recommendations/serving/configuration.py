@@ -1,4 +1,4 @@
-"""Casinos' configurations, parsed for their requests."""
+"""Casinos' parsed configurations."""
 
 import threading
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ from .response_size import ResponseSize, response_size
 
 CAPACITY = 1_024
 
-_Stored = tuple[Any, ...]  # recommender, schema, options and experiments, as the catalogue stores them
+_Stored = tuple[Any, ...]  # recommender, schema, options and experiments, as stored in the catalogue
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """`most_events`: those of a slip, of the variant that has most. `is_small`: whether a response for one user without
-    filters counts as one request, also with markets."""
+    """`most_events`: the largest number of events in a slip, over all variants. `is_small`: a response for one user
+    without filters counts as one request, also with markets."""
 
     recommender: Recommender
     schema: tuple[FieldMapping, ...]
@@ -43,8 +43,7 @@ class Configuration:
 
 
 class ConfigurationCache:
-    """The configurations of the casinos that were used last (LRU): one of each, so that no casino's changes take the
-    memory or the place of others. Thread-safe."""
+    """An LRU cache of one configuration for each casino, so that no casino's changes displace others. Thread-safe."""
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
@@ -55,7 +54,8 @@ class ConfigurationCache:
         self._lock = threading.Lock()
 
     def get(self, casino: Casino) -> Configuration:
-        """Raises CasinoNotConfigured, and InvalidConfiguration for a recommender of another release."""
+        """The casino's configuration. Raises CasinoNotConfigured, and InvalidConfiguration for a recommender of another
+        release."""
         stored = (
             casino.recommender_type, casino.recommendation_schema, casino.options, casino.running_experiments
         )  # fmt: skip
@@ -78,8 +78,8 @@ register("parsed configurations", reset=configurations.reset)
 
 
 def charged_configuration(casino: Casino, filters: RequestFilters, users: int = 1) -> Configuration:
-    """The configuration that answers a request about this number of users. The request, which was admitted as one,
-    counts as several where its response is large. Raises CasinoNotConfigured, InvalidParameter."""
+    """The configuration for a request about this number of users. A request with a large response, which was admitted
+    as one, is charged as several. Raises CasinoNotConfigured, InvalidParameter."""
     configured = configurations.get(casino)
     if users == 1 and filters is NO_FILTERS and configured.is_small:
         return configured

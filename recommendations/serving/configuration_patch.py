@@ -1,4 +1,4 @@
-"""Changes of a casino's configuration as JSON merge patches (RFC 7396), and which options a change resets."""
+"""Changes of a casino's configuration as JSON merge patches (RFC 7396), and the options that a change resets."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -8,11 +8,11 @@ from recommendations.validation.status_words import normalized
 
 from .output_schema import in_normal_form
 
-_SCHEMA_LEVELS = 4  # field, its definition, the events' fields, the definition of each
+_SCHEMA_LEVELS = 4  # field, definition, fields of events, their definitions
 _OPTION_LEVELS = 2  # below an option: a group such as `status_words`, and an object in it
-_WHOLE = {"mapping": 1}  # a mapping is one document: two of them merged would be neither
+_WHOLE = {"mapping": 1}  # a mapping is one document, which a merge would corrupt
 
-# Objects of which one key may be written in several ways: the form in which it is stored.
+# Objects whose keys have several spellings: the function that returns a key's stored form.
 _KEY_FORMS: Mapping[tuple[str, ...], Callable[[str], str]] = {
     ("max_stakes",): upper_form,
     ("default_stakes",): upper_form,
@@ -24,7 +24,7 @@ _KEY_FORMS: Mapping[tuple[str, ...], Callable[[str], str]] = {
 
 
 def patch_options(stored: Mapping[str, Any] | None, patch: object) -> object:
-    """The options after a patch: null resets an option, or removes an entry of one; None resets all."""
+    """The options after a patch: null resets an option or removes an entry; a patch of None resets all options."""
     if not isinstance(patch, dict):
         return patch
     patched = dict(stored or {})
@@ -38,14 +38,14 @@ def patch_options(stored: Mapping[str, Any] | None, patch: object) -> object:
 
 
 def patch_schema(stored: object, patch: object) -> Any:
-    """The recommendation schema after a patch: null removes a field. Fields keep their places. Raises
+    """The recommendation schema after a patch: null removes a field. Fields keep their order. Raises
     InvalidConfiguration."""
     return _merge(stored, in_normal_form(patch), _SCHEMA_LEVELS)
 
 
 def reset_options(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[str]:
-    """The options, as `max_odd` or `blocked.teams`, that have their default now and had another value before; both are
-    options as the catalogue stores them, without those that have their default."""
+    """The options, such as `max_odd` or `blocked.teams`, that had another value before and now have their default. Both
+    mappings are options as stored in the catalogue, without defaults."""
     return list(_reset(before or {}, after or {}))
 
 
@@ -59,7 +59,7 @@ def _reset(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]
 
 
 def _merge(stored: object, patch: object, levels: int) -> object:
-    """RFC 7396, down to a number of levels: what is below them is replaced."""
+    """Merge as in RFC 7396, down to a number of levels; deeper values are replaced."""
     if not isinstance(patch, dict) or not levels:
         return patch
     merged = dict(stored) if isinstance(stored, dict) else {}
@@ -72,7 +72,7 @@ def _merge(stored: object, patch: object, levels: int) -> object:
 
 
 def _in_stored_keys(path: tuple[str, ...], patch: object, stored: object) -> object:
-    """The patch, with the stored form of each key that has one: `{"eur": null}` is about EUR."""
+    """The patch with each key in its stored form, if it is stored: `{"eur": null}` removes EUR."""
     if not isinstance(patch, dict) or not isinstance(stored, dict):
         return patch
     if (form := _KEY_FORMS.get(path)) is not None:

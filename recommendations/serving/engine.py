@@ -1,4 +1,4 @@
-"""Builds a recommendation from a request, a user and a casino, without database or clock; all randomness comes from the
+"""Builds a recommendation from a request, a user and a casino, without database or clock. All randomness comes from the
 request's seed."""
 
 from collections.abc import Callable, Mapping, Sequence
@@ -43,8 +43,8 @@ from .start_times import with_unknown_start_times
 from .team_draft import Team
 
 EMPTY_SLIP_EXPIRES = timedelta(minutes=5)
-_SCORES_OF = "scores of "  # a recommender, in a context's memo
-_STREAM_OF_COINS = 2  # of a user's random numbers; 0 and 1 are those of favourite pairs and of scores
+_SCORES_OF = "scores of "  # prefix of a recommender's name, in a context's memo
+_STREAM_OF_COINS = 2  # a user's stream of random numbers; 0 and 1 are for favourite pairs and scores
 _STREAM_OF_DRAWS = 3
 _OPEN = EventStatus.OPEN.value
 
@@ -52,11 +52,11 @@ _OPEN = EventStatus.OPEN.value
 class RecommendationRequest(msgspec.Struct, frozen=True):
     """The part of a request that all its users share.
 
-    `hour`: the start of the hour, Unix seconds; scores depend on that time, so that they are the same for an hour.
-    `limit`: the most events of one recommendation; `selections`: those of the slip to which the events are added.
-    `chain`: the recommender, then its fallbacks; `needs`: the parts of profiles that any of them needs, with
-    `also_needs`. With a `rival`, slips are drafted from both recommenders' events. `explore`: the probability that the
-    last event is drawn. From `limit` on, the fields are computed from the others, and given values are ignored.
+    `hour`: the start of the hour, Unix seconds; scores depend on it, so that they stay equal for an hour. `limit`: the
+    maximal number of events in a recommendation. `selections`: of the slip to which events are added. `chain`: the
+    recommender, then its fallbacks. `needs`: the parts of profiles that any of them needs, with `also_needs`. With a
+    `rival`, slips are drafted from both recommenders' events. `explore`: the probability of drawing the last event. The
+    fields from `limit` on are computed from the others; given values are ignored.
     """
 
     casino_id: int
@@ -103,11 +103,11 @@ def _needs_of(chain: tuple[Recommender, ...]) -> frozenset[ProfilePart]:
 
 
 class UserContext(msgspec.Struct, frozen=True):
-    """One user: `user` for the guard rails, `profile` for recommenders. `held_events` (ids) and `held_matches` are in
-    the user's coupons; `usual_stake` is None without coupons. `own_id`: the user's id as the casino has it. `user` is
-    None where the casino does not say who it is: then no guard rail can be applied, and no stake suggested.
-    `personalisation`: whether the user allows personal recommenders; else the rest is that of a user without coupons.
-    `memo`: scores and what they are made of, for requests with the same casino context and hour that share it.
+    """One user: `user` for the guard rails, `profile` for recommenders. `held_events` (ids) and `held_matches`: in the
+    user's coupons. `usual_stake`: None without coupons. `own_id`: the casino's own id of the user. `user`: None for an
+    anonymous visitor, without guard rails and stake. `personalisation`: whether the user allows personal recommenders;
+    if not, the other fields are those of a user without coupons. `memo`: scores and their parts, shared by requests
+    with the same casino context and hour.
     """
 
     user_id: int
@@ -134,7 +134,7 @@ class CasinoContext(msgspec.Struct, frozen=True):
 def build_recommendation(
     request: RecommendationRequest, user_context: UserContext, casino_context: CasinoContext, recommendation_id: UUID
 ) -> Recommendation:
-    """The recommendation for one user; without events where the guard rails forbid bets, or no event may be shown."""
+    """The recommendation for one user; without events if the guard rails forbid bets or no event may be shown."""
     [built] = build_recommendations(request, [user_context], casino_context, lambda: recommendation_id)
     return built
 
@@ -145,8 +145,8 @@ def build_recommendations(
     casino_context: CasinoContext,
     new_id: Callable[[], UUID],
 ) -> list[Recommendation]:
-    """The recommendations of several users, whose prices are read together: those that each looks at first. So are
-    those of one user's slip and draw."""
+    """The recommendations of several users. The prices of their first events are read by one query, and those of a
+    single user's slip and draw too."""
     rankings = [_rank(request, each, casino_context) for each in user_contexts]
     if casino_context.prices is not None and (len(rankings) > 1 or request.explore):
         look = first_look if request.explore else Search.first_look
@@ -197,7 +197,7 @@ def _build(
 
 
 class _Slip(msgspec.Struct, frozen=True):
-    """`share`: the events' in the softmax of the scores, where confidence depends on it."""
+    """`share`: of the events in the softmax of the scores, if confidence depends on it; else 0."""
 
     step: int = 0
     events: tuple[RecommendedEvent, ...] = ()
@@ -208,9 +208,9 @@ class _Slip(msgspec.Struct, frozen=True):
 
 
 class Ranking(msgspec.Struct, frozen=True):
-    """The scored events of one user's request, by the recommender at `step` of the chain; of events that were drafted
-    from two recommenders, `teams` has the one that is credited, by place, `first_team` the one that had the first turn,
-    and `rival` is the second."""
+    """The scored events of one user's request, by the recommender at `step` of the chain. If two recommenders draft the
+    slip: `teams`: place of an event -> the credited recommender; `first_team`: the one with the first turn; `rival`:
+    the second recommender."""
 
     request: RecommendationRequest
     context: ScoringContext
@@ -229,7 +229,8 @@ class Ranking(msgspec.Struct, frozen=True):
 def _rank(
     request: RecommendationRequest, user_context: UserContext, casino_context: CasinoContext
 ) -> Ranking | Refusal:
-    """Score the events by the first recommender of the chain that applies; or the guard rail that forbids bets."""
+    """Score the events by the first applicable recommender of the chain. Returns the refusal if a guard rail forbids
+    bets."""
     user = user_context.user
     refusal = None if user is None else refuse(user, request.options, request.now)
     if refusal is not None:
@@ -267,11 +268,11 @@ def _rank(
 
 
 def _interleaved(ranking: Ranking) -> Ranking:
-    """The ranking with the events of its request's rival drafted in."""
+    """The ranking with the events of the rival recommender drafted in."""
     context, search, request = ranking.context, ranking.search, ranking.request
     rival = first_applicable(request.rivals, context)
     seed = request.seed(context.user_id, _STREAM_OF_COINS)
-    # each event that a believed producer offers counts as having a price until the search asks for it
+    # until the search reads prices, each event that an open producer offers counts as priced
     drafted = draft(context.offer, (search.scores, rival.score(context)), search.rules, seed)
     drafted_search = replace(search, scores=drafted.scores, first_places=drafted.places)
     return Ranking(request, context, ranking.step, drafted_search, drafted.teams, drafted.first_team, rival)
@@ -331,7 +332,7 @@ def _share_of(ranking: Ranking, places: list[int]) -> float:
     context, recommender = ranking.context, ranking.request.chain[ranking.step]
     if recommender.calibration(context.models) is None:
         return 0.0
-    scores = context.memo[_SCORES_OF + recommender.name]  # a draft has other ones
+    scores = context.memo[_SCORES_OF + recommender.name]  # a draft has other scores
     return shares_of(context.offer, scores, ranking.search.rules, places).item(-1)
 
 

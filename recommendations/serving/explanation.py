@@ -1,17 +1,17 @@
-"""The `explanation` of an answer, for `explain=1`."""
+"""The field `explanation` of a response, for `explain=1`."""
 
 from typing import Any
 
 from .recommendation import Recommendation
 
 NOT_PERSONAL = (
-    "The user does not allow personalisation: the events and the stake are those of any user without coupons, and only "
-    "recommenders that rank events alike for all users are used."
+    "The user does not allow personalisation: the events and the stake are those of a user without coupons, and only "
+    "recommenders with the same ranking for all users are used."
 )
 
 
 def explanation_of(recommendation: Recommendation) -> dict[str, Any]:
-    """The `explanation` of an answer: which recommender, and the score and reasons of each event."""
+    """The `explanation` of a response: its recommender, and each event's score and reasons."""
     explanation = {
         "recommender": recommendation.recommender,
         "fallback_step": recommendation.fallback_step,
@@ -32,6 +32,6 @@ def _explain_consent(recommendation: Recommendation) -> dict[str, Any]:
 
 
 def _explain_passed_over(recommendation: Recommendation) -> dict[str, Any]:
-    """Explain the missing price of each event that ranked high enough; nothing if there is no such event."""
+    """The refusal of each event that ranked high enough but has no servable price; empty without such events."""
     passed_over = [{"event_id": each.own_id, "reason": each.reason} for each in recommendation.passed_over]
     return {"passed_over": passed_over} if passed_over else {}

@@ -1,4 +1,4 @@
-"""Exploration: with a known probability, the last event of a slip is drawn from the best that may stand there."""
+"""Exploration: with a known probability, the last event of a slip is drawn from the best candidates for its place."""
 
 from dataclasses import dataclass, replace
 
@@ -15,15 +15,15 @@ CANDIDATES = 5
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """What the last event of a slip was drawn from: places in the offer, best first; and the drawn one's probability,
-    (1 - rate) [it is the best] + rate / candidates."""
+    """The draw of a slip's last event. `candidates`: places in the offer, best first. `propensity`: the probability of
+    the drawn one, (1 - rate) [it is the best] + rate / candidates."""
 
     candidates: tuple[int, ...]
     propensity: float
 
 
 def first_look(search: Search) -> list[int]:
-    """The ids of the events whose prices the slip and the draw ask for at first, so that one query reads both."""
+    """The ids of the events whose prices the slip and the draw read first, so that one query reads both."""
     ids, places = search.first_look(), search.first_places
     return [*ids, *_at_last_place(search, Selections(places)).first_look()] if places else ids
 
@@ -31,8 +31,8 @@ def first_look(search: Search) -> list[int]:
 def explore(
     search: Search, chosen: Selections, rate: float, rng: np.random.Generator
 ) -> tuple[Selections, Draw | None]:
-    """The slip `chosen` by a search, with its last event drawn. A slip that is not full, or whose last event is
-    pinned, stays as it is, without a draw."""
+    """The slip `chosen` by a search, with its last event drawn, and the draw. Without a draw if the slip is not full or
+    its last event is pinned."""
     if len(chosen.places) < search.rules.limit or _is_pinned(search, chosen.places[-1]):
         return chosen, None
     *others, last = chosen.places
@@ -49,7 +49,7 @@ def explore(
 
 
 def _at_last_place(search: Search, chosen: Selections) -> Search:
-    """A search for the events that may each stand in place of the last one, by the same rules and prices."""
+    """A search for the events that may each replace the last one, by the same rules and prices."""
     others, rules = chosen.places[:-1], search.rules
     shown = [_as_shown(search, place, chosen) for place in others]
     of_others = {int(search.offer.ids[place]) for place in others}

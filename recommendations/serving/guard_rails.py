@@ -1,4 +1,4 @@
-"""The guard rails of responsible gambling: refused users, the highest stake, and rounding."""
+"""The guard rails of responsible gambling: refusals, the highest stake, and rounding."""
 
 from datetime import date, datetime
 from decimal import ROUND_DOWN, Context, Decimal
@@ -16,7 +16,7 @@ _NOTHING, _HUNDREDTH = Decimal("0.00"), Decimal("0.01")
 
 
 class Refusal(StrEnum):
-    """Why a user gets no bets; stable codes."""
+    """The reason why a user gets no bets; stable codes."""
 
     SELF_EXCLUDED = "self_excluded"
     TIME_OUT = "time_out"
@@ -53,7 +53,7 @@ class GuardedUser(Protocol):
 
 
 def refuse(user: GuardedUser, options: Options, now: datetime) -> Refusal | None:
-    """Why this user may be shown no bets at `now`; None if bets may be shown."""
+    """The reason why this user may be shown no bets at `now`; None if bets may be shown."""
     if user.status != UserStatus.ACTIVE:
         # an unknown status, of another release, forbids bets too
         forbidden = Refusal(user.status.lower()) if user.status in UserStatus else Refusal.CLOSED
@@ -70,19 +70,19 @@ def refuse(user: GuardedUser, options: Options, now: datetime) -> Refusal | None
     if smallest is None and (currency or catalogue.currencies is not None):
         return Refusal.CURRENCY_NOT_OFFERED
     limits = (options.max_stakes.get(currency), user.stake_limit, user.limit_left)
-    smallest = smallest or _HUNDREDTH  # of a currency that no message told
+    smallest = smallest or _HUNDREDTH  # for an unknown currency
     return Refusal.LIMIT_REACHED if any(limit is not None and limit < smallest for limit in limits) else None
 
 
 def currency_of(user: GuardedUser, options: Options) -> str:
-    """The user's currency, or else the casino's default; empty if neither was told. Where the catalogue lists
-    currencies, none is assumed: the message that told another one may have been skipped."""
+    """The user's currency, else the casino's default; empty without either. If the catalogue lists currencies, there is
+    no default: the message with the user's other currency may have been skipped."""
     return user.currency or ("" if options.catalogue.currencies is not None else options.default_currency or "")
 
 
 def _refuse_age(user: GuardedUser, today: date, options: Options) -> Refusal | None:
-    """By the age of the birth date, or of the birth year if that makes the user younger: then, as without a date, the
-    user counts as born on the last day of the year."""
+    """The refusal by the age of the birth date, or of the birth year if that makes the user younger. With a year only,
+    the user counts as born on its last day."""
     born, year = user.birth_date, user.birth_year
     if born is not None and (year is None or born.year >= year):
         age = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
@@ -94,10 +94,10 @@ def _refuse_age(user: GuardedUser, today: date, options: Options) -> Refusal | N
 
 
 def suggest_stake(user: GuardedUser, usual: Decimal | None, options: Options) -> Decimal:
-    """A stake in the user's currency: the usual one, or the casino's default for a user without coupons; limited by the
+    """A stake in the user's currency: the usual one, or the casino's default for a user without coupons, limited by the
     casino's cap, the user's limit, and the rest of that limit. At least the smallest payable amount: `refuse` rejects
-    users who may not stake that, and those of other currencies than the casino's. 0, no suggestion, without a currency:
-    10 of which?"""
+    users who may not stake that, and users of other currencies than the casino's. 0, no suggestion, for a user without
+    a known currency."""
     currency = currency_of(user, options)
     if (smallest := options.catalogue.smallest_amount(currency)) is None:
         return _NOTHING
@@ -107,7 +107,8 @@ def suggest_stake(user: GuardedUser, usual: Decimal | None, options: Options) ->
 
 
 def _default_stake(currency: str, options: Options) -> Decimal:
-    """In a currency of the casino's own, never the settings' stake for all: it may be a fortune."""
+    """The stake for a user without coupons. A currency of the casino's own never has the settings' `DEFAULT_STAKE`,
+    which may be a fortune in it."""
     for stakes in (options.default_stakes, settings.DEFAULT_STAKES):
         if (stake := stakes.get(currency)) is not None:
             return stake
@@ -116,6 +117,6 @@ def _default_stake(currency: str, options: Options) -> Decimal:
 
 
 def round_down(amount: Decimal, smallest: Decimal | None) -> Decimal:
-    """The largest payable amount that is not above `amount`, in a currency with this smallest amount; without one, as
-    of a currency that is not offered, nothing."""
+    """The largest payable amount not above `amount`, for a currency with this smallest amount; 0 without one, for a
+    currency that is not offered."""
     return _NOTHING if smallest is None else amount.quantize(smallest, ROUND_DOWN, _MANY_DIGITS)

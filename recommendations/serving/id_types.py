@@ -1,4 +1,4 @@
-"""Refuses a recommendation schema that declares a type which the casino's stored ids don't have."""
+"""Rejects a recommendation schema that declares a type which the casino's stored ids don't have."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ from tenants.routing.context import use_casino
 from .output_schema import FieldMapping
 
 _ID_SOURCES = {"id", "user_id", "event_id"}
-# A casino with numbers alone has no texts to count.
+# A casino whose ids are all numbers has no texts to count.
 _NO_NUMBERS = "SELECT count(*), min(text) FROM text_ids JOIN {table} USING (id) WHERE kind = '{table}'"
 _NO_UUIDS = """
 SELECT count(*), min(coalesce(text, {table}.id::text)) FROM {table} LEFT JOIN text_ids ON text_ids.id = {table}.id

@@ -1,4 +1,4 @@
-"""Interleaves two recommenders in one slip, by team draft: the events of both, in an order that favours neither.
+"""Interleaves two recommenders in one slip by team draft: events of both, in an order that favours neither.
 
 Chapelle, Joachims, Radlinski, Yue 2012, "Large-scale validation and analysis of interleaved search evaluation".
 """
@@ -17,16 +17,16 @@ from . import slip
 from .options import NO_SELECTORS
 from .team_draft import Team, team_draft
 
-_HIGHEST = 1e9  # in place of infinite scores
-_LISTED = 3  # as many events of each list as the slip has, times this: some can't join the other list's
+_HIGHEST = 1e9  # replaces infinite scores
+_LISTED = 3  # times the slip's events, from each list: some events can't join those of the other list
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """`scores`, shape (n,): the higher, the earlier an event was drafted; below them, the first recommender's order.
-    `teams`: the place of an event -> the recommender that is credited with it; none where both ranked it first.
-    `first_team` had the first turn by the coin; None where neither had an event of its own left. `places` is the slip
-    where it is full and no event is pinned: then only a missing price changes it."""
+    """`scores`, shape (n,): the earlier an event was drafted, the higher; below these, the first recommender's order.
+    `teams`: place of an event -> the credited recommender; no entry if both ranked the event high. `first_team`: the
+    one with the first turn by the coin; None if neither had an event of its own left. `places`: the slip, if it is full
+    and no event is pinned; then only a missing price changes it."""
 
     scores: Floats
     places: list[int] | None
@@ -39,12 +39,12 @@ def first_applicable(chain: Sequence[Recommender], context: ScoringContext) -> R
 
 
 def draft(offer: Offer, scores: tuple[Floats, Floats], rules: slip.Rules, seed: tuple[int, ...]) -> Draft:
-    """The slip of both recommenders' scores, by coins of this seed. `rules` hold for all of it; what has no price is
-    found out later."""
+    """Draft a slip from both recommenders' scores, with coins of this seed. `rules` apply to the whole slip; missing
+    prices are found later."""
     own = _own_slips(offer, scores, rules)
     joining = slip.Joining(offer, rules)
     picks = team_draft(*own, rules.limit, _coins(seed), joining.accepts)
-    if joining.has_rejected:  # what comes after the own slips may fill in; it can't matter before
+    if joining.has_rejected:  # events after the own slips may fill in; until then they don't matter
         listed = replace(rules, limit=rules.limit * _LISTED)
         joining = slip.Joining(offer, rules)
         picks = team_draft(*_own_slips(offer, scores, listed), rules.limit, _coins(seed), joining.accepts)
@@ -63,13 +63,13 @@ def _own_slips(offer: Offer, scores: tuple[Floats, Floats], rules: slip.Rules) -
 
 
 def _coins(seed: tuple[int, ...]) -> Callable[[], bool]:
-    """True for the first recommender; of one seed always the same."""
+    """Coin tosses, True for the first recommender; the same for the same seed."""
     rng = np.random.default_rng(seed)
     return lambda: rng.random() < 0.5
 
 
 def _ranked_first(places: Sequence[int], scores: Floats) -> Floats:
-    """The scores with these places above all others, in their order; NaN counts as the lowest."""
+    """The scores with these places above all others, in their order; NaN becomes the lowest."""
     ordered = np.nan_to_num(scores, nan=-np.inf, posinf=_HIGHEST, neginf=-np.inf)
     ordered[places] = max(float(ordered.max(initial=0.0)), 0.0) + np.arange(len(places), 0, -1)
     return ordered

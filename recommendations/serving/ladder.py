@@ -1,4 +1,4 @@
-"""An event's prices as a ladder, for staff: each outcome of its markets, and why the gate closes it."""
+"""An event's prices as a ladder for staff: each outcome of its markets, with the gate's refusal."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ _BETTABLE = (EventStatus.OPEN, EventStatus.LIVE)
 
 @dataclass(frozen=True, slots=True)
 class OutcomePrice:
-    """An outcome with its odd, None where it has none, and the code of the gate's refusal: `open` for none."""
+    """An outcome with its odd, None without one, and the code of the gate's refusal, `open` if it has none."""
 
     name: str
     odd: float | None
@@ -39,7 +39,7 @@ class OutcomePrice:
 
 @dataclass(frozen=True, slots=True)
 class LadderLine:
-    """A market line; `line` is empty in a market without lines, `as_of` None for a time that no calendar has."""
+    """A market line. `line`: empty in a market without lines; `as_of`: None for a time outside the calendar."""
 
     market: str
     line: str
@@ -49,14 +49,14 @@ class LadderLine:
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """Those of the outcomes, each once."""
+        """The outcomes' distinct codes."""
         return tuple(dict.fromkeys(each.code for each in self.outcomes))
 
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """An event's market lines by market and line, those of which only the number is known (`unreadable`), and the
-    number of outcomes by code. `problem`: why nothing of the event is served; empty if its prices decide."""
+    """An event's market lines by market and line, the number of unreadable lines, and the number of outcomes by code.
+    `problem`: the reason why nothing of the event is served; empty if its prices decide."""
 
     event: Event
     problem: str
@@ -124,9 +124,9 @@ def _problem(event: Event, now: datetime, options: Options) -> str:
     if event.status not in _BETTABLE:
         return f"The event's status is {event.status}."
     if event.is_withheld and not event.lacks_odd:
-        return "The latest message about the event could not be read: it is withheld."
+        return "The event is withheld: its latest message was unreadable."
     if event.offered_by is None:
-        return "The event never had markets: its own odd counts."
+        return "The event never had markets: its own odd is used."
     if event.begin_timestamp <= now and not options.live_events:
-        return "The event has begun, and live_events is off."
+        return "The event has begun, and the option live_events is off."
     return ""

@@ -1,4 +1,4 @@
-"""Stage two of a recommendation: events that the slip would take, each with the best outcome that may be bet on."""
+"""Stage two of a recommendation: the events that the slip accepts, each with its best open outcome."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,14 +12,14 @@ from recommendations.prices.refusals import Refusal
 
 from . import slip
 
-MAX_LOOKED_AT = 256  # events; then the slip is shorter
+MAX_LOOKED_AT = 256  # events; beyond, the slip stays shorter
 _GROWTH = 5
 _NONE = frozenset[str]()
 
 
 class Selections(msgspec.Struct, frozen=True):
-    """The places of a slip's events in the offer, best first. `legs`: place -> outcome of those that were chosen by
-    their markets; `passed_over`: place -> why no price of this event may be served."""
+    """The places of a slip's events in the offer, best first. `legs`: place -> outcome, for events chosen by their
+    markets; `passed_over`: place -> refusal, for events without a servable price."""
 
     places: list[int] = []
     legs: dict[int, Leg] = {}
@@ -27,14 +27,14 @@ class Selections(msgspec.Struct, frozen=True):
 
 
 class Search(msgspec.Struct, eq=False):
-    """The best-scored events that may be shown together and of which a price may be served, at most `rules.limit`.
+    """A search for the best-scored events that may be shown together and have a servable price, at most `rules.limit`.
     Without a `chooser`, no price of a market may be served.
 
-    It looks at as many events as are needed, then, while some are missing, at five times as many: of nearly all events
-    that the offer shows as open, a price may be served. Once a query has told the feeds, it looks at no event of which
-    only closed ones have prices; with `names_closed_feeds`, those that the slip would take are passed over by name.
-    `first_places`: what is looked at first, if it is known. `pick` is `slip.choose`, or `slip.alternatives` for events
-    of which each alone may join what is in the slip.
+    The search reads the prices of as many events as needed, then, while some are missing, of five times as many: nearly
+    all events that the offer shows as open have a servable price. Once a query has read the feeds, events that only
+    closed feeds price are skipped; with `names_closed_feeds`, the skipped events that the slip would accept are in
+    `passed_over`. `first_places`: the first candidates, if known. `pick`: `slip.choose`, or `slip.alternatives` for
+    events each of which alone may join the slip.
     """
 
     offer: Offer
@@ -47,14 +47,14 @@ class Search(msgspec.Struct, eq=False):
     first_places: list[int] | None = None
 
     def first_look(self) -> list[int]:
-        """The ids of the events whose prices `run` asks for at first, so that they can be read before."""
+        """The ids of the events whose prices `run` reads first, so that they can be read earlier."""
         if self.chooser is None or self.offer.offered_by is None:
             return []
         self.first_places = self._candidates(self.chooser, self.rules.limit)
         return [*self._with_markets(self.first_places).values()]
 
     def run(self) -> Selections:
-        """Raises ValueError for scores of another shape than the offer's."""
+        """Search the events. Raises ValueError for scores of another shape than the offer's."""
         chooser = self.chooser
         if chooser is None or self.offer.offered_by is None:
             return Selections(self.first_places or self.pick(self.offer, self.scores, self.rules))
@@ -65,7 +65,7 @@ class Search(msgspec.Struct, eq=False):
             with_markets = self._with_markets(places)
             chooser.look_at({event_id: self.offer.sport[place] for place, event_id in with_markets.items()})
             found = self._take(chooser, places, with_markets)
-            # what was passed over may have kept others out of the slip: they are looked at again without it
+            # passed-over events may have excluded others from the slip, which are tried again without them
             if len(self.passed_over) == known or len(self.passed_over) >= MAX_LOOKED_AT:
                 if self.names_closed_feeds:
                     self._pass_over_closed_feeds(chooser)
@@ -74,14 +74,14 @@ class Search(msgspec.Struct, eq=False):
             places = self._candidates(chooser, looked_at)
 
     def _candidates(self, chooser: OutcomeChooser, at_most: int) -> list[int]:
-        """The places that the slip would take if each event had a price, without those that have none."""
+        """The places that the slip would accept if each event had a price, without the passed-over events."""
         rules, alive = self.rules, chooser.alive
         if self.passed_over or (rules.limit, rules.alive) != (at_most, alive):
             rules = replace(rules, limit=at_most, alive=alive, passed_over=self.passed_over.keys())
         return self.pick(self.offer, self.scores, rules)
 
     def _take(self, chooser: OutcomeChooser, places: Sequence[int], with_markets: Mapping[int, int]) -> Selections:
-        """The first of these events that have an odd of their own or an outcome; one without is passed over."""
+        """The first of these events with an own odd or an open outcome; others are passed over."""
         found, most = Selections(passed_over=self.passed_over), self.rules.options.max_per_market
         markets = [each.market for each in self.rules.in_slip if each.market]
         for place in places:
@@ -101,7 +101,7 @@ class Search(msgspec.Struct, eq=False):
         return found
 
     def _pass_over_closed_feeds(self, chooser: OutcomeChooser) -> None:
-        """Those of the events that the slip would take if all feeds were open."""
+        """Record as passed over the events that the slip would accept if all feeds were open."""
         if self.offer.offered_by is None:
             return
         alive = chooser.alive
@@ -111,7 +111,7 @@ class Search(msgspec.Struct, eq=False):
                 self.passed_over.setdefault(place, chooser.refusal_of_feeds(offered_by))
 
     def _with_markets(self, places: Sequence[int]) -> dict[int, int]:
-        """The ids, by place, of those of these events that have markets."""
+        """Place -> id, for the events with markets."""
         ids, offered_by = self.offer.ids, self.offer.offered_by
         if offered_by is None:
             return {}

@@ -1,4 +1,4 @@
-"""Loads users and their casino's context in the one query of a request, and builds each user's context."""
+"""Loads users and their casino's context by a request's single query, and builds each user's context."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -41,8 +41,8 @@ from tenants.routing.context import get_current_casino
 
 from .engine import CasinoContext, RecommendationRequest, UserContext
 
-# Pairs that this service wrote have at most 16 KB; others are computed again. The stored size is checked first, because
-# it is known without decompressing the value.
+# Pairs written by this service have at most 16 KB; larger ones are computed again. The stored size, known without
+# decompressing the value, is checked first.
 _MAX_PAIRS_BYTES = 32_768
 _STORED_PAIRS = (
     f"CASE WHEN pg_column_size(profile.favorite_sport_league_json) <= {_MAX_PAIRS_BYTES} "
@@ -50,7 +50,7 @@ _STORED_PAIRS = (
     "THEN profile.favorite_sport_league_json END"
 )
 
-# Nothing of it is even read about a user who does not allow personalisation, or where the version is the kept one.
+# Tallies are not read for a user who does not allow personalisation, nor if the cached version is current.
 _UNLESS_KEPT = "CASE WHEN users.personalisation AND seen.version IS DISTINCT FROM %(kept_version)s THEN ({}) END"
 _SEEN = f"LEFT JOIN LATERAL (SELECT {TALLIES_VERSION} AS version OFFSET 0) AS seen ON users.personalisation"
 _USER = (
@@ -61,13 +61,13 @@ _USER = (
     "users.personalisation", "seen.version",
 )  # fmt: skip
 
-# One row: the casino's columns, and the user's, null for an unknown one.
+# One row: the casino's columns, and the user's, which are null for an unknown user.
 _OF_ONE_USER = f"""
 SELECT {{common}}, {{user}}
 FROM (SELECT 1) AS always LEFT JOIN users ON users.id = %(user_ids)s
 LEFT JOIN users_profile AS profile ON profile.user_id = users.id {_SEEN}
 """
-# Of a user whose id is text; `user_ids` is the id that its digits may be, or null.
+# For a user whose id is text. `user_ids`: the generated id that its digits may be, or null.
 _OF_ONE_TEXT = _OF_ONE_USER.replace(
     "%(user_ids)s",
     "coalesce((SELECT id FROM text_ids WHERE kind = 'users' AND text = %(text)s), %(user_ids)s)",
@@ -83,13 +83,13 @@ _COMMON = 4
 _ALL_OF_USER = f"SELECT {ALL_COUPONS} FROM users_profile AS profile WHERE user_id = %s"
 
 MAX_PAIRS = 20
-# Those of earlier releases have no country, and are computed again.
+# Pairs of earlier releases have no country, and are computed again.
 _PAIRS = msgspec.json.Decoder(list[tuple[str, str, str]])  # sport, league, country
 
-# No request waits for the disk: after a crash the next one computes the pairs again. The setting lasts until the end of
-# the transaction, which is this statement's own.
+# No request waits for the disk: after a crash, the next one computes the pairs again. The setting lasts until the end
+# of the transaction, which consists of this statement.
 _NO_WAIT = "(SELECT set_config('synchronous_commit', 'off', true)) AS no_wait"
-# A concurrent purchase changes the counter: then nothing is written, and the next request computes the pairs.
+# If a concurrent purchase changes the counter, nothing is written, and the next request computes the pairs.
 _UPDATE_PAIRS = f"""
 UPDATE users_profile SET
     favorite_sport_league_json = %(pairs)s::jsonb, purchases_at_last_update = 0, last_updated = %(now)s
@@ -103,13 +103,13 @@ ON CONFLICT DO NOTHING
 """
 
 
-# For tallies of another release, until the next merge, and for damaged ones.
+# Errors of tallies of another release, until the next merge, and of damaged ones.
 _UNREADABLE = (UnknownTalliesFormat, LookupError, ValueError, ArithmeticError)
 
 
 class FoundUser(msgspec.Struct, frozen=True):
-    """A user's row with the profile's; `favorite_pairs` is JSON, None until first computed. `own_id`: the
-    user's id as the casino has it. `kept`: of the row's version, in place of the columns of the tallies."""
+    """A user's row with the profile's. `favorite_pairs`: JSON, None until first computed. `own_id`: the casino's own id
+    of the user. `kept`: cached results of the row's `tallies_version`, which replace the columns of the tallies."""
 
     user_id: int
     currency: str
@@ -142,7 +142,7 @@ class FoundUser(msgspec.Struct, frozen=True):
             return _recount_tallies(self.user_id)
 
     def merge(self, *, must_be_consistent: bool = False) -> Tallies:
-        """Raises UnknownTalliesFormat. Of columns that were not read, those that the database has now."""
+        """The user's tallies; read from the database if the columns were not. Raises UnknownTalliesFormat."""
         columns, is_late = (self.packed_tallies, self.pending_coupons), self.kept is not None
         if is_late:
             [columns] = casino_connection().query_prepared(TALLIES_OF_USER, [self.user_id]) or [columns]
@@ -159,8 +159,8 @@ class Found(msgspec.Struct, frozen=True):
 def find(
     user_ids: Sequence[OwnId], now: datetime, hour: float, needs: Collection[ProfilePart] = frozenset(ProfilePart)
 ) -> Found:
-    """Load users of the current casino, and its offer as of this query; trends and models may be some seconds old. The
-    `needs` of the recommenders tell whether sequences of bets are counted, and which tallies are read."""
+    """Load users of the current casino, and its offer as of this query; trends and models may lag by some seconds.
+    `needs`: of the recommenders; they decide on counting sequences of bets, and on reading tallies."""
     known = offers.known()
     trends = trend_cache.get(now)
     prices = prices_at_begin() if known.offer is not None and known.offer.offered_by is not None else None
@@ -198,8 +198,9 @@ def find(
 
 
 def _suffices(kept: KeptTallies, needs: Collection[ProfilePart], hour: float, *, has_prices: bool) -> bool:
-    """Whether a request with these needs reads no other tallies, unless it is the first since a change of the casino's
-    offer, markets or models that this process has yet to notice, or the first of another recommender."""
+    """Whether a request with these needs can use the cached results without reading tallies. Exceptions, which read
+    them late: the first request after a change of the offer, markets or models, and the first one of another
+    recommender."""
     of_tallies, of_bets = kept.memos.get(hour, ({}, {}))
     return (
         ProfilePart.RECENT not in needs
@@ -210,7 +211,7 @@ def _suffices(kept: KeptTallies, needs: Collection[ProfilePart], hour: float, *,
 
 
 class _Wanted(msgspec.Struct, frozen=True):
-    """The requested users, for the query `sql`. `texts`: of several users, those of the stored ids that have one."""
+    """The requested users, for the query `sql`. `texts`: stored id -> text id, for several users."""
 
     sql: str
     parameters: Mapping[str, Any]
@@ -239,14 +240,14 @@ def _recount_tallies(user_id: int) -> Tallies:
 
 @cache
 def _sql(common: tuple[str, ...], count: int, sql: str) -> str:
-    """With these casino's columns, `count` in all."""
+    """The query with these casino's columns, `count` columns in total."""
     no_common, no_user = (", ".join(["NULL"] * each) for each in (count, len(_USER)))
     return sql.format(common=", ".join(common), user=", ".join(_USER), no_common=no_common, no_user=no_user)
 
 
 def build_user_context(user: FoundUser, request: RecommendationRequest, casino_context: CasinoContext) -> UserContext:
-    """The user's tallies, and the parts of the profile that the request needs; nothing of a user who does not allow
-    personalisation."""
+    """Build the user's context: tallies, and the parts of the profile that the request needs. It is empty for a user
+    who does not allow personalisation."""
     if not user.personalisation:
         return UserContext(user.user_id, user.own_id, user, NOBODY, personalisation=False)
     key, has_top_values = (get_current_casino().alias, user.own_id), ProfilePart.TOP_VALUES in request.needs
@@ -306,7 +307,7 @@ def _build_user_context(
 def parts_of_tallies(
     tallies: Tallies, summary: Summary, request: RecommendationRequest, casino_context: CasinoContext
 ) -> dict[str, Any]:
-    """The fields of a betting profile that are sums of tallies; empty where nothing needs them."""
+    """The fields of a betting profile that come from tallies; empty if the request does not need them."""
     has_tallies = ProfilePart.TALLIES in request.needs
     of_tallies, of_bets = tallies.memos_at(request.hour)
     return {
@@ -316,7 +317,7 @@ def parts_of_tallies(
         "sequence": summary.sequence if ProfilePart.SEQUENCE in request.needs else NO_SEQUENCE,
         "memo": of_tallies if has_tallies else {},
         "bets_memo": of_bets,
-        # the choice of an outcome needs them, with any recommender
+        # every recommender's choice of an outcome needs the bets
         "bets": ()
         if casino_context.prices is None
         else LateBets(partial(tallies.bets_at, request.hour), summary.names_outcomes),
@@ -326,14 +327,14 @@ def parts_of_tallies(
 def favorite_pairs(
     user: FoundUser, tallies: Tallies, offer: Offer, now: datetime, rng: np.random.Generator
 ) -> tuple[str, ...]:
-    """The leagues of the user's favourite (sport, league) pairs: cached in the profile, and recomputed after
+    """The leagues of the user's favourite (sport, league) pairs. They are cached in the profile, and recomputed after
     `INFERENCE_REFRESH_PURCHASES` purchases."""
     if not _is_stale(user):
-        with suppress(msgspec.MsgspecError):  # of a row that this release did not write
+        with suppress(msgspec.MsgspecError):  # a row of another release
             stored = _PAIRS.decode(user.favorite_pairs or "[]")
             return tuple(league_key(sport, country, league) for sport, league, country in stored)
     pairs = compute_favorite_pairs(tallies, offer, now, rng)
-    with suppress(DatabaseReadOnly):  # while the casino moves, every request computes
+    with suppress(DatabaseReadOnly):  # while the database moves, every request computes them
         _store_pairs(user, pairs, now)
     return pairs
 
@@ -348,8 +349,8 @@ def with_fresh_pairs(user: FoundUser, request: RecommendationRequest, casino_con
 
 
 def compute_favorite_pairs(tallies: Tallies, offer: Offer, now: datetime, rng: np.random.Generator) -> tuple[str, ...]:
-    """Leagues of the user's coupons of the last `INFERENCE_WINDOW_DAYS`, the most frequent first (equally frequent ones
-    alphabetically), then random others of the offer; 20 in all, or fewer."""
+    """The leagues of the user's coupons of the last `INFERENCE_WINDOW_DAYS`, the most frequent first (equally frequent
+    ones alphabetically), then random others of the offer; at most 20 in total."""
     since = now - timedelta(days=settings.INFERENCE_WINDOW_DAYS)
     counts = tallies.leagues_within(since.timestamp(), now.timestamp())
     bet_on = sorted(counts, key=lambda league: (-counts[league], league))[:MAX_PAIRS]
@@ -364,7 +365,7 @@ def _is_stale(user: FoundUser) -> bool:
 
 
 def _as_json(pairs: tuple[str, ...]) -> str:
-    """[sport, league, country] of each league: the country comes last, for those who know the column as pairs."""
+    """JSON of [sport, league, country] for each league; the country is last, for readers that expect pairs."""
     parts = (parts_of(league) for league in pairs)
     return json.dumps([[sport, league, country] for sport, country, league in parts])
 

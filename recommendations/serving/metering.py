@@ -1,4 +1,4 @@
-"""Tells the meter what the requests of a casino with markets saw."""
+"""Records the prices in a casino's requests with the price meter."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ from .recommendation import Recommendation
 def note_prices(
     request: RecommendationRequest, context: CasinoContext, recommendations: Iterable[Recommendation]
 ) -> None:
-    """Of answered requests; nothing where no query has told the feeds."""
+    """Record answered requests, if a query has read the feeds."""
     offer, prices = context.offer, context.prices
     if prices is None or prices.feeds is None or offer.offered_by is None:
         return

@@ -36,7 +36,7 @@ from .start_times import is_time_zone
 
 MAX_EVENTS = 20
 MAX_WORDS = 200
-MAX_BYTES = 65_536  # each process keeps the options of up to a thousand casinos in memory
+MAX_BYTES = 65_536  # each process caches the options of up to a thousand casinos
 _LEAST_STAKE = Decimal("0.00000001")
 
 Id = Annotated[int, Meta(ge=1)] | Annotated[str, Meta(min_length=1, max_length=MAX_ID_TEXT)]
@@ -63,7 +63,7 @@ Word = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
 class StatusWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The casino's own words for a status, beside the usual ones, which keep their meaning."""
+    """The casino's own words for a status, in addition to the built-in words, which keep their meaning."""
 
     events: Annotated[dict[Word, str], Meta(max_length=MAX_WORDS, description="Word: status of an event.")] = {}
     users: Annotated[dict[Word, str], Meta(max_length=MAX_WORDS, description="Word: status of a user.")] = {}
@@ -81,7 +81,7 @@ MappingOption = Annotated[
 
 
 class Mappings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How the casino's messages from Kafka are read, by topic; those of a topic without one are in the usual format."""
+    """The mappings of the casino's Kafka messages, by topic; a topic without one has the standard format."""
 
     events: MappingOption = None
     users: MappingOption = None
@@ -93,7 +93,7 @@ NO_MAPPINGS = Mappings()
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Stakes are by currency; one without an entry has no cap, and the default stake of the settings."""
+    """Stakes are by currency; a currency without an entry has no cap, and the settings' default stake."""
 
     event_limit: Annotated[Cap, Meta(description="Number of events in a slip, unless the request has a limit.")] = 3
     min_odd: Annotated[float, Meta(ge=1, le=1_000_000, description="The lowest odd of a recommended event.")] = 1.0
@@ -117,14 +117,14 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         tuple[Name, ...], Listed, Meta(description="The only markets whose prices are recommended; empty: all.")
     ] = ()
     feed_silence_seconds: Annotated[
-        float, Meta(ge=2, le=3_600, description="Prices are closed if their producer's heartbeats stay out so long.")
+        float, Meta(ge=2, le=3_600, description="Prices are closed after this time without their producer's heartbeat.")
     ] = 10.0
     max_price_age_seconds: Annotated[
         Age | None, Meta(description="The oldest price that is recommended, in seconds; null: any.")
     ] = None
     max_live_price_age_seconds: Annotated[Age | None, Meta(description="The same for events in play.")] = 120.0
     trust_after_silence: Annotated[
-        bool, Meta(description="Believe prices from before a feed's silence once it is heard again.")
+        bool, Meta(description="Serve prices from before a feed's silence once the feed is heard again.")
     ] = False
     max_stakes: Annotated[dict[Name, Amount], Meta(description="The highest suggested stake, by currency.")] = {}
     default_stakes: Annotated[
@@ -132,7 +132,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     ] = {}
     default_currency: Annotated[
         Name | None,
-        Meta(description="The currency of users whose messages tell none; not beside catalogue.currencies."),
+        Meta(description="The currency of users whose messages have none; not with catalogue.currencies."),
     ] = None
     minimum_age: Annotated[int, Meta(ge=16, le=30, description="In years.")] = 18
     allow_unknown_age: Annotated[
@@ -140,9 +140,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     ] = False
     lists_without_user: Annotated[
         bool,
-        Meta(
-            description="Answer similar, popular and session requests: they know no user, and so not who is excluded."
-        ),
+        Meta(description="Answer similar, popular and session requests, which have no user and thus no guard rails."),
     ] = True
     attribution_hours: Annotated[
         int, Meta(ge=1, le=168, description="A bet counts for a recommendation that was served this long before it.")
@@ -150,8 +148,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     share_weights: Annotated[
         bool,
         Meta(
-            description="Share the weights of hybrid, and no data, with the installation's other casinos that do, and "
-            "start from the mean of theirs."
+            description="Share the weights of hybrid, but no data, with the installation's other casinos with this "
+            "option, and start from the mean of their weights."
         ),
     ] = False
     fallbacks: Annotated[
@@ -159,17 +157,17 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         Meta(max_length=10, description="Recommenders to use, in order, if the configured one lacks data."),
     ] = ("dynamic", "trending", "soonest")
     odd_format: Annotated[
-        OddFormat, Meta(description="The format of odds in messages that tell none; at once, for new messages.")
+        OddFormat, Meta(description="The format of odds in messages that name none. Applies at once to new messages.")
     ] = OddFormat.DECIMAL
     status_words: Annotated[StatusWords, Meta(description="Own words for a status in messages.")] = NO_STATUS_WORDS
     catalogue: Annotated[
         Catalogue,
         Meta(
-            description="What is offered: sports, event_countries, currencies, currency_decimals, user_countries, "
-            "genders. A list that is left out has all."
+            description="The offered sports, event_countries, currencies, currency_decimals, user_countries, genders. "
+            "A missing list contains all values."
         ),
     ] = OPEN_CATALOGUE
-    mapping: Annotated[Mappings, Meta(description="How messages of a feed's own format are read.")] = NO_MAPPINGS
+    mapping: Annotated[Mappings, Meta(description="The mappings for messages in a feed's own format.")] = NO_MAPPINGS
 
     def __post_init__(self) -> None:
         if self.min_odd > self.max_odd:
@@ -186,7 +184,7 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def add_check(check: Callable[[Options], None]) -> None:
-    """Have posted options checked by the app that an option is for, too. It raises InvalidConfiguration."""
+    """Add a check of posted options, for the app that uses them. It raises InvalidConfiguration."""
     _checks.append(check)
 
 
@@ -212,7 +210,7 @@ def parse_options(raw: object) -> Options:
 
 
 def _check_amounts(raw: object) -> None:
-    """Refuse text that Decimal reads and that is not the one form of a number. Raises InvalidConfiguration."""
+    """Reject texts that Decimal reads but that are not in the form of JSON numbers. Raises InvalidConfiguration."""
     for name in ("max_stakes", "default_stakes"):
         amounts = raw.get(name) if isinstance(raw, dict) else None
         for currency, amount in amounts.items() if isinstance(amounts, dict) else ():
@@ -222,7 +220,7 @@ def _check_amounts(raw: object) -> None:
 
 
 def _as_stored(options: Options) -> Options:
-    """With names and currencies in their stored form. Raises InvalidRow."""
+    """The options with names and currencies in their stored form. Raises InvalidRow."""
     catalogue = catalogue_as_stored(options.catalogue)
     default_stakes = _by_currency("default_stakes", options.default_stakes, catalogue)
     _require_default_stakes(catalogue, default_stakes)
@@ -241,12 +239,12 @@ def _as_stored(options: Options) -> Options:
 
 
 def _default_currency(options: Options, catalogue: Catalogue) -> str | None:
-    """Raises InvalidRow beside listed currencies: a user whose message was skipped for another currency, and of whom a
-    later one tells none, would count as having this one."""
+    """The default currency. Raises InvalidRow if there are also listed currencies: it would apply to a user whose
+    message was skipped for another currency, and whose later message has none."""
     if options.default_currency is None:
         return None
     if catalogue.currencies is not None:
-        problem = "can't be used beside catalogue.currencies: send each user's currency, or leave out that list"
+        problem = "can't be used with catalogue.currencies: send each user's currency, or remove that list"
         raise InvalidRow("inconsistent", "default_currency", problem)
     currency = fields.currency("default_currency", options.default_currency)
     require_known_currencies("default_currency", [currency], catalogue)
@@ -255,7 +253,7 @@ def _default_currency(options: Options, catalogue: Catalogue) -> str | None:
 
 def _named_as_stored(field: str, selectors: Selectors) -> Selectors:
     if field == "pinned" and selectors.markets:
-        raise InvalidRow("inconsistent", "pinned.markets", "can't be pinned: events are; see only_markets")
+        raise InvalidRow("inconsistent", "pinned.markets", "can't be pinned, only events; see only_markets")
     names = {
         kind: tuple(fields.classifier(f"{field}.{kind}", name) for name in getattr(selectors, kind)) for kind in _NAMES
     }
@@ -266,7 +264,8 @@ def _named_as_stored(field: str, selectors: Selectors) -> Selectors:
 
 
 def _by_currency(field: str, amounts: dict[str, Decimal], catalogue: Catalogue) -> dict[str, Decimal]:
-    """Raises InvalidRow for an unknown currency, and for an amount below its smallest."""
+    """The amounts by stored currency. Raises InvalidRow for an unknown currency, or an amount below its smallest
+    one."""
     found = {fields.currency(field, currency): amount for currency, amount in amounts.items()}
     require_known_currencies(field, found, catalogue)
     for currency, amount in found.items():
@@ -277,15 +276,16 @@ def _by_currency(field: str, amounts: dict[str, Decimal], catalogue: Catalogue) 
 
 
 def _require_default_stakes(catalogue: Catalogue, default_stakes: dict[str, Decimal]) -> None:
-    """Raises InvalidRow: the settings' stake for all currencies may be a fortune in one of the casino's own."""
+    """Raises InvalidRow if a currency of the casino's own has no default stake: the settings' stake may be a fortune in
+    it."""
     for currency in catalogue.currency_decimals:
         if currency not in default_stakes and currency not in settings.DEFAULT_STAKES:
-            problem = f"has no {currency}: give the stake for users without coupons in this currency"
+            problem = f"has no {currency}: add the stake for users without coupons in this currency"
             raise InvalidRow("missing", "default_stakes", problem)
 
 
 def _words_as_compared(words: StatusWords) -> StatusWords:
-    """Raises InvalidRow for a word or a status that can't be."""
+    """The words in normalized form. Raises InvalidRow for an invalid word or status."""
     if words == NO_STATUS_WORDS:
         return words
     return StatusWords(
@@ -303,15 +303,15 @@ def _own_words(kind: str, words: dict[str, str], built_in: Words, statuses: list
         if status is None:
             raise InvalidRow("unknown_value", field, f"must be one of {', '.join(statuses)}")
         if not compared or compared in found:
-            raise InvalidRow("inconsistent", field, "is empty or there twice: case, blanks, -, _ and . do not count")
+            raise InvalidRow("inconsistent", field, "is empty or a duplicate: case, blanks, -, _ and . are ignored")
         if compared in built_in:
-            raise InvalidRow("inconsistent", field, f"always means {built_in[compared]}: leave it out")
+            raise InvalidRow("inconsistent", field, f"always means {built_in[compared]}: remove it")
         found[compared] = status
     return found
 
 
 def options_as_json(options: Options) -> dict[str, Any]:
-    """The options that differ from the defaults, as the catalogue stores them."""
+    """The options that differ from the defaults, in the form of the catalogue."""
     return msgspec.json.decode(_ENCODER.encode(options), type=dict[str, Any])
 
 
@@ -326,8 +326,8 @@ _GROUPS = ("blocked", "pinned", "status_words", "catalogue", "mapping")
 
 
 def load_options(stored: dict[str, Any] | None) -> Options:
-    """The options as the catalogue stores them, which were validated when they were posted; of an earlier release they
-    may be larger than `parse_options` allows, and have names in another form than events have now."""
+    """The options stored in the catalogue, which were validated when posted. Options of an earlier release may be
+    larger than `parse_options` allows, and may have names in another form than events have now."""
     if not stored:
         return DEFAULTS
     options = msgspec.json.decode(msgspec.json.encode(stored), type=Options)

@@ -1,4 +1,4 @@
-"""The options, filters and profile of a request, as the gate and the choice of outcomes need them."""
+"""The options, filters and profile of a request, for the gate and the choice of outcomes."""
 
 from math import inf
 
@@ -16,7 +16,7 @@ from .request_filters import RequestFilters
 
 
 def price_rules(options: Options, filters: RequestFilters, now: float) -> PriceRules:
-    """The rules of a request at `now` (Unix seconds): of each bound, the narrower."""
+    """The rules of a request at `now` (Unix seconds). Bounds are the narrower of the options' and the filters'."""
     max_age, max_live_age = options.max_price_age_seconds, options.max_live_price_age_seconds
     return PriceRules(
         now=now,
@@ -33,7 +33,7 @@ def price_rules(options: Options, filters: RequestFilters, now: float) -> PriceR
 
 
 class TasteScorer(NumberedTaste):
-    """Scores outcomes by the selections of one user and of the casino, within a sport."""
+    """Scores outcomes within a sport, from the user's and the casino's selections."""
 
     def __init__(self, profile: BettingProfile, trends: Trends, lines: Lines) -> None:
         super().__init__(profile, key_weights(trends, lines.outcomes, lines.derived))

@@ -24,7 +24,7 @@ Conversions = dict[str, dict[str, Conversion]]
 
 
 def _as_number(kind: type[int | float], own: OwnId) -> int | float:
-    """Digits are a number even if they are text to the tables, being beyond 2^62."""
+    """The id as a number. Digits beyond 2^62 are stored as text, but are numbers here."""
     number = own if isinstance(own, int) else parse_whole_number(own, 1)
     if number is None:
         raise IdNotOfType(f"The id {own} is no {kind.__name__}: map it to string in the recommendation_schema")
@@ -39,7 +39,7 @@ def _as_uuid(own: OwnId) -> str:
 
 
 def _as_line(line: str) -> float | None:
-    """A line that is no number, such as a player's name or none at all, is null."""
+    """The line as a number; null for other lines, such as a player's name, and without a line."""
     number = parse_decimal(line)
     return None if number is None else float(number)
 
@@ -95,7 +95,7 @@ _OF_USER = frozenset(
     {"user_id", "stake", "currency", "potential_return", "confidence", "refusal", "experiment", "variant"}
 )
 
-# The same for each event in the list.
+# The same for each event in the list of events.
 EVENT_SOURCES: Conversions = {
     "country": _TEXT,
     "league": _TEXT,
@@ -116,13 +116,13 @@ EVENT_SOURCES: Conversions = {
     "producer": _TEXT,
 }
 EVENT_ALIASES = {"id": "event_id"}
-_ATTRIBUTES = {"user_id": "own_id", "event_id": "own_id"}  # of a recommendation or event, where not named as the source
+_ATTRIBUTES = {"user_id": "own_id", "event_id": "own_id"}  # attributes whose names differ from the source
 
 
 @dataclass(frozen=True, slots=True)
 class FieldMapping:
     """One field of a casino's response, or of an event in it. A time is Unix seconds as `float` or `int`, ISO 8601 as
-    `string`. `fields` are the fields of each event in a list of events."""
+    `string`. `fields`: of each event, for a list of events."""
 
     name: str
     type: str
@@ -134,12 +134,12 @@ CONTRACT_FIELDS = (
     *(FieldMapping(name, "string", name) for name in ("country", "league", "home_team", "away_team", "sport")),
     FieldMapping("odd", "float", "odd"),
 )
-# Of an event that was chosen by its markets, in a list without fields of its own: enough to place the bet.
+# The fields of an event that was chosen by its markets, in a list without own fields: enough to place the bet.
 MARKET_FIELDS = (
     *CONTRACT_FIELDS,
     *(FieldMapping(name, "string", name) for name in ("event_id", "market", "line", "outcome")),
 )
-# Of a casino that names no schema of its own. Ids are text, which any id can be.
+# The schema of a casino without its own. Ids are strings, since any id can be one.
 DEFAULT_SCHEMA = (
     FieldMapping("user_id", "string", "user_id"),
     FieldMapping("stake", "float", "stake"),
@@ -149,11 +149,11 @@ DEFAULT_SCHEMA = (
 
 
 def parse_schema(schema: object) -> tuple[FieldMapping, ...]:
-    """Parse a casino's posted schema: an object of name -> type, or name -> {type, source_field}; the list of
-    events may also have `fields`, a schema of each event.
+    """Parse a casino's posted schema: an object of name -> type, or name -> {type, source_field}. The list of events
+    may also have `fields`, a schema of each event.
 
-    Names are stored in their normal form, NFC. Raises InvalidConfiguration for an unknown source or type, with the
-    known names, for two names that are one in that form, and for a schema that is too large.
+    Names are stored in normal form, NFC. Raises InvalidConfiguration for an unknown source or type, with the known
+    ones, for two names with the same normal form, and for a schema that is too large.
     """
     fields = _parse("recommendation_schema", in_normal_form(schema), SOURCES, ALIASES)
     _check_size(fields)
@@ -161,12 +161,12 @@ def parse_schema(schema: object) -> tuple[FieldMapping, ...]:
 
 
 def in_normal_form(schema: object) -> object:
-    """The schema with its names in NFC, in which two of them may be one."""
+    """The schema with its names in NFC. Raises InvalidConfiguration if two names become equal."""
     if not isinstance(schema, dict):
         return schema
     named: dict[str, Any] = {}
     for given, definition in schema.items():
-        name = normalize("NFC", given) if len(given) <= LONGEST else given  # which is too long
+        name = normalize("NFC", given) if len(given) <= LONGEST else given  # rejected later as too long
         if name in named:
             raise InvalidConfiguration(f"Two fields have the name {name}, in two forms of Unicode: rename one")
         has_fields = isinstance(definition, dict) and "fields" in definition
@@ -187,8 +187,8 @@ def _check_size(fields: tuple[FieldMapping, ...]) -> None:
 
 
 def load_schema(stored: dict[str, Any]) -> tuple[FieldMapping, ...]:
-    """The schema as the catalogue stores it, which was validated when it was posted; of an earlier release it may be
-    larger than `parse_schema` allows, and is served all the same."""
+    """The schema stored in the catalogue, which was validated when posted. A schema of an earlier release may be larger
+    than `parse_schema` allows, and is still served."""
     return _parse("recommendation_schema", stored, SOURCES, ALIASES)
 
 
@@ -206,7 +206,7 @@ def _parse(what: str, schema: object, sources: Conversions, aliases: dict[str, s
 
 
 def schema_as_json(fields: tuple[FieldMapping, ...]) -> dict[str, dict[str, Any]]:
-    """The schema in full, as the catalogue stores it."""
+    """The full schema in the form of the catalogue."""
     return {field.name: _as_json(field) for field in fields}
 
 
@@ -216,19 +216,19 @@ def _as_json(field: FieldMapping) -> dict[str, Any]:
 
 
 def without_user(fields: tuple[FieldMapping, ...]) -> tuple[FieldMapping, ...]:
-    """The fields of a recommendation to nobody in particular: those that tell nothing of a user."""
+    """The fields for a recommendation without a user."""
     return tuple(field for field in fields if ALIASES.get(field.source_field, field.source_field) not in _OF_USER)
 
 
 def apply_schema(fields: tuple[FieldMapping, ...], recommendation: Recommendation) -> dict[str, Any]:
-    """The recommendation as exactly the casino's fields, each of its declared type, ready for JSON. Raises IdNotOfType
-    for an id of the casino that has no such type."""
+    """The recommendation with exactly the casino's fields, each of its declared type, ready for JSON. Raises
+    IdNotOfType if an id of the casino does not have the declared type."""
     values = {}
     for field in fields:
         source = ALIASES.get(field.source_field, field.source_field)
         value = SOURCES[source][field.type](getattr(recommendation, _ATTRIBUTES.get(source, source)))
         if source == EVENTS:
-            # without fields of their own, events have those of the contract, and their outcome if they have one
+            # events without own fields have those of the contract, and their outcome if they have one
             own = _readers(field.fields) if field.fields else _CONTRACT
             with_market = own if field.fields else _WITH_MARKET
             value = [
@@ -241,7 +241,7 @@ def apply_schema(fields: tuple[FieldMapping, ...], recommendation: Recommendatio
 
 
 def _readers(fields: tuple[FieldMapping, ...]) -> list[tuple[str, str, Conversion]]:
-    """The name, attribute of the event, and conversion of each field."""
+    """The name, the event's attribute and the conversion of each field."""
     named = [(each, EVENT_ALIASES.get(each.source_field, each.source_field)) for each in fields]
     return [(each.name, _ATTRIBUTES.get(name, name), EVENT_SOURCES[name][each.type]) for each, name in named]
 

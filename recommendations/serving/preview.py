@@ -1,4 +1,4 @@
-"""Previews of recommendations: the slip of each recommender for a user, without signal or stored row."""
+"""Previews of recommendations: the slip of each recommender for a user. They send no signal and store nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,9 +39,9 @@ class Favourite:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """One user's favourites, none of one who does not allow `personalisation`, and the slip of each requested
-    recommender, by its name. `user_id` is the stored one.
-    `closed_feeds`: (producer, code of the refusal) of those whose prices are not looked at."""
+    """One user's favourites, none without `personalisation`, and the slip of each requested recommender by its name.
+    `user_id`: the stored id. `closed_feeds`: (producer, code of the refusal) of producers whose prices are not
+    served."""
 
     user_id: int
     favourites: tuple[Favourite, ...]
@@ -79,7 +79,7 @@ def preview_configuration(
     user_id: OwnId,
     now: datetime,
 ) -> dict[str, Any]:
-    """The response of `/recommend/<user_id>` under this configuration. Raises UserNotFound, IdNotOfType."""
+    """The response of `/recommend/<user_id>` with this configuration. Raises UserNotFound, IdNotOfType."""
     recommender = get_recommender(recommender_type)
     request = RecommendationRequest(casino_id, recommender, now, options, needs_reasons=needs_reasons(schema))
     found, user = _find(user_id, now, request.needs)
@@ -87,8 +87,8 @@ def preview_configuration(
 
 
 def find_users(text: str, *, after: int = 0, limit: int) -> list[User]:
-    """Users of the current casino, by id: the one with this id, or those above the stored id `after` whose names have
-    all words."""
+    """Users of the current casino, sorted by id: the user with this id, and users above the stored id `after` whose
+    names contain all words."""
     text = text.replace("\0", "")  # PostgreSQL refuses text with a NUL
     users = with_texts(User.objects.filter(pk__gt=after))
     if name_form(text).isdecimal():
@@ -101,7 +101,7 @@ def find_users(text: str, *, after: int = 0, limit: int) -> list[User]:
 
 
 def find_user_id(text: str) -> int | None:
-    """The stored id of the user with this id in the current casino; None if no stored one can have it."""
+    """The stored id of the user with this id in the current casino; None for text that is no id or an unknown one."""
     own = parse_own_id(text)
     return None if own is None else id_of(Kind.USERS, own)
 

@@ -26,8 +26,8 @@ class PricedEvent:
 
 
 def find_priced_events(text: str, now: datetime, *, skip: int = 0, limit: int) -> list[PricedEvent]:
-    """Events of the current casino with markets that are not over, by begin: those whose teams or league have all words
-    of the text, or the one with this id."""
+    """Events of the current casino with markets that are not over, by begin: events whose teams or league contain all
+    words of the text, or the event with this id."""
     events = Event.objects.filter(offered_by__isnull=False, end_timestamp__gt=now)
     found = with_texts(events.filter(_matching(text))).order_by("begin_timestamp", "pk")[skip : skip + limit]
     return _with_prices(list(found))

@@ -14,18 +14,17 @@ from recommendations.validation.own_ids import OwnId
 
 
 class RecommendedEvent(msgspec.Struct, frozen=True):
-    """A recommended event of the offer, with the recommender's `score` and `reasons`. Of a one-sided event, `home_team`
-    is its name and `away_team` empty; unknown league and country are empty. `participants` of a match are its teams.
-    `own_id` is its id as the casino has it: `event_id`, or the text that this stands for.
+    """A recommended event of the offer, with the recommender's `score` and `reasons`. For a one-sided event,
+    `home_team` is its name and `away_team` is empty. Unknown league and country are empty. `participants`: of a match,
+    its teams. `own_id`: the casino's own id, which is `event_id` or the text for which it stands.
 
-    Of an event that was chosen by its markets, `odd` is the price of the `outcome` of `market` and `line` (empty in a
-    market without lines) that `producer` sent at `priced_at`, and `outcome_score` that outcome's. They are empty in an
-    event with an odd of its own.
+    For an event chosen by its markets: `odd` is the price of the `outcome` of `market` and `line` (empty in a market
+    without lines), sent by `producer` at `priced_at`; `outcome_score` is the outcome's score. These are empty for an
+    event with its own odd.
 
-    `team` is A or B where two recommenders drafted the slip and only one of them ranked the event among its first;
-    `first_team`, of the first event alone, is the one that had the first turn by the coin, also where its event was
-    left out later.
-    `candidates` are the `event_id`s from which it was drawn with the probability `propensity`, where it was."""
+    If two recommenders drafted the slip: `team` is A or B if only one of them ranked the event high; `first_team`, in
+    the first event only, is the team with the first turn by the coin, even if its event was left out later. If the
+    event was drawn: `candidates` are the `event_id`s from which it was drawn, with the probability `propensity`."""
 
     country: str
     league: str
@@ -58,7 +57,7 @@ class RecommendedEvent(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class PassedOver:
-    """An event that ranked high enough, with the code of the reason why none of its prices may be served."""
+    """An event that ranked high enough, with the code of the refusal of its prices."""
 
     own_id: OwnId
     reason: str
@@ -66,9 +65,9 @@ class PassedOver:
 
 @dataclass(frozen=True, slots=True)
 class UsersVariant:
-    """The variant of an experiment that a user got, with its probability. `asked_for` is the recommender that was
-    configured for the slip; `is_shown` is false of a slip that the user does not see; `is_forced`: a test asked for the
-    variant, so that the answer does not count."""
+    """A user's variant in an experiment, with its probability. `asked_for`: the recommender that was configured for the
+    slip. `is_shown`: False for a slip that the user does not see. `is_forced`: a test requested the variant, so that
+    the response does not count."""
 
     experiment: str
     variant: str
@@ -81,12 +80,11 @@ class UsersVariant:
 class Recommendation(msgspec.Struct, frozen=True):
     """A bet slip for one user: a stake in the user's currency, and the events to bet on, best first.
 
-    `recommender` is the one that scored, `fallback_step` the number of recommenders before it that lacked data, and
-    `model_version` that of the fitted models, or empty. `refusal` is a guard rail's code if bets may not be shown: then
-    there are no events, and the stake is 0. `confidence`, from 0 to 1, is `Recommender.confidence`. `own_id` is the
-    user's id as the casino has it: `user_id`, or the text that this stands for. `users_variant` is that of a user who
-    takes part in an experiment; `unsent` are slips that were computed for the experiment and are not shown.
-    `personalisation`: whether the user allows it.
+    `recommender`: the one that scored; `fallback_step`: the number of recommenders before it that lacked data;
+    `model_version`: of the fitted models, or empty. `refusal`: the code of the guard rail that forbids bets; then there
+    are no events, and the stake is 0. `confidence`: from 0 to 1, see `Recommender.confidence`. `own_id`: the casino's
+    own id, which is `user_id` or the text for which it stands. `users_variant`: of a user in an experiment; `unsent`:
+    slips that were computed for the experiment and are not shown. `personalisation`: whether the user allows it.
     """
 
     recommendation_id: UUID
@@ -127,16 +125,15 @@ class Recommendation(msgspec.Struct, frozen=True):
         return tuple(dict.fromkeys(event.reasons[0] for event in self.recommended_events if event.reasons))
 
 
-# Sent with `casino_id` and `served` (ServedRecommendation), in the request's thread: a receiver must not block. An
-# exception of a receiver is logged, and the other receivers are still called.
+# Sent with `casino_id` and `served` (ServedRecommendation), in the request's thread: a receiver must not block. A
+# receiver's exception is logged, and the other receivers are still called.
 recommendation_served = Signal()
 
 
 class ServedEvent(msgspec.Struct, frozen=True):
-    """A recommended event with its odd at that time; `score` is None where the recommender gave none. `market`, `line`
-    and `outcome` of one that was chosen by its markets; else they are not sent. Neither are `team`, `first_team`,
-    `propensity` and `candidates` (the ids from which it was drawn, best first) outside of an experiment that drafts or
-    draws events."""
+    """A recommended event with its odd when served. `score`: None if the recommender has none. `market`, `line` and
+    `outcome` are only sent for an event chosen by its markets; `team`, `first_team`, `propensity` and `candidates` (the
+    ids from which it was drawn, best first) only in an experiment that drafts or draws events."""
 
     event_id: int
     odd: Decimal | float
@@ -151,15 +148,14 @@ class ServedEvent(msgspec.Struct, frozen=True):
 
 
 class ServedRecommendation(msgspec.Struct, frozen=True, kw_only=True):
-    """A recommendation as it was served, its events best first; without events too, and then with the `refusal` if a
+    """A served recommendation, its events best first. It is also sent without events, then with the `refusal` if a
     guard rail forbade bets.
 
-    `asked_for` is the recommender that the casino has configured, `recommender` the one that scored. `fallback` is the
-    step of the fallback chain that scored instead, and `model_version` that of the fitted models; both may be empty.
-    `took_ms`: milliseconds from request to response with the database, without HTTP and slips that are only compared;
-    in a batch, each user's share.
-    What follows is not sent where it is not set: the `placement` that the request named, and of an experiment its name,
-    the `variant`, the `propensity` of the slip where it was drawn, and `shown`, false for one that was not sent.
+    `asked_for`: the recommender that the casino has configured; `recommender`: the one that scored. `fallback`: the
+    step of the fallback chain that scored instead; `model_version`: of the fitted models; both may be empty. `took_ms`:
+    milliseconds from request to response with the database, without HTTP and without slips that are only compared; in a
+    batch, each user's share. The following fields are only sent if set: the request's `placement`; the `experiment`'s
+    name, the `variant`, the `propensity` of a drawn slip, and `shown`, False for an unsent one.
     """
 
     recommendation_id: UUID

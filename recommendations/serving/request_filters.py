@@ -24,10 +24,10 @@ _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 
 class RequestFilters(msgspec.Struct, frozen=True):
-    """`limit`: the number of events, None for the casino's `event_limit`; `excluded`: ids of events; `sports`: the only
-    allowed ones, all if empty; `explain`: include scores and reasons. `min_odd` and `max_odd` narrow those of the
-    options; with `markets`, only prices of these are allowed. `placement`: where the slip will be shown, empty if it
-    was not told; only an experiment for it changes the slip."""
+    """`limit`: the number of events, None for the casino's `event_limit`. `excluded`: ids of events. `sports`: the only
+    allowed ones, all if empty. `explain`: include scores and reasons. `min_odd`, `max_odd`: narrow the options' bounds.
+    `markets`: the only allowed ones, all if empty. `placement`: where the slip will be shown, empty if unknown; only an
+    experiment for the placement changes the slip."""
 
     limit: int | None = None
     excluded: frozenset[OwnId] = frozenset()
@@ -124,7 +124,7 @@ def _placement(value: Any) -> dict[str, Any]:
 
 
 def _listed(name: str, value: Any, at_most: int) -> list[Any]:
-    """The items of a list or of text with commas. Raises InvalidParameter for too many, before any is looked at."""
+    """The items of a list, or of text with commas. Raises InvalidParameter for too many, before validating any."""
     items = value if isinstance(value, list) else [each.strip() for each in str(value).split(",") if each.strip()]
     if len(items) > at_most:
         raise InvalidParameter(f"{name} may list at most {at_most} values, not {len(items)}")
@@ -132,7 +132,7 @@ def _listed(name: str, value: Any, at_most: int) -> list[Any]:
 
 
 def _whole_number(value: Any) -> int | None:
-    """A whole number of at least 1, as JSON or in text."""
+    """A whole number of at least 1, from JSON or text; None for another value."""
     if isinstance(value, int):
         return value if not isinstance(value, bool) and 0 < value <= MAX_ID else None
     return parse_id(value) if isinstance(value, str) else None

@@ -1,4 +1,4 @@
-"""The size of a response, estimated before any work: memory and processor time are proportional to it."""
+"""The size of a response, estimated in advance: memory and processor time are proportional to it."""
 
 from dataclasses import dataclass
 
@@ -13,24 +13,24 @@ _BYTES_OF_VALUE = 64
 _BYTES_OF_REASONS = 300
 _BYTES_OF_PARTICIPANTS = 8_000
 _BYTES_OF_EXPLANATION = 200
-_BYTES_OF_PASSED_OVER = 100  # an event's id, and why it was passed over
+_BYTES_OF_PASSED_OVER = 100  # an event's id and refusal
 _BYTES_OF_MARKET = 64  # also names a period or a player
-# Of source fields, more than of another value.
+# Source fields whose values are longer.
 _LONG = {"reasons": _BYTES_OF_REASONS, "participants": _BYTES_OF_PARTICIPANTS, "market": _BYTES_OF_MARKET}
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseSize:
-    """The bytes of a recommendation in a casino's schema: without its events, of each event, and of one that was chosen
-    by its markets."""
+    """The bytes of a recommendation in a casino's schema: without events, for each event, and for each event chosen by
+    its markets."""
 
     fields: int
     event: int
     event_with_market: int
 
     def count_requests(self, users: int, events: int, *, explain: bool, has_markets: bool) -> int:
-        """The number of requests that a response for `users`, of `events` each, counts as. Raises InvalidParameter if
-        it would be too large. A response for one user is never too large."""
+        """The number of requests that a response for `users` with `events` each is charged as. Raises InvalidParameter
+        if it would be too large; a response for one user never is."""
         bytes_of_user = self.fields + events * (self.event_with_market if has_markets else self.event)
         if explain:
             bytes_of_user += _BYTES_OF_EXPLANATION + events * (_BYTES_OF_EXPLANATION + _BYTES_OF_REASONS)
@@ -44,7 +44,7 @@ class ResponseSize:
 
 
 def response_size(schema: tuple[FieldMapping, ...]) -> ResponseSize:
-    """The size in this schema. An event in a list without fields of its own has those of the contract, and, chosen by
+    """The size in this schema. An event in a list without own fields has those of the contract and, if it is chosen by
     its markets, its outcome."""
     lists = [field.fields for field in schema if field.source_field == EVENTS]
     of_events = (sum(_bytes_of(fields or default) for fields in lists) for default in (CONTRACT_FIELDS, MARKET_FIELDS))

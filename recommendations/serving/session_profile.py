@@ -1,4 +1,4 @@
-"""The profile of somebody who is not logged in, from the events that a request names, and reasons in their words."""
+"""The profile of an anonymous visitor, from the events that a request names, and reasons from these events."""
 
 from collections.abc import Iterable
 from math import isfinite, nan
@@ -19,8 +19,8 @@ from .slip_completion import SlipSelection, match_sent, place_in
 
 
 def tallies_of(offer: Offer, events: Iterable[SlipSelection], hour: float) -> Tallies:
-    """The tallies of these events, each once, as of `hour` (Unix seconds). An id that no event of the offer has, and
-    that comes without the event's fields, adds nothing."""
+    """The tallies of these events, each once, as of `hour` (Unix seconds). An id that is not in the offer, sent without
+    the event's fields, adds nothing."""
     found: dict[int | Match, TallySelection] = {}
     for each in events:
         place = place_in(offer, each)
@@ -51,7 +51,7 @@ def _tallied(
 def profile_of_session(
     request: RecommendationRequest, casino_context: CasinoContext, tallies: Tallies
 ) -> BettingProfile:
-    """The parts that the request needs. The favourite sport is the most frequent one."""
+    """The parts of the profile that the request needs. The favourite sport is the most frequent one."""
     pairs: tuple[str, ...] = ()
     if ProfilePart.FAVORITE_PAIRS in request.needs:
         rng = np.random.default_rng(request.seed(0, 0))
@@ -65,7 +65,8 @@ def profile_of_session(
 
 
 def session_reasons(tallies: Tallies, offer: Offer, event_id: int) -> tuple[str, ...]:
-    """How many of the session's events share a team, the league or the sport with this one, the most first."""
+    """Reasons with the number of the session's events that share a team, the league or the sport with this event, the
+    highest first."""
     place = offer.place_of(event_id)
     shared = [] if place is None else [*values_shared(tallies.recent, offer, place)]
     return tuple(

@@ -21,15 +21,14 @@ _ELIGIBLE_BY_FILTERS = MemoKey["_Eligible"]("eligible by a request's filters")
 _FIRST = MemoKey[tuple[ref[Floats], ref[Mask], list[int]]]("first by shared scores")
 _HAS_PARTICIPANT = MemoKey[tuple[tuple[str, ...], Mask]]("has participant")
 _NO_NAME = frozenset({""})
-_MOST_ABOVE = 60.0  # of a score above the slip's best, so that 32 bits have its exponential
-ANY_PRODUCER = -1  # in `alive`: only an explanation asks so, and its mask must not take the place of the requests'
+_MOST_ABOVE = 60.0  # maximal score above the slip's best, so that its exponential fits 32 bits
+ANY_PRODUCER = -1  # a value of `alive`, for explanations only: their mask must not replace the requests' cached one
 
 
 @dataclass(frozen=True, slots=True)
 class SlipEvent:
-    """An event that is in the slip already, whether the offer has it or not: its sport, the keys of the leagues that it
-    may be of, the names of its teams or participants, the key of its competition if it is one-sided, and the market
-    that is bet on, where the request says so."""
+    """An event that is already in the slip, in the offer or not: its sport, the keys of its possible leagues, the names
+    of its teams or participants, the key of its competition if it is one-sided, and the market of the bet, if known."""
 
     sport: str
     leagues: frozenset[str]
@@ -39,13 +38,13 @@ class SlipEvent:
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """The rules of one slip: at most `limit` events, at `now` (Unix seconds), under the casino's `options`.
+    """The rules of one slip: at most `limit` events, at `now` (Unix seconds), with the casino's `options`.
 
-    `excluded` and `held_events`: ids of events that the request or the user's coupons exclude; `held_matches`: those of
-    coupons' selections without an event id. `sports`: the only allowed ones, all if empty. `min_odd`, `max_odd`: the
-    request's, beside those of the options. `alive`: the bits of the producers whose prices of markets count; with
-    `needs_market`, an event's own odd does not. `passed_over`: places of events of which no price may be served.
-    `in_slip`: the events to which those of this slip are added; they count in its caps, and not in `limit`.
+    `excluded`, `held_events`: ids of events that the request or the user's coupons exclude; `held_matches`: of coupons'
+    selections without an event id. `sports`: the only allowed ones, all if empty. `min_odd`, `max_odd`: the request's,
+    in addition to the options'. `alive`: the bits of the producers whose prices of markets count; with `needs_market`,
+    an event's own odd does not count. `passed_over`: places of events without a servable price. `in_slip`: the events
+    to which this slip's events are added; they count in the caps, but not in `limit`.
     """
 
     now: float
@@ -64,7 +63,7 @@ class Rules(msgspec.Struct, frozen=True):
 
     @property
     def without_filters(self) -> "Rules":
-        """Without the request's filters by sport, odd and market."""
+        """The rules without the request's filters by sport, odd and market."""
         return msgspec.structs.replace(self, sports=(), min_odd=1.0, max_odd=inf, needs_market=False)
 
     @property
@@ -74,7 +73,7 @@ class Rules(msgspec.Struct, frozen=True):
 
 
 def eligible(offer: Offer, rules: Rules) -> Mask:
-    """The mask of events that may be shown to any user, shape (n,); read-only unless `rules` have `sports` or
+    """The mask of events that may be shown to any user, shape (n,). It is read-only unless `rules` have `sports` or
     `passed_over`."""
     shared = rules.options, rules.odds, rules.alive, rules.needs_market
     has_filters = rules.needs_market or rules.min_odd > 1.0 or rules.max_odd < inf
@@ -94,8 +93,8 @@ def eligible(offer: Offer, rules: Rules) -> Mask:
 
 
 class _Eligible:
-    """The `mask` of events by the rules that a casino's requests share; it holds from its moment until an event begins
-    or ends."""
+    """The `mask` of events by the rules that a casino's requests share. It is valid from its creation until an event
+    begins or ends."""
 
     def __init__(self, offer: Offer, rules: Rules, shared: tuple[object, ...]) -> None:
         options, now = rules.options, rules.now
@@ -107,14 +106,14 @@ class _Eligible:
         self.nbytes = self.mask.nbytes
 
     def holds(self, offer: Offer, rules: Rules, shared: tuple[object, ...]) -> bool:
-        """Offers with one memo differ in their begins, see `with_unknown_start_times`."""
+        """Whether the mask is valid. Offers with one memo may have different begins, see `with_unknown_start_times`."""
         is_same = self._begins is offer.begins and self._shared == shared
         soonest = rules.now + rules.options.begin_margin_seconds
         return is_same and self._since <= rules.now < self._next_live and soonest < self._next_begin
 
 
 def _next(times: Floats, moment: float) -> float:
-    """The first of these times after the moment; infinity if there is none."""
+    """The first of these times after the moment; infinity without one."""
     blocks = (times[begin : begin + BLOCK] for begin in range(0, times.size, BLOCK))
     return min((float(np.where(each > moment, each, inf).min()) for each in blocks), default=inf)
 
@@ -135,8 +134,8 @@ def _compute_eligible(offer: Offer, rules: Rules) -> Mask:
 
 
 def _has_price(offer: Offer, rules: Rules) -> Mask:
-    """The mask of events with an own odd within the bounds, or with markets of which a producer that is alive has an
-    open price; which one may be served, the gate decides."""
+    """The mask of events with an own odd within the bounds, or with markets and an open price of a producer in `alive`;
+    the gate decides on the single prices."""
     lowest, highest = rules.odds
     has_own: Mask = (offer.odds > 1.0) & (offer.odds >= lowest) & (offer.odds <= highest)
     if rules.needs_market:
@@ -166,7 +165,7 @@ def selected(offer: Offer, selectors: Selectors) -> Mask:
 
 
 def _has_participant(offer: Offer, names: tuple[str, ...]) -> Mask:
-    """The mask of one-sided events in which one of these takes part; cached with the offer."""
+    """The mask of one-sided events with one of these participants, cached with the offer."""
     cached = offer.memo.get(_HAS_PARTICIPANT)
     if cached is None or cached[0] != names:
         wanted = frozenset(map(key_form, names))
@@ -184,8 +183,8 @@ def _has_any(column: Column[str], names: Iterable[str]) -> Mask:
 def choose(offer: Offer, scores: Floats, rules: Rules) -> list[int]:
     """The places in `offer` of the best-scored events that may be shown together, best first, after the pinned ones.
 
-    Equal scores are ordered by id. With too few events that may be shown, the slip is shorter. `scores` has shape (n,);
-    NaN counts as the lowest. Raises ValueError for another shape.
+    Equal scores are ordered by id. The slip is shorter if too few events may be shown. `scores` has shape (n,); NaN
+    counts as the lowest score. Raises ValueError for another shape.
     """
     if scores.shape != offer.ids.shape:
         raise ValueError(f"A recommender must return {len(offer)} scores, one per event; got shape {scores.shape}.")
@@ -200,8 +199,8 @@ def choose(offer: Offer, scores: Floats, rules: Rules) -> list[int]:
 
 
 def alternatives(offer: Offer, scores: Floats, rules: Rules) -> list[int]:
-    """The places of the best-scored events, best first and at most `rules.limit`, of which each alone may join the
-    events that are in the slip. `scores` as in `choose`; none is preferred for being pinned."""
+    """The places of the best-scored events, best first and at most `rules.limit`, each of which alone may join the
+    events in the slip. `scores`: as in `choose`; pinned events are not preferred."""
     slip, mask = _Slip(offer, rules), eligible(offer, rules)
     slip.hold(rules.in_slip)
     if slip.closed is not None:
@@ -210,8 +209,8 @@ def alternatives(offer: Offer, scores: Floats, rules: Rules) -> list[int]:
 
 
 def shares_of(offer: Offer, scores: Floats, rules: Rules, places: Sequence[int]) -> Floats:
-    """The shares of the first 1, 2, .. events at `places` in the softmax of the scores of all events that may be shown
-    without the request's filters, but for `held_events`; shape (places,)."""
+    """The shares of the first 1, 2, .. events at `places` in the softmax of the scores, shape (places,). The softmax is
+    over all events that may be shown without the request's filters, minus `held_events`."""
     if not places:
         return np.empty(0)
     chances = np.subtract(scores, scores[places].max(), dtype=np.float32)  # faster than with 64 bits
@@ -224,7 +223,7 @@ def shares_of(offer: Offer, scores: Floats, rules: Rules, places: Sequence[int])
 
 
 class Joining:
-    """Which eligible events may join a slip that grows; `has_rejected`: whether any might not."""
+    """Decides which eligible events may join a growing slip. `has_rejected`: whether an event was rejected."""
 
     def __init__(self, offer: Offer, rules: Rules) -> None:
         self._slip = _Slip(offer, rules)
@@ -233,8 +232,8 @@ class Joining:
         self.has_rejected = False
 
     def accepts(self, places: Sequence[int], place: int) -> bool:
-        """Whether the rules allow the event at `place` beside those at `places`, which start with those of earlier
-        calls."""
+        """Whether the rules allow the event at `place` together with those at `places`, which begin with the places of
+        earlier calls."""
         for each in places[len(self._slip.places) :]:
             self._slip.take(each)
         key = len(places), place
@@ -245,22 +244,22 @@ class Joining:
 
 
 def _ranked(offer: Offer, scores: Floats, mask: Mask) -> Iterator[int]:
-    """The places of these events, best first. Read-only scores and masks are those that users share: their first places
-    are kept with the offer."""
+    """The places of these events, best first. If scores and mask are read-only, users share them, and the first places
+    are cached with the offer."""
     known = offer.memo.get(_FIRST)
     if known is None or known[0]() is not scores or known[1]() is not mask:
         places = best_first(scores, mask)
         if scores.flags.writeable or mask.flags.writeable:
             return places
-        # those who share them keep them, and their size counts there
+        # the owners of scores and mask store them, and count their sizes
         known = offer.memo.keep(_FIRST, (ref(scores), ref(mask), list(islice(places, SORTED_AT_FIRST))))
     first = known[2]
-    return chain(first, islice(best_first(scores, mask), len(first), None))  # these are sorted only if they are needed
+    return chain(first, islice(best_first(scores, mask), len(first), None))  # sorted only when needed
 
 
 class _Slip(msgspec.Struct, eq=False):
-    """A slip that is being filled: the `places` of its events, and what they exclude. `closed` is the mask of events of
-    full leagues and sports, None if none is full."""
+    """A slip that is being filled: the `places` of its events, and the teams, leagues and sports that they exclude.
+    `closed`: the mask of events of full leagues and sports, None if none is full."""
 
     _offer: Offer
     _rules: Rules
@@ -272,7 +271,7 @@ class _Slip(msgspec.Struct, eq=False):
     closed: Mask | None = None
 
     def hold(self, events: Iterable[SlipEvent]) -> None:
-        """Count the events that are in the slip already, and close the leagues and sports that these fill."""
+        """Count the events that are already in the slip, and close the leagues and sports that they fill."""
         for each in events:
             self._teams |= each.teams
             self._sports[each.sport] = self._sports.get(each.sport, 0) + 1
@@ -287,8 +286,8 @@ class _Slip(msgspec.Struct, eq=False):
             self.closed = np.logical_or.reduce(full)
 
     def candidates(self, scores: Floats, mask: Mask) -> Iterator[int]:
-        """The best of these events while the slip, which the caller fills, has room. Once a league or sport is full,
-        the others are ranked without it: skipping its events one by one would take longer than all else."""
+        """Yield the best of these events while the slip, which the caller fills, has room. Once a league or sport is
+        full, the rest is ranked without it: skipping its events one by one would take longer than everything else."""
         while len(self.places) < self._rules.limit:
             closed = self.closed
             for place in _ranked(self._offer, scores, mask if closed is None else mask & ~closed):
@@ -299,7 +298,7 @@ class _Slip(msgspec.Struct, eq=False):
                 return
 
     def allows(self, place: int) -> bool:
-        """Whether the rules allow the event, which is not added."""
+        """Whether the rules allow the event. The slip stays unchanged."""
         trial = msgspec.structs.replace(
             self,
             places=[*self.places],
@@ -316,12 +315,12 @@ class _Slip(msgspec.Struct, eq=False):
             return False
         offer, rules = self._offer, self._rules
         event_id = offer.ids.item(place)
-        if event_id in rules.held_events or event_id in rules.excluded:  # the best ones often are
+        if event_id in rules.held_events or event_id in rules.excluded:  # often so for the best events
             return False
         same_match = offer.same_matches.get(event_id)
         if same_match and not (same_match.isdisjoint(rules.excluded) and same_match.isdisjoint(rules.held_events)):
             return False
-        # by name: whether a team of one name is another one in another country, its sender alone knows
+        # by name: only the sender knows whether teams with one name in two countries are the same
         teams = {offer.home_team.name(place), offer.away_team.name(place)} - _NO_NAME
         is_one_sided = len(teams) == 1
         if is_one_sided:

@@ -1,4 +1,4 @@
-"""Slip completion: the selections that are in a slip already, as the rules of what may be added to it."""
+"""Slip completion: converts the selections in a slip to the rules for additions to it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,8 +19,8 @@ _NO_NAME = frozenset({""})
 
 @dataclass(frozen=True, slots=True)
 class SlipSelection:
-    """A selection as a request sends it: the casino's id of the event, the event's fields, or both; and what is bet on
-    at which odd, where it says so."""
+    """A selection in a request: the casino's id of the event, the event's fields, or both; and, if sent, the odd and
+    the outcome of the bet."""
 
     event_id: OwnId | None = None
     fields: MatchFields | None = None
@@ -31,11 +31,11 @@ class SlipSelection:
 
 
 def with_selections(rules: Rules, offer: Offer, selections: Sequence[SlipSelection]) -> Rules:
-    """The rules of what may be added to a slip with these selections: not their matches again, and none of their teams;
-    they count in the caps of leagues, sports and competitions.
+    """The rules for additions to a slip with these selections: no event of their matches and teams; they count in the
+    caps of leagues, sports and competitions.
 
-    Raises InvalidParameter for an id that no event of the offer has, without the event's fields: what it contradicts,
-    and which cap it fills, nobody knows.
+    Raises InvalidParameter for an id that is not in the offer, sent without the event's fields: its conflicts and caps
+    are unknown.
     """
     found = [_found(offer, number, each) for number, each in enumerate(selections)]
     sent = [each.fields for each in selections if each.fields is not None]
@@ -48,7 +48,7 @@ def with_selections(rules: Rules, offer: Offer, selections: Sequence[SlipSelecti
 
 
 def place_in(offer: Offer, selection: SlipSelection) -> int | None:
-    """The event's place in the offer, by its id."""
+    """The place of the selection's event in the offer, by its id; None without one."""
     return next((place for each in _stored_ids(offer, selection) if (place := offer.place_of(each)) is not None), None)
 
 
@@ -57,15 +57,15 @@ def match_sent(sent: MatchFields) -> Match:
 
 
 def _found(offer: Offer, number: int, selection: SlipSelection) -> tuple[SlipEvent, frozenset[int]]:
-    """The event, and the stored ids of its match. The offer knows an event better than the request does."""
+    """The event, and the stored ids of its match. The offer's data take precedence over the request's."""
     ids = frozenset(own for each in _stored_ids(offer, selection) for own in offer.all_ids(each))
     place = place_in(offer, selection)
     if place is not None:
         return offered(offer, place), ids
     if selection.fields is None:
         raise InvalidParameter(
-            f"selections[{number}] has the event_id {selection.event_id}, which can't be bet on now: leave it out, or "
-            "send its country, league, home_team, away_team and sport too"
+            f"selections[{number}] has the event_id {selection.event_id}, which is not open for bets: remove it, or "
+            "add its country, league, home_team, away_team and sport"
         )
     return _sent(offer, selection.fields), ids
 
@@ -75,7 +75,7 @@ def _stored_ids(offer: Offer, selection: SlipSelection) -> Iterator[int]:
 
 
 def offered(offer: Offer, place: int) -> SlipEvent:
-    """The event at this place, as one that is in the slip."""
+    """The event at this place, as an event in the slip."""
     league, match = offer.league[place], (offer.home_team[place], offer.away_team[place])
     participants = offer.participants.get(offer.ids.item(place), ())
     return _event(offer.sport[place], frozenset({league}), league, match, participants)
@@ -94,7 +94,7 @@ def _event(sport: str, leagues: frozenset[str], league: str, match: Match, parti
 
 
 def _leagues(offer: Offer, league: str) -> frozenset[str]:
-    """The leagues that the sent one may be: without a country, those of its name in all countries."""
+    """The possible leagues of the sent one: without a country, the leagues with this name in all countries."""
     sport, country, name = parts_of(league)
     if country or not name:
         return frozenset({league})

@@ -1,6 +1,6 @@
-"""Start times that are to be confirmed: feeds tell the day of a match, often as 00:00, before they know its hour.
+"""Start times to be confirmed: feeds send the day of a match, often as 00:00, before they know its hour.
 
-Such an event counts as beginning with the first minute of its day: until then nobody knows that it has not begun.
+Such an event counts as beginning with the first minute of its day: after that it may have begun.
 """
 
 from dataclasses import replace
@@ -18,8 +18,8 @@ _WITH_UNKNOWN = MemoKey["_Known"]("unknown start times")
 
 
 class _Known:
-    """An offer as it was read, in the zone of the casino's option; None where that changes nothing. Its arrays are the
-    only ones of its own."""
+    """The offer with the start times in the zone of the casino's option; None if it equals the read offer. Only two of
+    its arrays are not shared."""
 
     def __init__(self, zone: str | None, offer: Offer | None) -> None:
         self.zone, self.offer = zone, offer
@@ -29,14 +29,14 @@ class _Known:
 def is_time_zone(name: str) -> bool:
     try:
         ZoneInfo(name)
-    except (ValueError, OSError, LookupError):  # no name of a zone: a path, a folder, or unknown
+    except (ValueError, OSError, LookupError):  # not the name of a zone: a path, a folder, or unknown
         return False
     return True
 
 
 def with_unknown_start_times(offer: Offer, zone: str | None) -> Offer:
-    """The offer in which events that begin at 00:00 in this zone are also to be confirmed, and each of these begins
-    with its day's first minute, in this zone or else UTC. Cached with the offer."""
+    """The offer in which events that begin at 00:00 in this zone also have a start time to be confirmed. All such
+    events begin with their day's first minute, in this zone or else UTC. Cached with the offer."""
     cached = offer.memo.get(_WITH_UNKNOWN)
     if cached is None or cached.zone != zone:
         cached = offer.memo.keep(_WITH_UNKNOWN, _Known(zone, _read(offer, None if zone is None else ZoneInfo(zone))))
@@ -50,13 +50,14 @@ def _read(offer: Offer, zone: tzinfo | None) -> Offer | None:
     begins = offer.begins.copy()
     begins[unknown] = _day_starts(begins[unknown], zone or UTC)
     read = replace(offer, begins=begins, start_time_tbd=unknown)
-    # one memo, so that its size is counted: what depends on begins is scored for an hour, and none of it lets through
+    # share the memo, so that its size is counted: only hourly scores in it depend on begins, and they admit no event
     object.__setattr__(read, "memo", offer.memo)
     return read
 
 
 def _at_midnight(begins: Floats, zone: tzinfo) -> Mask:
-    """Local times are compared one by one only where the zone's offsets of that time make midnight possible."""
+    """The mask of begins at local midnight. Local times are computed only for begins for which the zone's offsets of
+    that day make midnight possible."""
     mask: Mask = np.zeros(len(begins), dtype=np.bool_)
     is_date = (begins >= 0) & (begins < _LATEST)
     days = np.unique(begins[is_date] // _DAY)

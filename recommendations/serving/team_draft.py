@@ -1,4 +1,4 @@
-"""Team draft: one slip out of two ranked lists, and which list each event came from."""
+"""Team draft: drafts one slip from two ranked lists, and records each event's list."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ EventT = TypeVar("EventT", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Pick(Generic[EventT]):
-    """An event of the slip, and the list that is credited with a bet on it; None where both lists had it, or the other
-    list had no turn against it."""
+    """An event of the slip, and the list that is credited with a bet on it; None if both lists had it, or if the other
+    list had no turn."""
 
     event: EventT
     team: Team | None
@@ -29,14 +29,14 @@ def team_draft(
     coin: Callable[[], bool],
     accepts: Callable[[Sequence[EventT], EventT], bool] = _accept_all,
 ) -> list[Pick[EventT]]:
-    """At most `places` events, best first.
+    """Draft at most `places` events, best first.
 
-    A list's own slip is its first `places` events; those after it fill in. Events of both own slips come first, without
-    a team. Then, in rounds, both lists pick their best event that is left, and a `coin` (True: a) says which begins, so
-    that both are equally often in each place. `accepts(slip, event)` says whether an event may join the slip so far.
+    A list's own slip is its first `places` events; later ones fill in. Events of both own slips come first, without a
+    team. Then, in rounds, both lists pick their best remaining event; a `coin` (True: a) decides which list begins, so
+    that both are equally often in each place. `accepts(slip, event)`: whether an event may join the slip so far.
 
-    Radlinski, Kurup, Joachims 2008, whose lists pick shared events too: then the list that has the shared ones on top
-    has fewer turns for the others, and is credited less (docs/experiments.md).
+    In Radlinski, Kurup, Joachims 2008, lists pick shared events too. Then the list with the shared events on top has
+    fewer turns for the others, and gets less credit (docs/experiments.md).
     """
     draft = _Draft((ranked_a, ranked_b), places, accepts)
     draft.add_shared(ranked_a if coin() else ranked_b)
@@ -77,7 +77,7 @@ class _Draft(Generic[EventT]):
                 self._add(event, None)
 
     def next_of(self, team: Team) -> list[EventT]:
-        """The list's best event that may join, as a list of one, or an empty one."""
+        """The list's best event that may join, as a list of one event or none."""
         found = (each for each in self._lists[team] if each not in self._slip and self._accepts(self._slip, each))
         return list(islice(found, 1))
 
@@ -87,7 +87,7 @@ class _Draft(Generic[EventT]):
                 self._add(event, team if is_credited else None)
 
     def fill_up(self) -> None:
-        """With what the one list still has, once the other has nothing left."""
+        """Fill the slip with the remaining events of one list, once the other has none."""
         while self.has_room and (self.next_of("a") or self.next_of("b")):
             self.pick("a", is_credited=False)
             self.pick("b", is_credited=False)

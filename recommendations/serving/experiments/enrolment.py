@@ -1,7 +1,7 @@
-"""Which users never take part in an experiment: those who show any sign of harm by gambling, and those who do not
-allow personalisation.
+"""The users who never take part in an experiment: users with any sign of harm by gambling, and users who do not allow
+personalisation.
 
-An average over all users would not show what an experiment does to the few of the first kind, so no guard of an
+An average over all users would not show an experiment's effect on the few users of the first kind, so no guard of an
 experiment could protect them (ADR 35).
 """
 
@@ -15,7 +15,7 @@ CALM = timedelta(days=90)
 
 
 class EnrolledUser(Protocol):
-    """The fields of a user that decide."""
+    """The fields of a user that decide on the participation."""
 
     @property
     def status(self) -> str: ...
@@ -32,8 +32,8 @@ class EnrolledUser(Protocol):
 
 
 def may_enrol(user: EnrolledUser, now: datetime) -> bool:
-    """Whether the user allows personalisation, has no limit, is not withheld, and had no status but ACTIVE in the last
-    90 days."""
+    """Whether the user allows personalisation, has no limit, is not withheld, and was ACTIVE without interruption in
+    the last 90 days."""
     if not user.personalisation:
         return False
     if user.status != UserStatus.ACTIVE or user.is_withheld:

@@ -1,4 +1,4 @@
-"""The users of a request by the variant that each gets."""
+"""Groups the users of a request by their variant."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ from .enrolment import may_enrol
 from .running import RunningExperiment, Variant
 
 _Choice = tuple[RunningExperiment, Variant]
-INTERLEAVED = "interleaved"  # stands for the variant of users who get a slip of both
+INTERLEAVED = "interleaved"  # the variant's name for users who get a slip of both
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Users who get the same variant, or none. `request` computes their slips, `compared` those of the other variants,
-    which are recorded and not shown."""
+    """Users with the same variant, or with none. `request` computes their slips; `compared` compute the slips of the
+    other variants, which are recorded but not shown."""
 
     user_ids: Sequence[OwnId]
     request: RecommendationRequest
@@ -33,7 +33,7 @@ class Group:
     compared: tuple[RecommendationRequest, ...] = ()
 
     def answer(self, slip: Recommendation, compared: Sequence[Recommendation]) -> Recommendation:
-        """The answer to the user of a slip and of those of the other variants."""
+        """The response to the user of a slip, with the slips of the other variants."""
         if self.choice is None:
             return slip
         is_shown = not self.choice[1].is_withheld
@@ -42,7 +42,7 @@ class Group:
         return replace(answer, unsent=tuple(unsent)) if is_shown else _withheld(answer)
 
     def _marked(self, slip: Recommendation, by: RecommendationRequest, *, is_shown: bool) -> Recommendation:
-        """With the user's variant, whichever variant computed the slip."""
+        """The slip with the user's variant, also if another variant computed it."""
         if self.choice is None:
             return slip
         experiment, variant = self.choice
@@ -57,7 +57,7 @@ class Group:
 def needs_of_variants(
     request: RecommendationRequest, experiments: Iterable[RunningExperiment]
 ) -> frozenset[ProfilePart]:
-    """The parts of profiles that the request needs, whichever of the experiments' variants a user gets."""
+    """The parts of profiles that the request needs with any variant of the experiments."""
     variants = (variant for experiment in experiments for variant in experiment.variants)
     return request.needs.union(*(_with(request, variant).needs for variant in variants))
 
@@ -68,8 +68,8 @@ def group_by_variant(
     experiments: Sequence[RunningExperiment],
     forced: str = "",
 ) -> list[Group]:
-    """The users in groups of the same variant. `request` is that of users who take part in no experiment. `forced` is
-    the variant that a test asks for, of an experiment that is scheduled or running. Raises InvalidParameter."""
+    """Group users by variant. `request`: for users who take part in no experiment. `forced`: the variant that a test
+    requests, of a scheduled or running experiment. Raises InvalidParameter."""
     forced_choice = _find_variant(experiments, forced) if forced else None
     running = [each for each in experiments if each.is_running(request.now, request.filters.placement)]
     ids: dict[_Choice | None, list[OwnId]] = {}
@@ -81,7 +81,7 @@ def group_by_variant(
 def _choose(
     user: FoundUser, request: RecommendationRequest, running: Iterable[RunningExperiment], forced: _Choice | None
 ) -> _Choice | None:
-    """The user's variant; None where the user takes part in no experiment, or may not."""
+    """The user's variant; None if the user takes part in no experiment, or may not."""
     choice = forced or _assign(user.own_id, request.casino_id, running)
     if choice is None or not may_enrol(user, request.now) or refuse(user, request.options, request.now) is not None:
         return None
@@ -108,7 +108,7 @@ def _group(
     if experiment.is_interleaved and not is_forced:
         both = replace(_with(request, variant), rival=experiment.variants[1].recommender)
         return Group(user_ids, both, choice)
-    if not is_forced and not request.selections:  # of additions to a slip, what they were drawn for is not recorded
+    if not is_forced and not request.selections:  # the slip to which events are added is not recorded
         request = replace(request, explore=experiment.explore)
     others = experiment.variants if experiment.compares_slips and not is_forced else ()
     unshown = replace(request, needs_reasons=False)
@@ -122,19 +122,20 @@ def _with(request: RecommendationRequest, variant: Variant) -> RecommendationReq
 
 
 def _find_variant(experiments: Iterable[RunningExperiment], name: str) -> _Choice:
-    """Raises InvalidParameter unless exactly one variant has this name, alone or behind that of its experiment."""
+    """Find the variant. Raises InvalidParameter unless exactly one has this name, alone or after its experiment's
+    name."""
     every = [(experiment, variant) for experiment in experiments for variant in experiment.variants]
     full = {f"{experiment.name}/{variant.name}": (experiment, variant) for experiment, variant in every}
     found = [full[name]] if name in full else [each for each in every if each[1].name == name]
     if len(found) != 1:
         known = ", ".join(full) or "none: no experiment is scheduled or running"
-        raise InvalidParameter(f"variant must name one of these, alone if no two have its name: {known}")
+        raise InvalidParameter(f"variant must be one of these, or the part after '/' if it is unique: {known}")
     return found[0]
 
 
 def _withheld(answer: Recommendation) -> Recommendation:
-    """An answer without events. Its slip is recorded in place of it."""
-    nothing = answer.stake * 0  # in the decimals of its currency
+    """The response without events; the slip is recorded as unsent."""
+    nothing = answer.stake * 0  # keeps the currency's decimals
     return replace(
         answer,
         stake=nothing,

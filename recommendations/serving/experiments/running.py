@@ -1,4 +1,4 @@
-"""The scheduled and running experiments of a casino: as the catalogue stores them for requests, and parsed."""
+"""The scheduled and running experiments of a casino: as stored in the catalogue for requests, and parsed."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ from .assignment import PARTS
 
 logger = logging.getLogger(__name__)
 
-# What a variant may change. Never stakes, ages, blocked events, or what closes a price: ADR 35.
+# Options that a variant may change. Never stakes, ages, blocked events, or the closing of prices: ADR 35.
 VARIANT_OPTIONS = (
     "event_limit", "min_odd", "max_odd", "max_per_league", "max_per_sport", "fallbacks", "pinned", "live_events",
     "begin_margin_seconds",
@@ -32,7 +32,7 @@ class Kind(StrEnum):
 
 
 class Metric(StrEnum):
-    """By which variants are compared."""
+    """The metric by which variants are compared."""
 
     INFLUENCE = "influence"
     BET_DAYS = "bet_days"
@@ -64,7 +64,7 @@ class StoredExperiment(msgspec.Struct, frozen=True, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Variant:
-    """What users of a variant get. `is_withheld`: its slips are computed and not shown."""
+    """A variant in a request. `is_withheld`: its slips are computed but not shown."""
 
     name: str
     share: int
@@ -74,7 +74,7 @@ class Variant:
 
     @property
     def propensity(self) -> float:
-        """The probability of this variant for a user who takes part."""
+        """The probability of this variant for a participating user."""
         return self.share / PARTS
 
     def answers_like(self, other: "Variant") -> bool:
@@ -83,9 +83,9 @@ class Variant:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunningExperiment:
-    """An experiment with its casino's configuration. `placement` is that of its requests, None for all; with
-    `compares_slips`, the slips of the other variants are computed too. Where `is_interleaved`, each user gets one slip
-    of the recommenders of both variants. `explore` is the probability that the last event of a slip is drawn."""
+    """An experiment with its casino's configuration. `placement`: of its requests, None for all. `compares_slips`: the
+    slips of the other variants are computed too. `is_interleaved`: each user gets one slip drafted from the
+    recommenders of both variants. `explore`: the probability of drawing the last event of a slip."""
 
     name: str
     salt: str
@@ -100,22 +100,22 @@ class RunningExperiment:
     explore: float = 0.0
 
     def is_running(self, now: datetime, placement: str) -> bool:
-        """Whether it is for requests of this placement at `now`."""
+        """Whether the experiment runs at `now` for requests with this placement."""
         if now < self.starts_at or (self.stops_at is not None and self.stops_at <= now):
             return False
         return self.placement is None or self.placement == placement
 
 
 def options_of_variant(casino: Mapping[str, Any] | None, variant: Mapping[str, Any]) -> Options:
-    """The casino's stored options with those of a variant in place of its own. Raises ValueError for one that a variant
-    may not change, and msgspec.ValidationError where the two do not fit together."""
+    """The casino's stored options, replaced by a variant's. Raises ValueError for an option that a variant may not
+    change, and msgspec.ValidationError if the two contradict each other."""
     if forbidden := sorted(set(variant) - set(VARIANT_OPTIONS)):
-        raise ValueError(f"a variant may not change {', '.join(forbidden)}; it may {', '.join(VARIANT_OPTIONS)}")
+        raise ValueError(f"a variant may not change {', '.join(forbidden)}, only {', '.join(VARIANT_OPTIONS)}")
     return load_options({**(casino or {}), **variant})
 
 
 def store_running(experiments: Iterable[Any]) -> list[Any] | None:
-    """Each StoredExperiment as the catalogue stores it, or what it stores already; None without any."""
+    """Convert experiments to their form in the catalogue; None without any. Stored ones stay unchanged."""
     stored: list[Any] = msgspec.to_builtins(list(experiments))
     return stored or None
 
@@ -123,10 +123,10 @@ def store_running(experiments: Iterable[Any]) -> list[Any] | None:
 def load_running(
     stored: list[Any] | None, recommender_type: str | None, options: Mapping[str, Any] | None
 ) -> tuple[RunningExperiment, ...]:
-    """The stored experiments, with the casino's recommender and options where a variant has none.
+    """Parse the stored experiments. A variant without a recommender or options has the casino's.
 
-    An experiment that does not fit the casino's present options, or is of another release, is left out: its users get
-    the casino's own configuration.
+    An experiment that does not fit the casino's current options, or is of another release, is skipped: its users get
+    the casino's configuration.
     """
     experiments = []
     for each in stored or ():
@@ -134,7 +134,9 @@ def load_running(
             experiment = msgspec.convert(each, StoredExperiment)
             experiments.append(_load(experiment, recommender_type, options))
         except (msgspec.ValidationError, InvalidConfiguration, ValueError) as error:
-            logger.warning("The experiment %s is not served: %s", _name_of(each), error)
+            logger.warning(
+                "The experiment %s is not served, its users get the casino's configuration: %s", _name_of(each), error
+            )
     return tuple(experiments)
 
 
@@ -144,7 +146,7 @@ def _load(
     kind = Kind(stored.kind)
     shares = tuple(each.share for each in stored.variants)
     if sum(shares) != PARTS:
-        raise ValueError(f"the shares of its variants sum to {sum(shares)}, not to {PARTS}")
+        raise ValueError(f"the shares of its variants sum to {sum(shares)}; must sum to {PARTS}")
     return RunningExperiment(
         name=stored.name,
         salt=stored.salt,

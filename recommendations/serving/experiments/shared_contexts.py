@@ -1,4 +1,4 @@
-"""The contexts of users for whom several requests compute a slip: built once for all of these, as are the scores."""
+"""Builds the context of each user once for several requests that compute slips for the same users."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,8 @@ from recommendations.serving.load import FoundUser, build_user_context
 
 
 class SharedContexts:
-    """Of requests that differ in recommender and options alone, with the same casino context: a user's context depends
-    on neither, but for the parts of the profile that they need, and scores on the recommender alone."""
+    """User contexts for requests that differ only in recommender and options, with the same casino context. A context
+    does not depend on these, except for the needed parts of the profile; scores depend only on the recommender."""
 
     def __init__(self, requests: Sequence[RecommendationRequest]) -> None:
         needs = frozenset().union(*(each.needs for each in requests))
@@ -18,7 +18,7 @@ class SharedContexts:
         self._contexts: dict[int, UserContext] = {}
 
     def of(self, user: FoundUser, request: RecommendationRequest, casino_context: CasinoContext) -> UserContext:
-        """As `build_user_context` builds it for one of the requests, perhaps with more parts."""
+        """The user's context, with the parts that any of the requests needs."""
         context = self._contexts.get(user.user_id)
         if context is None:
             built = build_user_context(user, self._request, casino_context)

@@ -130,14 +130,17 @@ def test_a_stored_variant_that_changes_what_it_must_not_is_not_served(name, capl
     variants = (StoredVariant("control", 5_000), StoredVariant("other", 5_000, None, {name: value}))
     stored = store_running([StoredExperiment("wrong", Kind.AB, "salt", ((0, PARTS),), variants, NOW)])
     assert load_running(stored, "soonest", None) == ()
-    assert f"The experiment wrong is not served: a variant may not change {name}" in caplog.text
+    assert (
+        f"The experiment wrong is not served, its users get the casino's configuration: a variant may not change {name}"
+        in caplog.text
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
         ({"kind": "bandit"}, "'bandit' is not a valid Kind"),
-        ({"variants": [{"name": "one", "share": 5_000}]}, "the shares of its variants sum to 5000, not to 10000"),
+        ({"variants": [{"name": "one", "share": 5_000}]}, "the shares of its variants sum to 5000; must sum to 10000"),
         ({"variants": [{"name": "one", "share": 10_000, "recommender_type": "best"}]}, "The best recommender_type"),
         ({"starts_at": "soon"}, "Invalid RFC3339"),
     ],
