@@ -35,7 +35,7 @@ from recommendations.replay.csv_files import read_history
 from recommendations.replay.history import History
 from recommendations.replay.replay import cases_without_models
 from recommendations.simulation.simulate import USER_KINDS, SimulatedCasino, simulate
-from recommendations.tallies.user_tallies import TALLIED
+from recommendations.tallies.packed_tallies import TALLIED
 
 # In log-odds of being bet on, by judgement.
 PLAIN: Mapping[str, float] = {

@@ -13,7 +13,7 @@ import numpy as np
 
 from recommendations.offer import Dictionary, Memo, MemoKey
 from recommendations.offer.arrays import Codes, Floats, Floats32, Places, add_entries
-from recommendations.tallies.user_tallies import TALLIED
+from recommendations.tallies.packed_tallies import TALLIED
 from recommendations.validation.identity import name_of
 
 from .base import (

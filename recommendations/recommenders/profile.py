@@ -7,8 +7,8 @@ import numpy as np
 
 from recommendations.offer import Offer
 from recommendations.offer.arrays import add_entries
+from recommendations.tallies.packed_tallies import TALLIED
 from recommendations.tallies.selections import RecentSelection
-from recommendations.tallies.user_tallies import TALLIED
 from recommendations.validation.identity import name_of
 
 from .base import ProfilePart, Recommender, Scores, ScoringContext, share_of_last_bets, soonest_first

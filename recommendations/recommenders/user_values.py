@@ -9,9 +9,9 @@ import numpy as np
 
 from recommendations.offer import OWN_ODD, Column, Dictionary, MemoKey, Offer
 from recommendations.offer.arrays import Codes, Floats, Floats32, Places
+from recommendations.tallies.packed_tallies import TALLIED
 from recommendations.tallies.selections import BAND_BOUNDS
 from recommendations.tallies.trends import Trends
-from recommendations.tallies.user_tallies import TALLIED
 
 from .base import BettingProfile, ScoringContext
 

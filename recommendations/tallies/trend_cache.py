@@ -17,9 +17,9 @@ from tenants.process_state import register
 from tenants.routing.context import get_current_casino
 
 from .outcome_keys import OFFERED_ATTRIBUTES, OUTCOME_ATTRIBUTES
+from .packed_tallies import TALLIED
 from .selections import HALF_LIFE
 from .trends import NO_TRENDS, TREND_HALF_LIFE, Trends
-from .user_tallies import TALLIED
 
 CAPACITY = 256
 MAX_EVENTS = 20_000

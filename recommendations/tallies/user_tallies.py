@@ -5,138 +5,55 @@ Coupons may be added in any order. The result is the same except for rounding of
 more than `MAX_VALUES` values of one attribute, of which `encode_bounded` keeps the most important ones.
 """
 
-from bisect import bisect_right, insort
+from bisect import insort
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
-from heapq import nlargest
-from itertools import count
 from math import inf
 from statistics import median
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
 from recommendations.errors import UnknownTalliesFormat
 from recommendations.offer import ATTRIBUTES
 from recommendations.validation.fields import SEPARATOR
-from recommendations.validation.identity import Match, keys_of_bet, league_key, match_of
+from recommendations.validation.identity import Match, keys_of_bet
 
 from .outcome_bets import NO_BAND, OutcomeBet, names_outcome, numbers_of_bets, texts_of_bets, with_bets
 from .outcome_bets import WIDTH as BET_WIDTH
-from .selections import BAND_BOUNDS, NO_SEQUENCE, BetSequence, RecentSelection, TallyCoupon, TallySelection, weight_at
+from .packed_tallies import (
+    MAX_BYTES,
+    TALLIED,
+    WIDTH,
+    PackedTallies,
+    RecentCoupon,
+    amount_of,
+    bands_of,
+    by_selection,
+    cents_of,
+    columns_of,
+    numbers_of,
+    unpack_tallies,
+    word_indices,
+)
+from .selections import NO_SEQUENCE, BetSequence, RecentSelection, TallyCoupon, weight_at
 
 RECENT_SELECTIONS = 300
 RECENT_STAKES = 50
 MAX_SEQUENCE = 20  # events
 MAX_VALUES = 1_000  # of one attribute, besides the values of recent selections
 MAX_OPEN_EVENTS = 5_000  # of older selections: so many ids, and so many matches
-TALLIED = (*ATTRIBUTES, "odds_band")
 
 _MAX_VALUES_IN_MEMORY, _MAX_EVENTS_IN_MEMORY = 20 * MAX_VALUES, 20 * MAX_OPEN_EVENTS
-# The first has names of leagues and teams instead of keys. The last is for users with bets on outcomes of markets:
-# releases that don't know it recount such users' coupons.
-_FORMAT_OF_NAMES, _FORMAT, _FORMAT_WITH_BETS = 1, 2, 3
-_WIDTH = 7  # numbers per selection: event id or 0, five indices into the list of words, thousandths of the odd
 _ZERO = (0, 0.0)
 _NOTHING = frozenset({"", SEPARATOR})  # last characters of unknown words: empty text, and keys without a name
-
-# Bounds of stored tallies: other programs may write into a casino's database.
-MAX_BYTES = 4 * 2**20
-_Number = Annotated[int, msgspec.Meta(ge=0)]
-_Time = Annotated[float, msgspec.Meta(ge=-1e13, le=1e13)]
-_Cents = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
-_Weight = Annotated[float, msgspec.Meta(ge=0, le=1e305)]
-
-Sums = dict[_Number, tuple[_Number, _Weight]]
-
-
-class _RecentCoupon(msgspec.Struct, array_like=True, order=True, gc=False):
-    """A coupon with its recent selections, `_WIDTH` numbers each. `cents`: the stake in hundredths, a float if it has
-    more decimals."""
-
-    timestamp: _Time
-    key: int
-    cents: int | _Cents
-    selections: list[int]
-
-
-class _PackedTallies(msgspec.Struct, array_like=True):
-    """`older`: per attribute, the (count, weight) of selections that are no longer recent. Recent selections are not
-    summed: users with few coupons have no others. `has_unknown`: some words may stand for unknown values. `bets`: the
-    key of a recent coupon that names outcomes -> three numbers per recent selection (see `outcome_bets`)."""
-
-    format: int
-    words: list[str] = []
-    coupons: list[_RecentCoupon] = []  # the oldest first
-    older: list[Sums] = []
-    older_events: set[_Number] = set()
-    older_matches: set[tuple[_Number, _Number]] = set()
-    has_unknown: bool = False
-    bets: dict[int, list[_Number]] = {}
-
-    @property
-    def is_consistent(self) -> bool:
-        """Whether selections are complete, and all word indices are in the list."""
-        if any(len(coupon.selections) % _WIDTH for coupon in self.coupons):
-            return False
-        selections = {coupon.key: len(coupon.selections) // _WIDTH for coupon in self.coupons} if self.bets else {}
-        if self.bets and len(selections) < len(self.coupons):  # two coupons with the same key
-            return False
-        if any(len(numbers) != selections.get(key, 0) * BET_WIDTH for key, numbers in self.bets.items()):
-            return False
-        numbers = [number for coupon in self.coupons for number in coupon.selections]
-        used = [max(numbers[place::_WIDTH], default=-1) for place in range(1, _WIDTH - 1)]
-        used += [max(sums, default=-1) for sums in self.older[:-1]]
-        used += [max(match) for match in self.older_matches]
-        used += [max(bets, default=0) - 1 for bets in self.bets.values()]
-        return min(numbers, default=0) >= 0 and max(used) < len(self.words)
-
-
-def _decode(encoded: bytes | None) -> _PackedTallies:
-    """Raises UnknownTalliesFormat."""
-    if encoded is None:
-        return _PackedTallies(_FORMAT, older=[{} for _ in TALLIED])
-    try:
-        packed = _DECODER.decode(encoded)
-        if packed.format == _FORMAT_OF_NAMES:
-            packed = _with_keys(packed)
-    except (msgspec.DecodeError, RecursionError, LookupError, ValueError) as error:
-        raise UnknownTalliesFormat(
-            f"Stored tallies can't be decoded: {error}. Run `manage.py rebuild_profiles`."
-        ) from error
-    if packed.format not in {_FORMAT, _FORMAT_WITH_BETS} or len(packed.older) != len(TALLIED):
-        raise UnknownTalliesFormat(
-            f"Stored tallies have format {packed.format} instead of {_FORMAT} or {_FORMAT_WITH_BETS}. "
-            "Run `manage.py rebuild_profiles`."
-        )
-    return packed
-
-
-def _with_keys(packed: _PackedTallies) -> _PackedTallies:
-    """Convert tallies of the format of names, if all their selections are recent: sums of names lack the country.
-    Raises LookupError and ValueError for contradictory numbers."""
-    if any(packed.older):
-        return packed
-    words, places = packed.words, _places_of([])
-    for coupon in packed.coupons:
-        selections = [
-            TallySelection(words[a], words[b], words[c], words[d], words[e], event_id=event_id, odd=odd / 1000)
-            for event_id, a, b, c, d, e, odd in _by_selection(coupon.selections)
-        ]
-        coupon.selections = _numbers_of(selections, places)
-    packed.format, packed.words = _FORMAT, list(places)
-    return packed
-
 
 # Values that recommenders derive from tallies, by time: from counts and weights, and from bets. There is one time, or
 # several if threads use different ones.
 Memo = dict[str, Any]
 Memos = dict[float, tuple[Memo, Memo]]
-
-_ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(_PackedTallies)
 
 
 class Summary(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -160,7 +77,7 @@ class Summary(msgspec.Struct, frozen=True, array_like=True, gc=False):
         stakes = [each for each in self.stakes if each[0] >= since]
         calm = [cents for timestamp, cents in stakes if timestamp < calm_until]
         cents = [median(each) for each in ([cents for _, cents in stakes], calm) if each]
-        return _amount(min(cents)) if cents else None
+        return amount_of(min(cents)) if cents else None
 
 
 class Tallies:
@@ -174,7 +91,7 @@ class Tallies:
 
     def __init__(self, encoded: bytes | None = None) -> None:
         """`encoded`: a result of `encode`; None for a user without coupons. Raises UnknownTalliesFormat."""
-        self._packed = _decode(encoded)
+        self._packed = unpack_tallies(encoded)
         self.memos: Memos = {}
 
     def summarise(self, *, with_top_values: bool = False) -> Summary:
@@ -183,8 +100,7 @@ class Tallies:
         return Summary(*self.events_bet_on(), self.sequence(), stakes, bool(self._packed.bets), top)
 
     def encode(self) -> bytes:
-        self._packed.format = _FORMAT_WITH_BETS if self._packed.bets else _FORMAT
-        return _ENCODER.encode(self._packed)
+        return self._packed.encode()
 
     def encode_bounded(self) -> bytes:
         """Encode at most `MAX_VALUES` values of each attribute and `MAX_OPEN_EVENTS`; fewer if these take more than
@@ -208,33 +124,9 @@ class Tallies:
         self._keep(MAX_VALUES, MAX_OPEN_EVENTS)
 
     def _keep(self, values: int, events: int) -> None:
-        packed = self._packed
-        sizes = [len(packed.older_events), len(packed.older_matches)]
-        if max(map(len, packed.older)) <= values and max(sizes) <= events:
-            return
-        packed.older = [_most_important(sums, values) for sums in packed.older]
-        packed.older_events = set(nlargest(events, packed.older_events))  # newer events have higher ids,
-        packed.older_matches = set(nlargest(events, packed.older_matches))  # and newer words higher indices
-        self._drop_unused_words()
-
-    def _drop_unused_words(self) -> None:
-        packed = self._packed
-        used = {place for match in packed.older_matches for place in match}.union(*packed.older[:-1])
-        for coupon in packed.coupons:
-            for column in range(1, _WIDTH - 1):
-                used.update(coupon.selections[column::_WIDTH])
-        used.update(number - 1 for numbers in packed.bets.values() for number in numbers if number)
-        new = {old: place for place, old in enumerate(sorted(used))}
-        packed.words = [packed.words[old] for old in new]
-        packed.older[:-1] = [{new[old]: sums for old, sums in each.items()} for each in packed.older[:-1]]
-        packed.older_matches = {(new[home], new[away]) for home, away in packed.older_matches}
-        for coupon in packed.coupons:
-            for column in range(1, _WIDTH - 1):
-                coupon.selections[column::_WIDTH] = [new[old] for old in coupon.selections[column::_WIDTH]]
-        for key, numbers in packed.bets.items():
-            packed.bets[key] = [1 + new[number - 1] if number else 0 for number in numbers]
-        self._places = None
-        self._forget_computed()
+        if self._packed.keep(values, events):
+            self._places = None
+            self._forget_computed()
 
     def _forget_computed(self) -> None:
         self._of_recent = self._counts = self._weights = self._bets = None
@@ -261,14 +153,14 @@ class Tallies:
             return
         self._forget_computed()
         if self._places is None:
-            self._places = _places_of(self._packed.words)
+            self._places = word_indices(self._packed.words)
         recent = self._packed.coupons
         for coupon in coupons:
-            numbers = _numbers_of(coupon.selections, self._places)
+            numbers = numbers_of(coupon.selections, self._places)
             if not self._packed.has_unknown:
                 known = (each.league and each.country and each.away_team for each in coupon.selections)
                 self._packed.has_unknown = not all(known)
-            added = _RecentCoupon(coupon.timestamp, coupon.key, _cents(coupon.stake), numbers)
+            added = RecentCoupon(coupon.timestamp, coupon.key, cents_of(coupon.stake), numbers)
             if recent and recent[-1] > added:
                 insort(recent, added)
             else:
@@ -277,7 +169,7 @@ class Tallies:
                 self._packed.bets[coupon.key] = bets
             self._packed.older_events.update(coupon.unread_events)
         self._packed.words = list(self._places)
-        surplus = sum(len(coupon.selections) for coupon in recent) // _WIDTH - RECENT_SELECTIONS
+        surplus = sum(len(coupon.selections) for coupon in recent) // WIDTH - RECENT_SELECTIONS
         if surplus > 0 or len(recent) > RECENT_STAKES:
             self._age_out(surplus)
 
@@ -287,10 +179,10 @@ class Tallies:
         coupons, dropped = self._packed.coupons, 0
         weights, numbers = list[float](), list[int]()
         for coupon in coupons if surplus > 0 else ():
-            old = min(surplus, len(coupon.selections) // _WIDTH)
+            old = min(surplus, len(coupon.selections) // WIDTH)
             weights += [weight_at(coupon.timestamp)] * old
-            numbers += coupon.selections[: old * _WIDTH]
-            del coupon.selections[: old * _WIDTH]
+            numbers += coupon.selections[: old * WIDTH]
+            del coupon.selections[: old * WIDTH]
             self._drop_bets(coupon.key, old)
             surplus -= old
             if not surplus:
@@ -309,12 +201,12 @@ class Tallies:
 
     def _add_older(self, weights: Sequence[float], numbers: list[int]) -> None:
         packed = self._packed
-        for sums, column in zip(packed.older, _columns(numbers), strict=True):
+        for sums, column in zip(packed.older, columns_of(numbers), strict=True):
             for key, weight in zip(column, weights, strict=True):
                 count, total = sums.get(key, _ZERO)
                 sums[key] = count + 1, total + weight
         packed.older[-1].pop(NO_BAND, None)
-        for event_id, _, _, _, home, away, _ in _by_selection(numbers):
+        for event_id, _, _, _, home, away, _ in by_selection(numbers):
             if event_id:
                 packed.older_events.add(event_id)
             else:
@@ -340,7 +232,7 @@ class Tallies:
 
     def _compute_weights(self, now: float) -> dict[str, dict[str, float]]:
         coupons, decay = self._packed.coupons, 1.0 / weight_at(now)
-        weighted = [(decay * weight_at(coupon.timestamp), len(coupon.selections) // _WIDTH) for coupon in coupons]
+        weighted = [(decay * weight_at(coupon.timestamp), len(coupon.selections) // WIDTH) for coupon in coupons]
         weights = [weight for weight, count in weighted for _ in range(count)]
         sums = [
             defaultdict(float, {key: decay * weight for key, (_, weight) in older.items()})
@@ -354,7 +246,7 @@ class Tallies:
     def _columns(self) -> list[list[int]]:
         """The columns of the recent selections."""
         if self._of_recent is None:
-            self._of_recent = _columns([number for coupon in self._packed.coupons for number in coupon.selections])
+            self._of_recent = columns_of([number for coupon in self._packed.coupons for number in coupon.selections])
         return self._of_recent
 
     def bets_at(self, now: float) -> list[OutcomeBet]:
@@ -371,13 +263,13 @@ class Tallies:
         # lists over all coupons, not per coupon: most coupons have few selections
         for coupon in packed.coupons if packed.bets else ():
             if own := packed.bets.get(coupon.key):
-                if len(own) * _WIDTH != len(coupon.selections) * BET_WIDTH:
+                if len(own) * WIDTH != len(coupon.selections) * BET_WIDTH:
                     raise ValueError(f"{len(own)} numbers of bets stand beside {len(coupon.selections)} of selections")
                 weights += [decay * weight_at(coupon.timestamp)] * (len(own) // BET_WIDTH)
                 numbers += own
                 selections += coupon.selections
-        texts = texts_of_bets(numbers, selections[1::_WIDTH], packed.words) if numbers else []
-        bets = zip(weights, texts, _bands(selections), strict=True)
+        texts = texts_of_bets(numbers, selections[1::WIDTH], packed.words) if numbers else []
+        bets = zip(weights, texts, bands_of(selections), strict=True)
         return [(weight, named, band) for weight, named, band in bets if named]
 
     @property
@@ -389,23 +281,23 @@ class Tallies:
                 coupon.timestamp, event_id or None, words[a], words[b], words[c], words[d], words[e], odd / 1000 or None
             )
             for coupon in self._packed.coupons
-            for event_id, a, b, c, d, e, odd in _by_selection(coupon.selections)
+            for event_id, a, b, c, d, e, odd in by_selection(coupon.selections)
         ]
         return with_bets(recent, self._numbers_of_bets(), words) if self._packed.bets else recent
 
     def sequence(self) -> BetSequence:
         """The events of the latest recent selections, at most `MAX_SEQUENCE`. Selections without event id are
         skipped."""
-        firsts = dict[int, tuple[_RecentCoupon, int]]()
+        firsts = dict[int, tuple[RecentCoupon, int]]()
         for coupon in self._packed.coupons:
-            for place, event_id in enumerate(coupon.selections[::_WIDTH]):
+            for place, event_id in enumerate(coupon.selections[::WIDTH]):
                 firsts.setdefault(event_id, (coupon, place))
         firsts.pop(0, None)
         if not firsts:
             return NO_SEQUENCE
         ids, words = tuple(firsts)[-MAX_SEQUENCE:], self._packed.words
         coupon, place = firsts[ids[-1]]
-        event_id, a, b, c, d, e, odd = coupon.selections[place * _WIDTH : (place + 1) * _WIDTH]
+        event_id, a, b, c, d, e, odd = coupon.selections[place * WIDTH : (place + 1) * WIDTH]
         last = RecentSelection(
             coupon.timestamp, event_id, words[a], words[b], words[c], words[d], words[e], odd / 1000 or None
         )
@@ -418,14 +310,14 @@ class Tallies:
         return [
             number
             for coupon in self._packed.coupons
-            for number in bets.get(coupon.key) or nothing * (len(coupon.selections) // _WIDTH)
+            for number in bets.get(coupon.key) or nothing * (len(coupon.selections) // WIDTH)
         ]
 
     def leagues_within(self, since: float, until: float) -> Counter[str]:
         """League -> number of recent selections after `since`, up to `until` (Unix seconds)."""
         coupons = (coupon for coupon in self._packed.coupons if since < coupon.timestamp <= until)
         numbers = [number for coupon in coupons for number in coupon.selections]
-        leagues, words = Counter(numbers[2::_WIDTH]), self._packed.words
+        leagues, words = Counter(numbers[2::WIDTH]), self._packed.words
         return Counter({words[league]: count for league, count in leagues.items()})
 
     def top(self, attribute: str, limit: int) -> tuple[str, ...]:
@@ -437,7 +329,7 @@ class Tallies:
     def stakes(self) -> list[tuple[float, Decimal]]:
         """(timestamp, stake) of the newest coupons, at most `RECENT_STAKES`, the newest last."""
         coupons = self._packed.coupons[-RECENT_STAKES:]
-        return [(coupon.timestamp, _amount(coupon.cents)) for coupon in coupons]
+        return [(coupon.timestamp, amount_of(coupon.cents)) for coupon in coupons]
 
     @property
     def older_events(self) -> set[int | Match]:
@@ -450,11 +342,11 @@ class Tallies:
         """All events on which the user bet, without forgotten ones: ids, and `keys_of_bet` of matches for selections
         without an event id."""
         packed, words = self._packed, self._packed.words
-        ids = packed.older_events.union(*(coupon.selections[::_WIDTH] for coupon in packed.coupons))
+        ids = packed.older_events.union(*(coupon.selections[::WIDTH] for coupon in packed.coupons))
         matches = packed.older_matches
         if 0 in ids:
             ids.remove(0)
-            selections = (each for coupon in packed.coupons for each in _by_selection(coupon.selections))
+            selections = (each for coupon in packed.coupons for each in by_selection(coupon.selections))
             matches = matches.union((home, away) for event_id, *_, home, away, _ in selections if not event_id)
         keys = (key for home, away in matches for key in keys_of_bet((words[home], words[away])))
         return frozenset(ids), frozenset(keys)
@@ -501,62 +393,5 @@ class LateTallies(Tallies):
         self._merge, self.memos = merge, memos
 
     @cached_property
-    def _packed(self) -> _PackedTallies:  # type: ignore[override]
+    def _packed(self) -> PackedTallies:  # type: ignore[override]
         return self._merge()._packed
-
-
-def _most_important(sums: Sums, limit: int) -> Sums:
-    """At most `limit` values: half by the most selections (old habits), half by the highest weight (new ones)."""
-    if len(sums) <= limit:
-        return sums
-    by_count = sorted(sums, key=lambda key: (sums[key][0], sums[key][1], key), reverse=True)
-    frequent = set(by_count[: limit // 2])
-    rest = sorted(by_count[limit // 2 :], key=lambda key: (sums[key][1], key), reverse=True)
-    late = rest[: limit - len(frequent)]
-    return {key: sums[key] for key in frequent.union(late)}
-
-
-def _cents(stake: float) -> int | float:
-    """The stake in hundredths, exactly: floats represent numbers of up to 15 digits without loss."""
-    whole = round(stake * 100)
-    return whole if whole / 100 == stake else float(Decimal(repr(stake)).scaleb(2))
-
-
-def _amount(cents: float) -> Decimal:
-    """The exact amount, also for the mean of two stakes, which has one more decimal."""
-    return Decimal(repr(round(cents, 7))).scaleb(-2)
-
-
-def _places_of(words: Sequence[str]) -> defaultdict[str, int]:
-    """The index of each word; looking up a new word assigns the next index."""
-    return defaultdict(count(len(words)).__next__, zip(words, count(), strict=False))
-
-
-def _numbers_of(selections: Iterable[TallySelection], places: defaultdict[str, int]) -> list[int]:
-    """`_WIDTH` numbers for each selection."""
-    numbers = list[int]()
-    for each in selections:
-        home, away = match_of(each.sport, each.country, each.category, each.home_team, each.away_team)
-        numbers += (
-            each.event_id or 0,
-            places[each.sport],
-            places[league_key(each.sport, each.country, each.league)],
-            places[each.country],
-            places[home],
-            places[away],
-            round((each.odd or 0) * 1000),
-        )
-    return numbers
-
-
-def _columns(numbers: list[int]) -> list[list[int]]:
-    """The selections' keys by attribute: indices into the list of words; for the odds band its index, or `NO_BAND`."""
-    return [*(numbers[place::_WIDTH] for place in range(1, _WIDTH - 1)), _bands(numbers)]
-
-
-def _bands(numbers: list[int]) -> list[int]:
-    return [bisect_right(BAND_BOUNDS, odd / 1000) if odd else NO_BAND for odd in numbers[_WIDTH - 1 :: _WIDTH]]
-
-
-def _by_selection(numbers: list[int]) -> Iterator[tuple[int, ...]]:
-    return zip(*[iter(numbers)] * _WIDTH, strict=True)

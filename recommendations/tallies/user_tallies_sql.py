@@ -6,8 +6,9 @@ import msgspec
 
 from tenants.ids import MAX_ID
 
+from .packed_tallies import MAX_BYTES
 from .selections import TallyCoupon, TallySelection
-from .user_tallies import MAX_BYTES, Tallies
+from .user_tallies import Tallies
 
 _COUPON = (
     "'[' || coupon.id || ',' || extract(epoch FROM coupon.timestamp) || ',' || coupon.stake || ',' "

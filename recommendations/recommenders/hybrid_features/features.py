@@ -28,8 +28,8 @@ from recommendations.recommenders.user_values import (
     tallied_values,
     values_of_user,
 )
+from recommendations.tallies.packed_tallies import TALLIED
 from recommendations.tallies.trends import Trends
-from recommendations.tallies.user_tallies import TALLIED
 from recommendations.validation.fields import SEPARATOR
 
 from .bet_sequences import SequenceCounts

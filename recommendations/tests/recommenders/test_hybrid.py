@@ -15,7 +15,7 @@ from recommendations.recommenders.hybrid_features.user_vectors import CoBettorSu
 from recommendations.recommenders.neighbours import Neighbours, NeighboursModel
 from recommendations.recommenders.profile import Profile
 from recommendations.recommenders.user_values import column_of
-from recommendations.tallies.user_tallies import TALLIED
+from recommendations.tallies.packed_tallies import TALLIED
 from recommendations.tests.factories import offer_of
 
 from .test_recommenders import FULL_PROFILE, context

@@ -14,7 +14,7 @@ from recommendations.serving.load import build_user_context, find
 from recommendations.serving.options import DEFAULTS
 from recommendations.serving.preview import preview_configuration, preview_recommenders
 from recommendations.storing import store_coupons, store_users
-from recommendations.tallies.user_tallies import MAX_BYTES
+from recommendations.tallies.packed_tallies import MAX_BYTES
 from recommendations.tests.factories import (
     EventFactory,
     TalliedCouponFactory,

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from recommendations.errors import UnknownTalliesFormat
 from recommendations.tallies.outcome_bets import weights_of_bets
+from recommendations.tallies.packed_tallies import MAX_BYTES, TALLIED
 from recommendations.tallies.selections import BAND_BOUNDS, TallyCoupon, TallySelection, weight_at
-from recommendations.tallies.user_tallies import MAX_BYTES, MAX_VALUES, RECENT_SELECTIONS, TALLIED, Tallies
+from recommendations.tallies.user_tallies import MAX_VALUES, RECENT_SELECTIONS, Tallies
 from recommendations.tests.factories import at, league, selection, team
 from recommendations.tests.tallies_reference import assert_tallies_match_coupons
 from recommendations.validation.identity import is_held
