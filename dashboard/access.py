@@ -17,7 +17,7 @@ def visible_casinos(request: HttpRequest) -> CatalogueQuerySet:
 
 
 def may_see_users(request: HttpRequest) -> bool:
-    """Names and coupons are personal data: the same permissions as in the admin."""
+    """Whether the caller may see names and coupons, which are personal data: the same permissions as in the admin."""
     return request.user.has_perms(["recommendations.view_user", "recommendations.view_purchasedcoupon"])
 
 
@@ -30,7 +30,7 @@ def may_configure(request: HttpRequest) -> bool:
 
 
 def may_see_sales(request: HttpRequest) -> bool:
-    """Turnover is that of coupons: the same permission as in the admin."""
+    """Whether the caller may see turnover, which comes from coupons: the same permission as in the admin."""
     return request.user.has_perm(SALES)
 
 

@@ -1,6 +1,6 @@
-"""The admin's configuration: its modules are imported by what serves or checks it, and not by every process.
+"""The admin's configuration. Only processes that serve or check the admin import its modules.
 
-They cost a consumer or a command a sixth of its start and what they import.
+Importing them would take a sixth of the start of a consumer or a command.
 """
 
 from typing import Any
@@ -18,6 +18,7 @@ class OnDemandAdminConfig(SimpleAdminConfig):
 
 
 def check_discovered_admin(**kwargs: Any) -> list[checks.CheckMessage]:
-    """Django's check of the admin's classes, which knows only those that are imported; checks run in any order."""
+    """Django's check of the admin's classes. It checks only imported classes, and checks run in any order: import
+    all."""
     admin.autodiscover()
     return check_admin_app(**kwargs)

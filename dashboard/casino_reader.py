@@ -1,4 +1,4 @@
-"""Reads a casino's database for a page; failures become a reason to show, never an error."""
+"""Reads a casino's database for a page. Failures become a reason on the page, never an error."""
 
 import logging
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def read(casino: Casino, query: Callable[[], T]) -> T | Unavailable:
     if casino.state not in READY_STATES:
         return Unavailable(f"This casino has no database to read (state: {casino.state}).")
     if is_behind(casino.schema_version):
-        return Unavailable("This casino's database has to be migrated first: run `manage.py migrate_casinos`.")
+        return Unavailable("This casino's database is not migrated. Run `manage.py migrate_casinos`.")
     is_connected = False
     try:
         with use_casino(casino.current, switch=True), casino_patience(STATEMENT_SECONDS):

@@ -1,4 +1,4 @@
-"""A casino's numbers by hour as charts: the SVG, its texts, and the same numbers as a table."""
+"""Charts of a casino's numbers by hour: the SVG, its texts, and a table of the same numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from recommendations.tallies.statistics import Latency
 
 @dataclass(frozen=True, slots=True)
 class HourlyChart:
-    """`maximum` labels the top of the chart. `rows` are (hour, text under each of `columns`), the latest first, without
+    """`maximum`: the label of the chart's top. `rows`: (hour, text under each of `columns`), the latest first, without
     hours of zero."""
 
     key: str
@@ -27,7 +27,7 @@ class HourlyChart:
 
 
 def count_chart(key: str, title: str, points: Sequence[tuple[datetime, int]]) -> HourlyChart:
-    """Counts by hour, the oldest first."""
+    """A chart of counts by hour, the oldest first."""
     highest, total = max((number for _, number in points), default=0), sum(number for _, number in points)
     hours = [_Hour(hour, number, (f"{number:,}",), f"{number:,}") for hour, number in points]
     description = f"None in the last {len(points)} hours."
@@ -48,7 +48,7 @@ def count_chart(key: str, title: str, points: Sequence[tuple[datetime, int]]) ->
 
 
 def latency_chart(key: str, title: str, latencies: Sequence[Latency]) -> HourlyChart:
-    """p99 latency by hour, the oldest first."""
+    """A chart of p99 latency by hour, the oldest first."""
     known = [each for each in latencies if each.p50 is not None and each.p99 is not None]
     highest = _ms(max((each.p99 or 0.0 for each in known), default=0.0))
     hours = [

@@ -1,4 +1,4 @@
-"""A casino's numbers by day as charts: the SVG, the labels of its axes, and the same numbers as a table."""
+"""Charts of a casino's numbers by day: the SVG, the labels of its axes, and a table of the same numbers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ _INTERVAL = "95 % confidence interval"
 
 @dataclass(frozen=True, slots=True)
 class DayChart:
-    """`ticks` label the vertical axis, the highest first. `rows` are (day, text under each of `columns`), the latest
-    first, of the days of which something is known."""
+    """`ticks`: labels of the vertical axis, the highest first. `rows`: (day, text under each of `columns`), the latest
+    first, without days without data."""
 
     key: str
     title: str
@@ -36,7 +36,7 @@ class DayChart:
 
 @dataclass(frozen=True, slots=True)
 class _Day:
-    """A day without texts is one of which nothing is known."""
+    """A day; without texts it has no data."""
 
     day: date
     texts: tuple[str, ...] = ()
@@ -47,7 +47,7 @@ class _Day:
 
 @dataclass(frozen=True, slots=True)
 class _Texts:
-    """What stands around a chart; `of_tick` is the label of a value of its axis."""
+    """The texts around a chart. `of_tick`: the label of a value of its axis."""
 
     key: str
     title: str
@@ -58,7 +58,7 @@ class _Texts:
 
 
 def counts_by_day(key: str, title: str, points: Sequence[tuple[date, int]]) -> DayChart:
-    """Counts by day, the oldest first."""
+    """A chart of counts by day, the oldest first."""
     days = [_Day(day, (f"{number:,}",), 0.0, float(number)) if number else _Day(day) for day, number in points]
     total, highest = sum(number for _, number in points), max((number for _, number in points), default=0)
     texts = _Texts(key, title, ("Count",), lambda value: f"{value:,.10g}", f"{total:,}")
@@ -66,7 +66,7 @@ def counts_by_day(key: str, title: str, points: Sequence[tuple[date, int]]) -> D
 
 
 def amounts_by_day(key: str, title: str, currency: str, points: Sequence[tuple[date, Decimal]]) -> DayChart:
-    """Amounts of money in one currency by day, the oldest first."""
+    """A chart of amounts of money in one currency by day, the oldest first."""
     days = [
         _Day(day, (shown_amount(amount, currency),), 0.0, float(amount)) if amount else _Day(day)
         for day, amount in points
@@ -78,7 +78,7 @@ def amounts_by_day(key: str, title: str, currency: str, points: Sequence[tuple[d
 
 
 def shares_by_day(key: str, title: str, points: Sequence[tuple[date, ShareInterval | None]]) -> DayChart:
-    """Shares with their 95 % confidence intervals by day, the oldest first; None: nothing is known of the day."""
+    """A chart of shares with their 95 % confidence intervals by day, the oldest first; None: no data."""
     days = [_share_of(day, interval) if interval else _Day(day) for day, interval in points]
     highest = max((interval.high for _, interval in points if interval), default=0.0)
     note = "The line is the share, the bar its 95 % confidence interval (Wilson)."
@@ -87,7 +87,7 @@ def shares_by_day(key: str, title: str, points: Sequence[tuple[date, ShareInterv
 
 
 def difference_by_day(key: str, title: str, looks: Sequence[Look]) -> DayChart:
-    """The estimated difference of an experiment and its interval, at the end of each day."""
+    """A chart of an experiment's estimated difference with its interval, at the end of each day."""
     days = [
         _Day(
             each.day,
@@ -99,16 +99,15 @@ def difference_by_day(key: str, title: str, looks: Sequence[Look]) -> DayChart:
         for each in looks
     ]
     note = (
-        "The bar is the 95 % confidence interval of the difference, as it was known at the end of the day. Once it "
-        "lies on one side of 0, the difference is significant. The line is that day's estimate. What is beyond the "
-        "scale is cut off."
+        "The bar is the 95 % confidence interval of the difference at the end of the day. Once it lies on one side of "
+        "0, the difference is significant. The line is that day's estimate. Values beyond the scale are cut off."
     )
     texts = _Texts(key, title, ("Difference", _INTERVAL), _signed, note=note)
     return _chart(texts, days, _around_zero([(each.low, each.high) for each in looks]))
 
 
 def evidence_by_day(key: str, title: str, looks: Sequence[Look]) -> DayChart:
-    """The difference in standard errors, and the boundaries from which it is significant, at the end of each day."""
+    """A chart of the difference in standard errors, with the boundaries of significance, at the end of each day."""
     days = [
         _Day(
             each.day,
@@ -120,9 +119,9 @@ def evidence_by_day(key: str, title: str, looks: Sequence[Look]) -> DayChart:
         for each in looks
     ]
     note = (
-        "The bar is the difference in standard errors. It is significant from the first day on which the bar reaches "
-        "beyond one of the two boundaries, the lines. They are far apart on the first days, so that you may look as "
-        "often as you like."
+        "The bar is the difference in standard errors. It is significant from the first day on which the bar exceeds "
+        "one of the two boundaries (the lines). They are far apart on the first days, so that frequent looks do not "
+        "cause false findings."
     )
     texts = _Texts(key, title, ("Standard errors", "Boundaries"), _number, note=note)
     return _chart(texts, days, _around_zero([(-each.boundary, max(abs(each.z), each.boundary)) for each in looks]))
@@ -134,7 +133,7 @@ def _share_of(day: date, interval: ShareInterval) -> _Day:
 
 
 def _around_zero(ranges: Sequence[tuple[float, float]]) -> Scale:
-    """A scale for the later half: the first intervals are many times as wide."""
+    """A scale for the later half of the intervals, since the first ones are many times wider."""
     later = ranges[len(ranges) // 2 :]
     end = rounded_up(max((max(abs(low), abs(high)) for low, high in later), default=0.0))
     return Scale(-end, end)

@@ -1,4 +1,4 @@
-"""The forms of a casino's configuration, whose errors are shown at their own field, and of its feeds' buttons."""
+"""The forms of a casino's configuration, with errors at their fields, and of its feeds' buttons."""
 
 import json
 from datetime import datetime
@@ -20,7 +20,7 @@ MAX_LENGTH = 100_000
 
 
 class JSONText(forms.CharField):
-    """JSON edited as text, so that invalid input is shown unchanged; `cleaned_data` has the parsed value."""
+    """JSON edited as text, so that invalid input is shown unchanged. `cleaned_data` has the parsed value."""
 
     def __init__(self, *, rows: int, **arguments: Any) -> None:
         attributes = {"rows": rows, "spellcheck": "false", "autocomplete": "off", "autocapitalize": "off"}
@@ -37,14 +37,14 @@ class JSONText(forms.CharField):
             raise ValidationError(f"Not JSON: line {error.lineno}, column {error.colno}: {error.msg}") from error
         except (ValueError, RecursionError) as error:
             raise ValidationError(
-                "Not JSON that can be stored: a name occurs twice, a number is too long, a character is invalid, or "
-                "the nesting too deep."
+                "This JSON can't be stored: a name occurs twice, a number is too long, a character is invalid, or the "
+                "nesting is too deep."
             ) from error
         return parsed
 
 
 class OwnIdField(forms.CharField):
-    """A casino's own id; `cleaned_data` has a number, text or None."""
+    """A casino's own id. `cleaned_data` has a number, text or None."""
 
     def clean(self, value: Any) -> OwnId | None:
         text = super().clean(value)
@@ -57,8 +57,8 @@ class OwnIdField(forms.CharField):
 
 
 class ConfigurationForm(forms.Form):
-    """`schema` and `parsed_options` are the parsed input. `version` is the configuration that the page was loaded with,
-    `user_id` the user of the preview."""
+    """`schema`, `parsed_options`: the parsed input. `version`: of the configuration when the page was loaded.
+    `user_id`: the user of the preview."""
 
     recommender_type = forms.ChoiceField(
         label="Recommender",
@@ -120,7 +120,7 @@ class ConfigurationForm(forms.Form):
 
 
 class FeedForm(forms.Form):
-    """A button of the page *Feeds*: `forget` is about one partition, the others about the whole producer."""
+    """A button of the page *Feeds*. `forget` applies to one partition, the other actions to the whole producer."""
 
     action = forms.ChoiceField(choices=[(name, name) for name in ("close", "reopen", "forget")])
     producer = forms.CharField(max_length=MAX_TEXT)
@@ -129,7 +129,7 @@ class FeedForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if (cleaned.get("action") == "forget") != (cleaned.get("partition") is not None):
-            raise ValidationError("A partition is named to be forgotten, and only then.")
+            raise ValidationError("Name a partition for the action forget, and for no other.")
         return cleaned
 
 

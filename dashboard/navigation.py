@@ -14,7 +14,7 @@ from .access import may_configure, may_see_events, may_see_experiments, may_see_
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """`icon` is a Material symbol; `permission` one of Django's, or empty for all staff."""
+    """`icon`: a Material symbol. `permission`: one of Django's, or empty for all staff."""
 
     title: str
     icon: str
@@ -85,7 +85,7 @@ def keyboard_script(request: HttpRequest) -> str:
 
 
 def _casino_group(request: HttpRequest) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Its own group, titled with its name: the groups below it lead to its rows."""
+    """The casino's own group, titled with its name: the groups below it lead to its rows."""
     casino = request_state(request).casino
     if casino is None:
         return []

@@ -1,4 +1,4 @@
-"""A column of a chart for each day, on a scale that has a lowest and a highest value, as an SVG element."""
+"""An SVG chart with a column for each day, on a scale with a lowest and a highest value."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A bar from `low` to `high`, with a line at each of `marks`, which are (class of the line, value). A day of which
-    nothing is known has no bar: None."""
+    """A bar from `low` to `high`, with a line at each of `marks` (class of the line, value). None: a day without data,
+    which has no bar."""
 
     label: str
     low: float | None = None
@@ -31,17 +31,17 @@ class Scale:
 
     @property
     def ticks(self) -> tuple[float, float, float]:
-        """The values that the axis names, the highest first."""
+        """The values labelled on the axis, the highest first."""
         return self.top, (self.top + self.bottom) / 2, self.bottom
 
     def down(self, value: float) -> float:
-        """The distance of a value from the chart's top. What is beyond the scale is at its end."""
+        """The distance of a value from the chart's top. Values beyond the scale are clipped to its end."""
         held = min(max(value, self.bottom), self.top)
         return TIME_HEIGHT * (self.top - held) / (self.top - self.bottom)
 
 
 def rounded_up(value: float) -> float:
-    """The next of 1, 2, 2.5 and 5 times a power of ten; 1 for 0."""
+    """The next larger 1, 2, 2.5 or 5 times a power of ten; 1 for 0."""
     if value <= 0:
         return 1.0
     power: float = 10.0 ** floor(log10(value))
@@ -49,7 +49,7 @@ def rounded_up(value: float) -> float:
 
 
 def column_chart(title: str, description: str, columns: Sequence[Column], scale: Scale) -> SafeString:
-    """It stretches to the size of its place; the page has the axes' labels, which must not stretch."""
+    """The chart as SVG. It stretches to the available size; the page has the axes' labels, which must not stretch."""
     room = TIME_WIDTH / max(len(columns), 1)
     grid = [as_line("chart-grid", 0, scale.down(tick), TIME_WIDTH, scale.down(tick)) for tick in scale.ticks]
     zero = as_line("chart-axis", 0, scale.down(0.0), TIME_WIDTH, scale.down(0.0))

@@ -1,4 +1,4 @@
-"""The bets that demo users like: an outcome of an event's markets for each selection of a coupon."""
+"""The preferred bets of demo users: an outcome of an event's markets for each selection of a coupon."""
 
 import math
 import random
@@ -13,7 +13,7 @@ from recommendations.validation.rows import EventRow, Selection
 
 @dataclass(frozen=True, slots=True)
 class LikedBet:
-    """The markets and outcomes that a user prefers, and the odd."""
+    """A user's preferred markets, outcomes and odd."""
 
     markets: frozenset[str]
     outcomes: frozenset[str]
@@ -41,7 +41,7 @@ def liked_bet(user_id: int) -> LikedBet:
 
 
 def select(rng: random.Random, event: EventRow, liked: LikedBet) -> Selection:
-    """A selection of the event: of one with markets, of an outcome at its price."""
+    """A selection of the event, with an outcome at its price if the event has markets."""
     if event.markets is UNSET:
         return Selection.of(event)
     offered = [

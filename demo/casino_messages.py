@@ -20,7 +20,7 @@ USERS = 200
 
 @dataclass(frozen=True, slots=True)
 class CasinoMessages:
-    """`preferences`: those of each user, in the same order."""
+    """`preferences`: of each user, in the order of `users`."""
 
     events: list[EventRow]
     users: list[UserRow]

@@ -15,7 +15,7 @@ class DemoCasino:
     margin: float
     currency: str
     offers: Callable[[Fixture], bool]
-    has_markets: bool = False  # else events have an odd alone
+    has_markets: bool = False  # else events have only an odd
 
 
 _AMERICAS = {"USA", "UNITED STATES", "BRAZIL", "ARGENTINA", "MEXICO", "CANADA"}

@@ -2,4 +2,4 @@
 
 
 class DemoFailed(Exception):
-    """A step of the demo failed; the message names the step and the log file."""
+    """A step of the demo failed. The message names the step and the log file."""

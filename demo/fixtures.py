@@ -32,7 +32,8 @@ def real_fixtures() -> list[Fixture]:
 
 
 def reschedule(fixtures: Iterable[Fixture], now: datetime) -> list[Fixture]:
-    """Move each fixture by whole weeks to the first of `_WEEKS` in which both teams are free that day; the hour stays.
+    """Move each fixture by whole weeks to the first of `_WEEKS` in which both teams are free on that day. The hour
+    stays.
 
     Fixtures that fit no week are left out.
     """

@@ -1,6 +1,6 @@
-"""Runs `manage.py` commands in processes forked from one that has imported what they need.
+"""Runs `manage.py` commands in processes forked from a process that has imported their modules.
 
-A command's imports take two seconds of a core, more than all else that a consumer of the demo does.
+A command's imports take two seconds of a core, more than the rest of a demo consumer's work.
 """
 
 import atexit
@@ -21,11 +21,11 @@ _CONTEXT: ForkServerContext | SpawnContext = (
     multiprocessing.get_context("forkserver") if sys.platform == "linux" else multiprocessing.get_context("spawn")
 )
 _CONTEXT.set_forkserver_preload(["demo.preloaded"])
-_UNKNOWN = 255  # the exit status of a process, which may be running, once the one that it was forked from has died
+_UNKNOWN = 255  # the exit status, also of a running process, once the process that forked it has died
 
 
 class ForkedCommand:
-    """A running `manage.py command`, with `subprocess.Popen`'s methods. The first one in a process settles the
+    """A running `manage.py command` with the methods of `subprocess.Popen`. The first one in a process determines the
     environment of all."""
 
     def __init__(self, command: str, arguments: tuple[str, ...], log: Path) -> None:
@@ -62,6 +62,6 @@ def _run(command: str, arguments: tuple[str, ...], log: Path) -> None:
     try:
         call_command(command, *arguments)  # without the system checks, which the demo has run
     except CommandError as error:
-        sys.exit(f"CommandError: {error}")  # as manage.py prints it
+        sys.exit(f"CommandError: {error}")  # in the format of manage.py
     finally:
-        atexit._run_exitfuncs()  # which multiprocessing leaves out
+        atexit._run_exitfuncs()  # multiprocessing does not run them

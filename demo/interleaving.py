@@ -1,7 +1,7 @@
-"""The demo's experiment: for a week, users got slips of two recommenders, and bet on what they want.
+"""The demo's experiment: in the last week, users got slips of two recommenders, and bet by their preferences.
 
-It goes the way of any experiment: definition, slips that are served and announced, coupons, attribution. Only its times
-are past ones.
+It uses the code of any experiment: definition, served and announced slips, coupons, attribution. Only its times are in
+the past.
 """
 
 import random
@@ -41,9 +41,9 @@ DEFINITION: dict[str, Any] = {
     ],
 }
 _BY = "the demo"
-_BOUGHT_WITHIN = timedelta(hours=3)  # of the slip; attribution_hours is 24
+_BOUGHT_WITHIN = timedelta(hours=3)  # after the slip; attribution_hours is 24
 _FLUSH_SECONDS = 60.0
-_BUSY_SECONDS = 0.05  # while a consumer attributes
+_BUSY_SECONDS = 0.05  # wait while a consumer attributes
 
 
 def run_interleaving(processes: Processes, casino: Casino, messages: CasinoMessages, now: datetime) -> VariantReport:
@@ -63,13 +63,13 @@ def run_interleaving(processes: Processes, casino: Casino, messages: CasinoMessa
 
 
 def check_verdict(verdict: VariantReport) -> None:
-    """Raises DemoFailed unless `personal`, whose events these users prefer, has won."""
+    """Raises DemoFailed unless `personal` has won, whose events these users prefer."""
     if verdict.verdict != VerdictCode.BETTER:
-        raise DemoFailed(f"the experiment {NAME} does not find that {verdict.variant} is better: {verdict.sentence}")
+        raise DemoFailed(f"the experiment {NAME} does not find {verdict.variant} better: {verdict.sentence}")
 
 
 def begin(casino: Casino, now: datetime) -> Experiment:
-    """The experiment: a new one, or an earlier demo's. One that was interrupted is still running."""
+    """Start the experiment, or return an earlier demo's. An interrupted demo's is still running."""
     begins = now - timedelta(days=DAYS)
     known = next((each for each in list_experiments(casino) if each.name == NAME), None)
     if known is not None and known.starts_at is not None:
@@ -79,14 +79,14 @@ def begin(casino: Casino, now: datetime) -> Experiment:
 
 
 def serve(casino: Casino, begins: datetime) -> None:
-    """Recommend to `USERS` on each day; each answer is announced, as the web server's are."""
+    """Recommend to `USERS` on each day. Each recommendation is announced, as by the web server."""
     casino.refresh_from_db()
     for number in range(DAYS):
         recommend_mapped(casino=casino, user_ids=USERS, now=begins + timedelta(days=number))
 
 
 def coupons_of_slips(messages: CasinoMessages) -> Iterator[CouponRow]:
-    """A coupon for each slip: of the events of the slip and of others, the user chooses by the same preference."""
+    """A coupon for each slip. The user chooses by preference among the slip's events and others."""
     fixtures, events = DemoFixtures(messages.events), {event.id: event for event in messages.events}
     for number, slip in enumerate(_slips(), start=len(messages.coupons) + 1):
         rng = random.Random(f"coupon {number} of {NAME}")
@@ -99,13 +99,13 @@ def coupons_of_slips(messages: CasinoMessages) -> Iterator[CouponRow]:
 
 
 def _slips() -> Iterable[ServedSlip]:
-    """Each user's slip of each day; an interrupted demo may have served it twice."""
+    """Each user's slip of each day. An interrupted demo may have served it twice."""
     slips = ServedSlip.objects.filter(experiment=NAME).order_by("timestamp", "user_id", "id")
     return {(slip.timestamp, slip.user_id): slip for slip in slips}.values()
 
 
 def attribute(casino: Casino, now: datetime) -> None:
-    """Do now what consume_recommendations does within seconds."""
+    """Attribute the bets now, as consume_recommendations does within seconds."""
     window = timedelta(hours=load_options(casino.options).attribution_hours)
     while (step := attribute_step(now, window)) is None or not step.is_last:
         if step is None:

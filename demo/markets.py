@@ -1,4 +1,4 @@
-"""The markets of a demo fixture: who wins, totals and handicaps, as a bookmaker with a margin prices them."""
+"""The markets of a demo fixture: the winner, totals and handicaps, priced by a bookmaker with a margin."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -12,12 +12,12 @@ from recommendations.validation.markets import MarketRow, OddsRow, market_row
 from .fixtures import Fixture
 from .odds import odd_of, result_probabilities, strength
 
-# Points of both teams together, and of the home team more than the away team's: mean and standard deviation.
+# Points of both teams together: mean and standard deviation.
 _TOTALS = {"FOOTBALL": (2.7, 1.6), "HANDBALL": (57.0, 6.0), "BASKETBALL": (161.0, 15.0)}
 _TOTAL_LINES = {"FOOTBALL": (1.5, 2.5, 3.5), "HANDBALL": (54.5, 57.5), "BASKETBALL": (155.5, 160.5, 165.5)}
 _HANDICAP_LINES = {"HANDBALL": (-2.5,), "BASKETBALL": (-4.5, 4.5)}
 _POINTS_PER_LOGIT = {"HANDBALL": 4.0, "BASKETBALL": 8.0}
-_PACE = 0.04  # of a team
+_PACE = 0.04  # spread of a team's pace
 _SPREAD_OF_DIFFERENCE = {"HANDBALL": 6.0, "BASKETBALL": 12.0}
 
 
@@ -28,7 +28,7 @@ def fixture_odds(fixture: Fixture, *, margin: float, as_of: datetime) -> OddsRow
 
 
 def _markets(fixture: Fixture) -> Iterator[tuple[str, str, Mapping[str, float]]]:
-    """Market, line, and the probability of each outcome."""
+    """Yield market, line, and the probability of each outcome."""
     sport = fixture.sport
     results = result_probabilities(sport, fixture.home_team, fixture.away_team)
     yield ("1X2" if results["DRAW"] else "WINNER"), "", {name: each for name, each in results.items() if each}

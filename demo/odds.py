@@ -1,4 +1,4 @@
-"""Probabilities of a match's results, from a seeded model of team strengths, and the decimal odds that they give."""
+"""Probabilities of a match's results, from a seeded model of team strengths, and the resulting decimal odds."""
 
 import math
 import random
@@ -22,7 +22,7 @@ def odd_of(probability: float, *, margin: float) -> Decimal:
 
 
 def result_probabilities(sport: str, home_team: str, away_team: str) -> dict[str, float]:
-    """Of HOME, DRAW (0 in a sport without) and AWAY.
+    """The probabilities of HOME, DRAW (0 in a sport without draws) and AWAY.
 
     Paired comparison with ties: Davidson, R. R. (1970), "On extending the Bradley-Terry model to accommodate ties".
     """

@@ -45,7 +45,7 @@ def _with_odd(event: dict[str, Any]) -> str:
 
 
 def way_in(base_url: str, kafka: str, login: str, password: str) -> list[str]:
-    """The addresses of the running service: for another terminal, ready to paste, and for a browser."""
+    """The addresses of the running service: lines to paste into another terminal, and a URL for a browser."""
     base, activate = Path(settings.BASE_DIR), Path(sys.executable).parent / "activate"
     places = [f"cd {quote(str(base))}"]
     if activate.exists():
@@ -80,7 +80,7 @@ def next_steps(
         "[b]Get a recommendation[/], each casino with its own fields:",
         f"  curl -H 'Casino-ID: {casino}' {base_url}/recommend/{user_id}",
         f"  curl -H 'Casino-ID: {other.pk}' {base_url}/recommend/{user_id}",
-        "[b]Get bets by name[/], of a casino with markets; ask again, and prices have moved:",
+        "[b]Get bets by name[/], of a casino with markets; repeat it to see moved prices:",
         f"  curl -H 'Casino-ID: {with_markets.pk}' {base_url}/recommend/{user_id}",
         f"[b]See which recommender users prefer[/]:  {base_url}/casinos/{casino}/experiments/{EXPERIMENT}/",
         f"  {manage} experiment report {EXPERIMENT} --casino {casino}",

@@ -1,9 +1,9 @@
-"""What the demo's `manage.py` commands import, imported once, in the process that they are forked from."""
+"""Imports the modules of the demo's `manage.py` commands once, in the process from which they are forked."""
 
 import os
 
 if os.getpgrp() != os.getpid():
-    os.setsid()  # first of all: no signal to the demo's terminal or process group ends it before its commands
+    os.setsid()  # before the imports: no signal to the demo's terminal or process group may end it before its commands
 
 from importlib import import_module
 

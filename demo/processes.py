@@ -18,10 +18,10 @@ Process = subprocess.Popen[bytes] | ForkedCommand
 
 
 class Processes:
-    """Child processes, each with a log file in `.local/logs`, stopped at the end of the block: the one started last
-    before the others, and the one started first, which they need, after them.
+    """Child processes, each with a log file in `.local/logs`. They are stopped at the end of the block: first the one
+    that was started last, then the others, and last the one that was started first, which the others need.
 
-    `environment` is added to that of this process. `restart_killed` restarts processes that were killed, like a
+    `environment` is added to this process's environment. `restart_killed` restarts processes that were killed, like a
     container's restart policy.
     """
 
@@ -36,7 +36,7 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with _stops_noted():  # a second one would leave the remaining processes running
+        with _stops_noted():  # a second signal would leave the remaining processes running
             names = list(self._running)
             for together in (names[1:][-1:], names[1:-1], names[:1]):
                 self._stop(together)
@@ -73,13 +73,13 @@ class Processes:
                     self._running[name] = self._starts[name]()
 
     def exited(self) -> list[str]:
-        """Names of the processes that have exited; the log of each has the reason."""
+        """Names of the processes that have exited; each log contains the reason."""
         return [name for name, process in self._running.items() if process.poll() is not None]
 
 
 @contextmanager
 def _stops_noted() -> Iterator[list[int]]:
-    """In this block, SIGINT and SIGTERM only add their numbers to the list."""
+    """In this block, SIGINT and SIGTERM are only added to the list."""
     came: list[int] = []
 
     def note(number: int, _: FrameType | None) -> None:
@@ -95,8 +95,8 @@ def _stops_noted() -> Iterator[list[int]]:
 
 @contextmanager
 def _stopped_later() -> Iterator[None]:
-    """Raises KeyboardInterrupt at the end of the block if SIGINT or SIGTERM came in it: amid a start, nobody would know
-    of the process that has started."""
+    """Raises KeyboardInterrupt at the end of the block if SIGINT or SIGTERM arrived in it: during a start, the new
+    process would not be registered yet."""
     came: list[int] = []
     try:
         with _stops_noted() as came:

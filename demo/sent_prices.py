@@ -1,4 +1,4 @@
-"""What the demo has sent about prices, read back from the broker, and checks of recommendations against it."""
+"""The prices that the demo has sent, read back from the broker, and checks of recommendations against them."""
 
 import time
 from collections import defaultdict
@@ -19,17 +19,17 @@ from .processes import log_path
 from .steps import Patience
 from .web_server import CheckedResponse
 
-# A feed's prices are served as long as it was heard within ten seconds: what is older than that was heard too.
+# A feed's prices are served if it was heard within ten seconds: messages older than that were received too.
 FEED_SILENCE = timedelta(seconds=10)
 _AS_STORED = timedelta(milliseconds=1)
 
 Message = dict[str, Any]
 _Line = tuple[str, str, str]  # event, market, line
-_Bet = tuple[str, str, str, str]  # with the outcome
+_Bet = tuple[str, str, str, str]  # event, market, line, outcome
 
 
 class SentPrices:
-    """Messages that were sent to one casino, of which those about markets count, by the time of their prices."""
+    """The prices and stops in messages to one casino, by the time of the prices."""
 
     def __init__(self, messages: Iterable[Message]) -> None:
         self._prices: dict[_Line, dict[datetime, dict[str, float]]] = defaultdict(dict)
@@ -38,8 +38,8 @@ class SentPrices:
             self._add(message)
 
     def check(self, response: CheckedResponse) -> None:
-        """Each event is named by an outcome, at a price that was sent, and that nothing closed or changed since. Raises
-        DemoFailed."""
+        """Check that each event names an outcome, at a price that was sent and was neither closed nor changed since.
+        Raises DemoFailed."""
         for event in response.events:
             if problem := self._problem_of(event, response.asked_at):
                 raise DemoFailed(f"{response.casino} recommends a bet {problem}: {event}")
@@ -65,13 +65,13 @@ class SentPrices:
         if not any(odds.get(event["outcome"]) == event["odd"] for odds in at_that_time):
             return "at a price that was not sent"
         later = [each for each in (*sent, *self._stops[line[0]]) if each > priced_at + _AS_STORED]
-        return "that was closed or priced anew since" if any(each < asked_at - FEED_SILENCE for each in later) else ""
+        return "that was closed or changed since" if any(each < asked_at - FEED_SILENCE for each in later) else ""
 
 
 def wait_until_prices_move(
     first: Sequence[CheckedResponse], ask: Callable[[CheckedResponse], CheckedResponse]
 ) -> list[CheckedResponse]:
-    """Later answers, with one of the first ones' bets at another price. `ask` asks for one again."""
+    """Repeat requests until a bet of the first responses has another price. `ask` repeats one. Raises DemoFailed."""
     patience, before = Patience(), _prices_of(first)
     while True:
         answers = [ask(each) for each in first]
@@ -92,7 +92,7 @@ def _prices_of(responses: Iterable[CheckedResponse]) -> dict[_Bet, float]:
 
 
 def sent_messages(casino_id: int) -> Iterator[Message]:
-    """The messages of events and odds that the broker has for this casino."""
+    """The messages about events and odds that the broker has for this casino."""
     for topic in (EVENTS, ODDS):
         for partition, (first, end, _) in watermarks(topic.full_name).items():
             for batch in read_partition(topic.full_name, partition, first, end):

@@ -23,13 +23,13 @@ from .errors import DemoFailed
 from .processes import Processes, log_path
 
 STALL_SECONDS = 120
-FEED_RATE = 100  # messages a second: each of some 570 events has one every six seconds
+FEED_RATE = 100  # messages a second: one every six seconds for each of some 570 events
 
 Progress = Callable[[int, int], None]
 
 
 class Patience:
-    """Ends `STALL_SECONDS` after the last progress: a busy machine takes long, and only one that hangs makes none."""
+    """Ends `STALL_SECONDS` after the last progress: a busy machine is slow, only a hanging one makes no progress."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -43,7 +43,7 @@ class Patience:
 
 
 def provision_casinos(now: datetime) -> list[Casino]:
-    """Creates the catalogue and the three casinos with their databases and configurations."""
+    """Create the catalogue and the three casinos with their databases and configurations."""
     ensure_catalogue()
     casinos = store_casinos(casino.name for casino in DEMO_CASINOS)
     return [
@@ -58,7 +58,7 @@ def provision_casinos(now: datetime) -> list[Casino]:
 
 
 def start_broker(processes: Processes) -> str:
-    """Starts the embedded broker, creates the topics, and returns the bootstrap servers."""
+    """Start the embedded broker, create the topics, and return the bootstrap servers."""
     if servers := running_embedded_broker():
         raise DemoFailed(f"an embedded broker of this installation is already running on {servers}; stop it first")
     processes.manage("run_embedded_broker")
@@ -75,12 +75,12 @@ def start_consumers(processes: Processes) -> None:
 
 
 def start_feed(processes: Processes, casino: Casino) -> None:
-    """Starts the feed that sends all prices of a casino with markets, and then moves them."""
+    """Start the feed that sends all prices of a casino with markets, and then changes them."""
     processes.manage("produce_odds", "--casinos", str(casino.pk), "--rate", str(FEED_RATE))
 
 
 def send_everything(messages: dict[int, CasinoMessages]) -> int:
-    """Sends all casinos' messages; returns their number."""
+    """Send all casinos' messages. Returns their number."""
     with Sender() as sender:
         for casino_id, each in messages.items():
             for topic, rows in ((EVENTS, each.events), (USERS, each.users), (COUPONS, each.coupons)):
@@ -94,7 +94,7 @@ def send_coupons(casino: Casino, coupons: Iterable[CouponRow]) -> None:
 
 
 def wait_until_stored(processes: Processes, progress: Progress | None = None) -> None:
-    """Waits until the consumers have processed every message; calls `progress(processed, total)`."""
+    """Wait until the consumers have processed every message. Calls `progress(processed, total)`."""
     patience = Patience()
     while True:
         lags = [measure_lag(topic) for topic in TOPICS.values()]
@@ -112,7 +112,7 @@ def wait_until_stored(processes: Processes, progress: Progress | None = None) ->
 
 
 def wait_until_recommendations_stored(processes: Processes, casino: Casino, count: int, *, since: datetime) -> None:
-    """Waits until the casino's database has `count` recommendations served after `since`."""
+    """Wait until the casino's database has `count` recommendations served after `since`."""
     patience = Patience()
     with use_casino(casino.current):
         while (stored := ServedSlip.objects.filter(timestamp__gte=since).exclude(events=[]).count()) < count:
@@ -127,7 +127,7 @@ def wait_until_recommendations_stored(processes: Processes, casino: Casino, coun
 
 
 def check_alive(processes: Processes) -> None:
-    """Restarts killed processes. Raises DemoFailed if a process has exited by itself."""
+    """Restart killed processes. Raises DemoFailed if a process has exited by itself."""
     processes.restart_killed()
     if exited := processes.exited():
         raise DemoFailed(f"{exited[0]} has exited; see {log_path(exited[0])}")

@@ -26,7 +26,8 @@ _SURNAMES = ("Fisher", "Novak", "Silva", "Jensen", "Rossi", "Dubois", "Garcia", 
 
 @dataclass(frozen=True, slots=True)
 class BettingPreference:
-    """A user's preferred sport, league, two teams and odd, the usual stake, and the bet where events have markets."""
+    """A user's preferred sport, league, two teams and odd, the usual stake, and the preferred bet on events with
+    markets."""
 
     sport: str
     league: str
@@ -45,7 +46,7 @@ class BettingPreference:
 
 
 class DemoFixtures:
-    """A casino's events, indexed by league, by team and by time."""
+    """A casino's events, indexed by league, team and time."""
 
     def __init__(self, events: list[EventRow]) -> None:
         self.events = events
@@ -58,7 +59,8 @@ class DemoFixtures:
     def candidates(self, rng: random.Random, preference: BettingPreference, moment: datetime) -> list[EventRow]:
         """Events that begin within `BET_AHEAD`: of the preferred league and teams, and some random ones.
 
-        The next event, if none of them does: so the number of coupons never depends on the time of the demo's start.
+        If none of them does, the next event, so that the number of coupons does not depend on the time of the demo's
+        start.
         """
         preferred = (event for name in (preference.league, *sorted(preference.teams)) for event in self._by_name[name])
         others = rng.sample(self.events, min(_RANDOM_CANDIDATES, len(self.events)))
@@ -78,7 +80,8 @@ def make_users(
 def make_coupons(
     rng: random.Random, users: list[tuple[UserRow, BettingPreference]], fixtures: DemoFixtures, now: datetime
 ) -> list[CouponRow]:
-    """Each user's coupons of the last four weeks, in order of time; no event had begun when it was bet on."""
+    """Each user's coupons of the last four weeks in chronological order. No event had begun when the coupon was
+    bought."""
     purchases = sorted(
         (now - HISTORY * rng.random(), place) for place in range(len(users)) for _ in range(rng.randint(2, 14))
     )
@@ -99,7 +102,7 @@ def make_coupon(
     *,
     bought: datetime,
 ) -> CouponRow:
-    """A coupon of one to four of the candidates, by the user's preference."""
+    """A coupon on one to four of the candidates, chosen by the user's preference."""
     weights = [preference.weight(event) for event in candidates]
     chosen = rng.choices(candidates, weights, k=rng.randint(1, 4))
     return CouponRow(

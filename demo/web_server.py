@@ -24,14 +24,14 @@ from .processes import Processes, log_path
 from .steps import Patience, check_alive
 
 HOST = "127.0.0.1"
-START_SECONDS = 120  # on a busy machine; a process that ends is noticed at once
+START_SECONDS = 120  # on a busy machine; a process that exits is detected at once
 SERVER = "web_server"
 EVENTS_OF_SLIP = 3
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedResponse:
-    """A casino's recommendation for a user, asked for at `asked_at`: the response body, and the slip's events in it."""
+    """A casino's recommendation for a user, requested at `asked_at`: the response body, and the slip's events in it."""
 
     casino: Casino
     user_id: int
@@ -41,13 +41,13 @@ class CheckedResponse:
 
 
 def start_server(processes: Processes, port: int) -> str:
-    """Starts granian on `port`, or on a free port if that is taken; returns its URL once it responds."""
+    """Start granian on `port`, or on a free port if that is taken. Returns its URL once it responds."""
     call_command("collectstatic", interactive=False, verbosity=0)
     port = port if port and _is_free(port) else _free_port()
     address = f"{HOST}:{port}"
     granian = (sys.executable, "-m", "granian", "recsys_project.asgi:application", "--interface", "asgi")
     options = ("--http", "1", "--no-ws", "--workers", "2", "--workers-kill-timeout", "10")
-    metrics = settings.LOCAL_DIR / "metrics"  # shared by both workers: else each would report its own
+    metrics = settings.LOCAL_DIR / "metrics"  # shared by both workers; otherwise each would report only its own
     shutil.rmtree(metrics, ignore_errors=True)
     environment = {"PROMETHEUS_MULTIPROC_DIR": str(metrics)}
     processes.start(SERVER, *granian, "--host", HOST, "--port", str(port), *options, environment=environment)
@@ -56,14 +56,14 @@ def start_server(processes: Processes, port: int) -> str:
 
 
 def recommend(base_url: str, casino: Casino, user_id: int) -> CheckedResponse:
-    """GET /recommend/<user_id>; checks that the recommended events have not begun. Raises DemoFailed."""
+    """GET /recommend/<user_id>, and check that the recommended events have not begun. Raises DemoFailed."""
     response = request_recommendation(base_url, casino, user_id)
     _check_open(casino, user_id, response.events)
     return response
 
 
 def wait_for_prices(processes: Processes, base_url: str, casino: Casino, user_id: int) -> None:
-    """Wait until the casino's feed is stored: until then, nothing is recommended."""
+    """Wait until the casino's feed is stored; before, nothing is recommended. Raises DemoFailed."""
     patience = Patience()
     while len(request_recommendation(base_url, casino, user_id).events) < EVENTS_OF_SLIP:
         check_alive(processes)

@@ -1,2 +1,2 @@
-"""The web processes: reading requests and running them in threads, health checks, metrics, logs, early rate limit,
-content security policy."""
+"""The web processes: request bodies and worker threads, health checks, metrics, logs, early rate limit, content
+security policy."""

@@ -1,5 +1,5 @@
-"""Runs the WSGI application behind an ASGI server. The event loop reads requests and answers liveness probes; a request
-occupies a thread only once it is complete."""
+"""Runs the WSGI application behind an ASGI server. The event loop reads requests and answers liveness probes; only a
+complete request occupies a thread."""
 
 import asyncio
 import os
@@ -28,7 +28,7 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _PROBE_THREADS = 2
-_REJECTION_SECONDS = 0.1  # after which the casino's rate limit is looked at again
+_REJECTION_SECONDS = 0.1  # delay of early rejections
 _CLOSE = (b"connection", b"close")
 _CONSTANTS: Environ = {
     "SCRIPT_NAME": "",
@@ -43,8 +43,8 @@ _CONSTANTS: Environ = {
 class AsgiAdapter:
     """An ASGI application around the WSGI application.
 
-    A connection that sends nothing, or one byte at a time, costs memory and no thread. When the server is told to
-    stop (SIGTERM), for `WEB_DRAIN_SECONDS` each response closes its connection; then the server stops.
+    A connection that sends nothing, or one byte at a time, costs memory but no thread. After SIGTERM, each response
+    closes its connection for `WEB_DRAIN_SECONDS`; then the server stops.
     """
 
     def __init__(self, application: Application) -> None:
@@ -83,7 +83,7 @@ class AsgiAdapter:
             if "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ:
                 _replace_body(environ, await self._bodies.read(environ, receive))
             elif (rejected := early_rejection(environ)) is not None:
-                response = _as_response(rejected)  # without a thread, and late: clients that retry at once have to wait
+                response = _as_response(rejected)  # without a thread, and delayed: clients that retry at once must wait
                 response.send_at = time.monotonic() + _REJECTION_SECONDS
                 return response
             return await (self._probes if path in PROBES else self._requests).run(environ)
@@ -102,16 +102,15 @@ class AsgiAdapter:
         await send({"type": f"{message['type']}.complete"})
 
     def _drain(self) -> None:
-        """Stop after `WEB_DRAIN_SECONDS`, at a second signal at once. The server itself handles SIGINT."""
+        """Stop after `WEB_DRAIN_SECONDS`, or at once at a second signal. The server itself handles SIGINT."""
         delay = 0.0 if self._is_draining else settings.WEB_DRAIN_SECONDS
         self._is_draining = True
         asyncio.get_running_loop().call_later(delay, os.kill, os.getpid(), signal.SIGINT)
 
 
 def build_environ(scope: Scope) -> Environ:
-    """The WSGI environ of a request without its body. Headers whose names have an underscore are left out: in the
-    environ they would equal those with a hyphen. Raises UnicodeEncodeError for a path with half a surrogate pair, which
-    is not text."""
+    """The WSGI environ of a request without its body. Headers with an underscore in the name are left out: in the
+    environ they would equal those with a hyphen. Raises UnicodeEncodeError for a path with a lone surrogate."""
     host, port = scope.get("server") or ("", None)
     environ: Environ = {
         **_CONSTANTS,
@@ -137,7 +136,7 @@ def build_environ(scope: Scope) -> Environ:
 _SEPARATORS = {"HTTP_COOKIE": "; "}
 
 
-_CACHED_BYTES = 64  # of a header's name; longer ones would fill the memory
+_CACHED_BYTES = 64  # of a header's name; longer names would fill the memory
 
 
 def _environ_key(name: bytes) -> str | None:
@@ -151,7 +150,7 @@ _cached_key = lru_cache(1_024)(_environ_key)
 
 
 def _replace_body(environ: Environ, body: bytes) -> None:
-    """Give the environ the body that was read, and the headers of one that is not chunked."""
+    """Set the read body in the environ, and the headers of a body that is not chunked."""
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     environ["CONTENT_LENGTH"], environ["wsgi.input"] = str(len(body)), BytesIO(body)
 

@@ -1,4 +1,4 @@
-"""Python's garbage collector in the service's processes."""
+"""Settings of Python's garbage collector in the service's processes."""
 
 import gc
 
@@ -6,7 +6,7 @@ _THRESHOLDS = 10_000, 20, 20
 
 
 def collect_rarely() -> None:
-    """Called before the imports, this saves a process a tenth of its start: what they make is no garbage."""
+    """Collect rarely. Called before the imports, it saves a tenth of a process's start: imports create no garbage."""
     gc.set_threshold(*_THRESHOLDS)
 
 

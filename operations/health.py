@@ -1,4 +1,4 @@
-"""Readiness of this process, and the state of each part that it needs."""
+"""The readiness of this process, and the state of each part that it needs."""
 
 import threading
 import time
@@ -16,18 +16,18 @@ from tenants.postgresql.wait_budget import request_budget, waiting_within
 from tenants.process_state import register
 from tenants.schema.template import is_template_ready
 
-_TTL_SECONDS = 2.0  # anybody may send probes, and often
+_TTL_SECONDS = 2.0  # probes need no authentication, and may be frequent
 _BROKER_SECONDS = 1.0
 _DATABASE_SECONDS = 3.0
-_CHECK_SECONDS = _DATABASE_SECONDS + _BROKER_SECONDS + 2.0  # beyond, a check hangs where no budget ends it
+_CHECK_SECONDS = _DATABASE_SECONDS + _BROKER_SECONDS + 2.0  # a longer check hangs in a call without a budget
 OK = "ok"
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """`parts`: the state of each part, "ok" or the problem. Without the catalogue no request is answered, without a
-    database server none of its casinos. Without the broker served recommendations are not stored, and without a
-    template casinos take longer to create."""
+    """`parts`: the state of each part, "ok" or the problem. Without the catalogue, no request is answered; without a
+    database server, no request for its casinos. Without the broker, served recommendations are not stored; without a
+    template, casinos take longer to create."""
 
     parts: Mapping[str, str]
 
@@ -43,9 +43,9 @@ class Readiness:
 
 
 class ReadinessCheck:
-    """Checks all parts, at most once in `_TTL_SECONDS`. Safe under threads: while one checks, the others get the last
-    result. A check that takes more than `most_seconds` hangs, as a look-up of a host's name may: until it ends, the
-    others report the catalogue as unavailable."""
+    """Checks all parts, at most once in `_TTL_SECONDS`. Thread-safe: during a check, other threads get the last result.
+    A check of more than `most_seconds` hangs, as a look-up of a host's name may; until it ends, other threads report
+    the catalogue as unavailable."""
 
     _guard: threading.Lock
     _until: float
@@ -72,7 +72,7 @@ class ReadinessCheck:
         return self._readiness
 
     def reset(self) -> None:
-        """Let the next call check; after a fork too, where another thread's check never ends."""
+        """Make the next call check. Also called after a fork, in which another thread's check never ends."""
         self._guard = threading.Lock()
         self._until, self._began = 0.0, inf
 
@@ -120,11 +120,11 @@ def _broker() -> str:
 
 
 _migrated: set[str] = set()
-register("migrated catalogues")  # no reset: to look for migrations takes long
+register("migrated catalogues")  # no reset: looking for migrations is slow
 
 
 def _is_migrated() -> bool:
-    """A migrated catalogue stays migrated: this process's code has no further migrations."""
+    """Whether the catalogue is migrated. It stays so: this process's code has no further migrations."""
     name = str(connections["default"].settings_dict["NAME"])
     if name not in _migrated:
         executor = MigrationExecutor(connections["default"])

@@ -1,4 +1,4 @@
-"""Adds a request's id and casino to each line of the log, and replaces paths, which may name a user, by routes."""
+"""Adds a request's id and casino to each log line, and replaces paths, which may name a user, by routes."""
 
 import logging
 from contextvars import ContextVar
@@ -11,13 +11,13 @@ current_request: ContextVar[HttpRequest | None] = ContextVar("current_request", 
 
 
 class RequestFilter(logging.Filter):
-    """Adds `request_id` and `casino` to a record, where it has them, and removes the path."""
+    """Adds `request_id` and `casino` to a record, if there are any, and removes the path."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         casino = find_current_casino()
         if casino is not None and not hasattr(record, "casino"):
             record.casino = casino.id
-        # Django sets `request` on what it logs after the response; JSON would show its path
+        # Django sets `request` on its records after the response; the JSON format would show its path
         answered = vars(record).pop("request", None)
         request = answered if isinstance(answered, HttpRequest) else current_request.get()
         if request is not None:
@@ -35,10 +35,10 @@ class LineFormatter(logging.Formatter):
 
 
 def _add_request(record: logging.LogRecord, request: HttpRequest) -> None:
-    from tenants.http.request_state import request_state, route_of  # has models, which load after the log is set up
+    from tenants.http.request_state import request_state, route_of  # imports models, which load after the logging setup
 
     record.request_id = request_state(request).id
     paths, route = {request.path, request.get_full_path()}, route_of(request)
-    paths |= {path.encode("unicode_escape").decode() for path in paths}  # as Django escapes its arguments
+    paths |= {path.encode("unicode_escape").decode() for path in paths}  # the form of Django's escaped arguments
     if isinstance(record.args, tuple):
         record.args = tuple(route if isinstance(each, str) and each in paths else each for each in record.args)

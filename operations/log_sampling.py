@@ -1,4 +1,4 @@
-"""Limits the lines about rejected requests and messages in the log: their senders can cause as many as they like."""
+"""Limits log lines about rejected requests and messages, since their senders can cause any number of them."""
 
 import logging
 import threading
@@ -6,16 +6,16 @@ import time
 
 from tenants.process_state import register
 
-LINES_A_MINUTE = 60  # of one kind
+LINES_A_MINUTE = 60  # of each kind
 _KINDS = 1_000
 _SECONDS = 60.0
 _REJECTED_MESSAGES = "ingestion.dead_letters.write"
 
 
 class SamplingFilter(logging.Filter):
-    """Passes the first lines of each kind in a minute: of the access log by status and route, of Django's warnings by
-    their text, of rejected messages, which are all dead letters, by casino and reason. The first line of the next
-    minute says how many were left out. Successes and errors all pass."""
+    """Passes the first lines of each kind in a minute. Kinds: lines of the access log by status and route, Django's
+    warnings by text, rejected messages (which are all dead letters) by casino and reason. The first line of the next
+    minute contains the number of dropped lines. Lines about successes and errors all pass."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class SamplingFilter(logging.Filter):
                 left_out = sum(max(count - LINES_A_MINUTE, 0) for count in self._passed.values())
                 self._passed, self._until = {}, time.monotonic() + _SECONDS
                 if left_out:
-                    record.msg = f"{record.msg} (before, {left_out} lines about rejections were left out)"
+                    record.msg = f"{record.msg} ({left_out} lines about rejections were dropped in the last minute)"
             if len(self._passed) >= _KINDS:
                 kind = "other"
             self._passed[kind] = self._passed.get(kind, 0) + 1

@@ -1,7 +1,7 @@
 """Metrics of the web processes, for Prometheus.
 
-If there are several processes, `PROMETHEUS_MULTIPROC_DIR` names a folder in which each keeps its values, and any
-of them answers for all.
+If there are several processes, they store their values in the folder `PROMETHEUS_MULTIPROC_DIR`, and any of them
+answers for all.
 """
 
 import os
@@ -48,31 +48,31 @@ CONNECTION_EVENTS = Counter(
 )
 PRICED_EVENTS = Gauge(
     "recsys_priced_events",
-    "Events with an open price of a producer that may be believed, by casino, as its latest request saw them.",
+    "Events with an open price of a producer whose feed is open, by casino, as of its latest request.",
     ["casino"],
     multiprocess_mode="livemostrecent",
 )
 FEED_ALIVE = Gauge(
     "recsys_feed_alive",
-    "1 if the producer's prices may be served, 0 if silent, down or closed by hand; as the latest request saw it.",
+    "1 if the producer's prices may be served, 0 if silent, down or closed by hand; as of the latest request.",
     ["casino", "producer"],
     multiprocess_mode="livemostrecent",
 )
 FEED_SILENT = Gauge(
     "recsys_feed_silent_seconds",
-    "Seconds since the oldest partition of a producer with heartbeats was heard, as the latest request saw it.",
+    "Longest silence of a partition of a producer with heartbeats, in seconds; as of the latest request.",
     ["casino", "producer"],
     multiprocess_mode="livemostrecent",
 )
 PASSED_OVER = Counter(
-    "recsys_events_passed_over", "Events that ranked high enough and had no price to serve, by reason.", ["reason"]
+    "recsys_events_passed_over", "Events that ranked high enough but had no servable price, by reason.", ["reason"]
 )
-SECOND_QUERIES = Counter("recsys_price_second_queries", "Queries for prices that a process did not keep.")
-PRICES_BYTES = Gauge("recsys_prices_bytes", "Memory of kept prices.", multiprocess_mode="livesum")
-TALLIES_BYTES = Gauge("recsys_tallies_bytes", "Memory of kept tallies of users.", multiprocess_mode="livesum")
+SECOND_QUERIES = Counter("recsys_price_second_queries", "Queries for prices that were not cached.")
+PRICES_BYTES = Gauge("recsys_prices_bytes", "Memory of cached prices.", multiprocess_mode="livesum")
+TALLIES_BYTES = Gauge("recsys_tallies_bytes", "Memory of cached tallies of users.", multiprocess_mode="livesum")
 OFFERS_BYTES = Gauge("recsys_offers_bytes", "Memory of cached offers.", multiprocess_mode="livesum")
 
-_children = lru_cache(8_192)(lambda metric, *labels: metric.labels(*labels))  # several times as fast
+_children = lru_cache(8_192)(lambda metric, *labels: metric.labels(*labels))  # several times faster
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _STATES = ("open", "in_use", "idle")
 _EVENTS = ("opened", "reused", "evicted", "expired", "lost", "waited", "refused")
@@ -83,7 +83,7 @@ _OF_PROCESS = re.compile(r"_(\d+)\.db$")
 
 def count_request(method: str, route: str, status: int, casino_id: int | None, seconds: float) -> None:
     casino = "" if casino_id is None else str(casino_id)
-    method = method if method in _METHODS else "other"  # clients may send any
+    method = method if method in _METHODS else "other"  # clients may send any method
     _children(REQUESTS, method, route, str(status), casino).inc()
     _children(SECONDS, route).observe(seconds)
     sampler.sample()
@@ -103,7 +103,7 @@ class Sampler:
         self._counted = dict.fromkeys(_EVENTS, 0)
         self._passed_over: dict[str, int] = {}
         self._second_queries = 0
-        self._shown: dict[int, float] = {}  # casino -> when a request saw the prices that were shown last
+        self._shown: dict[int, float] = {}  # casino -> time of the last copied sample
 
     def reset_after_fork(self) -> None:
         self._guard = threading.Lock()
@@ -141,7 +141,7 @@ class Sampler:
         self._second_queries = second_queries
 
     def _show_seen_prices(self) -> None:
-        """Each look once: of several processes, the latest counts."""
+        """Copy each sample of prices once; of several processes, the latest sample counts."""
         seen, oldest = price_meter.seen(), time.monotonic() - _SEEN_SECONDS
         for casino_id, prices in seen.items():
             is_known = prices.seen_at >= oldest
@@ -152,7 +152,8 @@ class Sampler:
 
 
 def _show(casino: str, prices: SeenPrices, *, is_known: bool) -> None:
-    """No number where no request has looked for a while: labels that several processes share can't be removed."""
+    """Set a sample's gauges, or NaN if no request has sampled for a while: labels shared by processes can't be
+    removed."""
     PRICED_EVENTS.labels(casino).set(prices.priced_events if is_known else nan)
     for code, producer in prices.feeds.producers.items():
         FEED_ALIVE.labels(casino, producer.name).set(prices.alive >> code & 1 if is_known else nan)
@@ -165,7 +166,7 @@ register("sampled metrics", after_fork=sampler.reset_after_fork)  # no reset: Pr
 
 
 def exposition() -> bytes:
-    """All metrics in Prometheus' text format: of all processes, if they share a folder."""
+    """All metrics in Prometheus' text format, of all processes if they share a folder."""
     sampler.sample()
     if settings.METRICS_DIR is None:
         return generate_latest(REGISTRY)
@@ -176,7 +177,7 @@ def exposition() -> bytes:
 
 
 def _drop_dead_processes(folder: Path) -> None:
-    """Remove the gauges of ended processes; their counters still count."""
+    """Remove the gauges of ended processes. Their counters stay."""
     pids = {int(match[1]) for file in folder.glob("gauge_live*.db") if (match := _OF_PROCESS.search(file.name))}
     for pid in pids:
         if not _is_alive(pid):

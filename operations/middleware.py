@@ -40,13 +40,13 @@ StartResponse = Callable[..., Any]
 
 
 class EarlyRefusal:
-    """A WSGI application around Django's, which rejects requests of casinos that are known to exceed their rate limit,
-    and those with a chunked body, which Django would take for empty (`AsgiAdapter` reads it before).
+    """A WSGI application around Django's. It rejects requests of casinos that are known to exceed their rate limit, and
+    requests with a chunked body, which Django would read as empty (`AsgiAdapter` reads it earlier).
 
-    Clients that ignore `Retry-After` send thousands of requests a second. A rejection here takes 17 µs, one by Django's
-    handler and middleware 280 µs, which other casinos' requests would wait for. Queries no database: requests whose
-    casino is not known to be over its limit pass, ten times a second. Rejections are counted and not logged;
-    `tenants.access.limits` logs once a minute.
+    Clients that ignore `Retry-After` send thousands of requests a second. A rejection takes 17 µs here, but 280 µs in
+    Django's handler and middleware, which would delay other casinos' requests. It queries no database: requests of a
+    casino that is not known to exceed its limit pass, ten times a second. Rejections are counted but not logged;
+    `tenants.access.limits` logs them once a minute.
     """
 
     def __init__(self, application: Application) -> None:
@@ -61,7 +61,7 @@ class EarlyRefusal:
 
 
 def early_rejection(environ: Environ) -> RejectionResponse | None:
-    """The response to a request of a casino that is known to exceed its rate limit. Waits for nothing."""
+    """The response to a request of a casino that is known to exceed its rate limit; None for others. Does not block."""
     if time.monotonic() < rate_limiter.rejecting_until and environ["PATH_INFO"] not in PROBES:
         return _rejection(state_in(environ), environ["REQUEST_METHOD"])
     return None
@@ -74,7 +74,7 @@ def _send(start_response: StartResponse, response: HttpResponse) -> list[bytes]:
 
 
 def _length_required() -> HttpResponse:
-    text = "Send the body with a Content-Length: this server reads no chunked bodies"
+    text = "Chunked bodies are not supported: send the body with a Content-Length"
     return error_response(text, "length_required", status=411)
 
 

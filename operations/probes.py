@@ -14,22 +14,22 @@ LIVE_PATH = "/health/live"
 
 
 def live(request: HttpRequest | None = None) -> HttpResponse:
-    """200 if the process answers; nothing else is checked."""
+    """200 while the process answers; nothing is checked."""
     return JsonResponse({"status": "live"})
 
 
 def ready(request: HttpRequest) -> HttpResponse:
-    """200 if requests can be answered, else 503, with the state of each part and no details."""
+    """200 if requests can be answered, else 503; with the state of each part, but no details."""
     readiness = readiness_check.get()
     return JsonResponse({"status": readiness.status, **readiness.parts}, status=200 if readiness.is_ready else 503)
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Metrics for callers with METRICS_TOKEN; if it is not set, for all callers of an open API, otherwise for
+    """Metrics, for callers with METRICS_TOKEN. Without that setting: for all callers of an open API, else for
     nobody."""
     if not _may_see_metrics(request):
         return HttpResponse(
-            "Send METRICS_TOKEN as `Authorization: Bearer ..`\n",
+            "Authentication required: send METRICS_TOKEN as `Authorization: Bearer ..`\n",
             status=401,
             headers={"WWW-Authenticate": "Bearer"},
             content_type="text/plain",

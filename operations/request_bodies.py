@@ -1,5 +1,5 @@
-"""Reads request bodies in the event loop: bounded in size, time and memory, so that a slow or huge body occupies no
-thread and no file."""
+"""Reads request bodies in the event loop, bounded in size, time and memory, so that a slow or huge body occupies
+neither a thread nor a file."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,7 +16,7 @@ _BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 class BodyRejected(Exception):
-    """Base: the body is not read to its end; `status` and `code` are those of the response."""
+    """The base class: a body is not read to its end. `status` and `code` are those of the response."""
 
     status = 400
     code = "bad_request"
@@ -33,7 +33,7 @@ class BodyTooSlow(BodyRejected):
     status, code = 408, "request_timeout"
 
     def __init__(self) -> None:
-        super().__init__("The request's body did not arrive in time; send it at once")
+        super().__init__("The request's body did not arrive in time; send it without pauses")
 
 
 class BodyIncomplete(BodyRejected):
@@ -52,15 +52,15 @@ class _Reading:
 
 
 class BodyReader:
-    """Reads bodies within `REQUEST_BODY_BYTES`, `REQUEST_BODY_SECONDS` and `REQUEST_BODY_IDLE_SECONDS`. If all that are
+    """Reads bodies within `REQUEST_BODY_BYTES`, `REQUEST_BODY_SECONDS` and `REQUEST_BODY_IDLE_SECONDS`. If all bodies
     being read exceed `REQUEST_BODIES_BYTES`, the one that began first is rejected: it is the slowest."""
 
     def __init__(self) -> None:
-        self._readings: dict[_Reading, None] = {}  # in the order of their begin
+        self._readings: dict[_Reading, None] = {}  # in order of their start
         self._received = 0
 
     async def read(self, environ: Environ, receive: Receive) -> bytes:
-        """The body, empty where none is due. Raises BodyRejected."""
+        """The body; empty if the request may have none. Raises BodyRejected."""
         if not _is_due(environ):
             return b""
         if environ.get("HTTP_TRANSFER_ENCODING", "chunked").lower() != "chunked":
@@ -84,7 +84,7 @@ class BodyReader:
         while True:
             reading.deadline.reschedule(min(deadline, loop.time() + settings.REQUEST_BODY_IDLE_SECONDS))
             message = await receive()
-            self._require_counted(reading)  # it may be evicted, and receive, in the same turn of the event loop
+            self._require_counted(reading)  # it may be evicted in the turn of the event loop in which it receives
             if message["type"] != "http.request":
                 raise BodyIncomplete
             chunk = message.get("body", b"")
@@ -115,8 +115,8 @@ class BodyReader:
 
 
 def _is_due(environ: Environ) -> bool:
-    """Whether the request has a body that a view may read. Without a login there is none in a closed installation:
-    the login page, too, needs a cookie."""
+    """Whether the request may have a body for a view. In a closed installation it needs credentials; even the login
+    page needs a cookie."""
     if environ["REQUEST_METHOD"] in _BODILESS:
         return False
     has_credentials = "HTTP_AUTHORIZATION" in environ or "HTTP_COOKIE" in environ

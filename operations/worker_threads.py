@@ -1,4 +1,4 @@
-"""The threads of a web process: each runs one complete request of the WSGI application at a time."""
+"""The threads of a web process. Each runs one complete request of the WSGI application at a time."""
 
 import asyncio
 import threading
@@ -21,9 +21,8 @@ Header = tuple[bytes, bytes]
 
 @dataclass(slots=True)
 class WholeResponse:
-    """A response with its whole body, as ASGI sends it. A static file's body is at `path`, where the server can send
-    files: then it is never in memory, however slowly clients read. It is sent at `send_at` (monotonic seconds) at the
-    earliest."""
+    """A response with its whole body, for ASGI. `path`: of a static file that the server sends, so that it is never in
+    memory while slow clients read. `send_at`: earliest time of sending (monotonic seconds)."""
 
     status: int
     headers: list[Header]
@@ -33,7 +32,7 @@ class WholeResponse:
 
 
 class SentFile:
-    """Takes the place of WSGI's `wsgi.file_wrapper`: a file that the server sends."""
+    """A replacement of WSGI's `wsgi.file_wrapper`: a file that the server sends."""
 
     def __init__(self, file: BinaryIO, block_size: int = 8_192) -> None:
         self._file, self._block_size = file, block_size
@@ -51,10 +50,10 @@ _Job = tuple[Environ, asyncio.AbstractEventLoop, "asyncio.Future[WholeResponse]"
 
 
 class WorkerThreads:
-    """Runs a WSGI application in `count` threads. A request that finds none free within `WEB_QUEUE_SECONDS`, or
-    `WEB_QUEUE` others waiting, is rejected.
+    """Runs a WSGI application in `count` threads. A request is rejected if no thread becomes free within
+    `WEB_QUEUE_SECONDS`, or if `WEB_QUEUE` requests are waiting.
 
-    All but `_work` runs in the event loop. `asyncio.to_thread` and its executor would cost a request 60 µs more.
+    All methods but `_work` run in the event loop. `asyncio.to_thread` and its executor would cost a request 60 µs more.
     """
 
     def __init__(self, application: Application, count: int) -> None:
@@ -74,7 +73,7 @@ class WorkerThreads:
         if len(self._threads) < self._busy:
             try:
                 self._start_thread()
-            except BaseException:  # RuntimeError without memory, or too many threads: another request may succeed
+            except BaseException:  # RuntimeError for lack of memory or threads: another request may succeed
                 self._release()
                 raise
         loop = asyncio.get_running_loop()
@@ -88,8 +87,8 @@ class WorkerThreads:
         self._threads.append(thread)
 
     async def _wait(self) -> None:
-        """Wait for a thread, which then counts as this request's."""
-        if len(self._waiting) >= settings.WEB_QUEUE:  # counts those that gave up, until a thread becomes free
+        """Wait for a thread. It then belongs to this request. Raises ServerBusy."""
+        if len(self._waiting) >= settings.WEB_QUEUE:  # includes requests that gave up, until a thread becomes free
             raise ServerBusy
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
@@ -104,12 +103,12 @@ class WorkerThreads:
             raise
 
     def _give_back(self, turn: "asyncio.Future[None]") -> None:
-        """The request waits no longer. If its thread came at the same time, it is the next one's."""
+        """Stop waiting. If a thread was assigned at the same time, release it."""
         if not turn.cancel() and not turn.cancelled():
             self._release()
 
     def _release(self) -> None:
-        """Give the thread to the request that waits for the longest time, if any."""
+        """Give the thread to the request that has waited longest, if any."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():

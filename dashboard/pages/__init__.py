@@ -1,1 +1,1 @@
-"""The dashboard's views, one module a page; `base` has the shared parts."""
+"""The dashboard's views, one module for each page; `base` has the shared parts."""

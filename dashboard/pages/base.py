@@ -33,13 +33,13 @@ def open_casino(request: HttpRequest, casino_id: int) -> Casino:
 
 
 def _is_intended(request: HttpRequest) -> bool:
-    """False for another site's link and for the browser's prefetch: neither may change the session's casino."""
+    """False for another site's link and for the browser's prefetch, which must not change the session's casino."""
     is_same_site = request.headers.get("Sec-Fetch-Site", "same-origin") in ("same-origin", "none")
     return is_same_site and not request.headers.get("Sec-Purpose", "").startswith("prefetch")
 
 
 def _choose(request: HttpRequest, casino: Casino | None) -> None:
-    """None chooses no casino, so that links below the name of an inactive one don't lead to another casino's rows."""
+    """Choose the casino, or none: links below the name of an inactive one must not lead to another casino's rows."""
     if casino is None:
         request.session.pop(CHOSEN_CASINO, None)
     elif request.session.get(CHOSEN_CASINO) != casino.pk:

@@ -33,8 +33,8 @@ _COUNTS = (("ingested", "Messages stored"), ("rejected", "Messages rejected"), (
 
 @dataclass(frozen=True, slots=True)
 class LastEvaluation:
-    """`means`: (recommender, the main metric), the best first; `advised` is the recommender to use. `outcomes`: the
-    choice among an event's outcomes, of all bets that name one; None without any."""
+    """`means`: (recommender, the main metric), the best first. `advised`: the recommender to use. `outcomes`: the
+    choice among an event's outcomes, for all bets that name one; None without such bets."""
 
     at: datetime
     metric: str
@@ -106,7 +106,7 @@ def _casino_statistics(now: datetime, *, has_trend: bool) -> CasinoStatistics:
 
 
 def _last_evaluation() -> LastEvaluation | None:
-    """The current casino's latest evaluation; None if there is none."""
+    """The current casino's latest evaluation; None without one."""
     latest = last_report()
     return None if latest is None else _summary(*latest)
 

@@ -35,7 +35,7 @@ class ConfigurationConflict(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SourceField:
-    """A source field, and the types that it converts to."""
+    """A source field, with the types to which it converts."""
 
     name: str
     types: str
@@ -70,13 +70,13 @@ def configuration_page(request: HttpRequest, casino_id: int) -> HttpResponse:
 
 
 def save_configuration(*, casino: Casino, staff: User, version: str, now: datetime, **configuration: Any) -> Casino:
-    """Stores and logs the configuration, unless it is no longer at `version`. Raises ConfigurationConflict,
+    """Store and log the configuration, unless it is no longer at `version`. Raises ConfigurationConflict,
     InvalidConfiguration."""
     with transaction.atomic():
         current = Casino.objects.select_for_update().get(pk=casino.pk)
         if as_version(current.timestamp) != version:
             raise ConfigurationConflict(
-                f"The configuration of {current} was changed by somebody else after this page was loaded."
+                f"Somebody else changed the configuration of {current} after this page was loaded."
             )
         configure(casino=current, now=now, staff=staff, **configuration)
     return current
@@ -87,7 +87,7 @@ def _save(request: HttpRequest, casino: Casino, form: ConfigurationForm) -> bool
     try:
         save_configuration(
             casino=casino,
-            staff=cast("User", request.user),  # the page requires a permission, so that nobody is anonymous here
+            staff=cast("User", request.user),  # the page requires a permission, so this is a logged-in user
             version=fields["version"],
             now=timezone.now(),
             recommender_type=fields["recommender_type"],
@@ -97,7 +97,7 @@ def _save(request: HttpRequest, casino: Casino, form: ConfigurationForm) -> bool
     except ConfigurationConflict as error:
         form.add_error(None, f"{error} Nothing was saved; your input is below. Open the page again to see the change.")
         return False
-    except InvalidConfiguration as error:  # of what only the casino's stored ids tell
+    except InvalidConfiguration as error:  # a type that the casino's stored ids don't have
         form.add_error("recommendation_schema", str(error))
         return False
     messages.success(request, f"The configuration of {casino} is saved and applies from the next request.")
@@ -110,7 +110,7 @@ def _first_user(casino: Casino) -> OwnId | None:
 
 
 def _preview(casino: Casino, form: ConfigurationForm) -> dict[str, Any]:
-    """`answer`, as text, or `problem`: the reason why there is none."""
+    """`answer` as text, or `problem`: the reason for its absence."""
     if not form.is_valid() and set(form.errors) - {"__all__"}:
         return {"problem": "Correct the errors to see the response."}
     user_id = form.cleaned_data["user_id"]
@@ -144,7 +144,7 @@ def _answer(casino: Casino, form: ConfigurationForm, user_id: OwnId) -> dict[str
 
 @cache
 def _source_reference() -> tuple[tuple[str, tuple[SourceField, ...]], ...]:
-    """Heading and source fields: of the recommendation, and of each event in it."""
+    """(heading, source fields) of the recommendation, and of each event in it."""
     return ("Of the recommendation", _source_fields(SOURCES)), (
         "Of each event (“fields”)",
         _source_fields(EVENT_SOURCES),

@@ -1,4 +1,4 @@
-"""`/casinos/<id>/experiments/`: a casino's experiments, and what each has shown so far."""
+"""`/casinos/<id>/experiments/`: a casino's experiments, and their results so far."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,17 +31,17 @@ _BEGUN = (ExperimentState.RUNNING, ExperimentState.STOPPED)
 _GUARDS = {
     Guard.STAKES: "stakes per user",
     Guard.BET_DAYS: "days with a bet",
-    Guard.EMPTY: "answers without events",
-    Guard.REFUSED: "refused answers",
-    Guard.LATENCY: "time to answer",
+    Guard.EMPTY: "empty responses",
+    Guard.REFUSED: "refusals",
+    Guard.LATENCY: "latency",
 }
 _POINTS = tuple(guard for guard, limit in LIMITS.items() if isinstance(limit.measure, Watched))  # of shares
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An experiment in the list. `report` is None before it has begun, where the page's time was over, and where the
-    casino's database can't be read at all: then `problem` says why."""
+    """An experiment in the list. `report`: None before it has begun, if the page's time is over, and if the casino's
+    database can't be read; then `problem` is the reason."""
 
     experiment: Experiment
     state: ExperimentState
@@ -51,8 +51,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """A variant. `share`: of the users who take part. `users`: how many have entered it; None in an interleaving.
-    `result` is None of the control."""
+    """A variant. `share`: of the participating users. `users`: number of users who have entered it; None in an
+    interleaving. `result`: None for the control."""
 
     name: str
     recommender: str
@@ -99,7 +99,7 @@ def experiment_page(request: HttpRequest, casino_id: int, name: str) -> Template
 
 
 def _rows(casino: Casino, experiments: list[Experiment], now: datetime) -> list[Row]:
-    """With reports as long as the page's time lasts, the latest experiments first."""
+    """The rows, the latest experiments first, with reports while the page's time lasts."""
     ends, rows, problem = monotonic() + STATEMENT_SECONDS, [], ""
     for each in experiments:
         state, found = each.state_at(now), None
@@ -116,7 +116,7 @@ def _report(casino: Casino, experiment: Experiment, now: datetime) -> Experiment
 
 
 def _lasting_problem(found: Unavailable) -> str:
-    """Why no experiment can be read; empty where the statement timeout ended the query."""
+    """The reason why no experiment can be read; empty if only the statement timeout ended the query."""
     return "" if found.is_outage and not found.is_unreachable else found.reason
 
 

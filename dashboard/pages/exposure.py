@@ -1,4 +1,4 @@
-"""`/casinos/<id>/exposure/`: what a casino's users were shown, by what responsible gambling asks."""
+"""`/casinos/<id>/exposure/`: the exposure of a casino's users to bets, for responsible gambling."""
 
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest
@@ -19,7 +19,7 @@ _DAYS = 7
 @require_safe
 @permission_required(["recommendations.view_user", "recommendations.view_purchasedcoupon"], raise_exception=True)
 def exposure_page(request: HttpRequest, casino_id: int) -> TemplateResponse:
-    """`?days=` is one of `PERIODS`."""
+    """`?days=`: one of `PERIODS`."""
     casino = open_casino(request, casino_id)
     days = next((each for each in PERIODS if request.GET.get("days") == str(each)), _DAYS)
     options, now = load_options(casino.options), timezone.now()

@@ -1,4 +1,4 @@
-"""`/casinos/<id>/feeds/`: the producers of a casino's prices, which are closed and reopened here."""
+"""`/casinos/<id>/feeds/`: the producers of a casino's prices; staff close and reopen them here."""
 
 from dataclasses import dataclass
 from typing import Any, cast
@@ -29,8 +29,8 @@ from .base import open_casino, render_page
 
 @dataclass(frozen=True, slots=True)
 class FeedRow:
-    """A producer, its events with an open market, and its market lines by (code of the refusal, number), the most
-    frequent first. Not counted: None."""
+    """A producer, its number of events with an open market, and its market lines as (code of the refusal, number), the
+    most frequent first. `open_events`: None if not counted."""
 
     status: FeedStatus
     open_events: int | None
@@ -39,7 +39,7 @@ class FeedRow:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def feeds_page(request: HttpRequest, casino_id: int) -> HttpResponse:
-    """POST changes one producer."""
+    """GET lists the producers; POST changes one."""
     casino = open_casino(request, casino_id)
     if request.method == "POST":
         if not may_configure(request):
@@ -57,7 +57,7 @@ def feeds_page(request: HttpRequest, casino_id: int) -> HttpResponse:
 
 
 def _counts(casino: Casino, feeds: list[FeedStatus]) -> PriceCounts | Unavailable:
-    """Read on its own: counting may take too long where the feeds themselves are at hand."""
+    """Count the prices by a query of its own: it may take too long, while the feeds can still be shown."""
     rules = price_rules(load_options(casino.options), NO_FILTERS, timezone.now().timestamp())
     return read(casino, lambda: count_prices(feeds_of(feeds), rules))
 
@@ -76,7 +76,7 @@ def _change(request: HttpRequest, casino: Casino) -> None:
     if not form.is_valid():
         messages.error(request, "Nothing was changed: the form is incomplete. Reload the page.")
         return
-    staff = cast("User", request.user)  # who has a permission, so that nobody is anonymous here
+    staff = cast("User", request.user)  # has a permission, so this is a logged-in user
     try:
         done = read(casino, lambda: _apply(casino, staff, **form.cleaned_data))
     except (FeedInUse, FeedNotFound) as error:
@@ -89,10 +89,10 @@ def _change(request: HttpRequest, casino: Casino) -> None:
 
 
 def _apply(casino: Casino, staff: User, *, action: str, producer: str, partition: int | None) -> str:
-    """Returns what was done. Raises FeedInUse, FeedNotFound."""
+    """Apply the change. Returns a message. Raises FeedInUse, FeedNotFound."""
     if partition is not None:
         forget_silent_partition(casino, producer, partition, staff=staff)
-        return f"Partition {partition} of {producer} is forgotten. Older prices open as they are sent again."
+        return f"Partition {partition} of {producer} was removed. Older prices open when they are sent again."
     is_closed = action == "close"
     close_producer(casino, producer, is_closed=is_closed, staff=staff)
     return f"{producer} is {'closed' if is_closed else 'no longer closed'} by hand, from the next request on."

@@ -26,7 +26,7 @@ from .base import render_page
 CASINOS_A_PAGE = 20
 LAG_SECONDS = 1.0
 
-_SLOW_SECONDS = 1.0  # a failed connection that took longer marks its server as unreachable
+_SLOW_SECONDS = 1.0  # a failed connection that takes longer marks its server as unreachable
 _PAGE_SECONDS = 10.0  # after that, the remaining casinos are not queried
 
 _NOT_QUERIED = Unavailable("Not queried: other databases took too long to respond.", is_outage=True)
@@ -49,7 +49,7 @@ class OverviewRow:
 
 @require_safe
 def overview_page(request: HttpRequest) -> TemplateResponse:
-    """`?q=` filters by name or id, `?state=` by state."""
+    """The list of casinos. `?q=` filters by name or id, `?state=` by state."""
     search = request.GET.get("q", "").replace("\0", "").strip()[:100]  # PostgreSQL refuses text with a NUL
     state = request.GET.get("state", "")
     casinos = visible_casinos(request)
@@ -68,7 +68,7 @@ def overview_page(request: HttpRequest) -> TemplateResponse:
 
 
 def overview_rows(casinos: Iterable[Casino], now: datetime) -> Iterator[OverviewRow]:
-    """One casino after the other, so that a page takes one connection at a time.
+    """The rows of these casinos, queried one after another, so that a page uses one connection at a time.
 
     A server whose connection timed out is not tried again for this page; after `_PAGE_SECONDS` no server is.
     """

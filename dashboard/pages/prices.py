@@ -1,4 +1,4 @@
-"""`/casinos/<id>/prices/`: events with markets, and the prices of one of them, with the reason of each closed one."""
+"""`/casinos/<id>/prices/`: events with markets, and the prices of one of them with their refusals."""
 
 from typing import Any
 
@@ -23,14 +23,14 @@ from .base import open_casino, render_page
 
 EVENTS_A_PAGE = 20
 LINES_A_PAGE = 50
-NAMES = 200  # of markets, to choose from
+NAMES = 200  # of markets in the selection list
 _MOST_PAGES = 100
 
 
 @require_safe
 @permission_required("recommendations.view_event", raise_exception=True)
 def prices_page(request: HttpRequest, casino_id: int) -> TemplateResponse:
-    """`?q=` lists events by id, team or league; `?event=` shows the ladder of one, which `?market=` and `?code=`
+    """`?q=` lists events by id, team or league. `?event=` shows the ladder of one event, which `?market=` and `?code=`
     filter."""
     casino = open_casino(request, casino_id)
     search = request.GET.get("q", "").strip()[:100]

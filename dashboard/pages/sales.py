@@ -1,4 +1,4 @@
-"""`/casinos/<id>/sales/`: what a casino's users were recommended, and bet on."""
+"""`/casinos/<id>/sales/`: recommendations to a casino's users, and the bets attributed to them."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -21,12 +21,13 @@ from recommendations.errors import InvalidParameter
 from .base import open_casino, render_page
 
 PERIODS = (7, 28, 90)  # days
-_CURRENCIES = 3  # with a chart each; the tables have all
+_CURRENCIES = 3  # with a chart for each; the tables have all
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """`days`: the period of the picker; None for one of two dates. `problem`: why the dates are not used."""
+    """`days`: the period of the picker; None for a period of two dates. `problem`: the reason why the dates are not
+    used."""
 
     first: date
     last: date
@@ -37,7 +38,7 @@ class Period:
 @require_safe
 @permission_required(SALES, raise_exception=True)
 def sales_page(request: HttpRequest, casino_id: int) -> TemplateResponse:
-    """`?days=` is one of `PERIODS`; or `?from=` and `?to=` are days as YYYY-MM-DD, as of `GET /sales`."""
+    """`?days=`: one of `PERIODS`; or `?from=` and `?to=`: days as YYYY-MM-DD, as in `GET /sales`."""
     casino = open_casino(request, casino_id)
     period = _period(request, timezone.now())
     found = read(casino, lambda: read_sales(period.first, period.last))

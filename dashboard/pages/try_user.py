@@ -33,7 +33,7 @@ _REFUSALS = {
     "limit_reached": "has reached a limit",
     "currency_not_offered": "has a currency that the casino's catalogue does not offer",
     "country_not_offered": "is of a country that the casino's catalogue does not offer",
-    "withheld": "is withheld: the latest message about this user could not be read",
+    "withheld": "is withheld: the latest message about this user was unreadable",
 }
 
 
@@ -49,7 +49,7 @@ class RecommenderSlip:
 @dataclass(frozen=True, slots=True)
 class UserPreview:
     """`refusal`: the reason why no bets are recommended to the user, or empty. `closed_feeds`: (producer, reason).
-    `not_personal`: what it means that the user does not allow personalisation, or empty."""
+    `not_personal`: the explanation for a user who does not allow personalisation, or empty."""
 
     user: User
     profile: UserProfile | None
@@ -88,7 +88,7 @@ def _preview_or_users(casino: Casino, search: str, after: str, user_id: OwnId | 
 
 
 def _preview_user(casino: Casino, user_id: OwnId, now: datetime) -> UserPreview:
-    """The configured recommender's slip comes first. Raises UserNotFound."""
+    """The preview, the configured recommender's slip first. Raises UserNotFound."""
     found = preview_recommenders(casino_id=casino.pk, user_id=user_id, now=now, options=load_options(casino.options))
     user = User.objects.select_related("profile").filter(pk=found.user_id).first()
     if user is None:  # deleted since the query above

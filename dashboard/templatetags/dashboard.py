@@ -25,7 +25,7 @@ def thousands(number: float) -> str:
 
 @register.filter
 def amount(number: Decimal, currency: str) -> str:
-    """An amount of money, with its currency."""
+    """An amount of money with its currency."""
     return f"{shown_amount(number, currency)} {currency}"
 
 
@@ -61,7 +61,7 @@ def duration(seconds: float) -> str:
 
 @register.filter
 def price(odd: float) -> str:
-    """An odd with two decimals, or three where it has them."""
+    """An odd with two decimals, or with three if it has them."""
     return f"{odd:.3f}".removesuffix("0")
 
 
@@ -104,7 +104,7 @@ def signed_points(difference: float) -> str:
 
 @register.filter
 def verdict(sentence: str) -> SafeString:
-    """A verdict's sentence, with the names that it has in backquotes as code."""
+    """A verdict's sentence, with names in backquotes as code."""
     parts = enumerate(sentence.split("`"))
     return format_html_join(
         "", "{}", ((format_html("<code>{}</code>", part) if at % 2 else part,) for at, part in parts)

@@ -32,7 +32,7 @@ def test_answers_refusals_and_stakes_are_shown_by_day(staff, filled, casino_a, n
     serve(casino_a, now)
     serve(casino_a, now, stake=0, events=[], refusal="limit_reached")
     page = text_of(staff, URL)
-    assert "None of them was shown any." in page
+    assert "No such user was shown bets." in page
     assert "limit reached (1)" in page
     [day] = staff.get(URL).context["report"].days
     assert (day.answers, day.refused_share) == (2, 0.5)
@@ -43,7 +43,7 @@ def test_a_user_who_was_shown_bets_wrongly_is_named_and_no_other_casinos(staff, 
         User.objects.filter(pk=1).update(status="CLOSED", status_as_of=now - timedelta(hours=1))
     serve(casino_b, now)
     serve(casino_a, now)
-    assert "None of them was shown any." in text_of(staff, URL)
+    assert "No such user was shown bets." in text_of(staff, URL)
     page = text_of(staff, "/casinos/2/exposure/")
     assert "1 answer showed bets to users who must not get them." in page
     assert '/admin/recommendations/user/1/change/">1</a>' in page

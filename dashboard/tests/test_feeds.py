@@ -145,7 +145,7 @@ def test_producer_without_heartbeats_counts_as_alive(staff, casino_a, casino_b):
     with use_casino(casino_a.current):
         Producer.objects.create(code=PREMATCH, name=HOSTILE.upper())
     page = text_of(staff, URL)
-    assert "It has never sent a heartbeat" in page
+    assert "No heartbeats so far" in page
     assert HOSTILE.upper() not in page
     assert states(staff) == {HOSTILE.upper(): "open"}
 
@@ -154,7 +154,7 @@ def test_producer_that_is_down_says_so(staff, casino_a, casino_b):
     with use_casino(casino_a.current):
         producer(PREMATCH, is_down=True)
     assert states(staff) == {"PREMATCH": "down"}
-    assert "It said that it is down" in text_of(staff, URL)
+    assert "It reported that it is down" in text_of(staff, URL)
 
 
 def test_casinos_option_says_when_a_feed_is_silent(staff, with_feeds, casino_a):

@@ -110,7 +110,7 @@ def test_the_page_shows_figures_and_intervals_and_no_other_casinos(staff):
     other = text_of(staff, "/casinos/2/sales/")
     assert "hybrid" not in other
     assert "GBP" not in other
-    assert "No impressions are sent: seen is not known." in other
+    assert "No impressions were sent, so seen and clicked are unknown." in other
 
 
 def test_a_casino_without_answers_says_what_to_do(staff, casino_a):
@@ -123,7 +123,7 @@ def test_a_casino_without_answers_says_what_to_do(staff, casino_a):
 def test_what_is_not_counted_yet_is_told(staff, casino_a, now):
     with use_casino(casino_a.current):
         _buy(9, now, 7, 5)
-    assert "Coupons and answers that are stored and not counted yet: 1." in text_of(staff, URL)
+    assert "Coupons and answers not yet counted: 1." in text_of(staff, URL)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_an_unavailable_casino_shows_the_reason(staff, casino_a):
 @pytest.mark.usefixtures("sold")
 def test_the_casinos_page_compares_the_last_week_with_the_one_before(staff, casino_a):
     page = text_of(staff, "/casinos/1/")
-    assert "Of 3 users reached, counted once a day, 3 bet on what they were shown that day" in page
+    assert "Of 3 users reached, counted once a day, 3 bet on an event shown that day" in page
     assert "20.00 GBP, 2.50 EUR" in page
     assert "There is nothing to compare it with" in page
     assert "Recommendations in the 7 days" not in text_of(staff_client(), "/casinos/1/")

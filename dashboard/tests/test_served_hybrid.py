@@ -34,7 +34,7 @@ def shown(staff, casino, scores):
         ({"kind": "shared", "start": "shared"}, "Starts from the mean of the weights that other casinos share."),
         ({"kind": "trending", "start": "default"}, "Has the weights of trending alone."),
         ({"kind": "trending"}, "Has the weights of trending alone."),
-        ({"kind": "logit"}, "An earlier release fitted it: what it started from is not known."),
+        ({"kind": "logit"}, "An earlier release fitted it: its initial weights are unknown."),
     ],
 )
 def test_page_says_what_the_served_model_started_from(staff, casino_a, scores, sentence):
@@ -63,7 +63,7 @@ def test_a_model_too_large_to_be_served_is_not_shown(staff, casino_a):
 
 def test_a_casino_that_uses_hybrid_without_a_model_has_the_default_weights(staff, casino_a):
     Casino.objects.filter(pk=1).update(recommender_type="hybrid")
-    assert "None is served: hybrid has the default weights." in text_of(staff, "/casinos/1/")
+    assert "No model is served: hybrid uses the default weights." in text_of(staff, "/casinos/1/")
 
 
 def test_hostile_scores_neither_break_the_page_nor_are_they_code(staff, casino_a):
@@ -72,7 +72,7 @@ def test_hostile_scores_neither_break_the_page_nor_are_they_code(staff, casino_a
     nested = "[" * 4_000 + "]" * 4_000
     with use_casino(casino_a.current):
         FittedModel.objects.update(scores={"kind": ["blend"], "start": {"a": 1}})
-    assert "what it started from is not known" in text_of(staff, "/casinos/1/")
+    assert "its initial weights are unknown" in text_of(staff, "/casinos/1/")
     with use_casino(casino_a.current):
         execute(f'UPDATE fitted_models SET scores = \'{{"kind": "logit", "start": {nested}}}\'')
-    assert "what it started from is not known" in text_of(staff, "/casinos/1/")
+    assert "its initial weights are unknown" in text_of(staff, "/casinos/1/")

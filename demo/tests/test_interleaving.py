@@ -59,5 +59,5 @@ def test_it_has_a_slip_and_a_coupon_of_each_day_and_finds_what_users_want(announ
 
 
 def test_another_verdict_fails_the_check():
-    with pytest.raises(DemoFailed, match="does not find that personal is better: Too few bets"):
+    with pytest.raises(DemoFailed, match="does not find personal better: Too few bets"):
         check_verdict(VariantReport("personal", "undecided", "Too few bets for a comparison yet."))

@@ -59,7 +59,7 @@ def test_a_price_that_was_not_sent_is_noticed(message):
 @pytest.mark.parametrize("message", [stop(PRICED + timedelta(seconds=5)), prices(2.0, PRICED + timedelta(seconds=5))])
 def test_a_price_that_should_have_been_closed_is_noticed_once_it_must_have_been_read(message):
     check(answer(PRICED + timedelta(seconds=14)), prices(), message)
-    with pytest.raises(DemoFailed, match="closed or priced anew"):
+    with pytest.raises(DemoFailed, match="closed or changed since"):
         check(answer(PRICED + timedelta(seconds=16)), prices(), message)
 
 

@@ -42,14 +42,14 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "not_found": ErrorCode(404, "Not found: /nothing"),
     "method_not_allowed": ErrorCode(405, 'Method "PUT" not allowed.'),
     "not_acceptable": ErrorCode(406, "Could not satisfy the request Accept header."),
-    "request_timeout": ErrorCode(408, "The request's body did not arrive in time; send it at once"),
+    "request_timeout": ErrorCode(408, "The request's body did not arrive in time; send it without pauses"),
     "no_open_events": ErrorCode(409, "There are no events that can be bet on now"),
     "experiment_conflict": ErrorCode(409, "trees (casino 1) was started before: its state is running"),
     "idempotency_key_in_use": ErrorCode(
         409, "A request with this Idempotency-Key is being stored: repeat it after Retry-After seconds"
     ),
     "id_not_of_type": ErrorCode(409, "The id sr:user:1 is no int: map it to string in the recommendation_schema"),
-    "length_required": ErrorCode(411, "Send the body with a Content-Length: this server reads no chunked bodies"),
+    "length_required": ErrorCode(411, "Chunked bodies are not supported: send the body with a Content-Length"),
     "request_too_large": ErrorCode(413, "The request is too large: send at most 1000000 bytes"),
     "export_too_large": ErrorCode(
         413, "The user's data has 20000000 bytes; a response may have 10000000. Use `manage.py export_user`"

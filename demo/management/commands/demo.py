@@ -1,4 +1,4 @@
-"""`manage.py demo`: the whole service on real fixtures, from a Kafka message to a recommendation."""
+"""`manage.py demo`: the whole service on real fixtures, from Kafka messages to recommendations."""
 
 import secrets
 import signal
@@ -32,17 +32,17 @@ EXAMPLE_USERS = (1, 7, 31)
 
 # The demo listens on loopback only, so it needs neither authentication nor TLS.
 ENVIRONMENT = {"EMBEDDED_POSTGRES": "1", "RECSYS_OPEN_API": "1", "RECSYS_TEST_ENDPOINTS": "1", "HTTPS": "0"}
-WITH_KEYS = {"RECSYS_OPEN_API": "0"}  # so that a newcomer learns at once that own data needs an API key
+WITH_KEYS = {"RECSYS_OPEN_API": "0"}  # shows newcomers that their own data need an API key
 
 
 class Command(BaseCommand):
-    requires_system_checks = [Tags.models]  # the others import all URLs and pages, which another process serves
+    requires_system_checks = [Tags.models]  # the other checks import all URLs and pages, which another process serves
     help = "Run the whole service on embedded servers: three casinos, real fixtures, recommendations over HTTP."
 
     def add_arguments(self, parser: CommandParser) -> None:
         kind = parser.add_mutually_exclusive_group()
         kind.add_argument("--check", action="store_true", help="exit after all checks have passed")
-        kind.add_argument("--empty", action="store_true", help="without casinos and messages: a service for your own")
+        kind.add_argument("--empty", action="store_true", help="start without casinos and messages, for your own data")
         parser.add_argument(
             "--port",
             type=as_count,
@@ -98,7 +98,7 @@ class Command(BaseCommand):
         _serve(console, processes, [output.ingestion_summary(messages), "", *lines])
 
     def _serve_prices(self, console: Console, processes: Processes, with_markets: Casino, *, port: int) -> str:
-        """The URL of the web server, once it recommends bets at prices of the feed."""
+        """Start the web server and the feed. Returns the server's URL once it recommends bets at prices of the feed."""
         steps.start_feed(processes, with_markets)
         with console.status("Starting the web server and the feed of prices"):
             base_url = start_server(processes, port)
@@ -172,7 +172,7 @@ def _progress(console: Console) -> Progress:
 
 
 def login_password() -> str:
-    """The password of the demo's staff login: random at first, and kept in a file that only its owner can read."""
+    """The password of the demo's staff login: random at first, stored in a file that only its owner can read."""
     file = settings.LOCAL_DIR / "demo_password"
     user, _ = get_user_model().objects.get_or_create(username=LOGIN, defaults={"is_staff": True, "is_superuser": True})
     password = file.read_text().strip() if file.exists() else ""
