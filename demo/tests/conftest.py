@@ -1,4 +1,4 @@
-"""An installation of a test's own, which a demo runs in other processes."""
+"""An installation for each test, in which a demo runs in other processes."""
 
 import os
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def left_running(tmp_path: Path) -> Callable[[], list[psutil.Process]]:
 
 @pytest.fixture
 def await_none_left(left_running: Callable[[], list[psutil.Process]]) -> Callable[[], None]:
-    """Waits until none is running: the process that others are forked from ends when it sees that the demo has."""
+    """Waits until no process is running: the one that forked the others ends after the demo."""
 
     return partial(wait_until, lambda: not left_running(), else_say="processes of the demo are still running")
 

@@ -1,5 +1,5 @@
-"""`python -m demo.tests.forked_commands SOCKET`: runs `manage.py` commands in processes forked from one that has their
-imports, one after the other: for a shell's function in place of `./manage.py`."""
+"""`python -m demo.tests.forked_commands SOCKET`: runs `manage.py` commands one after another, in processes forked from
+a process with their imports. A shell function calls it in place of `./manage.py`."""
 
 import json
 import os
@@ -19,15 +19,15 @@ with socket.socket(socket.AF_UNIX) as server:
 
 
 def function(path: Path) -> str:
-    """The shell's function, whose commands end with their own exit status."""
+    """The shell function. It returns the command's exit status."""
     client = path.with_suffix(".py")
     client.write_text(CLIENT)
     return f'./manage.py() {{ {sys.executable} -ISs {client} {path} "$@"; }}\n'
 
 
 def serve(path: str) -> None:
-    """Print a line once it listens. Returns in the process of each command, with its arguments, environment,
-    working directory and streams. Django's settings are read before, from the environment of this process."""
+    """Listen, and print "ready" first. Returns in each command's process, with the command's arguments, environment,
+    working directory and streams. Django's settings come from the environment of this process."""
     with socket.create_server(path, family=socket.AF_UNIX) as server:
         os.write(1, b"ready\n")
         while True:

@@ -1,4 +1,4 @@
-"""Fixtures: the log in its written form."""
+"""Fixtures for the formatted log."""
 
 import io
 import json
@@ -33,7 +33,7 @@ class Log:
 
 @pytest.fixture(params=["json"])
 def log(request: pytest.FixtureRequest) -> Iterator[Log]:
-    """Everything logged, at DEBUG, by the settings' own formatter and filters."""
+    """All log records at DEBUG, in the settings' format and with their filters."""
     stream = io.StringIO()
     settled: dict[str, Any] = settings.LOGGING
     parts = logging.config.DictConfigurator(settled)
@@ -51,7 +51,7 @@ def log(request: pytest.FixtureRequest) -> Iterator[Log]:
 
 @pytest.fixture
 def ask(client: Client, casino_a: Casino) -> Any:
-    """Request a page for casino A."""
+    """A function that requests a page for casino A."""
     headers = {"Casino-ID": str(casino_a.pk)}
     return lambda path, **more: client.get(path, headers=headers | more)
 
@@ -65,6 +65,6 @@ def configured(casino_a: Casino) -> Casino:
 
 @pytest.fixture
 def user_id(casino_a: Casino) -> int:
-    """The id of a user; it is easy to find in a log."""
+    """The id of a user, a number that is easy to find in a log."""
     with use_casino(casino_a.current):
         return int(UserFactory.create(id=8675309).pk)

@@ -27,7 +27,7 @@ _offsets = count()
 
 @dataclass
 class GuardedUser:
-    """A user as the guard rails see users."""
+    """A user with the fields that the guard rails read."""
 
     status: str = "ACTIVE"
     status_until: datetime | None = None
@@ -48,7 +48,7 @@ class ManyFactory(factory.django.DjangoModelFactory[Any]):
 
     @classmethod
     def create_each(cls, rows: Iterable[dict[str, Any]]) -> list[Any]:
-        """One for each of these fields."""
+        """Create a row for each of these fields."""
         created: list[Any] = cls._meta.model.objects.bulk_create([cls.build(**fields) for fields in rows])
         return created
 
@@ -95,7 +95,7 @@ class CouponFactory(ManyFactory):
 
 
 class TalliedCouponFactory(CouponFactory):
-    """A coupon that its user's profile counts, as those are that came by the storing functions."""
+    """A coupon that is counted in its user's profile, as by the storing functions."""
 
     @classmethod
     def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> Any:
@@ -130,7 +130,7 @@ def selection(**changes: Any) -> dict[str, Any]:
 
 
 def at(minutes: int) -> datetime:
-    """The time of a message: so many minutes after the first."""
+    """The time of a message, in minutes after the first."""
     return FIRST_MESSAGE + timedelta(minutes=minutes)
 
 
@@ -154,7 +154,7 @@ def user_row(**changes: Any) -> UserRow:
 
 
 def event_row(**changes: Any) -> EventRow:
-    """`odd` may be any number."""
+    """An event's row. `odd` may be any number."""
     fields: dict[str, Any] = {
         "begin_timestamp": OPEN,
         "end_timestamp": datetime(2050, 6, 1, 20, tzinfo=UTC),
@@ -185,7 +185,7 @@ def coupon_row(**changes: Any) -> CouponRow:
 
 
 def served_row(number: int, **changes: Any) -> ServedRow:
-    """The recommendation whose id is this number."""
+    """A served recommendation whose id is this number."""
     fields: dict[str, Any] = {
         "recommendation_id": UUID(int=number),
         "user_id": 7,
@@ -203,7 +203,7 @@ def served_row(number: int, **changes: Any) -> ServedRow:
 
 
 def impression_row(number: int, **changes: Any) -> ImpressionRow:
-    """User 7 saw the recommendation whose id is this number."""
+    """An impression of user 7, of the recommendation whose id is this number."""
     fields: dict[str, Any] = {
         "recommendation_id": UUID(int=number),
         "user_id": 7,
@@ -224,7 +224,7 @@ def team(name: str, *, sport: str = "FOOTBALL", country: str = "ENGLAND", catego
 
 
 def keys_of(**texts: str) -> dict[str, str]:
-    """The attributes of an event or selection with these texts, as tallies and offers have them."""
+    """The attributes of an event or selection with these texts, as in tallies and offers."""
     sport, country, category = texts["sport"], texts["country"], texts.get("category", "")
     return {
         "sport": sport,
@@ -238,7 +238,7 @@ def keys_of(**texts: str) -> dict[str, str]:
 
 
 def offer_of(*events: dict[str, Any]) -> Offer:
-    """An offer in memory, of events with the ids 1, 2, ..; missing fields are EventFactory's."""
+    """An offer in memory with events of the ids 1, 2, ..; missing fields have EventFactory's values."""
     rows = []
     for event_id, changes in enumerate(events, start=1):
         each = {"id": event_id, "home_team": f"H{event_id}", "away_team": f"A{event_id}"}
@@ -249,7 +249,7 @@ def offer_of(*events: dict[str, Any]) -> Offer:
 
 
 def rows_of(offer: Offer) -> list[tuple[Any, ...]]:
-    """The offer's data of each event: (id, begin, end, odd, attributes), times in Unix seconds."""
+    """The offer's data by event: (id, begin, end, odd, attributes), times in Unix seconds."""
     numbers = (offer.ids, offer.begins, offer.ends, offer.odds)
     coded = [getattr(offer, name) for name in ATTRIBUTES]
     return [

@@ -36,7 +36,7 @@ def assert_counts_equal_a_recount() -> None:
 
 
 def assert_tallies_equal_a_recount() -> None:
-    """Users who do not allow personalisation have none."""
+    """Users' tallies equal a recount; users who do not allow personalisation have none."""
     coupons: dict[int, list[Any]] = defaultdict(list)
     for coupon in PurchasedCoupon.objects.exclude(user_id__in=User.objects.filter(personalisation=False).values("pk")):
         coupons[coupon.user_id].append(coupon)

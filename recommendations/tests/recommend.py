@@ -1,4 +1,4 @@
-"""One recommendation to one user of the current casino, without HTTP."""
+"""A recommendation for one user of the current casino, without HTTP."""
 
 from datetime import datetime
 
@@ -20,7 +20,7 @@ def recommend(
     options: Options = DEFAULTS,
     filters: RequestFilters = NO_FILTERS,
 ) -> Recommendation:
-    """Raises UserNotFound, InvalidConfiguration."""
+    """The recommendation. Raises UserNotFound, InvalidConfiguration."""
     recommender = get_recommender(recommender_type)
     request = RecommendationRequest(casino_id, recommender, now, options, filters, needs_reasons=True)
     for recommendation in services.recommend(request, [user_id]):

@@ -1,4 +1,4 @@
-"""Reference implementation of the storing functions, in plain Python and row by row."""
+"""A reference implementation of the storing functions, in plain Python, row by row."""
 
 import operator
 from collections.abc import Callable
@@ -28,7 +28,7 @@ USER_STATUSES = ["ACTIVE", "TIME_OUT", "SELF_EXCLUDED", "CLOSED"]
 
 @dataclass(frozen=True)
 class Timed:
-    """A value that messages may leave out, and the time of the message that it is from."""
+    """A value that messages may leave out, with the time of its message."""
 
     value: Any
     as_of: datetime = NEVER
@@ -172,7 +172,7 @@ class Reference:
 
 
 def _flat(stored: StoredUser | StoredEvent) -> tuple[Any, ...]:
-    """The values in one tuple, each timed one followed by its time."""
+    """The values in one tuple, each timed value followed by its time."""
     return tuple(
         inner
         for value in astuple(stored)

@@ -1,4 +1,4 @@
-"""Reference implementation of tallies, in plain Python from the stored coupons."""
+"""A reference implementation of tallies, in plain Python, from the stored coupons."""
 
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ BOUNDS = (1.2, 1.35, 1.5, 1.75, 2, 2.5, 3, 4, 6, 10)
 
 
 def bands(odd: Any) -> dict[str, str]:
-    """A void selection has none."""
+    """The odds band; empty for a void selection."""
     return {"odds_band": str(sum(float(odd) >= bound for bound in BOUNDS))} if odd else {}
 
 
@@ -47,7 +47,7 @@ def bet_values(selection: Any) -> dict[str, str]:
 
 
 def selections_of(coupons: Any) -> list[tuple[float, Any]]:
-    """(timestamp, selection), the oldest first."""
+    """(timestamp, selection) of all selections, the oldest first."""
     ordered = sorted(coupons, key=lambda coupon: (coupon.timestamp, coupon.pk))
     return [
         (coupon.timestamp.timestamp(), each)
@@ -58,7 +58,7 @@ def selections_of(coupons: Any) -> list[tuple[float, Any]]:
 
 
 def assert_tallies_match_coupons(tallies: Tallies, coupons: Any) -> None:
-    """The tallies equal those that the reference counts from these coupons."""
+    """Assert that the tallies equal the reference's tallies of these coupons."""
     selections = selections_of(coupons)
     counts: Any = defaultdict(Counter)
     weights: Any = defaultdict(Counter)
@@ -87,7 +87,7 @@ def assert_tallies_match_coupons(tallies: Tallies, coupons: Any) -> None:
 
 
 def assert_bets_match(tallies: Tallies, recent: Any) -> None:
-    """The bets on outcomes equal those of these recent selections."""
+    """Assert that the bets on outcomes equal those of these recent selections."""
     weights: Any = defaultdict(Counter)
     for timestamp, each in recent:
         for attribute, value in bet_values(each).items():

@@ -1,4 +1,4 @@
-"""Running work in several threads at once, each with its own connections."""
+"""Runs work in several threads at the same time, each with its own connections."""
 
 import random
 import threading
@@ -15,7 +15,7 @@ THREADS = 4
 
 
 def at_once(casino: Casino, work: Callable[[int], Any]) -> list[Any]:
-    """Run `work(number)` in `THREADS` threads that start together. Re-raises an exception of any of them."""
+    """Run `work(number)` in `THREADS` threads that start together. Re-raises an exception of any thread."""
     start = threading.Barrier(THREADS)
 
     def run(number: int) -> Any:

@@ -1,4 +1,4 @@
-"""A user of the current casino, as a request loads it."""
+"""A user of the current casino, as a request loads users."""
 
 from datetime import UTC, datetime
 

@@ -1,5 +1,5 @@
-"""Fixtures of the tests in a real Chromium. Without Chromium or Playwright they are skipped with a hint how to install
-them."""
+"""Fixtures of the tests in a real Chromium. Without Chromium or Playwright, the tests are skipped with an installation
+hint."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -48,8 +48,8 @@ def _chromium() -> str | None:
 
 @pytest.fixture(scope="package")
 def chromium(django_db_setup: None) -> Iterator[Any]:
-    """One browser for this folder: its start takes as much as seven pages. While Playwright runs, its event loop is in
-    this thread, where Django refuses database queries."""
+    """One browser for this folder: its start takes as long as seven pages. While Playwright runs, its event loop is in
+    this thread, in which Django refuses database queries unless allowed."""
     from playwright.sync_api import sync_playwright
 
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
@@ -77,8 +77,8 @@ def browser_errors() -> Iterator[BrowserErrors]:
 
 @pytest.fixture
 def open_page(chromium: Any, live_server: Any, browser_errors: BrowserErrors) -> Iterator[Callable[..., Any]]:
-    """Opens a page in its own browser context, if wanted of the superuser "staff", who has logged in before; arguments
-    as for Playwright's `new_context`."""
+    """Opens a page in its own browser context; with `staff`, logged in as the superuser "staff". Other arguments: as
+    for Playwright's `new_context`."""
     contexts = []
 
     def _open(*, staff: bool = False, **arguments: Any) -> Any:
@@ -109,14 +109,14 @@ def casinos(casino_a: Casino, casino_b: Casino, now: Any) -> list[Casino]:
 
 @pytest.fixture
 def staff_page(open_page: Callable[..., Any], casinos: list[Casino]) -> Any:
-    """The overview."""
+    """The overview, opened by the superuser "staff"."""
     page = open_page(staff=True)
     page.goto("/")
     return page
 
 
 def session_of(name: str) -> dict[str, str]:
-    """The session's cookie of someone who has logged in."""
+    """The session cookie of this user, logged in."""
     client = Client()
     client.force_login(User.objects.get(username=name))
     return {"name": settings.SESSION_COOKIE_NAME, "value": client.cookies[settings.SESSION_COOKIE_NAME].value}

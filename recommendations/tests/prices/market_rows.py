@@ -1,4 +1,4 @@
-"""Rows of markets for tests, written to the current casino's database as its consumer would."""
+"""Rows of markets for tests, written to the current casino's database as by its consumer."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -15,12 +15,12 @@ PREMATCH, LIVE = 0, 1
 
 
 def offered_by(*bits: int) -> Codes:
-    """The column of an offer."""
+    """The column `offered_by` of an offer."""
     return np.array(bits, np.int32)
 
 
 def producer(code: int = PREMATCH, **changes: Any) -> Producer:
-    """A producer that was heard just now in one partition, if it sends heartbeats."""
+    """A producer with a recent heartbeat in one partition, if it sends heartbeats."""
     made, _ = Producer.objects.update_or_create(
         code=code, defaults={"name": ("PREMATCH", "LIVE")[code], "sends_heartbeats": True} | changes
     )
@@ -49,7 +49,7 @@ def market(
     code: int = PREMATCH,
     **changes: Any,
 ) -> Market:
-    """An open market line of an event, whose `offered_by` tells it. An odd of 0 is a closed outcome."""
+    """An open market line of an event; updates the event's `offered_by`. An odd of 0 is a closed outcome."""
     if not Producer.objects.filter(code=code).exists():
         producer(code)
     named, _ = MarketLine.objects.get_or_create(market=name, line=line, outcomes=[*outcomes])
@@ -67,7 +67,7 @@ def market(
 
 
 def _stored(row: Market) -> Market:
-    """In two queries; `update_or_create` makes six of it."""
+    """Store the row with two queries; `update_or_create` takes six."""
     is_new = not Market.objects.filter(event_id=row.event_id, line_id=row.line_id).exists()
     row.save(force_insert=is_new, force_update=not is_new)
     return row
