@@ -36,7 +36,7 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with _stops_noted():  # a second signal would leave the remaining processes running
+        with _deferred_signals():  # a second signal would leave the remaining processes running
             names = list(self._running)
             for together in (names[1:][-1:], names[1:-1], names[:1]):
                 self._stop(together)
@@ -52,7 +52,7 @@ class Processes:
         log_path(name).parent.mkdir(parents=True, exist_ok=True)
         log_path(name).unlink(missing_ok=True)
         self._starts[name] = start
-        with _stopped_later():
+        with _interrupted_at_end():
             self._running[name] = start()
 
     def _stop(self, names: list[str]) -> None:
@@ -69,7 +69,7 @@ class Processes:
     def restart_killed(self) -> None:
         for name, process in list(self._running.items()):
             if (process.poll() or 0) < 0:  # killed by a signal
-                with _stopped_later():
+                with _interrupted_at_end():
                     self._running[name] = self._starts[name]()
 
     def exited(self) -> list[str]:
@@ -78,7 +78,7 @@ class Processes:
 
 
 @contextmanager
-def _stops_noted() -> Iterator[list[int]]:
+def _deferred_signals() -> Iterator[list[int]]:
     """In this block, SIGINT and SIGTERM are only added to the list."""
     came: list[int] = []
 
@@ -94,12 +94,12 @@ def _stops_noted() -> Iterator[list[int]]:
 
 
 @contextmanager
-def _stopped_later() -> Iterator[None]:
+def _interrupted_at_end() -> Iterator[None]:
     """Raises KeyboardInterrupt at the end of the block if SIGINT or SIGTERM arrived in it: during a start, the new
     process would not be registered yet."""
     came: list[int] = []
     try:
-        with _stops_noted() as came:
+        with _deferred_signals() as came:
             yield
     finally:
         if came:

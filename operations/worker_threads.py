@@ -96,13 +96,13 @@ class WorkerThreads:
             async with asyncio.timeout(settings.WEB_QUEUE_SECONDS):
                 await turn
         except TimeoutError:
-            self._give_back(turn)
+            self._stop_waiting(turn)
             raise ServerBusy from None
         except BaseException:  # the request is cancelled
-            self._give_back(turn)
+            self._stop_waiting(turn)
             raise
 
-    def _give_back(self, turn: "asyncio.Future[None]") -> None:
+    def _stop_waiting(self, turn: "asyncio.Future[None]") -> None:
         """Stop waiting. If a thread was assigned at the same time, release it."""
         if not turn.cancel() and not turn.cancelled():
             self._release()

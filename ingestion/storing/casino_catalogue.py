@@ -16,7 +16,7 @@ from ingestion.messages.reading import DecodedMessage, Unwanted
 from ingestion.topics import Topic
 from recommendations.models import EventStatus, UserStatus
 from recommendations.serving.casino_catalogue import OPEN_CATALOGUE, Catalogue
-from recommendations.storing.learnt_values import MAX_LEARNT, Learnt, learn, told_by
+from recommendations.storing.learnt_values import MAX_LEARNT, Learnt, learn, values_to_learn
 from recommendations.validation.changes import Change, EventChange, UserChange, change_of
 from recommendations.validation.currencies import smallest_amount
 from recommendations.validation.rows import EventRow, UserRow
@@ -101,7 +101,7 @@ def _learn(
 
 def _told(message: DecodedMessage) -> set[Learnt]:
     row = _row_of(message)
-    return set() if row is None else told_by(row)
+    return set() if row is None else values_to_learn(row)
 
 
 def _reject_new(message: DecodedMessage, too_many: set[Learnt], lists: Mapping[str, str]) -> DecodedMessage:

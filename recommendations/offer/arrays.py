@@ -35,7 +35,7 @@ def best_first(scores: Floats, among: Mask | None = None) -> Iterator[int]:
     rest, size = among, SORTED_AT_FIRST
     while scores.size > size:
         numbers = scores if rest is None else np.where(rest, scores, -np.inf)
-        edge = _reached(numbers, size)
+        edge = _lower_bound(numbers, size)
         if not edge > -np.inf:  # few places are left, or many scores are NaN
             break
         is_best = numbers >= edge
@@ -50,7 +50,7 @@ def _sorted(scores: Floats, places: Places) -> list[int]:
     return in_order
 
 
-def _reached(numbers: Floats, k: int) -> float:
+def _lower_bound(numbers: Floats, k: int) -> float:
     """A bound that at least k of the numbers reach, and few others; NaN if many numbers are NaN. There are more than
     k."""
     groups = _GROUPS * k

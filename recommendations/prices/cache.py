@@ -28,7 +28,7 @@ _MOST_ASKED_FOR = 1_000  # events
 _MOST_CHANGED = 200  # changed market lines; beyond, reading the few needed events costs less
 
 
-class KeptPrices:
+class CachedPrices:
     """One casino's cached prices, all as of `version`; None: nothing is cached. `used`: the ids of the events whose
     prices requests used last; queries read their changes. The cache's lock guards this object."""
 
@@ -93,7 +93,7 @@ class KnownPrices(msgspec.Struct, frozen=True):
     query would have read."""
 
     alias: str
-    kept: KeptPrices
+    kept: CachedPrices
     version: int | None
     parameters: Mapping[str, Any]
     is_usable: bool = False
@@ -108,7 +108,7 @@ class PriceCache:
         self.reset()
 
     def reset(self) -> None:
-        self._kept: OrderedDict[str, KeptPrices] = OrderedDict()
+        self._kept: OrderedDict[str, CachedPrices] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -122,7 +122,7 @@ class PriceCache:
         with self._lock:
             kept = self._kept.get(alias)
             if kept is None:
-                kept = self._kept[alias] = KeptPrices()
+                kept = self._kept[alias] = CachedPrices()
             self._kept.move_to_end(alias)
             return KnownPrices(alias, kept, kept.version, kept.parameters())
 
@@ -167,9 +167,9 @@ class PriceCache:
                 kept.keep({event_id: row for event_id, row in rows.items() if event_id not in kept.rows})
             self._make_room(known.alias)
 
-    def _without(self, alias: str, kept: KeptPrices, version: int | None, changed: Sequence[int]) -> KeptPrices:
+    def _without(self, alias: str, kept: CachedPrices, version: int | None, changed: Sequence[int]) -> CachedPrices:
         if version is None or FORGET_ALL in changed:
-            kept = self._kept[alias] = KeptPrices(version)
+            kept = self._kept[alias] = CachedPrices(version)
         elif FORGET_PRICES in changed:
             kept.forget_rows()
         else:

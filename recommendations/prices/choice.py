@@ -68,7 +68,7 @@ class OutcomeChooser:
         self._rules = rules
         self._scorer = scorer
         self._gate = Gate(rules, source.feeds or NO_FEEDS)
-        self._looked_at: dict[int, tuple[str, PackedPrices, int, int]] = {}  # sport, prices, outcomes' begin and end
+        self._loaded: dict[int, tuple[str, PackedPrices, int, int]] = {}  # sport, prices, outcomes' begin and end
         self._prices, self._scores = _NO_PRICES, _NO_SCORES
         self._alive: tuple[Feeds | None, int] = (None, _ALL)
 
@@ -87,7 +87,7 @@ class OutcomeChooser:
         is_silent = any(each.refusal(silence_seconds) is Refusal.FEED_SILENT for each in own)
         return Refusal.FEED_SILENT if is_silent else Refusal.FEED_CLOSED
 
-    def look_at(self, sports: Mapping[int, str]) -> None:
+    def load_prices(self, sports: Mapping[int, str]) -> None:
         """Load the prices of these events (id -> sport) in place of the earlier ones, and score all their outcomes at
         once, which takes little longer than to score one event."""
         found = self._source.of([*sports])
@@ -95,7 +95,7 @@ class OutcomeChooser:
         self._prices, ends = join(packed)
         self._scores = self._scorer.score([*sports.values()], self._prices, ends)
         places = zip(sports.values(), packed, (0, *ends), ends, strict=False)
-        self._looked_at = dict(zip(sports, places, strict=True))
+        self._loaded = dict(zip(sports, places, strict=True))
         feeds = self._source.feeds or NO_FEEDS
         if self._gate.feeds is not feeds:
             self._gate = Gate(self._rules, feeds)
@@ -103,7 +103,7 @@ class OutcomeChooser:
     def choose(self, event_id: int, *, is_live: bool, full: frozenset[str]) -> Leg | Refusal:
         """The best open outcome of a loaded event, outside the markets in `full`; else the refusal. `is_live`: it has
         begun."""
-        sport, packed, begin, end = self._looked_at[event_id]
+        sport, packed, begin, end = self._loaded[event_id]
         lines = self._lines
         best = self._best(packed, begin, end, is_live=is_live, full=full)
         if best is None:

@@ -37,7 +37,7 @@ class ProfilePart(StrEnum):  # members are str, which are hashed without a Pytho
     RECENT = auto()  # for reasons only
 
 
-class LateTally(Mapping[str, Mapping[str, float]]):
+class LazyTally(Mapping[str, Mapping[str, float]]):
     """A tally that is computed when it is read. Most requests read only memos derived from it."""
 
     def __init__(self, read: Callable[[], Tally]) -> None:
@@ -53,7 +53,7 @@ class LateTally(Mapping[str, Mapping[str, float]]):
         return len(self._read())
 
 
-class LateBets(Collection[OutcomeBet]):
+class LazyBets(Collection[OutcomeBet]):
     """Bets that are computed when they are read. The truth value tells whether there are any, without computing
     them."""
 

@@ -189,7 +189,7 @@ def key_weights(trends: Trends, named: Named, derived: MutableMapping[str, Any])
     return weights
 
 
-class NumberedTaste:
+class NumberedPreferences:
     """A user's preferences in all sports, for outcomes by number."""
 
     def __init__(self, profile: BettingProfile, weights: KeyWeights) -> None:

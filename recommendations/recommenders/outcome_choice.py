@@ -103,7 +103,7 @@ class CasinoOutcomes:
 
 
 @dataclass(frozen=True, slots=True)
-class OutcomeTaste:
+class OutcomePreferences:
     """A user's preferences in a sport. `weights`: attribute -> value -> the decayed number of the user's bets. `lifts`:
     half of log(P(value | user) / P(value | casino)), plus a constant, for the values with bets of the user. `bands`:
     the score of each odds band."""
@@ -132,31 +132,35 @@ def lifts_of(weights: Floats, smoothed: Floats) -> Floats:
     return lifts
 
 
-def outcome_taste(profile: BettingProfile, trends: Trends, sport: str) -> OutcomeTaste:
+def outcome_preferences(profile: BettingProfile, trends: Trends, sport: str) -> OutcomePreferences:
     """A user's preferences in a sport, from `profile.bets` and the casino's trends."""
     casino, weights = casino_outcomes(trends, sport), weights_of_bets(profile.bets)
     lifts = {attribute: _lifts(casino, attribute, of_values) for attribute, of_values in weights.items()}
     own_bands = [lifts[_BAND].get(key_of_odds_band(sport, band), 0.0) for band in _BANDS] if lifts[_BAND] else 0.0
-    return OutcomeTaste(casino, profile, weights, lifts, casino.bands + own_bands)
+    return OutcomePreferences(casino, profile, weights, lifts, casino.bands + own_bands)
 
 
-def score_outcomes(taste: OutcomeTaste, offered: OfferedOutcomes) -> Floats:
+def score_outcomes(preferences: OutcomePreferences, offered: OfferedOutcomes) -> Floats:
     """A finite score for each outcome, shape (n,); the highest wins. An outcome's score does not depend on the other
     outcomes."""
-    found = taste.casino.find(list(zip(offered.markets, offered.lines, offered.outcomes, strict=True)))
+    found = preferences.casino.find(list(zip(offered.markets, offered.lines, offered.outcomes, strict=True)))
     bands = np.searchsorted(_BOUNDS, offered.odds, side="right")
-    scores: Floats = np.array([score for score, _ in found], dtype=np.float64) + taste.bands.take(bands)
-    on_markets, on_lines, on_outcomes = (taste.lifts[attribute] for attribute in (_MARKET, _LINE, _OUTCOME))
+    scores: Floats = np.array([score for score, _ in found], dtype=np.float64) + preferences.bands.take(bands)
+    on_markets, on_lines, on_outcomes = (preferences.lifts[attribute] for attribute in (_MARKET, _LINE, _OUTCOME))
     for place, (_, (market, line, outcome)) in enumerate(found if on_markets else ()):
         if market in on_markets:  # other markets have no bets of the user, nor have their lines and outcomes
             scores[place] += on_markets[market] + on_lines.get(line, 0.0) + on_outcomes.get(outcome, 0.0)
     return scores
 
 
-def outcome_reasons(taste: OutcomeTaste, offered: OfferedOutcomes, place: int) -> tuple[str, ...]:
+def outcome_reasons(preferences: OutcomePreferences, offered: OfferedOutcomes, place: int) -> tuple[str, ...]:
     """Sentences for the user that explain the choice of the outcome at `place`; none without a reason."""
     market, outcome, odd = offered.markets[place], offered.outcomes[place], float(offered.odds[place])
-    reasons = (_last_bets(taste, market), _usual_odds(taste, odd), _usual_outcome(taste, market, outcome))
+    reasons = (
+        _last_bets(preferences, market),
+        _usual_odds(preferences, odd),
+        _usual_outcome(preferences, market, outcome),
+    )
     return tuple(reason for reason in reasons if reason)
 
 
@@ -172,15 +176,15 @@ def _lifts(casino: CasinoOutcomes, attribute: str, weights: Mapping[str, float])
     return dict(zip(own, lifts_of(np.array([*own.values()]), SMOOTHING * shares).tolist(), strict=True))
 
 
-def _last_bets(taste: OutcomeTaste, market: str) -> str:
-    last = taste.profile.recent[-LAST_BETS:]
-    number = sum(each.market == market and each.sport == taste.casino.sport for each in last)
+def _last_bets(preferences: OutcomePreferences, market: str) -> str:
+    last = preferences.profile.recent[-LAST_BETS:]
+    number = sum(each.market == market and each.sport == preferences.casino.sport for each in last)
     return share_of_last_bets(number, len(last), market) if number >= _LEAST_SHARED else ""
 
 
-def _usual_odds(taste: OutcomeTaste, odd: float) -> str:
+def _usual_odds(preferences: OutcomePreferences, odd: float) -> str:
     """The reason for a user with most bets in the sport in the odd's band; else empty."""
-    weights, sport = taste.weights[_BAND], taste.casino.sport
+    weights, sport = preferences.weights[_BAND], preferences.casino.sport
     own = [weights.get(key_of_odds_band(sport, band), 0.0) for band in _BANDS]
     band = int(np.searchsorted(_BOUNDS, odd, side="right"))
     return f"You mostly take odds {_range_of(band)}" if own[band] > max(sum(own), _LEAST_WEIGHT) / 2 else ""
@@ -194,8 +198,8 @@ def _range_of(band: int) -> str:
     return f"from {BAND_BOUNDS[band - 1]:.2f} to {BAND_BOUNDS[band]:.2f}"
 
 
-def _usual_outcome(taste: OutcomeTaste, market: str, outcome: str) -> str:
-    on_market, _, on_outcome = keys_of_outcome(taste.casino.sport, market, "", outcome)
-    bets = taste.casino.bets_on(_MARKET, on_market)
-    is_usual = bets >= _LEAST_BETS and taste.casino.bets_on(_OUTCOME, on_outcome) > bets / 2
+def _usual_outcome(preferences: OutcomePreferences, market: str, outcome: str) -> str:
+    on_market, _, on_outcome = keys_of_outcome(preferences.casino.sport, market, "", outcome)
+    bets = preferences.casino.bets_on(_MARKET, on_market)
+    is_usual = bets >= _LEAST_BETS and preferences.casino.bets_on(_OUTCOME, on_outcome) > bets / 2
     return f"Most bets on this market here are on {outcome}" if is_usual else ""

@@ -13,7 +13,7 @@ from recommendations.offer import TEXTS, offer_of_columns
 from recommendations.validation.identity import Match, match_of
 from tenants.routing.connections import casino_connection
 
-from .casino_outcomes import MAX_SERVED, SERVED, ToldOutcome, outcome_of, price_changes
+from .casino_outcomes import MAX_SERVED, SERVED, ObservedOutcome, outcome_of, price_changes
 from .history import DAY, History, OddsChange, PastCoupon, PastUser, PriceChange
 
 MAX_COUPONS = 100_000  # the latest ones
@@ -53,7 +53,7 @@ def casino_history(
         earliest = min(earliest, rows[0][1])
     events = _query(_EVENTS, [datetime.fromtimestamp(earliest, until.tzinfo)])
     places = _Places(events)
-    coupons, selected, told, left_out = [], list[_Selection](), list[ToldOutcome](), 0
+    coupons, selected, told, left_out = [], list[_Selection](), list[ObservedOutcome](), 0
     for user_id, timestamp, stake, selections in rows:
         found = [(places.of(each, timestamp), _odd(each), outcome_of(each)) for each in _objects(selections)]
         left_out += sum(place is None for place, *_ in found)
@@ -69,7 +69,7 @@ def casino_history(
     return replace(history, known_since=rows[0][1]) if len(rows) == MAX_COUPONS else history
 
 
-def _served(places: "_Places", since: datetime, until: datetime) -> Iterator[ToldOutcome]:
+def _served(places: "_Places", since: datetime, until: datetime) -> Iterator[ObservedOutcome]:
     """The outcomes in served recommendations."""
     for timestamp, events in _query(SERVED, [since, until, MAX_SERVED]):
         for each in _objects(events):

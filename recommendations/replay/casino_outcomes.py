@@ -16,7 +16,7 @@ SELECT extract(epoch FROM timestamp)::float8, events FROM served_recommendations
 WHERE timestamp >= %s AND timestamp < %s AND events <> '[]' ORDER BY timestamp DESC, id DESC LIMIT %s
 """
 
-ToldOutcome = tuple[float, int, PastOutcome, float | None]  # timestamp, place, outcome, odd
+ObservedOutcome = tuple[float, int, PastOutcome, float | None]  # timestamp, place, outcome, odd
 
 
 def outcome_of(selection: dict[str, Any]) -> PastOutcome | None:
@@ -26,7 +26,7 @@ def outcome_of(selection: dict[str, Any]) -> PastOutcome | None:
     return PastOutcome(market, line, outcome) if are_texts and market and outcome else None
 
 
-def price_changes(told: Iterable[ToldOutcome]) -> list[PriceChange]:
+def price_changes(told: Iterable[ObservedOutcome]) -> list[PriceChange]:
     """The changes of the outcomes' odds, in chronological order."""
     latest: dict[tuple[int, PastOutcome], float] = {}
     changes = []

@@ -9,7 +9,7 @@ import numpy as np
 
 from recommendations.offer.arrays import Floats
 from recommendations.recommenders.base import NOBODY, BettingProfile
-from recommendations.recommenders.outcome_choice import OfferedOutcomes, outcome_taste, score_outcomes
+from recommendations.recommenders.outcome_choice import OfferedOutcomes, outcome_preferences, score_outcomes
 from recommendations.tallies.outcome_keys import (
     OFFERED_ATTRIBUTES,
     OUTCOME_ATTRIBUTES,
@@ -35,8 +35,8 @@ class OutcomeInput:
     trends: Trends
 
 
-def _by_taste(given: OutcomeInput) -> Floats:
-    return score_outcomes(outcome_taste(given.profile, given.trends, given.offered.sport), given.offered)
+def _by_preferences(given: OutcomeInput) -> Floats:
+    return score_outcomes(outcome_preferences(given.profile, given.trends, given.offered.sport), given.offered)
 
 
 # Scores, up to a constant log probabilities: by chance, by the odds' implied probabilities, and by the served scores
@@ -44,8 +44,8 @@ def _by_taste(given: OutcomeInput) -> Floats:
 CHOICES: dict[str, Callable[[OutcomeInput], Floats]] = {
     "random": lambda given: np.zeros(len(given.offered.odds)),
     "shortest_odd": lambda given: -np.log(given.offered.odds),
-    "casino_favourite": lambda given: _by_taste(OutcomeInput(given.offered, NOBODY, given.trends)),
-    "outcomes": _by_taste,
+    "casino_favourite": lambda given: _by_preferences(OutcomeInput(given.offered, NOBODY, given.trends)),
+    "outcomes": _by_preferences,
 }
 
 

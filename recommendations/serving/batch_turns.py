@@ -45,7 +45,7 @@ class BatchTurns:
                 yield items[begin : begin + USERS_OF_TURN]
             finally:
                 if has_turn:
-                    self._give_back()
+                    self._release()
 
     def _take(self) -> bool:
         with self._guard:
@@ -62,7 +62,7 @@ class BatchTurns:
             self._waiting.remove(turn)
             return False
 
-    def _give_back(self) -> None:
+    def _release(self) -> None:
         with self._guard:
             if self._waiting:
                 self._waiting.popleft().set()

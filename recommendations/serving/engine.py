@@ -29,12 +29,12 @@ from recommendations.tallies.trends import NO_TRENDS, Trends
 from recommendations.validation.identity import Match
 from recommendations.validation.own_ids import OwnId
 
-from .exploration import explore, first_look
+from .exploration import explore, first_event_ids
 from .guard_rails import GuardedUser, Refusal, currency_of, refuse, round_down, suggest_stake
 from .interleaving import draft, first_applicable
 from .legs import Search
 from .options import DEFAULTS, Options
-from .outcome_rules import TasteScorer, price_rules
+from .outcome_rules import PreferenceScorer, price_rules
 from .recommendation import PassedOver, Recommendation, RecommendedEvent
 from .request_filters import NO_FILTERS, RequestFilters
 from .slip import Rules, shares_of
@@ -149,7 +149,7 @@ def build_recommendations(
     single user's slip and draw too."""
     rankings = [_rank(request, each, casino_context) for each in user_contexts]
     if casino_context.prices is not None and (len(rankings) > 1 or request.explore):
-        look = first_look if request.explore else Search.first_look
+        look = first_event_ids if request.explore else Search.first_event_ids
         looks = [look(each.search) for each in rankings if isinstance(each, Ranking)]
         casino_context.prices.of(list({event_id for look in looks for event_id in look}))
     return [
@@ -279,7 +279,7 @@ def _interleaved(ranking: Ranking) -> Ranking:
 
 
 def _chooser(request: RecommendationRequest, context: ScoringContext, prices: PriceSource) -> OutcomeChooser:
-    scorer = TasteScorer(context.profile, context.trends, prices.lines)
+    scorer = PreferenceScorer(context.profile, context.trends, prices.lines)
     return OutcomeChooser(prices, price_rules(request.options, request.filters, context.now), scorer)
 
 

@@ -22,10 +22,10 @@ class Draw:
     propensity: float
 
 
-def first_look(search: Search) -> list[int]:
+def first_event_ids(search: Search) -> list[int]:
     """The ids of the events whose prices the slip and the draw read first, so that one query reads both."""
-    ids, places = search.first_look(), search.first_places
-    return [*ids, *_at_last_place(search, Selections(places)).first_look()] if places else ids
+    ids, places = search.first_event_ids(), search.first_places
+    return [*ids, *_at_last_place(search, Selections(places)).first_event_ids()] if places else ids
 
 
 def explore(

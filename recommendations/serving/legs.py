@@ -46,7 +46,7 @@ class Search(msgspec.Struct, eq=False):
     passed_over: dict[int, Refusal] = {}
     first_places: list[int] | None = None
 
-    def first_look(self) -> list[int]:
+    def first_event_ids(self) -> list[int]:
         """The ids of the events whose prices `run` reads first, so that they can be read earlier."""
         if self.chooser is None or self.offer.offered_by is None:
             return []
@@ -63,7 +63,7 @@ class Search(msgspec.Struct, eq=False):
         while True:
             known = len(self.passed_over)
             with_markets = self._with_markets(places)
-            chooser.look_at({event_id: self.offer.sport[place] for place, event_id in with_markets.items()})
+            chooser.load_prices({event_id: self.offer.sport[place] for place, event_id in with_markets.items()})
             found = self._take(chooser, places, with_markets)
             # passed-over events may have excluded others from the slip, which are tried again without them
             if len(self.passed_over) == known or len(self.passed_over) >= MAX_LOOKED_AT:

@@ -19,11 +19,11 @@ from recommendations.offer import OFFER_COLUMNS, Offer, offers
 from recommendations.prices.queries import COLUMN_COUNT as PRICE_COLUMN_COUNT
 from recommendations.prices.queries import PRICE_COLUMNS
 from recommendations.prices.request_prices import prices_at_begin, prices_of_query
-from recommendations.recommenders.base import NOBODY, BettingProfile, LateBets, LateTally, ProfilePart, is_current
+from recommendations.recommenders.base import NOBODY, BettingProfile, LazyBets, LazyTally, ProfilePart, is_current
 from recommendations.tallies.selections import NO_SEQUENCE
-from recommendations.tallies.tallies_cache import KeptTallies, tallies_cache
+from recommendations.tallies.tallies_cache import CachedTallies, tallies_cache
 from recommendations.tallies.trend_cache import TRENDS, trend_cache
-from recommendations.tallies.user_tallies import LateTallies, Summary, Tallies
+from recommendations.tallies.user_tallies import LazyTallies, Summary, Tallies
 from recommendations.tallies.user_tallies_sql import (
     ALL_COUPONS,
     MERGED_TALLIES,
@@ -133,7 +133,7 @@ class FoundUser(msgspec.Struct, frozen=True):
     personalisation: bool
     tallies_version: str | None
     own_id: OwnId
-    kept: KeptTallies | None = None
+    kept: CachedTallies | None = None
 
     def tallies(self) -> Tallies:
         try:
@@ -169,10 +169,10 @@ def find(
     if prices is not None and prices.version is not None:
         common, count = (*common, PRICE_COLUMNS), count + PRICE_COLUMN_COUNT
     is_one = len(user_ids) == 1
-    wanted = _one_wanted(user_ids[0]) if is_one else _wanted(user_ids)
+    wanted = _query_of_one(user_ids[0]) if is_one else _query_of_several(user_ids)
     of_prices = {} if prices is None else prices.parameters
     kept = tallies_cache.get((known.alias, user_ids[0])) if is_one else None
-    if kept is not None and not _suffices(kept, needs, hour, has_prices=prices is not None):
+    if kept is not None and not _is_sufficient(kept, needs, hour, has_prices=prices is not None):
         kept = None
     parameters = {"now": now, "hour": hour, "offer_version": known.version, **of_prices, **wanted.parameters}
     parameters["kept_version"] = None if kept is None else kept.version
@@ -197,7 +197,7 @@ def find(
     return Found({user.own_id: user for user in users}, casino_context)
 
 
-def _suffices(kept: KeptTallies, needs: Collection[ProfilePart], hour: float, *, has_prices: bool) -> bool:
+def _is_sufficient(kept: CachedTallies, needs: Collection[ProfilePart], hour: float, *, has_prices: bool) -> bool:
     """Whether a request with these needs can use the cached results without reading tallies. Exceptions, which read
     them late: the first request after a change of the offer, markets or models, and the first one of another
     recommender."""
@@ -210,7 +210,7 @@ def _suffices(kept: KeptTallies, needs: Collection[ProfilePart], hour: float, *,
     )
 
 
-class _Wanted(msgspec.Struct, frozen=True):
+class _UserQuery(msgspec.Struct, frozen=True):
     """The requested users, for the query `sql`. `texts`: stored id -> text id, for several users."""
 
     sql: str
@@ -218,17 +218,17 @@ class _Wanted(msgspec.Struct, frozen=True):
     texts: Mapping[int, str] = {}
 
 
-def _one_wanted(user_id: OwnId) -> _Wanted:
+def _query_of_one(user_id: OwnId) -> _UserQuery:
     if isinstance(user_id, int):
-        return _Wanted(_OF_ONE_USER, {"user_ids": user_id})
-    return _Wanted(_OF_ONE_TEXT, {"text": user_id, "user_ids": generated_id(user_id)})
+        return _UserQuery(_OF_ONE_USER, {"user_ids": user_id})
+    return _UserQuery(_OF_ONE_TEXT, {"text": user_id, "user_ids": generated_id(user_id)})
 
 
-def _wanted(user_ids: Sequence[OwnId]) -> _Wanted:
+def _query_of_several(user_ids: Sequence[OwnId]) -> _UserQuery:
     texts = [each for each in user_ids if isinstance(each, str)]
     by_id = {stored: text for text, stored in ids_of(Kind.USERS, texts).items()} if texts else {}
     numbers = [*(each for each in user_ids if isinstance(each, int)), *by_id]
-    return _Wanted(_OF_USERS, {"user_ids": numbers}, by_id)
+    return _UserQuery(_OF_USERS, {"user_ids": numbers}, by_id)
 
 
 def _recount_tallies(user_id: int) -> Tallies:
@@ -261,7 +261,7 @@ def build_user_context(user: FoundUser, request: RecommendationRequest, casino_c
             tallies = user.merge(must_be_consistent=True)
             summary = tallies.summarise(with_top_values=has_top_values)
         else:
-            summary, tallies = kept.summary, LateTallies(user.tallies, kept.memos)
+            summary, tallies = kept.summary, LazyTallies(user.tallies, kept.memos)
         user_context = _build_user_context(user, tallies, summary, request, casino_context)
     except _UNREADABLE:
         tallies = _recount_tallies(user.user_id)
@@ -312,15 +312,15 @@ def parts_of_tallies(
     of_tallies, of_bets = tallies.memos_at(request.hour)
     return {
         "top_values": (summary.top_values or {}) if ProfilePart.TOP_VALUES in request.needs else {},
-        "counts": LateTally(partial(getattr, tallies, "counts")) if has_tallies else {},
-        "weights": LateTally(partial(tallies.weights_at, request.hour)) if has_tallies else {},
+        "counts": LazyTally(partial(getattr, tallies, "counts")) if has_tallies else {},
+        "weights": LazyTally(partial(tallies.weights_at, request.hour)) if has_tallies else {},
         "sequence": summary.sequence if ProfilePart.SEQUENCE in request.needs else NO_SEQUENCE,
         "memo": of_tallies if has_tallies else {},
         "bets_memo": of_bets,
         # every recommender's choice of an outcome needs the bets
         "bets": ()
         if casino_context.prices is None
-        else LateBets(partial(tallies.bets_at, request.hour), summary.names_outcomes),
+        else LazyBets(partial(tallies.bets_at, request.hour), summary.names_outcomes),
     }
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from recommendations.prices.lines import Lines, Outcome
 from recommendations.prices.price_rules import PriceRules
 from recommendations.recommenders.base import BettingProfile
-from recommendations.recommenders.numbered_outcomes import NumberedTaste, key_weights
-from recommendations.recommenders.outcome_choice import OfferedOutcomes, outcome_reasons, outcome_taste
+from recommendations.recommenders.numbered_outcomes import NumberedPreferences, key_weights
+from recommendations.recommenders.outcome_choice import OfferedOutcomes, outcome_preferences, outcome_reasons
 from recommendations.tallies.trends import Trends
 
 from .options import Options
@@ -32,7 +32,7 @@ def price_rules(options: Options, filters: RequestFilters, now: float) -> PriceR
     )
 
 
-class TasteScorer(NumberedTaste):
+class PreferenceScorer(NumberedPreferences):
     """Scores outcomes within a sport, from the user's and the casino's selections."""
 
     def __init__(self, profile: BettingProfile, trends: Trends, lines: Lines) -> None:
@@ -41,5 +41,5 @@ class TasteScorer(NumberedTaste):
 
     def reasons(self, sport: str, outcome: Outcome, odd: float) -> tuple[str, ...]:
         market, line, name = outcome
-        taste = outcome_taste(self._profile, self._trends, sport)
-        return outcome_reasons(taste, OfferedOutcomes(sport, [market], [line], [name], np.array([odd])), 0)
+        preferences = outcome_preferences(self._profile, self._trends, sport)
+        return outcome_reasons(preferences, OfferedOutcomes(sport, [market], [line], [name], np.array([odd])), 0)

@@ -8,7 +8,7 @@ from typing import Any
 
 from recommendations.replay.history import History, PastCoupon
 from recommendations.storing import prune_casino_tallies, store_coupons, store_events, store_users
-from recommendations.storing.learnt_values import learn, told_by
+from recommendations.storing.learnt_values import learn, values_to_learn
 from recommendations.validation.rows import CouponRow, EventRow, Selection, UserRow
 
 from .simulate import SPORTS
@@ -22,10 +22,10 @@ def store_history(history: History, now: datetime) -> None:
     last = history.coupons[-1].timestamp if history.coupons else now.timestamp()
     store = _CasinoRows(history, now.timestamp() - last)
     for rows in _chunks(store.users()):
-        learn(set().union(*map(told_by, rows)))
+        learn(set().union(*map(values_to_learn, rows)))
         store_users(rows)
     for rows in _chunks(store.events()):
-        learn(set().union(*map(told_by, rows)))
+        learn(set().union(*map(values_to_learn, rows)))
         store_events(rows)
     for rows in _chunks(store.coupons()):
         store_coupons(rows)

@@ -370,7 +370,13 @@ def write_sums(total: CasinoSums) -> None:
 def write_values(as_of: float, keyed: Mapping[_Key, Sequence[float]]) -> None:
     """Add (attribute, value) -> count, weight and trend, as of a time in Unix seconds, to the casino's tallies."""
     rows = [
-        {"attribute": attribute, "value": value, "count": int(count), "weight": _or_0(weight), "trend": _or_0(trend)}
+        {
+            "attribute": attribute,
+            "value": value,
+            "count": int(count),
+            "weight": _zero_if_tiny(weight),
+            "trend": _zero_if_tiny(trend),
+        }
         for (attribute, value), (count, weight, trend) in keyed.items()
         if "\0" not in value and len(value.encode()) <= _MAX_KEY_BYTES
     ]
@@ -385,7 +391,7 @@ def drop_lightest() -> None:
         execute(_KEEP_HEAVIEST, [attribute] * 2)
 
 
-def _or_0(number: float) -> float:
+def _zero_if_tiny(number: float) -> float:
     """0 instead of a tiny number, whose products may underflow: PostgreSQL raises an error for that."""
     return number if abs(number) > _TINY else 0.0
 

@@ -124,9 +124,11 @@ class Producers:
             changed[key] = max(heard_at, each.sent_at), valid_since, beats + each.is_heartbeat
         rows = [(*key, *values) for key, values in sorted(changed.items())]
         execute(_HEAR, [list(column) for column in zip(*rows, strict=True)])
-        self._give_up_uploads(heard, {key: times[0] for key, times in [*stored.items(), *changed.items()]}, silence)
+        self._forget_silent_uploads(
+            heard, {key: times[0] for key, times in [*stored.items(), *changed.items()]}, silence
+        )
 
-    def _give_up_uploads(
+    def _forget_silent_uploads(
         self, heard: Iterable[tuple[str, Heard]], heard_at: Mapping[FeedKey, datetime], silence: timedelta
     ) -> None:
         """Forget a producer's silent feed by HTTP or file once it sends heartbeats by Kafka: unlike a partition, such a

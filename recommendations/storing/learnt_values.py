@@ -13,7 +13,7 @@ MAX_LEARNT = 500  # values of each kind: more than any sportsbook offers, and fe
 
 Learnt = tuple[str, str]  # kind, value
 
-_UNTOLD = (UNSET, "")
+_UNKNOWN = (UNSET, "")
 
 _KNOWN = "SELECT kind, value FROM learnt_values WHERE (kind, value) IN (SELECT * FROM unnest(%s::text[], %s::text[]))"
 _LOCK = "SELECT pg_advisory_xact_lock('learnt_values'::regclass::oid::bigint)"
@@ -24,9 +24,9 @@ ON CONFLICT (kind, value) DO NOTHING
 """
 
 
-def told_by(row: MutableRow | Change) -> set[Learnt]:
+def values_to_learn(row: MutableRow | Change) -> set[Learnt]:
     """The (kind, value) pairs of the row's fields; each kind is the name of a field."""
-    return {(kind, value) for kind in LearntValue.Kind.values if (value := getattr(row, kind, "")) not in _UNTOLD}
+    return {(kind, value) for kind in LearntValue.Kind.values if (value := getattr(row, kind, "")) not in _UNKNOWN}
 
 
 def learn(values: Collection[Learnt], *, unbounded: Collection[str] = ()) -> set[Learnt]:

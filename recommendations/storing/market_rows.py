@@ -21,28 +21,28 @@ unnest(
 """
 _IS_OFFERED = "({0}.status = 'open' AND 0 < ANY({0}.odds))"
 _IS_UPDATED = """(
-    markets.as_of <= told.as_of AND (markets.as_of, markets.producer, markets.status, markets.odds)
-        IS DISTINCT FROM (told.as_of, told.producer, told.status, told.odds)
+    markets.as_of <= sent.as_of AND (markets.as_of, markets.producer, markets.status, markets.odds)
+        IS DISTINCT FROM (sent.as_of, sent.producer, sent.status, sent.odds)
 )"""
 # One statement updates rows, and returns by number only the rows that need more. `is_stopped`: a stored closing may
 # apply to it. Both parts see the rows as they were before.
 _UPDATE = f"""
-WITH told AS MATERIALIZED (
+WITH sent AS MATERIALIZED (
     SELECT number, event_id, line_id, producer, status, as_of, odds_text::int[] AS odds FROM {_ROWS}
 ), updated AS (
-    UPDATE markets SET producer = told.producer, status = told.status, as_of = told.as_of, odds = told.odds FROM told
-    WHERE markets.event_id = told.event_id AND markets.line_id = told.line_id AND {_IS_UPDATED}
+    UPDATE markets SET producer = sent.producer, status = sent.status, as_of = sent.as_of, odds = sent.odds FROM sent
+    WHERE markets.event_id = sent.event_id AND markets.line_id = sent.line_id AND {_IS_UPDATED}
 )
 SELECT * FROM (
-    SELECT number, markets.event_id IS NULL AS is_new, COALESCE(markets.as_of > told.as_of, false) AS is_stale,
+    SELECT number, markets.event_id IS NULL AS is_new, COALESCE(markets.as_of > sent.as_of, false) AS is_stale,
         markets.event_id IS NOT NULL AND NOT {_IS_UPDATED} AS is_kept,
         markets.event_id IS NOT NULL AND {_IS_UPDATED} AND (
-            {_IS_OFFERED.format("markets")} IS DISTINCT FROM {_IS_OFFERED.format("told")}
-            OR markets.producer <> told.producer
+            {_IS_OFFERED.format("markets")} IS DISTINCT FROM {_IS_OFFERED.format("sent")}
+            OR markets.producer <> sent.producer
         ) AS is_flipped,
-        EXISTS (SELECT FROM market_stops AS stop WHERE stop.event_id = told.event_id AND stop.as_of >= told.as_of)
+        EXISTS (SELECT FROM market_stops AS stop WHERE stop.event_id = sent.event_id AND stop.as_of >= sent.as_of)
             AS is_stopped
-    FROM told LEFT JOIN markets USING (event_id, line_id)
+    FROM sent LEFT JOIN markets USING (event_id, line_id)
 ) AS states WHERE is_new OR is_kept OR is_flipped OR is_stopped
 ORDER BY number
 """
@@ -62,7 +62,7 @@ WHERE markets.event_id = gone.event_id AND markets.line_id = gone.line_id
 _COUNT = "SELECT event_id, count(*) FROM markets WHERE event_id = ANY(%s) GROUP BY event_id"
 
 
-class Told(NamedTuple):
+class SentLine(NamedTuple):
     """A market line in a message. `places`: the indices in the call's rows of its message, and of those it replaces."""
 
     places: list[int]
@@ -73,7 +73,7 @@ class Told(NamedTuple):
 
 
 class _Row(NamedTuple):
-    told: Told
+    sent: SentLine
     line: Line
     is_replacing: bool = False  # replaces a row of the same market and line with other outcomes
 
@@ -91,11 +91,11 @@ class Written:
     to_close: set[int] = field(default_factory=set)
 
 
-def write_markets(told: Iterable[Told]) -> Written:
+def write_markets(sent: Iterable[SentLine]) -> Written:
     """Write the newest price of each line. A message that another message of the call replaces has the latter's result.
     The transaction holds the lock of the prices."""
     written = Written()
-    newest = _newest(told, written)
+    newest = _newest(sent, written)
     if newest:
         lines = market_lines(each.market for each in newest)
         rows = [_Row(each, lines[each.market.market, each.market.line, each.market.outcomes]) for each in newest]
@@ -104,9 +104,9 @@ def write_markets(told: Iterable[Told]) -> Written:
     return written
 
 
-def _newest(told: Iterable[Told], written: Written) -> list[Told]:
-    newest: dict[tuple[int, str, str], Told] = {}
-    for each in told:
+def _newest(sent: Iterable[SentLine], written: Written) -> list[SentLine]:
+    newest: dict[tuple[int, str, str], SentLine] = {}
+    for each in sent:
         key = each.event_id, each.market.market, each.market.line
         earlier = newest.get(key)
         if earlier is None:
@@ -121,15 +121,15 @@ def _newest(told: Iterable[Told], written: Written) -> list[Told]:
 
 def _replace_siblings(rows: list[_Row], written: Written) -> list[_Row]:
     """Delete rows of the same markets and lines with other outcomes. A row with a newer sibling is stale instead."""
-    siblings = [(row.told.event_id, sibling) for row in rows for sibling in row.line.siblings]
+    siblings = [(row.sent.event_id, sibling) for row in rows for sibling in row.line.siblings]
     stored = {tuple(key): as_of for *key, as_of in query(_SIBLINGS, _columns(siblings))} if siblings else {}
     if not stored:
         return rows
     kept, gone = [], []
     for row in rows:
-        own = [key for key in ((row.told.event_id, sibling) for sibling in row.line.siblings) if key in stored]
-        if any(stored[key] > row.told.as_of for key in own):
-            written.stale.update(row.told.places)
+        own = [key for key in ((row.sent.event_id, sibling) for sibling in row.line.siblings) if key in stored]
+        if any(stored[key] > row.sent.as_of for key in own):
+            written.stale.update(row.sent.places)
             continue
         gone += own
         kept.append(row._replace(is_replacing=bool(own)))
@@ -148,27 +148,27 @@ def _update(rows: list[_Row], written: Written) -> list[_Row]:
         if is_new:
             new.append(row)
         if is_stale:
-            written.stale.update(row.told.places)
+            written.stale.update(row.sent.places)
         if is_flipped:
-            written.to_flip.add(row.told.event_id)
+            written.to_flip.add(row.sent.event_id)
         if is_stopped:
-            written.to_close.add(row.told.event_id)
+            written.to_close.add(row.sent.event_id)
         if is_new or is_kept:
             others.add(number - 1)
     for number, row in enumerate(rows):
         if number not in others:
-            written.places.update(row.told.places)
+            written.places.update(row.sent.places)
     return new
 
 
 def _as_many_as_allowed(new: list[_Row], written: Written) -> list[_Row]:
     """The rows without surplus ones, of events that have `MAX_MARKETS` rows."""
-    counts = Counter(dict(query(_COUNT, [sorted({row.told.event_id for row in new})]))) if new else Counter[int]()
+    counts = Counter(dict(query(_COUNT, [sorted({row.sent.event_id for row in new})]))) if new else Counter[int]()
     kept = []
     for row in sorted(new, key=lambda row: not row.is_replacing):
-        counts[row.told.event_id] += 1
-        if counts[row.told.event_id] > MAX_MARKETS:
-            written.too_many.update(row.told.places)
+        counts[row.sent.event_id] += 1
+        if counts[row.sent.event_id] > MAX_MARKETS:
+            written.too_many.update(row.sent.places)
         else:
             kept.append(row)
     return kept
@@ -178,20 +178,20 @@ def _insert(rows: list[_Row], written: Written) -> None:
     if rows:
         execute(_INSERT, _values(rows))
     for row in rows:
-        written.places.update(row.told.places)
-        written.to_flip.add(row.told.event_id)
+        written.places.update(row.sent.places)
+        written.to_flip.add(row.sent.event_id)
 
 
 def _values(rows: Sequence[_Row]) -> list[str]:
     """Query parameters as PostgreSQL's array literals: the driver takes three times as long to write lists."""
-    told = [row.told for row in rows]
-    odds = ['"{' + ",".join(map(str, row.line.odds_of(row.told.market))) + '}"' for row in rows]
+    sent = [row.sent for row in rows]
+    odds = ['"{' + ",".join(map(str, row.line.odds_of(row.sent.market))) + '}"' for row in rows]
     return [
-        _array(str(each.event_id) for each in told),
+        _array(str(each.event_id) for each in sent),
         _array(str(row.line.id) for row in rows),
-        _array(str(each.producer) for each in told),
-        _array(each.market.status for each in told),
-        _array(each.as_of.isoformat() for each in told),
+        _array(str(each.producer) for each in sent),
+        _array(each.market.status for each in sent),
+        _array(each.as_of.isoformat() for each in sent),
         _array(odds),
     ]
 

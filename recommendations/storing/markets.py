@@ -11,7 +11,7 @@ from recommendations.validation.rows import Removal
 from tenants.routing.connections import casino_atomic, execute, query
 
 from .feeds import Producers, forget_feed
-from .market_rows import Told, Written, write_markets
+from .market_rows import SentLine, Written, write_markets
 from .market_stops import StopKey, apply_stops, forget_stops, keep_stops
 from .offered_by import flip_offered_by
 from .outcomes import DUPLICATE, STALE, Outcome, Result
@@ -72,7 +72,7 @@ def write_odds(rows: Sequence[OddsRow], *, silence: timedelta = FEED_SILENCE) ->
     producers = Producers()
     producers.add(row.producer for row in rows if row.producer)
     producers.hear(rows, silence)
-    written = write_markets(_told(rows, producers))
+    written = write_markets(_sent_lines(rows, producers))
     new_stops, closed = _close(rows, producers, written.to_close)
     flip_offered_by(written.to_flip | closed)
     return [_outcome(place, row, producers, written, new_stops) for place, row in enumerate(rows)]
@@ -121,13 +121,13 @@ def closing_all(removal: Removal) -> OddsRow:
     return OddsRow(id=removal.id, timestamp=removal.timestamp, closings=(Closing(ALL_MARKETS),))
 
 
-def _told(rows: Sequence[OddsRow], producers: Producers) -> Iterable[Told]:
+def _sent_lines(rows: Sequence[OddsRow], producers: Producers) -> Iterable[SentLine]:
     for place, row in enumerate(rows):
         code = producers.codes.get(row.producer)
         if row.id is not None and code is not None:
             event_id = stored_id(row.id)
             for market in row.markets:
-                yield Told([place], event_id, code, row.timestamp, market)
+                yield SentLine([place], event_id, code, row.timestamp, market)
 
 
 def _close(rows: Iterable[OddsRow], producers: Producers, to_close: Collection[int]) -> tuple[set[int], set[int]]:

@@ -171,7 +171,7 @@ def _makes_row(row: Stored) -> bool:
     return not isinstance(row, Change) or row.makes_row
 
 
-def _may_not_count(row: Stored, other: Stored) -> bool:
+def _depends_on_stored(row: Stored, other: Stored) -> bool:
     """Whether the effect of `row` depends on the stored row, so that storing `other` must not be skipped."""
     if not isinstance(row, Change):
         return False
@@ -184,7 +184,7 @@ def _has_no_effect_after(row: Stored, earlier: Stored) -> bool:
         return True
     if isinstance(row, Removal) and not isinstance(earlier, Removal):
         return False
-    if (isinstance(row, Change) and isinstance(earlier, Removal)) or _may_not_count(earlier, row):
+    if (isinstance(row, Change) and isinstance(earlier, Removal)) or _depends_on_stored(earlier, row):
         return False  # a removal that is older than the stored row removes nothing, and the change counts
     if row.timestamp is None or earlier.timestamp is None or row.timestamp >= earlier.timestamp:
         return False
@@ -199,8 +199,8 @@ def _supersedes(row: Stored, earlier: Stored) -> bool:
         return isinstance(earlier, Removal | CouponRow)
     if isinstance(row, CouponRow) or not isinstance(earlier, MutableRow | Change):
         return False
-    may_not_count = _may_not_count(row, earlier) or (isinstance(earlier, Change) and earlier.may_contradict)
-    if may_not_count or not set(row.unset_columns) <= set(earlier.unset_columns):
+    depends_on_stored = _depends_on_stored(row, earlier) or (isinstance(earlier, Change) and earlier.may_contradict)
+    if depends_on_stored or not set(row.unset_columns) <= set(earlier.unset_columns):
         return False
     if row.timestamp is None or earlier.timestamp is None:
         return row.timestamp is earlier.timestamp

@@ -36,7 +36,7 @@ class _Entry(msgspec.Struct, frozen=True):
     nbytes: int
 
 
-class KeptTallies(NamedTuple):
+class CachedTallies(NamedTuple):
     """A cached summary and memos of a user's tallies of this `TALLIES_VERSION`."""
 
     version: str
@@ -63,14 +63,14 @@ class TalliesCache:
         with self._lock:  # reading the size removes expired entries
             return cast(int, self._entries.currsize)
 
-    def get(self, key: UserKey) -> KeptTallies | None:
+    def get(self, key: UserKey) -> CachedTallies | None:
         """The user's cached results, None without any. Use them only if the database has the same version."""
         try:
             with self._lock:
                 entry = self._entries[key]  # `get` would look up twice
         except KeyError:
             return None
-        return KeptTallies(entry.version, _SUMMARIES.decode(entry.summary), entry.memos)
+        return CachedTallies(entry.version, _SUMMARIES.decode(entry.summary), entry.memos)
 
     def put(self, key: UserKey, version: str, tallies: Tallies, summary: Summary) -> None:
         """Cache the summary and the memos of these tallies, which `merge_tallies` returned for columns of this version,

@@ -386,7 +386,7 @@ class Tallies:
         return dict(zip(TALLIED, (*texts, bands), strict=True))
 
 
-class LateTallies(Tallies):
+class LazyTallies(Tallies):
     """Tallies that call `merge` when they are first read. `memos`: the cached values derived from the same tallies."""
 
     def __init__(self, merge: Callable[[], Tallies], memos: Memos) -> None:

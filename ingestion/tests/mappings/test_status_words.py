@@ -49,7 +49,7 @@ def market(status, of_outcome="open"):
     return {"market": "1X2", "status": status, "outcomes": [{"outcome": "HOME", "odd": 2, "status": of_outcome}]}
 
 
-def told_by(content):
+def values_to_learn(content):
     told = told_markets(content)
     assert told is not None
     return told
@@ -57,7 +57,7 @@ def told_by(content):
 
 def markets_of(content):
     """Of an event or a message of `odds`: the statuses and odds of its markets."""
-    return [(each.status, *each.odds) for each in told_by(content).markets]
+    return [(each.status, *each.odds) for each in values_to_learn(content).markets]
 
 
 @pytest.mark.parametrize("topic", [EVENTS, ODDS])
@@ -77,7 +77,7 @@ def test_own_words_for_markets_and_outcomes_are_read_as_their_status(own, topic,
     assert [markets_of(each)[0] for each in contents] == [
         ("open", 2000), ("suspended", 2000), ("open", 0), ("open", 2000), ("closed", 2000),
     ]  # fmt: skip
-    assert [told_by(each).unread is not None for each in contents] == [False, False, False, False, True]
+    assert [values_to_learn(each).unread is not None for each in contents] == [False, False, False, False, True]
     [another_casinos] = decode(topic, values[0], casino=2)
     assert markets_of(another_casinos) == [("closed", 2000)]
 

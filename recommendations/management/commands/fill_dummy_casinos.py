@@ -13,7 +13,7 @@ from django.utils import timezone
 from recommendations.models import Event, User
 from recommendations.simulation.dummies import dummy_event, dummy_user
 from recommendations.storing import store_events, store_users
-from recommendations.storing.learnt_values import learn, told_by
+from recommendations.storing.learnt_values import learn, values_to_learn
 from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino
 from tenants.numbers import as_count
@@ -43,9 +43,9 @@ class Command(BaseCommand):
         with use_casino(casino.current):
             if not User.objects.exists():
                 rows = [dummy_user(rng, now=now) for _ in range(users)]
-                learn(set().union(*map(told_by, rows)))
+                learn(set().union(*map(values_to_learn, rows)))
                 store_users(rows)
             if not Event.objects.exists():
                 offer = [dummy_event(rng, now=now) for _ in range(events)]
-                learn(set().union(*map(told_by, offer)))
+                learn(set().union(*map(values_to_learn, offer)))
                 store_events(offer)

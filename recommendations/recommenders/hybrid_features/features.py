@@ -254,7 +254,7 @@ class _UserValues:
         return found
 
 
-def _near_the_last(context: ScoringContext) -> tuple[Codes, Scores] | None:
+def _hours_to_last_begin(context: ScoringContext) -> tuple[Codes, Scores] | None:
     """The codes of the hours in which events begin, and minus the logarithm of each hour's distance from the begin of
     the user's last event. None if that event is not in the offer or has begun: a replayed offer has no such event."""
     offer, last = context.offer, context.profile.sequence.last
@@ -279,7 +279,7 @@ class Features:
     def __init__(self, context: ScoringContext) -> None:
         self._events, self._profile = context.offer, context.profile
         self._offer = _offer_features(context)
-        self._values = _UserValues(context, self._offer, token_scores(context), _near_the_last(context))
+        self._values = _UserValues(context, self._offer, token_scores(context), _hours_to_last_begin(context))
         co_bettors = context.models.get(CoBettors)
         self._likeness = co_bettors.likeness(context.user_id, context.offer) if co_bettors is not None else None
         self._pairs = pair_numbers(context)

@@ -40,7 +40,7 @@ def _at_scale(scale: int, counts: SequenceCounts, offer: Offer) -> Numbers:
     return counts.along(offer, counts.scales[scale])
 
 
-def _of_the_most(numbers: Floats, smoothing: float, context: ScoringContext) -> Floats:
+def _share_of_maximum(numbers: Floats, smoothing: float, context: ScoringContext) -> Floats:
     """Each number divided by the largest number of an event that has not begun, plus `smoothing`."""
     is_coming = context.offer.begins > context.hour
     shares: Floats = numbers / (smoothing + numbers.max(where=is_coming, initial=0.0))
@@ -48,11 +48,11 @@ def _of_the_most(numbers: Floats, smoothing: float, context: ScoringContext) -> 
 
 
 def _share_of_selections(context: ScoringContext) -> Numbers:
-    return _of_the_most(context.trends.counts_of(context.offer), 1.0, context)
+    return _share_of_maximum(context.trends.counts_of(context.offer), 1.0, context)
 
 
 def _share_of_trend(context: ScoringContext) -> Numbers:
-    return _of_the_most(context.trends.of_offer(context.offer), 1e-3, context)
+    return _share_of_maximum(context.trends.of_offer(context.offer), 1e-3, context)
 
 
 def _nearness(scale: float, context: ScoringContext) -> Numbers:

@@ -15,10 +15,10 @@ from recommendations.prices.event_prices import packed_prices
 from recommendations.prices.feeds import Feeds, Producer
 from recommendations.prices.lines import Lines
 from recommendations.recommenders.base import BettingProfile
-from recommendations.recommenders.outcome_choice import OfferedOutcomes, outcome_taste, score_outcomes
+from recommendations.recommenders.outcome_choice import OfferedOutcomes, outcome_preferences, score_outcomes
 from recommendations.serving.legs import Search
 from recommendations.serving.options import Options
-from recommendations.serving.outcome_rules import TasteScorer
+from recommendations.serving.outcome_rules import PreferenceScorer
 from recommendations.serving.slip import Rules
 from recommendations.tallies.outcome_keys import OUTCOME_ATTRIBUTES, key_of_odds_band, keys_of_outcome, line_band
 from recommendations.tallies.trends import Trends
@@ -139,7 +139,7 @@ def served(case: Given):
     offer = replace(offer, offered_by=np.array([offered_by for *_, offered_by in case.events], np.int32))
     options = Options(live_events=True, max_per_market=case.max_per_market)
     prices = PricesOf({place + 1: each[0] for place, each in enumerate(case.events)}, case.feeds)
-    chooser = OutcomeChooser(prices, case.rules, TasteScorer(case.profile, case.trends, prices.lines))
+    chooser = OutcomeChooser(prices, case.rules, PreferenceScorer(case.profile, case.trends, prices.lines))
     scores = -np.arange(len(case.events), dtype=np.float64)
     return Search(offer, scores, Rules(now=NOW, limit=case.limit, options=options), chooser).run()
 
@@ -189,6 +189,6 @@ def best_of(case: Given, sport, allowed):
     markets, lines = [NAMED[line_id][0] for line_id, *_ in allowed], [NAMED[line_id][1] for line_id, *_ in allowed]
     odds: Any = np.array([odd for _, _, odd, _ in allowed])
     offered = OfferedOutcomes(sport, markets, lines, [name for _, name, *_ in allowed], odds)
-    scores = score_outcomes(outcome_taste(case.profile, case.trends, sport), offered)
+    scores = score_outcomes(outcome_preferences(case.profile, case.trends, sport), offered)
     best = [each[:3] for each, score in zip(allowed, scores, strict=True) if score >= scores.max() - ALIKE]
     return best[:1] if np.ptp(scores[scores >= scores.max() - ALIKE]) == 0 else best

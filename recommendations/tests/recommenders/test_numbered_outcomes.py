@@ -13,8 +13,8 @@ from recommendations.prices.event_prices import NO_PRICES, join, packed_prices
 from recommendations.prices.lines import Lines
 from recommendations.recommenders.base import BettingProfile, is_current
 from recommendations.recommenders.numbered_bets import NumberedBets
-from recommendations.recommenders.numbered_outcomes import NumberedTaste, key_weights
-from recommendations.recommenders.outcome_choice import OfferedOutcomes, outcome_taste, score_outcomes
+from recommendations.recommenders.numbered_outcomes import NumberedPreferences, key_weights
+from recommendations.recommenders.outcome_choice import OfferedOutcomes, outcome_preferences, score_outcomes
 from recommendations.tallies.outcome_keys import OUTCOME_ATTRIBUTES, key_of_odds_band, keys_of_outcome, line_band
 from recommendations.tallies.trends import Trends
 
@@ -44,8 +44,8 @@ def packed(asked, named=NAMED):
     return packed_prices((ids, [0] * len(ids), ["open"] * len(ids), [0.0] * len(ids), odds), lines)
 
 
-def scores_of(taste, sport, asked, named=NAMED):
-    return taste.score([sport], *join([packed(asked, named)]))
+def scores_of(preferences, sport, asked, named=NAMED):
+    return preferences.score([sport], *join([packed(asked, named)]))
 
 
 def bets_of(sport, bets):
@@ -67,10 +67,10 @@ bets = st.lists(st.tuples(st.integers(0, len(NAMED) - 1), st.integers(-1, 10), s
 def test_numbered_outcomes_have_the_scores_of_outcomes_by_name(casino, casino_bands, own, many, data):
     trends = Trends(weights=joined(*(tallies(sport, casino, casino_bands) for sport in SPORTS)))
     profile = BettingProfile(bets=[each for sport in SPORTS[:2] for each in bets_of(sport, own)])
-    taste = NumberedTaste(profile, key_weights(trends, NAMED, {}))
+    preferences = NumberedPreferences(profile, key_weights(trends, NAMED, {}))
     for _ in range(2):
         sports = [data.draw(st.sampled_from(SPORTS)) for _ in many]
-        scores = taste.score(sports, *join(map(packed, many)))
+        scores = preferences.score(sports, *join(map(packed, many)))
         by_name = [of_event(profile, trends, *each) for each in zip(sports, many, strict=True)]
         np.testing.assert_allclose(scores, np.concatenate(by_name), rtol=1e-12, atol=1e-12)
 
@@ -78,7 +78,7 @@ def test_numbered_outcomes_have_the_scores_of_outcomes_by_name(casino, casino_ba
 def of_event(profile, trends, sport, asked):
     markets, lines, outcomes = ([NAMED[number][part] for number, _ in asked] for part in range(3))
     offered = OfferedOutcomes(sport, markets, lines, outcomes, np.array([odd for _, odd in asked]) / 1_000)
-    return score_outcomes(outcome_taste(profile, trends, sport), offered)
+    return score_outcomes(outcome_preferences(profile, trends, sport), offered)
 
 
 @pytest.mark.covered
@@ -88,9 +88,9 @@ def test_threads_that_ask_for_new_outcomes_at_once_get_the_same_scores():
     profile = BettingProfile(bets=bets_of("FOOTBALL", [(0, 3, 2.0), (0, 5, 1.0)]))
 
     def scores_in(weights, order):
-        taste, found = NumberedTaste(profile, weights), {}
+        preferences, found = NumberedPreferences(profile, weights), {}
         for start in range(0, len(order), 25):
-            scores = taste.score([SPORTS[start // 25 % 3]], *join([prices[start, order[0]]]))
+            scores = preferences.score([SPORTS[start // 25 % 3]], *join([prices[start, order[0]]]))
             found[start] = scores.tolist()
         return found
 
@@ -108,16 +108,18 @@ def test_threads_that_ask_for_new_outcomes_at_once_get_the_same_scores():
 
 def test_numbers_that_are_added_later_are_found():
     named = NAMED[:1]
-    taste = NumberedTaste(BettingProfile(), key_weights(Trends(), named, {}))
-    assert scores_of(taste, "FOOTBALL", [(0, 2_000)], named).shape == (1,)
+    preferences = NumberedPreferences(BettingProfile(), key_weights(Trends(), named, {}))
+    assert scores_of(preferences, "FOOTBALL", [(0, 2_000)], named).shape == (1,)
     named += NAMED[1:]
-    assert np.isfinite(scores_of(taste, "FOOTBALL", ALL)).all()
+    assert np.isfinite(scores_of(preferences, "FOOTBALL", ALL)).all()
 
 
 def test_no_outcomes_have_no_scores():
-    taste = NumberedTaste(BettingProfile(bets=bets_of("CHESS", [(0, 3, 2.0)])), key_weights(Trends(), NAMED, {}))
-    assert taste.score([], *join([])).shape == (0,)
-    assert taste.score(["CHESS", "CHESS"], *join([NO_PRICES, NO_PRICES])).shape == (0,)
+    preferences = NumberedPreferences(
+        BettingProfile(bets=bets_of("CHESS", [(0, 3, 2.0)])), key_weights(Trends(), NAMED, {})
+    )
+    assert preferences.score([], *join([])).shape == (0,)
+    assert preferences.score(["CHESS", "CHESS"], *join([NO_PRICES, NO_PRICES])).shape == (0,)
 
 
 def test_weights_last_as_long_as_the_trends_and_the_index_as_long_as_the_outcomes():
@@ -135,17 +137,17 @@ def test_new_trends_give_new_scores_of_the_same_outcomes():
     derived: dict[str, Any] = {}
     for of_outcomes in ({}, {0: 50.0}, {3: 20.0, 7: 1.0}):
         trends = Trends(weights=tallies("FOOTBALL", of_outcomes, {}))
-        taste = NumberedTaste(BettingProfile(), key_weights(trends, NAMED, derived))
+        preferences = NumberedPreferences(BettingProfile(), key_weights(trends, NAMED, derived))
         expected = of_event(BettingProfile(), trends, "FOOTBALL", ALL)
-        np.testing.assert_allclose(scores_of(taste, "FOOTBALL", ALL), expected, rtol=1e-12)
+        np.testing.assert_allclose(scores_of(preferences, "FOOTBALL", ALL), expected, rtol=1e-12)
 
 
 def test_bets_on_outcomes_that_are_asked_for_later_count_from_then_on():
     trends, derived = Trends(weights=tallies("FOOTBALL", {0: 50.0, 7: 9.0}, {3: 4.0})), dict[str, Any]()
     profile = BettingProfile(bets=bets_of("FOOTBALL", [(7, 4, 3.0), (7, -1, 1.0), (0, 2, 1.0)]))
     for number in (0, 7):
-        taste = NumberedTaste(profile, key_weights(trends, NAMED, derived))
-        scores = scores_of(taste, "FOOTBALL", [(number, 2_000)])
+        preferences = NumberedPreferences(profile, key_weights(trends, NAMED, derived))
+        scores = scores_of(preferences, "FOOTBALL", [(number, 2_000)])
         np.testing.assert_allclose(scores, of_event(profile, trends, "FOOTBALL", [(number, 2_000)]), rtol=1e-12)
 
 

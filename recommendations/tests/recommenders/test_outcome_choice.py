@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from recommendations.recommenders.base import NOBODY, BettingProfile
 from recommendations.recommenders.outcome_choice import (
     OfferedOutcomes,
+    outcome_preferences,
     outcome_reasons,
-    outcome_taste,
     score_outcomes,
 )
 from recommendations.tallies.outcome_keys import (
@@ -60,7 +60,7 @@ def user_of(bets, sport=SPORT):
 
 
 def scores_of(outcomes, *, user=NOBODY, trends=NO_TRENDS):
-    return score_outcomes(outcome_taste(user, trends, SPORT), offered(*outcomes)).tolist()
+    return score_outcomes(outcome_preferences(user, trends, SPORT), offered(*outcomes)).tolist()
 
 
 OVER, UNDER = ("TOTALS", "2.5", "OVER", 1.9), ("TOTALS", "2.5", "UNDER", 1.9)
@@ -174,7 +174,7 @@ def bet(market, sport=SPORT):
 
 
 def reasons_for(outcome, *, user=NOBODY, trends=NO_TRENDS):
-    return outcome_reasons(outcome_taste(user, trends, SPORT), offered(HOME, outcome), 1)
+    return outcome_reasons(outcome_preferences(user, trends, SPORT), offered(HOME, outcome), 1)
 
 
 def test_reasons_say_how_many_of_the_last_bets_were_on_the_market():

@@ -12,7 +12,7 @@ from recommendations import recommenders
 from recommendations.errors import UserNotFound
 from recommendations.models import User
 from recommendations.offer import ATTRIBUTES
-from recommendations.recommenders.base import BettingProfile, FittedModels, LateTally, ScoringContext
+from recommendations.recommenders.base import BettingProfile, FittedModels, LazyTally, ScoringContext
 from recommendations.recommenders.neighbours import fit
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.recommenders.similar import Similar
@@ -109,7 +109,7 @@ class TestScores:
 def test_tallies_are_read_once(name):
     """Later requests find what was made of them: to read them takes longer than all else."""
     offer, recommender, memo = offer_of(*[{}] * 20), RECOMMENDERS[name], {"kept of": "this user"}
-    unread = LateTally(partial(pytest.fail, "The tallies are read again"))
+    unread = LazyTally(partial(pytest.fail, "The tallies are read again"))
     first, later = (
         context(offer, replace(FULL_PROFILE, memo=memo, **tallies), 7)
         for tallies in ({}, {"counts": unread, "weights": unread})

@@ -8,7 +8,7 @@ import pytest
 
 from recommendations.models import CasinoTally, Market, MarketLine, MarketStatus, PendingCasinoSums
 from recommendations.recommenders.base import NOBODY
-from recommendations.recommenders.outcome_choice import OfferedOutcomes, outcome_taste, score_outcomes
+from recommendations.recommenders.outcome_choice import OfferedOutcomes, outcome_preferences, score_outcomes
 from recommendations.storing import (
     count_offered_outcomes,
     prune_casino_tallies,
@@ -176,7 +176,7 @@ def test_the_choice_follows_the_tallies_of_this_casino_alone(casino_b):
 
 def choice(read):
     offered = OfferedOutcomes("FOOTBALL", ["1X2", "TOTALS"], ["", "2.5"], ["HOME", "OVER"], np.array([2.5, 2.5]))
-    scores = score_outcomes(outcome_taste(NOBODY, read, "FOOTBALL"), offered)
+    scores = score_outcomes(outcome_preferences(NOBODY, read, "FOOTBALL"), offered)
     return offered.outcomes[int(np.argmax(scores))]
 
 

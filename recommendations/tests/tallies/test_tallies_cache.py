@@ -11,15 +11,15 @@ import pytest
 from cachetools import TTLCache
 
 from recommendations.models import UserTallies
-from recommendations.recommenders.base import BettingProfile, FittedModels, LateBets, LateTally, ScoringContext
+from recommendations.recommenders.base import BettingProfile, FittedModels, LazyBets, LazyTally, ScoringContext
 from recommendations.recommenders.hybrid_features.features import Features
 from recommendations.recommenders.neighbours import NeighboursModel, tokens_of
 from recommendations.recommenders.numbered_bets import NumberedBets
 from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.tallies.outcome_bets import weights_of_bets
 from recommendations.tallies.selections import NO_SEQUENCE, TallyCoupon, TallySelection
-from recommendations.tallies.tallies_cache import SECONDS, KeptTallies, TalliesCache, tallies_cache
-from recommendations.tallies.user_tallies import LateTallies, Tallies
+from recommendations.tallies.tallies_cache import SECONDS, CachedTallies, TalliesCache, tallies_cache
+from recommendations.tallies.user_tallies import LazyTallies, Tallies
 from recommendations.tallies.user_tallies_sql import merge_tallies
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, offer_of, selection
 from recommendations.tests.prices.market_rows import market
@@ -51,7 +51,7 @@ def merged(cache, key, *columns):
     """The tallies; if the cache knows them, with the memos of the first ones."""
     version, merge = version_of(*columns), partial(merge_tallies, *columns)
     if (known := cache.get(key)) is not None and known.version == version:
-        return LateTallies(merge, known.memos)
+        return LazyTallies(merge, known.memos)
     tallies = merge()
     cache.put(key, version, tallies, tallies.summarise(with_top_values=True))
     return tallies
@@ -90,7 +90,7 @@ def test_a_kept_summary_is_that_of_the_columns(with_top_values):
         tallies.add(TallyCoupon(key, key * HOUR, stake, [msgspec.convert(selection(), TallySelection)], [7]))
     summary = tallies.summarise(with_top_values=with_top_values)
     cache.put(USER, "version", tallies, summary)
-    assert cache.get(USER) == KeptTallies("version", summary, tallies.memos)
+    assert cache.get(USER) == CachedTallies("version", summary, tallies.memos)
     assert (set(summary.events), len(summary.matches)) == ({5, 7}, 1)
     assert (summary.events, summary.matches) == tallies.events_bet_on()
     assert summary.sequence == tallies.sequence() != NO_SEQUENCE
@@ -100,7 +100,7 @@ def test_a_kept_summary_is_that_of_the_columns(with_top_values):
 
 def test_late_tallies_are_merged_when_they_are_first_read():
     fresh, waiting = merge_tallies(None, unmerged("A")), [merge_tallies(None, unmerged("A"))]
-    tallies = LateTallies(waiting.pop, {})
+    tallies = LazyTallies(waiting.pop, {})
     assert tallies.memos_at(HOUR) == ({}, {})
     assert waiting
     assert tallies.counts == fresh.counts
@@ -264,10 +264,10 @@ def test_bets_on_outcomes_are_kept_too():
 def test_what_is_read_late_is_that_of_the_tallies():
     tallies = merge_tallies(None, unmerged("A", "B", market="1X2", outcome="HOME"))
     weights, bets = tallies.weights_at(HOUR), tallies.bets_at(HOUR)
-    assert LateTally(lambda: weights) == weights
-    assert LateTally(lambda: weights).get("league") == weights["league"]
-    assert list(LateBets(lambda: bets, are_any=True)) == bets
-    assert not LateBets(pytest.fail, are_any=False)
+    assert LazyTally(lambda: weights) == weights
+    assert LazyTally(lambda: weights).get("league") == weights["league"]
+    assert list(LazyBets(lambda: bets, are_any=True)) == bets
+    assert not LazyBets(pytest.fail, are_any=False)
 
 
 @pytest.mark.covered
