@@ -69,7 +69,7 @@ def check_verdict(verdict: VariantReport) -> None:
 
 
 def begin(casino: Casino, now: datetime) -> Experiment:
-    """Start the experiment, or return an earlier demo's. An interrupted demo's is still running."""
+    """Start the experiment, or return an earlier demo's, which is still running if that demo was interrupted."""
     begins = now - timedelta(days=DAYS)
     known = next((each for each in list_experiments(casino) if each.name == NAME), None)
     if known is not None and known.starts_at is not None:

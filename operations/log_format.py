@@ -11,7 +11,7 @@ current_request: ContextVar[HttpRequest | None] = ContextVar("current_request", 
 
 
 class RequestFilter(logging.Filter):
-    """Adds `request_id` and `casino` to a record, if there are any, and removes the path."""
+    """Adds the current request's id and casino to a record as `request_id` and `casino`, and removes the path."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         casino = find_current_casino()

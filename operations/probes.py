@@ -25,8 +25,7 @@ def ready(request: HttpRequest) -> HttpResponse:
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Metrics, for callers with METRICS_TOKEN. Without that setting: for all callers of an open API, else for
-    nobody."""
+    """Metrics for callers with METRICS_TOKEN. Without this setting: for all callers of an open API, else for none."""
     if not _may_see_metrics(request):
         return HttpResponse(
             "Authentication required: send METRICS_TOKEN as `Authorization: Bearer ..`\n",

@@ -57,7 +57,7 @@ def feeds_page(request: HttpRequest, casino_id: int) -> HttpResponse:
 
 
 def _counts(casino: Casino, feeds: list[FeedStatus]) -> PriceCounts | Unavailable:
-    """Count the prices by a query of its own: it may take too long, while the feeds can still be shown."""
+    """Count the prices by a separate query: if it takes too long, the page still shows the feeds."""
     rules = price_rules(load_options(casino.options), NO_FILTERS, timezone.now().timestamp())
     return read(casino, lambda: count_prices(feeds_of(feeds), rules))
 

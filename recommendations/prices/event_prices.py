@@ -96,8 +96,8 @@ def join(packed: Iterable[PackedPrices]) -> tuple[EventPrices, list[int]]:
 
 
 def packed_prices(columns: PriceColumns, known: Lines) -> PackedPrices:
-    """Pack the prices in these columns of rows. A line is unreadable, and has no outcomes, if it is unknown or the
-    number of its odds is not that of its outcomes."""
+    """Pack the prices in these columns of rows. A line is unreadable, and has no outcomes, if it is unknown or if
+    its numbers of odds and outcomes differ."""
     lines, odds = list[_Line](), array("i")
     for line, own in _read(columns, known):
         lines.append(line)

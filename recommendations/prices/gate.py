@@ -1,4 +1,4 @@
-"""The gate decides, for each outcome of a market, whether its price may be served. Nothing else does.
+"""The gate is the only code that decides, for each outcome of a market, whether its price may be served.
 
 An outcome is open only if all conditions hold: its market line is readable and open, its producer is neither silent nor
 closed, its price is recent, its market is allowed, and its odd is within the bounds. Else the outcome has a refusal.

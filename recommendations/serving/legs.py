@@ -101,7 +101,7 @@ class Search(msgspec.Struct, eq=False):
         return found
 
     def _pass_over_closed_feeds(self, chooser: OutcomeChooser) -> None:
-        """Record as passed over the events that the slip would accept if all feeds were open."""
+        """Record as passed over the events of closed feeds that the slip would accept if all feeds were open."""
         if self.offer.offered_by is None:
             return
         alive = chooser.alive

@@ -95,7 +95,7 @@ UPDATE users_profile SET
     favorite_sport_league_json = %(pairs)s::jsonb, purchases_at_last_update = 0, last_updated = %(now)s
 FROM {_NO_WAIT} WHERE id = %(profile)s AND purchases_at_last_update = %(seen)s
 """
-# The lock keeps a concurrently erased user erased.
+# The lock prevents inserting a profile of a concurrently erased user.
 _INSERT_PAIRS = f"""
 INSERT INTO users_profile (user_id, favorite_sport_league_json, last_updated)
 SELECT id, %(pairs)s::jsonb, %(now)s FROM users, {_NO_WAIT} WHERE id = %(user)s FOR KEY SHARE OF users

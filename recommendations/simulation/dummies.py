@@ -12,7 +12,7 @@ from recommendations.models import Event, EventStatus, User
 from recommendations.validation.rows import CouponRow, EventRow, Selection, UserRow
 
 SELECTIONS = 3
-REFUSES_ONE_IN = 50  # one in so many dummy users refuses personalisation
+REFUSES_ONE_IN = 50  # one of 50 dummy users refuses personalisation
 
 # sport -> (country, league, its teams' cities)
 DUMMY_LEAGUES: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {

@@ -6,7 +6,7 @@ rows are written sorted by key, so that concurrent calls can't deadlock. Other p
 - `upsert`: writes rows of one table, and orders rows with the same key; `upsert_sql`: the SQL that decides which of two
   messages' values are stored.
 - `changes`: applies partial and damaged messages; `waiting_changes`: changes that arrive before their row.
-- `restrictions`: stores restrictions early, from messages whose turn has not come yet.
+- `restrictions`: stores restrictions early, from messages that wait for earlier ones.
 - `learnt_values`: the sports, currencies and genders in a casino's messages.
 - `same_event`: finds the stored event of a row without an id; `same_match`: links two ids of one match.
 - `coupon_sql`: the SQL that stores coupons and counts them in profiles.

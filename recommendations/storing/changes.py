@@ -20,8 +20,9 @@ def _statements(upsert: Upsert, key: str, unset_columns: tuple[str, ...]) -> tup
 
 
 def apply_changes(upsert: Upsert, changes: Sequence[Change]) -> list[Outcome]:
-    """Update the stored rows. NOT_STORED: no row has the key. CONTRADICTS: with the change, the stored event would end
-    before it begins, or a team would play itself; then only restrictions are stored, and the event is withheld."""
+    """Update the stored rows; keys must be unique. NOT_STORED: no row has the key. CONTRADICTS: with the change, the
+    stored event would end before it begins, or a team would play itself; then only restrictions are stored, and the
+    event is withheld."""
     groups: dict[tuple[str, tuple[str, ...]], list[int]] = {}
     for place, change in enumerate(changes):
         groups.setdefault(("natural_key" if change.id is None else "id", change.unset_columns), []).append(place)

@@ -119,7 +119,7 @@ class Producers:
                 with_beats.add(name)
             key = self.codes[name], each.partition
             heard_at, valid_since, beats = changed.get(key) or (*stored.get(key, (each.sent_at, EARLIEST)), 0)
-            if each.sent_at - heard_at > silence and name in with_beats:  # others may have had nothing to send
+            if each.sent_at - heard_at > silence and name in with_beats:  # others may have nothing to send
                 valid_since = max(valid_since, each.sent_at)
             changed[key] = max(heard_at, each.sent_at), valid_since, beats + each.is_heartbeat
         rows = [(*key, *values) for key, values in sorted(changed.items())]

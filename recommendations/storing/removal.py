@@ -133,7 +133,7 @@ def lock_removed_users(rows: Iterable[object]) -> None:
 
 
 def remove_users(removals: Sequence[Removal]) -> dict[Key, Outcome]:
-    """Remove users with all their rows. The transaction holds `lock_removed_users`."""
+    """Remove users with all their rows. The transaction has called `lock_removed_users`."""
     execute(_RECORD, ["users", as_json(removals)])
     if found := [row_id for (row_id,) in query(_FIND_USERS, [as_json(removals)])]:
         for page in coupon_pages(found):

@@ -1,4 +1,4 @@
-"""Stores closings and restrictions early, from messages whose turn to be stored has not come yet.
+"""Stores closings and restrictions early, from messages that wait for earlier ones.
 
 Values only become stricter, a closing applies to prices of its time and before, and each message is still stored in its
 turn. These functions may therefore run repeatedly, in several processes, and also after the message itself.

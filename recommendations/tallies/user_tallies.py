@@ -44,7 +44,7 @@ RECENT_SELECTIONS = 300
 RECENT_STAKES = 50
 MAX_SEQUENCE = 20  # events
 MAX_VALUES = 1_000  # of one attribute, besides the values of recent selections
-MAX_OPEN_EVENTS = 5_000  # of older selections: so many ids, and so many matches
+MAX_OPEN_EVENTS = 5_000  # of older selections: the maximal number of ids, and of matches
 
 _MAX_VALUES_IN_MEMORY, _MAX_EVENTS_IN_MEMORY = 20 * MAX_VALUES, 20 * MAX_OPEN_EVENTS
 _ZERO = (0, 0.0)
@@ -133,8 +133,8 @@ class Tallies:
         self.memos = {}
 
     def memos_at(self, now: float) -> tuple[Memo, Memo]:
-        """The memos of these tallies at `now` (Unix seconds): of counts and weights, and of bets. Drops the memos of
-        other times."""
+        """The memos of these tallies at `now` (Unix seconds): (of counts and weights, of bets). Removes memos of other
+        times."""
         memos = self.memos.get(now)
         if memos is None:
             self.memos.clear()

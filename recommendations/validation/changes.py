@@ -252,7 +252,7 @@ _MAY_BE_EMPTY = frozenset({"category", "favorite_sport", "favorite_league"})
 
 
 def change_of(row: UserRow | EventRow | Change) -> Change:
-    """A change with the row's values. Empty values are left out and keep those of the stored row."""
+    """A change with the row's values, without empty ones: the stored row keeps its values."""
     if isinstance(row, Change):
         return row
     kind: type[Change] = UserChange if isinstance(row, UserRow) else EventChange
