@@ -104,7 +104,7 @@ def test_an_invalid_event_is_reported_with_its_line_and_column(read, events, mes
 
 
 def test_an_invalid_coupon_is_reported_with_its_line_and_column(read):
-    with pytest.raises(InvalidHistory, match=r"coupons\.csv, line 3, column event_ids: '7; x' is no id"):
+    with pytest.raises(InvalidHistory, match=r"coupons\.csv, line 3, column event_ids: '7; x' is not an id"):
         read(coupons=COUPONS + "1,1,5,2025-06-01T12:00:00Z,7\n2,1,5,2025-06-01T12:00:00Z,7; x\n")
 
 
