@@ -6,7 +6,7 @@ class RecommendationError(Exception):
 
 
 class InvalidRow(RecommendationError):
-    """A row that can't be stored: a stable `code`, the invalid `field`, and the `problem` in words."""
+    """An invalid row can't be stored. `code` is stable, `field` is the invalid field, `problem` describes it."""
 
     def __init__(self, code: str, field: str, problem: str) -> None:
         super().__init__(f"{field} {problem}")
@@ -42,7 +42,7 @@ class EventNotFound(RecommendationError):
 
 
 class ListsWithoutUserOff(RecommendationError):
-    """The casino's option forbids lists of bets for which nobody knows who is shown them."""
+    """The casino's option `lists_without_user` forbids recommendations without a user."""
 
 
 class FeedNotFound(RecommendationError):
@@ -50,7 +50,7 @@ class FeedNotFound(RecommendationError):
 
 
 class IdNotOfType(RecommendationError):
-    """An id of the casino has not the type that its recommendation schema declares."""
+    """An id does not have the type that the casino's recommendation schema declares."""
 
 
 class ExportTooLarge(RecommendationError):
@@ -82,10 +82,10 @@ class InvalidHistory(RecommendationError):
 
 
 class FeedInUse(RecommendationError):
-    """A partition can't be forgotten: nothing shows that the producer's messages come by another one."""
+    """A producer's partition can't be forgotten: no other partition received a message after it."""
 
     def __init__(self, producer: str, partition: int) -> None:
         super().__init__(
-            f"Partition {partition} of the producer {producer} is not known, or no other partition was heard after it: "
-            "send heartbeats to the others first"
+            f"Can't forget partition {partition} of the producer {producer}: it is unknown, or no other partition "
+            "received a message after it. Send heartbeats to the other partitions first"
         )

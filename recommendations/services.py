@@ -1,6 +1,6 @@
 """The services of views and commands: configure a casino, recommend to users, create dummy coupons.
 
-All but those of a configuration work on the current casino's data.
+All services except those of the configuration work on the current casino's data.
 """
 
 import random
@@ -64,9 +64,9 @@ def configure(
     options: object = _UNCHANGED,
     staff: Login | None = None,
 ) -> Casino:
-    """Store a casino's configuration; without `options` they stay, with None they are reset. Once the request
-    is answered, or a command's call returns, every process uses it. The admin's history of the casino names the
-    `staff`, if any. Raises InvalidConfiguration."""
+    """Store a casino's configuration. `options` None resets the options; without `options` they are kept. Every process
+    uses the configuration once the request is answered, or a command's call returns. The casino's history in the admin
+    names the `staff`. Raises InvalidConfiguration."""
     _require_both(recommender_type, recommendation_schema)
     changes: dict[str, Any] = {
         "recommender_type": get_recommender(recommender_type).name,
@@ -80,10 +80,10 @@ def configure(
 def patch_configuration(
     *, casino: Casino, patch: Mapping[str, Any], now: datetime, staff: Login | None = None
 ) -> Casino:
-    """Merge a JSON merge patch into a casino's configuration, and store it as `configure` does. What the patch does not
-    name is neither changed nor checked again; a casino without a schema gets the default one with its recommender.
-    Raises InvalidConfiguration."""
-    with transaction.atomic():  # of two patches at once, each is merged into the other's result
+    """Merge a JSON merge patch into a casino's configuration, and store it as `configure` does. Fields that the patch
+    does not name are neither changed nor validated. A casino without a schema gets the default one with its
+    recommender. Raises InvalidConfiguration."""
+    with transaction.atomic():  # merges concurrent patches one after the other
         casino = Casino.objects.select_for_update().get(pk=casino.pk)
         return _save_configuration(casino, _patched(casino, patch), now, staff)
 
@@ -136,8 +136,7 @@ def _save_configuration(casino: Casino, changes: Mapping[str, Any], now: datetim
 
 
 def change_options(casino_id: int, change: Callable[[dict[str, Any]], dict[str, Any]], *, now: datetime) -> Casino:
-    """Store what `change` makes of a casino's stored options; the rest of its configuration stays. Raises
-    InvalidConfiguration."""
+    """Apply `change` to a casino's stored options, and store the result. Raises InvalidConfiguration."""
     with transaction.atomic():
         casino = Casino.objects.select_for_update().get(pk=casino_id)
         changes = {"options": _checked_options(change(casino.options or {}))}
@@ -153,10 +152,10 @@ def recommend_mapped(
     selections: tuple[SlipSelection, ...] = (),
     variant: str = "",
 ) -> dict[OwnId, dict[str, Any] | IdNotOfType]:
-    """Recommendations in the casino's own fields and types for up to `BATCH_LIMIT` users: by the id of each known user,
-    in the given order; the error in place of those with an id that has no such type. With `selections`, recommendations
-    of additions to a slip that has these. A test asks for a `variant` of an experiment. The request counts as several
-    where the response is large. Sends `recommendation_served` for each answer, also for those without events. Raises
+    """Recommend to up to `BATCH_LIMIT` users, in the casino's own fields and types. Returns each known user's answer by
+    user id, in the given order, or IdNotOfType if an id does not have the declared type. With `selections`, recommends
+    additions to a slip of these. `variant` forces a variant of an experiment, for tests. A request with a large
+    response counts as several. Sends `recommendation_served` for each answer, also for answers without events. Raises
     CasinoNotConfigured, InvalidParameter."""
     if len(user_ids) != 1:
         check_user_count(len(user_ids))
@@ -189,13 +188,13 @@ def _mapped(
 ) -> dict[str, Any] | IdNotOfType:
     try:
         answer = apply_schema(schema, recommendation)
-    except IdNotOfType as error:  # of one user of a batch; the others are answered
+    except IdNotOfType as error:  # concerns one user of the batch; the others are answered
         return error
     return answer | {"explanation": explanation_of(recommendation)} if explain else answer
 
 
 def check_user_count(count: int) -> None:
-    """Raises InvalidParameter."""
+    """Raises InvalidParameter for fewer than 1 or more than `BATCH_LIMIT` users."""
     if not 1 <= count <= BATCH_LIMIT:
         raise InvalidParameter(f"user_ids must list 1 to {BATCH_LIMIT} users, not {count}")
 
@@ -203,8 +202,8 @@ def check_user_count(count: int) -> None:
 def _recommend_by_variant(
     request: RecommendationRequest, user_ids: Sequence[OwnId], experiments: Sequence[RunningExperiment], forced: str
 ) -> tuple[list[Recommendation], float]:
-    """The same as `recommend`, where experiments run: each user's slip is that of the user's variant. And the seconds
-    that the slips took which are compared with these."""
+    """Recommend like `recommend`, each user by the user's variant of the running experiments. Returns the
+    recommendations, and the seconds spent on the slips of compared variants."""
     found = find(user_ids, request.now, request.hour, needs_of_variants(request, experiments))
     answers: dict[OwnId, Recommendation] = {}
     compared = 0.0
@@ -217,8 +216,8 @@ def _recommend_by_variant(
 
 
 def _slips_of(group: Group, found: Found) -> Iterator[tuple[list[Recommendation], list[list[Recommendation]], float]]:
-    """The slips of some of the group's users by its request, by each of those that are compared with it, and how many
-    seconds the latter took."""
+    """Yield, for each part of the group's users, the slips of the group's request, the slips of each compared request,
+    and the seconds spent on the latter."""
     if not group.compared:
         yield recommend(group.request, group.user_ids, found), [], 0.0
         return
@@ -231,8 +230,8 @@ def _slips_of(group: Group, found: Found) -> Iterator[tuple[list[Recommendation]
 
 
 def _send(answer: Recommendation, asked_for: str, took_ms: float, placement: str) -> None:
-    """Send an answer; of an experiment its slips: the one that is shown, and those that are not. Nothing of an answer
-    that a test asked for: it is a preview."""
+    """Send an answer; in an experiment, the slips of all compared variants. A forced variant is a preview: nothing is
+    sent."""
     mine = answer.users_variant
     if mine is None:
         send_served(answer, asked_for=asked_for, took_ms=took_ms, placement=placement)
@@ -248,8 +247,8 @@ def recommend(
     found: Found | None = None,
     contexts: SharedContexts | None = None,
 ) -> list[Recommendation]:
-    """The recommendations of the current casino's users that are known, in the given order, each once. `found` are
-    these users and others, if they are loaded already; `contexts` are shared with other requests for them."""
+    """Recommend to the current casino's known users among `user_ids`, once each, in the given order. `found` has these
+    users if they are loaded already; `contexts` are shared with other requests for them."""
     if found is None:
         found = find(user_ids, request.now, request.hour, request.needs)
     users = [found.users[user_id] for user_id in dict.fromkeys(user_ids) if user_id in found.users]
@@ -282,7 +281,7 @@ def send_served(
 
 
 def _refused(recommendation: Recommendation, asked_for: str) -> ServedRecommendation:
-    """Only that the user was shown no bets, and why."""
+    """The message of a refusal: no events, and the reason."""
     return ServedRecommendation(
         recommendation_id=recommendation.recommendation_id,
         user_id=recommendation.user_id,

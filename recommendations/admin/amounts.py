@@ -14,7 +14,7 @@ from .base_table import CasinoTableAdmin
 
 
 class UserAmountsAdmin(CasinoTableAdmin):
-    """Rows of a user that have amounts, in the user's currency."""
+    """An admin of users' rows that shows amounts in the user's currency."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         currency = User.objects.filter(pk=OuterRef("user_id")).values("currency")[:1]
@@ -31,5 +31,5 @@ class UserAmountsAdmin(CasinoTableAdmin):
 
 
 def in_currency(amount: Decimal | None, currency: str | None) -> str:
-    """The amount; `-` for none. Of a user who is not stored, the currency is unknown."""
+    """The amount as text; `-` for None. `currency` is None for a user who is not stored."""
     return "-" if amount is None else shown_amount(amount, currency or "")

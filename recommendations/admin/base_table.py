@@ -30,7 +30,7 @@ class CasinoTableAdmin(ModelAdmin[Any]):
 
     list_per_page = 50
     show_full_result_count = False
-    kind_of_id: Kind | None = None  # of ids that are the casino's own
+    kind_of_id: Kind | None = None  # set if the rows have the casino's own ids
     searched_ids: Mapping[str, Kind] = {}
     searched_texts: tuple[str, ...] = ()
 
@@ -48,7 +48,7 @@ class CasinoTableAdmin(ModelAdmin[Any]):
         return super().get_object(request, stored, from_field)
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """The page's links to itself have the casino's own id."""
+        """Use the casino's own id in the page's links to itself."""
         row = context.get("original")
         if self.kind_of_id is not None and row is not None:
             context["original"] = copy(row)
@@ -68,8 +68,8 @@ class CasinoTableAdmin(ModelAdmin[Any]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """A number is searched in the ids, by index; of other text, each word must occur in one of the text fields, or
-        it is an id."""
+        """Search a number in the id columns, by index. Other text must be an id, or each of its words must occur in a
+        text field."""
         with_id = matching_ids(self.searched_ids, search_term)
         if with_id is not None and (parse_id(search_term) is not None or not self.searched_texts):
             return queryset.filter(with_id), False

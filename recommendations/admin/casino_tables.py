@@ -141,7 +141,7 @@ class UserProfileAdmin(UserAmountsAdmin):
 
 
 def _in_words(sport: str, league: str, country: str = "") -> str:
-    """Earlier releases stored no country."""
+    """The text of a favourite pair. Profiles of earlier releases have no country."""
     return (f"{sport}: {league}" if league else sport) + (f" ({country})" if country else "")
 
 

@@ -25,13 +25,13 @@ class OwnIdChangeList(ChangeList):
 
 
 def stored_id(kind: Kind, text: str) -> int:
-    """The id of the row in an address; 0, that of no row, for an unknown one."""
+    """The stored id for the casino's own id in a URL; 0, which no row has, for an unknown id."""
     own = parse_own_id(text)
     return 0 if own is None else id_of(kind, own) or 0
 
 
 def matching_ids(kinds: Mapping[str, Kind], text: str) -> Q | None:
-    """The condition that one of these columns has this id; None if it is no stored one."""
+    """A condition: at least one of these columns has the casino's own id `text`. None for an unknown id."""
     own = parse_own_id(text.strip())
     found = {} if own is None else {column: id_of(kind, own) for column, kind in kinds.items()}
     conditions = [Q(**{column: number}) for column, number in found.items() if number is not None]

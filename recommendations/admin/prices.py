@@ -77,8 +77,8 @@ class ProducerAdmin(CasinoTableAdmin):
 
 
 def price_table(event_id: int) -> str:
-    """The stored prices of an event, the first `MOST_LINES` market lines; the ladder of the page *Prices* has all, with
-    what the gate says."""
+    """HTML with an event's stored prices of the first `MOST_LINES` market lines. The page *Prices* shows all lines, and
+    why each is open or closed."""
     rows = list(Market.objects.filter(event_id=event_id).order_by("line_id")[: MOST_LINES + 1])
     if not rows:
         return "none"
