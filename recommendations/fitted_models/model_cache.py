@@ -1,5 +1,4 @@
-"""The cache of fitted models: each casino's served version, and what is counted from new coupons: sequences of bets,
-and events' co-bettors."""
+"""The cache of each casino's served models, and of bet sequences and co-bettors counted from new coupons."""
 
 import json
 import threading
@@ -21,24 +20,25 @@ from tenants.routing.context import get_current_casino
 
 from .store import read_models, served_number
 
-LEAST = 2_000  # what a casino holds besides its counts and models, in selections
-# Of stored models: in memory they take up to twice as many, trees five times; a selection takes 500 or so.
+LEAST = 2_000  # size of a cached casino without counts and models, in selections
+# Stored bytes of models that count as one selection: a selection takes about 500 bytes in memory, models up to twice
+# their stored bytes, and trees five times.
 BYTES_OF_SELECTION = 250
-_MODELS = 8_000  # in selections: more than those that `fit_models` stores, 1.9 MB
+_MODELS = 8_000  # size of a casino's models, in selections; `fit_models` stores up to 1.9 MB
 ROOM = 64 * (LEAST + 2 * KEPT)  # for the casinos without a fitted model
 FITTED_ROOM = ROOM + 64 * _MODELS
 
 # For the select list of any query.
 MODEL_VERSION = "(SELECT max(version) FROM fitted_models WHERE is_served)"
 
-MOST_COUPONS = 20_000  # read at once, the latest
-MOST_EVENTS = 20_000  # beyond, the coupons are read again
-# After so long they are read again, too: with those that came late, without those that were removed and those of users
-# who have refused personalisation.
-AGAIN = timedelta(hours=1)
+MOST_COUPONS = 20_000  # per read, the latest
+MOST_EVENTS = 20_000  # counting restarts with more
+# Counting restarts after this time, so that it includes late coupons, and excludes deleted coupons and those of users
+# who have since refused personalisation.
+RECOUNT_AFTER = timedelta(hours=1)
 _OVERLAP = timedelta(minutes=1)  # coupons arrive late and out of order
 
-# As in the history that models are fitted to, without the coupons of users who do not allow personalisation.
+# Excludes the coupons of users who do not allow personalisation, as the history for fitting models does.
 _READ = f"""
 SELECT id, user_id, timestamp, jsonb_path_query_array(recommended_events, '$[*].event_id')::text
 FROM purchased_coupons AS coupon
@@ -50,7 +50,7 @@ _READ_ALL = _READ.replace("timestamp > %s AND ", "")
 
 
 class LiveBets:
-    """What follows a casino's coupons: the sequences of bets, and with `user_vectors` each event's co-bettors.
+    """Models counted from a casino's new coupons: bet sequences, and with `user_vectors` each event's co-bettors.
     Thread-safe: while one thread reads, the others get the previous state."""
 
     def __init__(self, user_vectors: UserVectors | None) -> None:
@@ -61,7 +61,7 @@ class LiveBets:
         self._reading = threading.Lock()
 
     def at(self, now: datetime) -> tuple[object, ...]:
-        """The models of all coupons, at most `TRENDS_SECONDS` old; the same objects until they are read again."""
+        """The counted models, at most `TRENDS_SECONDS` old; the same objects until the next read."""
         read_at = self._read_at
         is_due = read_at is None or abs((now - read_at).total_seconds()) >= settings.TRENDS_SECONDS
         if is_due and self._reading.acquire(blocking=read_at is None):
@@ -74,12 +74,12 @@ class LiveBets:
 
     @property
     def selections(self) -> int:
-        """The number of those that are counted."""
+        """The number of counted selections."""
         return self._sequences.selections
 
     def is_outdated(self, now: datetime) -> bool:
-        """Whether nothing has been read for `AGAIN`, after which all would be read again."""
-        return self._read_at is not None and abs(now - self._read_at) >= AGAIN
+        """Whether the last read is `RECOUNT_AFTER` old, so that the next one restarts counting."""
+        return self._read_at is not None and abs(now - self._read_at) >= RECOUNT_AFTER
 
     def _start(self) -> None:
         self._sequences, self._read_ids = BetSequences(), dict[int, datetime]()
@@ -88,7 +88,7 @@ class LiveBets:
         self._started_at: datetime | None = None
 
     def _follow(self, now: datetime) -> None:
-        is_old = self._started_at is not None and abs(now - self._started_at) >= AGAIN
+        is_old = self._started_at is not None and abs(now - self._started_at) >= RECOUNT_AFTER
         if is_old or len(self._sequences.event_ids) > MOST_EVENTS:
             self._start()
         self._started_at = self._started_at or now
@@ -118,7 +118,7 @@ class LiveBets:
 
 
 def _known_ids(event_ids: str) -> list[int]:
-    """The distinct valid ids of a JSON array, which coupons inserted by hand may fill with anything."""
+    """The distinct valid ids of a JSON array. Coupons inserted by hand may have any other values."""
     try:
         found = json.loads(event_ids)
     except (ValueError, RecursionError):
@@ -138,8 +138,8 @@ def _read(latest: datetime | None, now: datetime) -> Sequence[Any]:
 
 @dataclass(slots=True)
 class _CachedModels:
-    """The models that a request for `version` got, those of version `number`, which take `nbytes` in the
-    table. `followed` are the `models` with those that were `added` from coupons."""
+    """The models of version `number`, which a request for `version` read; they have `nbytes` stored bytes. `combined`
+    are the `models` and those `added` from coupons."""
 
     version: int | None
     number: int | None
@@ -147,13 +147,13 @@ class _CachedModels:
     nbytes: int
     live: LiveBets
     added: tuple[object, ...] = ()
-    followed: FittedModels = NO_MODELS
+    combined: FittedModels = NO_MODELS
 
 
 class ModelCache:
-    """LRU caches of casinos' models: one of casinos with a fitted model, and one of the others, which never evict the
-    former. `room` and `fitted_room` are numbers of counted selections; stored models take theirs by bytes. Thread-safe:
-    fitted models are immutable."""
+    """LRU caches of casinos' models: one for casinos with a fitted model, and one for the others, which never evict the
+    former. `fitted_room` and `room` are their sizes in counted selections; `BYTES_OF_SELECTION` bytes of stored models
+    count as one. Thread-safe: fitted models are immutable."""
 
     def __init__(self, *, fitted_room: int, room: int) -> None:
         self._fitted_room, self._room = fitted_room, room
@@ -166,8 +166,8 @@ class ModelCache:
         self._reading: dict[str, threading.Lock] = {}
 
     def at(self, version: int | None, now: datetime, *, has_bets: bool = True) -> FittedModels:
-        """The current casino's models of this version, None without any; with `has_bets` the counts of bets as of about
-        `now`, too. Counts that no request has needed for `AGAIN` are freed."""
+        """The current casino's models of `version` (None: no fitted models); with `has_bets`, also those counted from
+        coupons until about `now`. Frees counts that no request has used for `RECOUNT_AFTER`."""
         alias = get_current_casino().alias
         cached = self._get(alias)
         if not has_bets and cached is not None and cached.live.is_outdated(now):
@@ -180,13 +180,13 @@ class ModelCache:
             return cached.models
         added = cached.live.at(now)
         if added is not cached.added:
-            cached.followed, cached.added = cached.models.including(*added), added
-            self._measure_again(alias, cached)
-        return cached.followed
+            cached.combined, cached.added = cached.models.including(*added), added
+            self._update_size(alias, cached)
+        return cached.combined
 
     def _read(self, alias: str, version: int | None) -> _CachedModels:
-        """The casino's models, read by one thread for all that need them. A request that read the number before an
-        erasure changed it gets those that another has read since."""
+        """Read the casino's models in one thread for all that need them. A request whose version was renumbered by an
+        erasure gets the models that another request has read since."""
         with self._lock:
             reading = self._reading.setdefault(alias, threading.Lock())
         with reading:
@@ -206,8 +206,8 @@ class ModelCache:
             (self._unfitted if is_fitted else self._fitted).pop(alias, None)
             (self._fitted if is_fitted else self._unfitted)[alias] = cached
 
-    def _measure_again(self, alias: str, cached: _CachedModels) -> None:
-        """Its size has changed. Does nothing where it has been evicted or replaced since."""
+    def _update_size(self, alias: str, cached: _CachedModels) -> None:
+        """Put an entry back so that its new size counts, unless it was evicted or replaced."""
         with self._lock:
             for cache in (self._fitted, self._unfitted):
                 if cache.get(alias) is cached:

@@ -1,4 +1,4 @@
-"""The current casino's served `hybrid` in figures: what it was fitted to, and the weights from which it started."""
+"""Statistics of the current casino's served `hybrid`: the coupons of its fit, and its initial weights."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,8 +13,8 @@ from .store import of_readable_size
 
 @dataclass(frozen=True, slots=True)
 class ServedHybrid:
-    """Of this `version`, fitted to `coupons` coupons. `start`: a sentence on the weights from which it started; empty
-    for a model of a release that did not store them."""
+    """The served `hybrid` of `version`, fitted to `coupons` coupons. `start` is a sentence on its initial weights;
+    it is empty for a model of a release that did not store them."""
 
     version: int
     fitted_at: datetime
@@ -23,8 +23,8 @@ class ServedHybrid:
 
 
 def served_hybrid() -> ServedHybrid | None:
-    """None for a casino whose served version has no `hybrid` of readable size: it has the default weights. One
-    query, which reads nothing of the model but its numbers."""
+    """The current casino's served `hybrid`; None if the served version has none of readable size, so that the default
+    weights are used. One query, which does not read the encoded model."""
     served = FittedModel.objects.filter(is_served=True).order_by("-version").values("version")[:1]
     found = FittedModel.objects.filter(version=served, recommender="hybrid")
     named = [KT(f"scores__{name}") for name in ("kind", "start")]
@@ -36,9 +36,9 @@ def served_hybrid() -> ServedHybrid | None:
 
 
 def start_of(kind: str | None, start: str | None, casinos: int | None = None) -> str:
-    """A sentence on the weights from which a `hybrid` of this `kind` started: those of the kind `start`, the mean of
-    other casinos' perhaps. The number of these, `casinos`, is for operators alone: it tells a casino's staff who else
-    is in the installation. Empty for kinds of other releases."""
+    """A sentence on the initial weights of a `hybrid` of this `kind`: those of the kind `start`. Pass `casinos`, the
+    number of casinos that share weights, only for operators: a casino's staff must not learn about the other casinos.
+    Empty for kinds of other releases."""
     if kind in SINGLE:
         return f"Has the weights of {kind} alone"
     if kind not in (*FITTED_KINDS, DEFAULT, SHARED) or start not in (DEFAULT, SHARED):

@@ -1,4 +1,4 @@
-"""The table `fitted_models`: encoded models by version, of which the latest served one is used."""
+"""The table `fitted_models`: encoded models by version. Requests use the latest served version."""
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,27 +23,26 @@ logger = logging.getLogger(__name__)
 M = TypeVar("M", bound=StoredModel)
 
 MODEL_TYPES = {name: kind for each in RECOMMENDERS.values() for name, kind in each.model_types.items()}
-# the weights belong to these user vectors' likeness, and the calibration to slips of these weights
+# The weights were fitted with these user vectors, and the calibration to slips of these weights.
 _TOGETHER = ("hybrid", "tastes", "calibration")
 EMPTY_VERSION = "none"  # the recommender of a version without models
 _MAX_VERSIONS = 5  # besides the served ones
 _MAX_BYTES = 16 * 2**20  # of an encoded model; those of `fit_models` have up to 2 MB
-# What decoding raises for bytes that are damaged or of another release; numpy raises the latter two.
+# The errors of decoding bytes that are damaged or of another release; numpy raises the latter two.
 _UNREADABLE = (UnreadableModel, msgspec.MsgspecError, RecursionError, ValueError, ArithmeticError)
 _SIZE = Func("fitted", function="octet_length", output_field=IntegerField())
 _Rows = QuerySet[FittedModel]
 
 
 def read_models(version: int) -> tuple[int, FittedModels, int]:
-    """The number, the models and their stored bytes, of the current casino's served version of this number. The removal
-    of an erased user renumbers it: then those of the next version. The models of an empty version do not have its
-    number."""
+    """The number, the models and the stored bytes of the current casino's served `version`. If the removal of an erased
+    user has renumbered it, those of the next served version. The models of an empty version have no version number."""
     served = FittedModel.objects.filter(is_served=True, version__gte=version)
     rows = readable(served).defer("scores").order_by("version", "recommender")
     of_first = [row for row in rows if row.version == rows[0].version and row.recommender in MODEL_TYPES]
     decoded = {row.recommender: decode(row, MODEL_TYPES[row.recommender]) for row in of_first}
     if decoded.get("hybrid") is None:
-        decoded.pop("calibration", None)  # it holds for that model's slips alone
+        decoded.pop("calibration", None)  # it is valid for that model's slips only
     number = rows[0].version if rows else version
     models = FittedModels(*filter(None, decoded.values()), version=str(number) if of_first or not rows else "")
     return number, models, sum(len(row.fitted) for row in of_first)
@@ -57,7 +56,7 @@ def served_number(version: int | None) -> int | None:
 
 
 def readable(rows: _Rows) -> _Rows:
-    """Rows whose models are small enough to be read; the others are not served."""
+    """The rows whose models are small enough to be read. Logs the others, which are not served."""
     for row in rows.alias(size=_SIZE).filter(size__gt=_MAX_BYTES).only("version", "recommender"):
         text = "Model %s of %s has more than %d bytes and is not served; run fit_models"
         logger.warning(text, row, current_alias(), _MAX_BYTES)
@@ -88,7 +87,7 @@ class Fitting:
 
 
 def store_models(fitted: Iterable[tuple[str, bytes]], fitting: Fitting, *, is_served: bool = True) -> int:
-    """Store the current casino's models, (name, encoded) each, and return their version, which serves if `is_served`.
+    """Store the current casino's models, pairs of name and encoded model, as a new version, and return its number.
     Without a `hybrid` among them, the casino's own served one is copied into this version."""
     with casino_atomic():
         lock_models()
@@ -133,7 +132,7 @@ def _of_present_users(encoded: bytes) -> bytes:
 
 
 def _carried_over(version: int, is_served: bool) -> Iterator[FittedModel]:
-    """The casino's own served `hybrid`, if readable, and what it was fitted with, as rows of this version."""
+    """The casino's own served `hybrid`, if readable, and the models that belong to it, as rows of this version."""
     if present_model() is None:
         return
     for row in readable(FittedModel.objects.filter(version=served_version(), recommender__in=_TOGETHER)):

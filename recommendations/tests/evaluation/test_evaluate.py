@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 
 from recommendations.evaluation.store import last_report
 from recommendations.evaluation.training import fit_models
-from recommendations.fitted_models.model_cache import AGAIN, model_cache
+from recommendations.fitted_models.model_cache import RECOUNT_AFTER, model_cache
 from recommendations.fitted_models.store import Fitting, store_models
 from recommendations.learning.lambdarank import fit_trees
 from recommendations.models import Evaluation, Event, FittedModel
@@ -218,7 +218,7 @@ class TestFitting:
             late, bet_on = now - timedelta(days=1), row.recommended_events  # behind those that were counted
             store_coupons([coupon_row(user_id=other_id, timestamp=late, recommended_events=bet_on)])
             assert number(timedelta(minutes=1)) == first + 1
-            assert number(AGAIN) == first + 2
+            assert number(RECOUNT_AFTER) == first + 2
 
     @pytest.mark.covered
     def test_served_features_equal_the_replayed_ones_also_after_a_restart(self, casino_a, longer, now, settings):

@@ -6,7 +6,7 @@ from weakref import ref
 
 import pytest
 
-from recommendations.fitted_models.model_cache import AGAIN, BYTES_OF_SELECTION, LEAST, ModelCache
+from recommendations.fitted_models.model_cache import BYTES_OF_SELECTION, LEAST, RECOUNT_AFTER, ModelCache
 from recommendations.fitted_models.store import Fitting, store_models
 from recommendations.models import FittedModel
 from recommendations.recommenders.hybrid import DEFAULT_MODEL, HybridModel
@@ -83,14 +83,14 @@ def test_counts_of_a_casino_that_leaves_hybrid_are_freed_within_the_hour(casino_
     with use_casino(casino_a.current):
         version = store_version() if is_fitted else None
         counts = ref(present(cache.at(version, now).get(SequenceCounts)).scales)
-        for minutes_before in (AGAIN / 2, AGAIN / 60):
-            cache.at(version, now + AGAIN - minutes_before, has_bets=False)
+        for minutes_before in (RECOUNT_AFTER / 2, RECOUNT_AFTER / 60):
+            cache.at(version, now + RECOUNT_AFTER - minutes_before, has_bets=False)
         gc.collect()
         assert counts() is not None
-        cache.at(version, now + AGAIN, has_bets=False)
+        cache.at(version, now + RECOUNT_AFTER, has_bets=False)
         gc.collect()
         assert counts() is None
-        assert cache.at(version, now + AGAIN).get(SequenceCounts) is not None
+        assert cache.at(version, now + RECOUNT_AFTER).get(SequenceCounts) is not None
 
 
 def test_request_that_read_the_number_of_no_version_uses_the_empty_one_in_memory(

@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from recommendations.attribution.job import attribute_step
-from recommendations.fitted_models.model_cache import AGAIN, model_cache
+from recommendations.fitted_models.model_cache import RECOUNT_AFTER, model_cache
 from recommendations.fitted_models.store import Fitting, decode, store_models
 from recommendations.models import (
     CasinoTally,
@@ -176,11 +176,11 @@ def test_bets_leave_the_counts_in_memory_within_an_hour_of_a_refusal_or_their_re
         _store_user_vectors(8)
         assert _users_of_51_and_52(now) == 1
         store_users([user_row(id=7, timestamp=at(400), personalisation=False)])
-        assert _users_of_51_and_52(now + AGAIN) == 0
+        assert _users_of_51_and_52(now + RECOUNT_AFTER) == 0
         store_users([user_row(id=7, timestamp=at(401), personalisation=True)])
-        assert _users_of_51_and_52(now + 2 * AGAIN) == 1
+        assert _users_of_51_and_52(now + 2 * RECOUNT_AFTER) == 1
         remove_coupons([Removal(id=300, timestamp=at(402))])
-        assert _users_of_51_and_52(now + 3 * AGAIN) == 0
+        assert _users_of_51_and_52(now + 3 * RECOUNT_AFTER) == 0
 
 
 def test_bets_that_were_removed_before_the_erasure_leave_the_counts_in_memory_at_once(casino_a, key, now):
