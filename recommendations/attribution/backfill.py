@@ -1,4 +1,4 @@
-"""Notes for coupons and answers that are stored already, as those of a release that wrote no notes."""
+"""Queues stored coupons and answers for attribution, for example those of a release that did not queue them."""
 
 from datetime import UTC, datetime, time, timedelta
 
@@ -14,8 +14,8 @@ SELECT DISTINCT user_id, (timestamp AT TIME ZONE 'UTC')::date FROM served_recomm
 
 
 def note_stored_since(since: datetime, now: datetime, window: timedelta) -> tuple[datetime, int]:
-    """Have the current casino's coupons and answers since then attributed again; not those of days whose
-    recommendations are deleted already. Returns the time since which they are, and the number of coupons."""
+    """Queue the current casino's coupons and answers since `since` for attribution, except those of days whose
+    recommendations are deleted already. Returns the first queued time, and the number of coupons."""
     first = max(since, datetime.combine(first_open_day(now, window), time.min, UTC))
     with casino_atomic():
         coupons = [coupon_id for (coupon_id,) in query(_COUPONS, [first])]

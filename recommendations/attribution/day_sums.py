@@ -1,4 +1,4 @@
-"""The sums of a day: of each variant, recommender and placement, and in total, by currency."""
+"""The sums of a day by variant, recommender and placement, and in total, in each currency."""
 
 from collections.abc import Collection
 from datetime import date
@@ -11,7 +11,7 @@ _SUMS = (
     "stake", "matched_stake", "coupons", "coupon_stake",
 )  # fmt: skip
 
-# A user counts once in each row of sums, whatever other rows the user is in.
+# Each row of sums counts a user once, independently of the other rows.
 _COMPUTED = """
 sum(answers) AS answers, sum(empty) AS empty, sum(refused) AS refused, sum(withheld) AS withheld, sum(seen) AS seen,
 sum(clicked) AS clicked, count(DISTINCT user_id) FILTER (WHERE answers > 0 OR is_of_coupons) AS active,
@@ -46,6 +46,6 @@ ON CONFLICT ({_KEY}) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for na
 
 
 def sum_days(days: Collection[date]) -> None:
-    """Compute the sums of these days. In the caller's transaction, under the lock."""
+    """Compute the sums of these days. The caller's transaction must hold the attribution lock."""
     if days:
         execute(_SUM, {"days": sorted(days)})

@@ -1,4 +1,4 @@
-"""What an erasure leaves to be summed, and the erasure of a user's rows until a time."""
+"""Erases a user's attributions until a time, and queues the affected sums."""
 
 from datetime import UTC, datetime
 
@@ -18,13 +18,13 @@ UNION SELECT user_id, (timestamp AT TIME ZONE 'UTC')::date FROM served_recommend
 
 
 def note_days_of(user_id: int) -> None:
-    """Have the days summed again on which this user was shown or bought anything."""
+    """Queue the sums of all days that count this user."""
     note_days({day for (day,) in query(_DAYS, [user_id])})
 
 
 def erase_attributions_until(user_id: int, erased_at: datetime) -> dict[str, int]:
-    """Delete the rows of a user, whose coupons and answers until `erased_at` are deleted already, and have those that
-    are left attributed again. Returns the number of rows by table."""
+    """Delete a user's attributions and user-days until `erased_at`, and queue the user's remaining coupons and answers.
+    The coupons and answers until `erased_at` must be deleted already. Returns the number of deleted rows by table."""
     note_days_of(user_id)
     day = erased_at.astimezone(UTC).date()
     deleted = {}

@@ -1,7 +1,7 @@
-"""What recommendations sold in a period: the same figures for the page, the command and the API.
+"""The sales of recommendations in a period: the same figures for the page, the command and the API.
 
-They are sums of days. So a user who was reached on two days counts as two: `reached`, `bettors`, `converted` and
-`active` are user-days, and each line of a breakdown counts a user-day once.
+The figures are sums of days, so that a user who was reached on two days counts twice: `reached`, `bettors`, `converted`
+and `active` are user-days. Each line of a breakdown counts a user-day once.
 """
 
 from collections.abc import Iterable
@@ -41,9 +41,9 @@ Amounts = dict[str, Decimal]
 class Figures(msgspec.Struct):
     """One line of a breakdown, or the total. Amounts are by currency.
 
-    `answers` were sent, of which `empty` had no events and `refused` a refusal; `seen` and `clicked` are those that the
-    casino reported. `turnover` are the stakes of the `bets` that are attributed, and `matched_turnover` their shares by
-    matched selections. `reached_on`: the days on which users were reached.
+    `answers` were sent; `empty` of them had no events, and `refused` were refusals. The casino reported `seen` and
+    `clicked` of them. `turnover` is the stake of the attributed `bets`, and `matched_turnover` its share of the matched
+    selections. `reached_on` has the days on which users were reached.
     """
 
     name: str
@@ -63,18 +63,18 @@ class Figures(msgspec.Struct):
 
     @property
     def conversion(self) -> float | None:
-        """The share of those reached on a day who bet on it; None if nobody was."""
+        """The share of reached users who bet on an answer on the same day; None if no user was reached."""
         return self.converted / self.reached if self.reached else None
 
     @property
     def conversion_interval(self) -> ShareInterval | None:
-        """The 95 % confidence interval of `conversion`; None if nobody was reached."""
+        """The 95 % confidence interval of `conversion`; None if no user was reached."""
         return share_interval(self.converted, self.reached, len(self.reached_on))
 
 
 class Total(Figures):
-    """All recommenders and placements; and all `coupons` of the casino, with `coupon_turnover`. `active` users asked
-    or bet."""
+    """The sums of all recommenders and placements, and of all the casino's `coupons` with their `coupon_turnover`.
+    `active` users got an answer or bought a coupon."""
 
     active: int = 0
     coupons: int = 0
@@ -82,7 +82,7 @@ class Total(Figures):
 
     @property
     def reach(self) -> float | None:
-        """The share of active users who were reached; None if nobody was active."""
+        """The share of active users who were reached; None if no user was active."""
         return self.reached / self.active if self.active else None
 
     @property
@@ -102,8 +102,8 @@ class MarketFigures(msgspec.Struct):
 
 
 class Sales(msgspec.Struct):
-    """The figures of the days from `first` to `last` (UTC), both included. `days` has all of them; recommenders and
-    markets are ordered by bets. `due`: coupons and answers that are not in the figures yet."""
+    """The figures of the days from `first` to `last` (UTC), both included. `days` has each of these days; recommenders,
+    placements and markets are ordered by bets. `due` is the number of coupons and answers that are not counted yet."""
 
     first: date
     last: date
@@ -116,12 +116,12 @@ class Sales(msgspec.Struct):
 
     @property
     def has_impressions(self) -> bool:
-        """Whether the casino reported what users saw or clicked in this period."""
+        """Whether the casino reported impressions or clicks in this period."""
         return bool(self.total.seen or self.total.clicked)
 
 
 def read_sales(first: date, last: date) -> Sales:
-    """The current casino's figures of these days."""
+    """The current casino's figures of the days from `first` to `last`."""
     days = {day: Total(f"{day:%Y-%m-%d}") for day in _days(first, last)}
     total, recommenders, placements = Total("all"), dict[str, Figures](), dict[str, Figures]()
     for breakdown, day, recommender, placement, currency, *sums in query(_SUMS, [first, last]):
@@ -145,7 +145,7 @@ def read_sales(first: date, last: date) -> Sales:
 
 
 def read_totals(first: date, middle: date, last: date) -> tuple[Total, Total]:
-    """The totals of the current casino from `first` to the day before `middle`, and from then to `last`."""
+    """The current casino's totals from `first` to the day before `middle`, and from `middle` to `last`."""
     before, since = Total("before"), Total("since")
     for breakdown, day, _, _, currency, *sums in query(_SUMS, [first, last]):
         if breakdown == Breakdown.TOTAL:

@@ -1,7 +1,7 @@
-"""The attribution job: takes notes, attributes their coupons, and sums the users' days and the days that they touch.
+"""The attribution job: takes notes from the queue, attributes their coupons, and sums the affected user-days and days.
 
-It computes and never adds up. So the order of messages, duplicates, late rows and a kill at any point make no
-difference: notes and results are one transaction.
+It recomputes sums, never increments them, and it deletes notes in the transaction that stores their results. So the
+order of messages, duplicates, late rows and a kill at any point do not change the results.
 """
 
 from collections.abc import Collection
@@ -18,9 +18,9 @@ from .rule import attribute_coupons
 from .user_days import UserAndDay, sum_user_days
 
 IDS_OF_STEP = 500  # takes some 30 ms
-_MAX_COUPONS = 2_000  # of a step: late answers can touch more
+_MAX_COUPONS = 2_000  # per step: late answers can affect more
 
-# Estimates of unnested arrays make PostgreSQL compile the statements, which takes longer than they do.
+# PostgreSQL overestimates unnested arrays and compiles the statements (JIT), which takes longer than running them.
 _PLAN = "SET LOCAL jit = off"
 
 _TOUCHED = """
@@ -39,21 +39,21 @@ WHERE recommendation_id = ANY(%(impressions)s)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a step did. `is_last`: no note was left for another."""
+    """The result of a step: the number of attributed `coupons`. `is_last` means that the queue was empty."""
 
     coupons: int
     is_last: bool
 
 
 def first_open_day(now: datetime, window: timedelta) -> date:
-    """The first day (UTC) whose answers, and those up to `window` before it, are all stored; earlier days stay as they
-    are. Today, if served recommendations are kept for no longer than that."""
+    """The first day (UTC) that can be recomputed: its answers, and those up to `window` before it, are all stored.
+    Today, if served recommendations are kept for no longer than `window`."""
     earliest = now - timedelta(days=settings.SERVED_RECOMMENDATIONS_DAYS) + window
     return min(earliest.astimezone(UTC).date() + timedelta(days=1), now.astimezone(UTC).date())
 
 
 def attribute_step(now: datetime, window: timedelta, ids: int = IDS_OF_STEP) -> Step | None:
-    """Process the oldest notes of the current casino, in one transaction; None if another process is at it."""
+    """Process the current casino's oldest notes in one transaction; None if another process holds the lock."""
     with casino_atomic():
         if not try_lock_attribution():
             return None
@@ -71,7 +71,7 @@ def attribute_step(now: datetime, window: timedelta, ids: int = IDS_OF_STEP) -> 
 
 
 def sum_due_days() -> bool:
-    """Sum the days of the current casino that are due; False if another process is at it."""
+    """Compute the current casino's due sums of days; False if another process holds the lock."""
     with casino_atomic():
         if not try_lock_attribution():
             return False
@@ -81,7 +81,7 @@ def sum_due_days() -> bool:
 
 
 def _coupons_of(notes: Notes, window: timedelta) -> list[int]:
-    """The noted coupons, and those that follow a noted answer; what is too much for one step is noted again."""
+    """The noted coupons, and those within `window` after a noted answer. Notes coupons beyond `_MAX_COUPONS` again."""
     touched = query(_TOUCHED, [window, list(notes.answers)]) if notes.answers else []
     coupons = sorted(notes.coupons | {coupon_id for (coupon_id,) in touched})
     note_coupons(coupons[_MAX_COUPONS:])

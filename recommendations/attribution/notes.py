@@ -1,7 +1,7 @@
-"""The queue of notes: which coupons, answers, users' days and days are due for the attribution job.
+"""The attribution job's queue: notes of coupons, answers, impressions, user-days and days that are due.
 
 A trigger notes stored coupons and answers in their transaction (migrations 0048 and 0054). The code that deletes rows
-notes what is to be summed without them.
+notes the affected coupons and sums.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -17,9 +17,9 @@ from .user_days import UserAndDay
 
 T = TypeVar("T")
 
-IDS_OF_NOTE = 500  # as the trigger's
+IDS_OF_NOTE = 500  # equal to the trigger's
 
-# The job and erasures exclude one another: else the job could store rows of a user whom it read before the erasure.
+# The lock excludes erasures from the job: otherwise the job could store rows of a user whom it read before the erasure.
 _LOCK = "SELECT {}('due_attributions'::regclass::oid::bigint)"
 
 _TAKE = """
@@ -41,7 +41,7 @@ FROM due_attributions WHERE kind <> 'days'
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """What a step has to do."""
+    """The rows that a step has to process."""
 
     coupons: frozenset[int]
     answers: frozenset[int]
@@ -53,18 +53,18 @@ class Notes:
 
 
 def lock_attribution() -> None:
-    """Wait for the job's step, and keep the next one out until the transaction ends. To call before rows are locked."""
+    """Lock attribution until the transaction ends, after the job's current step. Call it before rows are locked."""
     execute(_LOCK.format("pg_advisory_xact_lock"))
 
 
 def try_lock_attribution() -> bool:
-    """Whether no other transaction attributes, or erases."""
+    """Lock attribution until the transaction ends; False if another transaction holds the lock."""
     [(is_locked,)] = query(_LOCK.format("pg_try_advisory_xact_lock"))
     return bool(is_locked)
 
 
 def take_notes(ids: int) -> Notes:
-    """Delete the oldest notes, of some more than `ids` rows at most, and return what they say."""
+    """Delete the oldest notes, up to the one that reaches `ids` rows, and return their rows."""
     found: dict[str, set[Any]] = {kind: set() for kind in Due}
     for kind, noted, days, recommendations in query(_TAKE, [ids, ids]):
         pairs = zip(noted, days, strict=False)
@@ -79,19 +79,19 @@ def take_days() -> set[date]:
 
 
 def note_coupons(coupon_ids: Sequence[int]) -> None:
-    """Have these coupons attributed."""
+    """Queue these coupons for attribution."""
     for part in _parts(coupon_ids):
         execute(_ADD, [Due.COUPONS, part, []])
 
 
 def note_user_days(pairs: Collection[UserAndDay]) -> None:
-    """Have these users' days summed."""
+    """Queue the sums of these user-days."""
     for part in _parts(sorted(pairs)):
         execute(_ADD, [Due.USER_DAYS, [user_id for user_id, _ in part], [day for _, day in part]])
 
 
 def note_days(days: Iterable[date]) -> None:
-    """Have these days summed."""
+    """Queue the sums of these days."""
     if noted := sorted(days):
         execute(_ADD, [Due.DAYS, [], noted])
 

@@ -1,4 +1,4 @@
-"""The days that figures are of."""
+"""The period of sales figures."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -9,8 +9,8 @@ DEFAULT_DAYS = 7
 
 
 def parse_period(first: str | None, last: str | None, now: datetime) -> tuple[date, date]:
-    """The days from `first` to `last`, as YYYY-MM-DD; by default the seven up to `last`, which is today (UTC) by
-    default. Raises InvalidParameter."""
+    """The first and the last day of a period, from YYYY-MM-DD. `last` is today (UTC) by default, and `first` six days
+    earlier. Raises InvalidParameter."""
     to = _day("to", last) if last else now.astimezone(UTC).date()
     since = _day("from", first) if first else to - timedelta(days=min(DEFAULT_DAYS - 1, (to - date.min).days))
     if not 0 <= (to - since).days < MAX_DAYS:

@@ -1,10 +1,10 @@
 """The rule by which a coupon is attributed to a recommendation.
 
-It is a function of the stored rows alone: computed again, in whatever order the rows came, it gives the same.
+It depends on the stored rows alone, not on the order of their arrival.
 
-Candidates are the answers to the coupon's user, with events, at or up to `window` before the coupon: the latest
-`MAX_CANDIDATES`, and the one that the coupon names. Of those that are named or have one of the coupon's events, the
-first counts by: named, shown, most of the coupon's selections, latest.
+Candidates are the answers with events to the coupon's user, no later than the coupon and at most `window` before it:
+the latest `MAX_CANDIDATES`, and the answer that the coupon names. A candidate must be named or have one of the coupon's
+events. The coupon is attributed to the first candidate in the order: named, shown, most matched selections, latest.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from tenants.routing.connections import execute
 
-MAX_CANDIDATES = 200  # so that a user who asks without end, as a load test's, costs no more
+MAX_CANDIDATES = 200  # bounds the cost of users with very many requests, such as a load test's
 
 _OF_ANSWER = """
 recommendation_id, served.timestamp, recommender, placement, experiment, variant, shown, currency, events
@@ -22,7 +22,7 @@ served.user_id = coupon.user_id AND served.timestamp <= coupon.timestamp
 AND served.timestamp >= coupon.timestamp - %(window)s AND served.events <> '[]'
 """
 
-# Events are compared as text: whatever a stored selection has as its id, it must not fail the statement.
+# Event ids are compared as text, so that an invalid id in a stored selection does not fail the statement.
 _ATTRIBUTE = f"""
 WITH coupon AS MATERIALIZED (
     SELECT id AS coupon_id, user_id, stake, timestamp, recommendation_id AS named,
@@ -90,6 +90,6 @@ WHERE stored.* IS DISTINCT FROM excluded.*
 
 
 def attribute_coupons(coupon_ids: Sequence[int], *, window: timedelta, since: datetime) -> None:
-    """Attribute these coupons of the current casino, those of `since` or later; those that are stored no more, or that
-    no recommendation matches, lose their attribution. In the caller's transaction, under the lock."""
+    """Attribute those of the current casino's coupons that are of `since` or later. Coupons that are deleted, or match
+    no recommendation, lose their attribution. The caller's transaction must hold the attribution lock."""
     execute(_ATTRIBUTE, {"coupons": list(coupon_ids), "window": window, "since": since})

@@ -1,4 +1,4 @@
-"""Confidence intervals of a share of users' days, whose days of one user are alike."""
+"""Confidence intervals of a share of user-days, which are correlated within a user."""
 
 from math import sqrt
 
@@ -15,18 +15,18 @@ class ShareInterval(msgspec.Struct, frozen=True):
     high: float
 
     def differs_from(self, other: "ShareInterval") -> bool:
-        """Whether the difference of two independent shares is more than chance (95 %): the hybrid score interval
-        (Newcombe 1998, method 10) excludes 0. Of two weeks with the same users it says so too rarely, not too often."""
+        """Whether two independent shares differ significantly (95 %): the hybrid score interval of the difference
+        (Newcombe 1998, method 10) excludes 0. For two weeks of the same users the test is conservative."""
         higher, lower = (self, other) if self.share >= other.share else (other, self)
         spread = sqrt((higher.share - higher.low) ** 2 + (lower.high - lower.share) ** 2)
         return higher.share - lower.share > spread
 
 
 def share_interval(hits: int, cases: int, days: int) -> ShareInterval | None:
-    """The interval of `hits` among `cases` users' days, which are on `days` days; None without cases.
+    """The interval of the share of `hits` among `cases` user-days on `days` days; None without cases.
 
-    Wilson's score interval (1927) of cases / days independent cases: as if a user did the same on all days. So the
-    interval is never too narrow for regular users, and for one day it is Wilson's own.
+    Wilson's score interval (1927) of cases / days independent cases, as if each user did the same on all days: it is
+    never too narrow for regular users.
     """
     if not cases:
         return None

@@ -1,4 +1,4 @@
-"""How recommendations did in the last week, against the week before."""
+"""The sales of recommendations in the last week, compared with the week before."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -27,13 +27,13 @@ class Trend(msgspec.Struct, frozen=True):
 
     @property
     def is_more_than_chance(self) -> bool:
-        """Whether conversion has changed by more than chance does (95 %)."""
+        """Whether conversion has changed significantly (95 %)."""
         now, then = self.since.conversion_interval, self.before.conversion_interval
         return now is not None and then is not None and now.differs_from(then)
 
 
 def read_trend(now: datetime) -> Trend:
-    """The current casino's last two weeks. Today is left out, since its bets are still to come."""
+    """The current casino's last two weeks, without today, whose bets are not complete."""
     last = now.astimezone(UTC).date() - timedelta(days=1)
     first, middle = last - timedelta(days=2 * DAYS - 1), last - timedelta(days=DAYS - 1)
     before, since = read_totals(first, middle, last)

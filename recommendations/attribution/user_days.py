@@ -1,4 +1,4 @@
-"""The sums of a user's day: what the user was shown, and bet on."""
+"""The sums of a user's day: answers, impressions and bets."""
 
 from collections.abc import Collection
 from datetime import date
@@ -31,7 +31,7 @@ WITH due AS MATERIALIZED (
         count(*) FILTER (WHERE shown AND refusal <> '') AS refused, count(*) FILTER (WHERE NOT shown) AS withheld
     FROM due JOIN served_recommendations AS answer USING (user_id)
     WHERE answer.timestamp >= due.begins AND answer.timestamp < due.ends GROUP BY {_KEY}
-), told AS (
+), reported AS (
     SELECT due.user_id, day, recommender, answer.placement, experiment, variant,
         count(DISTINCT recommendation_id) FILTER (WHERE kind = 'seen') AS seen,
         count(DISTINCT recommendation_id) FILTER (WHERE kind = 'clicked') AS clicked
@@ -48,7 +48,7 @@ WITH due AS MATERIALIZED (
     WHERE coupon.timestamp >= due.begins AND coupon.timestamp < due.ends GROUP BY user_id, day
 ), fresh AS MATERIALIZED (
     SELECT {_KEY}, {", ".join(f"coalesce({name}, 0) AS {name}" for name in _SUMS)}
-    FROM served LEFT JOIN told USING ({_KEY}) FULL JOIN bet USING ({_KEY})
+    FROM served LEFT JOIN reported USING ({_KEY}) FULL JOIN bet USING ({_KEY})
     UNION ALL SELECT user_id, day, '', '', '', '', {_OF_COUPONS} FROM bought
 ), gone AS (
     DELETE FROM user_days AS stored USING due WHERE stored.user_id = due.user_id AND stored.day = due.day
@@ -62,6 +62,6 @@ WHERE ({_of("stored")}) IS DISTINCT FROM ({_of("excluded")})
 
 
 def sum_user_days(pairs: Collection[UserAndDay]) -> None:
-    """Compute the sums of these users' days. In the caller's transaction, under the lock."""
+    """Compute the sums of these user-days. The caller's transaction must hold the attribution lock."""
     if pairs:
         execute(_SUM, {"users": [user_id for user_id, _ in pairs], "days": [day for _, day in pairs]})

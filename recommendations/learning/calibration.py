@@ -9,16 +9,16 @@ from recommendations.recommenders.calibration import LEAST_SHARE, Calibration, S
 
 LONGEST = 10  # events; longer slips have the weights of these
 MIN_SLIPS = 100  # fewer give no calibration
-MAX_SLIPS = 1_000  # the latest: how often users bet changes
-_PRIOR = np.array([0.0, 0.5, 0.0])  # the weights of `SlipWeights` where nothing is known, with the penalty on others:
-_STRENGTH = np.array([1.0, 30.0, 30.0])
+MAX_SLIPS = 1_000  # the latest, since users' betting frequency changes
+_PRIOR = np.array([0.0, 0.5, 0.0])  # the weights of `SlipWeights` without data
+_STRENGTH = np.array([1.0, 30.0, 30.0])  # the penalty on a difference from them
 _BOUNDS = [(None, None), (0.0, None), (None, None)]
 
 
 def fit_calibration(coupons: Floats, shares: Floats, first_hits: Floats) -> Calibration | None:
-    """The calibration of n slips in chronological order; None for fewer than `MIN_SLIPS`. `coupons` (n,) of each slip's
-    user; `shares` (n, LONGEST) of its first 1, 2, .. events in the softmax of the scores; `first_hits` (n,): the
-    number, from 1, of its first event that the user bet on within a day, else infinity."""
+    """Fit the calibration to n slips in chronological order; None for fewer than `MIN_SLIPS`. `coupons` (n,): number of
+    coupons of the slip's user. `shares` (n, LONGEST): share of the slip's first 1, 2, .. events in the softmax of the
+    scores. `first_hits` (n,): rank, from 1, of the first event that the user bet on within a day; infinity if none."""
     if len(coupons) < MIN_SLIPS:
         return None
     experience = np.log1p(coupons[-MAX_SLIPS:])

@@ -22,8 +22,8 @@ class Case:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cases:
-    """Cases in chronological order: their rows one after the other, from `starts` on, `sizes` each; the first row of
-    each is the chosen one."""
+    """Cases in chronological order. Case i has `sizes[i]` rows of `numbers`, from `starts[i]` on; its first row is the
+    chosen event."""
 
     numbers: Floats32
     starts: Places

@@ -10,8 +10,8 @@ from recommendations.offer.arrays import Floats, Places
 from .cases import Cases
 
 STRENGTHS = (30.0, 100.0, 300.0, 1_000.0, 3_000.0, 30_000.0)
-VALIDATED_CASES, VALIDATED_CANDIDATES = 1_500, 20  # the latest, and of each
-_PARTS = 5  # of the cases in order of time: each but the first is predicted by those before
+VALIDATED_CASES, VALIDATED_CANDIDATES = 1_500, 20  # the latest cases, and the candidates of each
+_PARTS = 5  # in chronological order; each but the first is predicted by weights fitted to those before
 _STEPS = 40
 _TOLERANCE = 1e-5
 _MAX_HALVINGS = 20
@@ -28,9 +28,9 @@ def fit_weights(cases: Cases, columns: Places, prior: Floats, strength: float) -
 
 
 def choose_prior(cases: Cases, columns: Places, priors: Sequence[Floats]) -> tuple[int, float]:
-    """The place of the prior, and its strength, with the best progressive likelihood (Dawid 1984): each part of the
-    cases is predicted by weights fitted to the parts before. Of the latest cases alone, with some of their
-    candidates. Of equal ones, the first prior and the largest strength."""
+    """The index of the prior, and its strength, with the best progressive likelihood (Dawid 1984): each part of the
+    cases is predicted by weights fitted to the parts before. Uses the latest `VALIDATED_CASES` cases, with
+    `VALIDATED_CANDIDATES` candidates each. Among equals, the first prior and the largest strength are chosen."""
     latest = cases.part(max(len(cases) - VALIDATED_CASES, 0), len(cases)).thinned(VALIDATED_CANDIDATES)
     bounds = np.linspace(0, len(latest), _PARTS + 1).round().astype(int).tolist()
     borders = pairwise(bounds[1:])

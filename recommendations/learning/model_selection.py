@@ -17,7 +17,7 @@ from .conditional_logit import choose_prior, fit_weights
 from .lambdarank import fit_trees
 
 HELD_OUT = 0.25  # share of the cases, the last ones, for comparing models
-MIN_CASES = 30  # fewer leave the default weights as they are: what is chosen by so few is chosen by chance
+MIN_CASES = 30  # with fewer, nothing is fitted: a choice by so few cases would be chance
 MIN_CASES_FOR_TREES = 200
 MIN_CASES_TO_COMPARE = 30
 _MIN_GAIN = 2.0  # of another model over the fitted one, in standard errors
@@ -29,10 +29,10 @@ _COLUMNS = np.arange(len(ADDITIVE))  # the first of NAMES
 
 @dataclass(frozen=True, slots=True)
 class SelectedModel:
-    """A model of `kind`: `logit`, `blend`, or one of those that are not fitted. `scores`: the mean NDCG@10 of each kind
-    on the held-out cases, of which `tested` is the model that was fitted to the earlier ones. `starts` are the weights
-    to start from, by kind, `start` is the kind of the chosen ones, with their `strength` (`fit_weights`), or of those
-    that are the model; `shares` are those of weights and trees."""
+    """A model of `kind`: `logit`, `blend`, or an unfitted kind. `scores` has the mean NDCG@10 of each kind on the
+    held-out cases; `tested` is the model fitted to the earlier cases. `starts` are the candidates for initial weights
+    by kind, `start` is the chosen kind, and `strength` that of its prior (`fit_weights`). `shares` are the shares of
+    weights and trees in the score."""
 
     model: HybridModel
     kind: str
@@ -51,8 +51,9 @@ class SelectedModel:
 
 
 def select_model(cases: Cases, shared: HybridModel | None = None) -> SelectedModel:
-    """Choose the weights to start from, the default or the `shared` ones, their strength, the kind, and the shares of
-    weights and trees, by the held-out cases; then fit to all. With too few cases the shared weights are the model."""
+    """Choose the initial weights (default or `shared`), their strength, the kind, and the shares of weights and trees
+    by the held-out cases; then fit to all cases. With fewer than `MIN_CASES`, the model has the shared weights if there
+    are any, otherwise the default ones."""
     starts = {DEFAULT: DEFAULT_MODEL} | ({} if shared is None else {SHARED: shared})
     if len(cases) < MIN_CASES:
         kind = [*starts][-1]
@@ -70,7 +71,7 @@ def select_model(cases: Cases, shared: HybridModel | None = None) -> SelectedMod
 
 
 def fit_again(selected: SelectedModel, cases: Cases) -> SelectedModel:
-    """The same choices, fitted to all of these cases."""
+    """Fit a model to all `cases`, with the choices of `selected`."""
     if (unfitted := selected.unfitted.get(selected.kind)) is not None:
         return replace(selected, model=unfitted, cases=len(cases))
     model = _fit_weights(cases, selected.starts[selected.start], selected.strength)
@@ -109,7 +110,7 @@ def _fit_weights(cases: Cases, start: HybridModel, strength: float) -> HybridMod
 
 
 def _blended(model: HybridModel, trees: Trees, cases: Cases) -> HybridModel:
-    """The model with the shares of weights and trees that predict these cases best; without trees that have none."""
+    """The model with the shares of weights and trees that predict these cases best; no trees if their share is 0."""
     parts = np.stack([cases.numbers @ model.vector, trees.score(cases.numbers)], axis=1)
     shares = fit_weights(replace(cases, numbers=parts), np.arange(2), np.array([1.0, 0.0]), _STRENGTH_OF_SHARES)
     of_weights, of_trees = max(float(shares[0]), _LEAST_SHARE), float(shares[1])
@@ -117,7 +118,7 @@ def _blended(model: HybridModel, trees: Trees, cases: Cases) -> HybridModel:
 
 
 def _best_kind(tested: HybridModel, unfitted: Mapping[str, HybridModel], after: Cases) -> tuple[str, dict[str, float]]:
-    """The kind of `tested`, unless one that is not fitted is better by `_MIN_GAIN` standard errors; and each kind's
+    """The kind of `tested`, unless an unfitted kind scores higher by `_MIN_GAIN` standard errors; and each kind's
     score."""
     kind = "logit" if tested.trees is None else "blend"
     found = {kind: ndcg(tested, after), **{name: ndcg(model, after) for name, model in unfitted.items()}}

@@ -100,7 +100,7 @@ def test_the_command_prints_what_the_api_answers(key, capsys):
     call_command("sales", "--casino", "1", "--from", "2026-11-01", "--to", "2026-11-07")
     text = capsys.readouterr().out
     assert "7 of 10 bets (70.0%) came after a recommendation" in text
-    assert "That does not say that they came because of it." in text
+    assert "This does not show that it caused them." in text
     assert "hybrid" in text
 
 
