@@ -85,7 +85,7 @@ class Command(BaseCommand):
         with use_casino(casino.current):
             history = casino_history(casino_id=casino.pk, until=now, since=options["since"])
             report = self._evaluate(history, str(casino), options)
-            if options["fit_first"] is None:  # no measurement of what the casino serves
+            if options["fit_first"] is None:  # with --fit-first, the report does not measure the served models
                 save_report(report, now)
         return report
 

@@ -78,8 +78,8 @@ class CreateExperiment(ExperimentVerb):
 class CheckExperiment(ExperimentVerb):
     name = "check"
     help = (
-        "Check an experiment before its start, by the casino's users and past days: who may take part, which "
-        "difference can be found, and how often one is found where there is none. No traffic is needed."
+        "Check an experiment before its start, on the casino's users and past days: eligible users, minimum "
+        "detectable difference, and false positive rate. No traffic is needed."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -145,8 +145,8 @@ class StopExperiment(NamedVerb):
 class ReportExperiment(NamedVerb):
     name = "report"
     help = (
-        "Show what an experiment has shown so far: users, and a verdict that holds however often you look. With "
-        "--policy, what another recommender would have brought, from the answers of an experiment that explores."
+        "Show an experiment's results so far: users, and a verdict that is valid at any number of looks. With "
+        "--policy, estimate the bets of another recommender from the answers of an experiment that explores."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -161,8 +161,8 @@ class ReportExperiment(NamedVerb):
         experiment = find_experiment(casino, name)
         with use_casino(casino.current):
             if policy is not None:
-                told = report_on_policy(experiment, _parse(policy, casino), now)
-                return VerbResult(text_of_policy(told), told)
+                estimated = report_on_policy(experiment, _parse(policy, casino), now)
+                return VerbResult(text_of_policy(estimated), estimated)
             found = report_on(experiment, now)
         numbers = ", ".join(f"{each} {number:,}" for each, number in (found.users or found.credits).items())
         counted = "Users" if found.users else "Bets credited"
@@ -174,7 +174,7 @@ class ReportExperiment(NamedVerb):
 
 class LookAtExperiment(NamedVerb):
     name = "look"
-    help = "Store what a running experiment shows now, as the hourly task does, and stop it if a guard is broken."
+    help = "Store a running experiment's current results, as the hourly task does; stop it if a guard is broken."
 
     def run_for(self, casino: Casino, now: datetime, *args: Any, name: str, **options: Any) -> VerbResult:
         experiment = find_experiment(casino, name)
@@ -184,7 +184,9 @@ class LookAtExperiment(NamedVerb):
         if broken and stop_by_guard(experiment, broken, now):
             return VerbResult(f"Looked at {experiment}, which was stopped by a guard: {broken}.", {"stopped": broken})
         text = (
-            f"Looked at {experiment}." if is_taken else f"{experiment}: another process has just looked, or it is over."
+            f"Looked at {experiment}."
+            if is_taken
+            else f"Not looked at {experiment}: another process has just looked, or the experiment is over."
         )
         return VerbResult(text, {"stopped": ""})
 
@@ -198,7 +200,7 @@ def _of_look(found: ExperimentReport, casino: Casino) -> list[str]:
     )
     if found.unlooked_since == found.looked_at:
         return [f"The latest look is of {since}, more than 3 hours ago. Look now, or each hour: {look}"]
-    return [f"Never looked at since {since}, so no guard was evaluated. Look now, or each hour: {look}"]
+    return [f"No look since the start at {since}, so no guard was evaluated. Look now, or each hour: {look}"]
 
 
 def _of_second(found: SecondReport) -> str:

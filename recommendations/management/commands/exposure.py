@@ -1,4 +1,4 @@
-"""`manage.py exposure`: what a casino's users were shown, by what responsible gambling asks."""
+"""`manage.py exposure`: report a casino's answers for responsible gambling."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,8 +20,8 @@ _HEADER = f"{'day':10} {'answers':>9} {'refused':>9} {'flagged':>9} {'stakes':>9
 class Command(BaseCommand):
     requires_system_checks = [Tags.models]  # the others import all URLs and pages
     help = (
-        "Report by day how many answers were refused, how many showed bets to users who must not get any (0), and how "
-        "suggested stakes compare with the users' own medians. Fails if any user was shown bets wrongly."
+        "Report by day the refused answers, the answers with bets to users who must not get any (flagged), and the "
+        "suggested stakes compared with the users' median stakes. Fails if an answer is flagged."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -36,7 +36,8 @@ class Command(BaseCommand):
             report = report_exposure(casino_id=casino.pk, options=chosen, now=now, days=options["days"])
         self.stdout.write(_as_json(report) if options["json"] else "\n".join(_lines(report)))
         if report.flagged_count:
-            raise CommandError(f"{report.flagged_count} answers showed bets to users who must not get them")
+            text = "answers showed bets to users who must not get any. Look them up by their recommendation ids above."
+            raise CommandError(f"{report.flagged_count} {text}")
 
 
 def _as_json(report: Exposure) -> str:

@@ -29,7 +29,7 @@ from tenants.workers.worker_pool import workers
 
 logger = logging.getLogger(__name__)
 
-ReadShared = Callable[[], Mapping[int, Weights]]  # reads them once in a run, or once in each of its processes
+ReadShared = Callable[[], Mapping[int, Weights]]  # reads the weights of all casinos once per process
 
 _RECENT = "skipped: fitted within the hours of --older-than"
 
@@ -104,7 +104,7 @@ def _attempt(casino_id: int, older_than: float, shared: ReadShared) -> tuple[str
 
 @contextmanager
 def fitting(older_than: float, notify: Notify) -> Iterator[Callable[[int], str]]:
-    """The work of a worker process: fit one casino, and return a text of the result."""
+    """A worker process's task: it fits one casino, and returns the result as text."""
     shared = cache(weights_by_casino)
     yield lambda casino_id: _fit_one(casino_id, older_than, shared)
 

@@ -1,4 +1,4 @@
-"""`manage.py sales`: what a casino's recommendations sold."""
+"""`manage.py sales`: print the bets that are attributed to a casino's recommendations."""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ def _text(sales: Sales) -> str:
     total = sales.total
     parts = [
         f"{total.bets} of {total.coupons} bets ({_share(total.coverage)}) came after a recommendation of one of their "
-        f"events, with a turnover of {_amounts(total.turnover)}.\nThat does not say that they came because of it.\n"
+        f"events, with a turnover of {_amounts(total.turnover)}.\nThis does not show that it caused them.\n"
         f"Recommendations reached {_share(total.reach)} of the users of a day; {_share(total.conversion)} of these bet "
         "on one.",
         _table("BY DAY", sales.days),

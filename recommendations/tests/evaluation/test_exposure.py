@@ -190,7 +190,7 @@ def test_the_command_prints_the_table_and_fails_if_anybody_was_shown_bets_wrongl
     assert "anna" not in out.getvalue()
     User.objects.update(status="SELF_EXCLUDED")
     out = StringIO()
-    with pytest.raises(CommandError, match="1 answers showed bets to users who must not get them"):
+    with pytest.raises(CommandError, match="1 answers showed bets to users who must not get any"):
         call_command("exposure", "--casino", "1", stdout=out)
     assert "user anna: self_excluded" in out.getvalue()
     out = StringIO()

@@ -345,7 +345,7 @@ def test_a_report_without_a_look_by_the_metric_is_outdated_though_its_numbers_ar
     assert (late.is_outdated, late.unlooked_since, late.looked_at) == (True, START, END)
     told = StringIO()
     call_command("experiment", "report", "trees", "--casino", str(casino.pk), stdout=told)
-    assert "Never looked at since 2026-06-01 09:00, so no guard was evaluated. Look now" in told.getvalue()
+    assert "No look since the start at 2026-06-01 09:00, so no guard was evaluated. Look now" in told.getvalue()
     look(casino, experiment, [], END)
     with use_casino(casino.current):
         ExperimentLook.objects.exclude(guard="latency").delete()
