@@ -79,8 +79,8 @@ def _staff(request: Request) -> Any:
 
 
 def _saved(casino: Casino, before: Mapping[str, Any] | None) -> Response:
-    """The original contract's answer. `reset_options` is in it only where options were reset, which no client of that
-    contract sends."""
+    """The response to a stored configuration. `reset_options`, which the original contract does not have, is included
+    only if options were reset."""
     configuration = _configuration(casino)
     answer = {
         "message": "Configuration successfully saved!",

@@ -93,13 +93,13 @@ def own_error(exception: Exception, path: str) -> tuple[dict[str, Any], int, dic
 
 
 def _is_page(request: Request) -> bool:
-    renderer = getattr(request, "accepted_renderer", None)  # None: the error is that of its choice
+    renderer = getattr(request, "accepted_renderer", None)  # None if content negotiation failed
     return renderer is not None and renderer.format == BrowsableAPIRenderer.format
 
 
 def _login_page(request: HttpRequest, response: Response) -> HttpResponse:
-    """Anybody can ask for it, so it costs little: the browsable API's own page renders the endpoint's description and
-    forms."""
+    """A page without the endpoint's description and forms: rendering those, as the browsable API does, would cost too
+    much for unauthenticated requests."""
     body = response.data
     return error_page_or_json(
         request, body["error"], body["code"], status=response.status_code, headers=dict(response.items())
@@ -164,7 +164,7 @@ def _first_text(detail: Any) -> str:
 
 
 def _sendable_parts(detail: Any) -> Any:
-    """The errors of a body, by field, a hundred of each at most."""
+    """The errors of a body by field, limited to `_MAX_PARTS` fields and `_MAX_PARTS` errors of each."""
     if isinstance(detail, dict):
         return {sendable(str(name)): _sendable_parts(inner) for name, inner in islice(detail.items(), _MAX_PARTS)}
     if isinstance(detail, list):

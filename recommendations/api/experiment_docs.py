@@ -60,7 +60,7 @@ EXPERIMENT: docs.Schema = {
         "state": {"type": "string", "enum": list(ExperimentState.values)},
         "starts_at": _TIME,
         "stops_at": _TIME,
-        "enrolled_traffic": {"type": "number", "description": "The part of the users who take part."},
+        "enrolled_traffic": {"type": "number", "description": "The share of users who take part."},
         "created_at": _TIME,
         "created_by": {"type": "string"},
         "started_by": {"type": "string"},
@@ -93,12 +93,12 @@ REPORT: docs.Schema = {
         "name": {"type": "string"},
         "state": {"type": "string", "enum": list(ExperimentState.values)},
         "metric": {"type": "string", "enum": [*Metric, "credits"]},
-        "days": {"type": "integer", "description": "With the first and the latest one, in UTC."},
-        "users": {**_COUNTS, "description": "How many have entered each variant."},
-        "credits": {**_COUNTS, "description": "Of an interleaving: bets on events that only this variant's list had."},
+        "days": {"type": "integer", "description": "The experiment's days in UTC, the first and the latest included."},
+        "users": {**_COUNTS, "description": "The number of users who have entered each variant."},
+        "credits": {**_COUNTS, "description": "In an interleaving: bets on events that only this variant's list had."},
         "variants": {
             "type": "array",
-            "description": "Each variant against the first.",
+            "description": "The comparison of each variant with the first.",
             "items": {
                 "type": "object",
                 "required": ["variant", "verdict", "sentence", "estimate", "low", "high", "progress", "looks"],
@@ -106,14 +106,14 @@ REPORT: docs.Schema = {
                     "variant": _NAME,
                     "verdict": {"type": "string", "enum": list(VerdictCode)},
                     "sentence": {"type": "string"},
-                    "estimate": {**_NUMBER, "description": "0.1: 10 % more. Null while too few have bet."},
-                    "low": {**_NUMBER, "description": "Of the 95 % confidence interval, which holds at every look."},
+                    "estimate": {**_NUMBER, "description": "0.1: 10 % more. Null while too few users have bet."},
+                    "low": {**_NUMBER, "description": "The 95 % confidence interval, which is valid at every look."},
                     "high": _NUMBER,
-                    "progress": {**_NUMBER, "description": "1: as much is known as was planned for the end."},
+                    "progress": {**_NUMBER, "description": "The share of the planned information, 1 at the end."},
                     "looks": {
                         "type": "array",
-                        "description": "What was known at the end of each day, once enough had bet. The difference of "
-                        "z standard errors is significant from boundary on, above or below 0.",
+                        "description": "The result at the end of each day, once enough users had bet. The difference, "
+                        "of z standard errors, is significant if |z| reaches boundary.",
                         "items": _LOOK,
                     },
                 },
@@ -138,18 +138,18 @@ _GUARD: docs.Schema = {
     "properties": {
         "variant": _NAME,
         "guard": {"type": "string", "enum": list(Guard)},
-        "state": {"type": "string", "enum": list(STATES), "description": "unknown: too little is known yet."},
+        "state": {"type": "string", "enum": list(STATES), "description": "unknown: too little data yet."},
         "limit": {"type": "number"},
-        "sentence": {"type": "string", "description": "What it means that this guard is broken."},
+        "sentence": {"type": "string", "description": "The meaning of this guard being broken."},
         "estimate": _NUMBER,
         "broken_at": _TIME,
     },
 }
 REPORT["properties"] |= {
-    "looked_at": {"type": "string", "format": "date-time", "description": "What the report knows is of this time."},
-    "is_outdated": {"type": "boolean", "description": "It runs, and no look is stored of the last 3 hours."},
-    "unlooked_since": _TIME | {"description": "Null unless it is outdated: the latest look, or the start."},
-    "second": {"type": "array", "description": "Of the second metric, once looked at.", "items": _SECOND},
+    "looked_at": {"type": "string", "format": "date-time", "description": "The time of the report's data."},
+    "is_outdated": {"type": "boolean", "description": "The experiment runs, without a look in the last 3 hours."},
+    "unlooked_since": _TIME | {"description": "If is_outdated: the time of the latest look, or of the start."},
+    "second": {"type": "array", "description": "The second metric, from its first look on.", "items": _SECOND},
     "guards": {"type": "array", "items": _GUARD},
 }
 GROWN: docs.Schema = {
@@ -163,7 +163,7 @@ _CODES = ("experiment_not_found", "experiment_conflict", "invalid_experiment", "
 
 
 def of_change(operation_id: str, *codes: str, **more: Any) -> Callable[[docs.Endpoint], docs.Endpoint]:
-    """Document the change of an experiment that exists."""
+    """Document an endpoint that changes an existing experiment."""
     return docs.of_casino(
         EXPERIMENT, codes=(*docs.BODY_CODES, *_CODES, *codes), operation_id=operation_id, parameters=[NAME], **more
     )

@@ -76,7 +76,7 @@ class ExperimentView(_ExperimentView):
 
 
 class ExperimentReportView(_ExperimentView):
-    """What an experiment has shown so far: users, and a verdict on each variant that holds however often you look."""
+    """An experiment's results so far: users, and for each variant a verdict that is valid at any number of looks."""
 
     staff_permissions: ClassVar[Mapping[str, str]] = {}
 
@@ -100,7 +100,7 @@ class StartExperimentView(_ExperimentView):
 
 
 class StopExperimentView(_ExperimentView):
-    """Stops an experiment for good: its users get the casino's own configuration."""
+    """Stops an experiment, which can't be started again. Its users get the casino's own configuration."""
 
     @experiment_docs.of_change("stop_experiment", request=None)
     def post(self, request: Request, name: str) -> Response:

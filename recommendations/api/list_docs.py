@@ -37,7 +37,7 @@ SESSION: Schema = {
 }
 WITHOUT_USER: Schema = {
     "type": "object",
-    "description": "The casino's configured fields, but for those that tell something of a user.",
+    "description": "The casino's configured fields, except those about a user.",
 }
 _EXAMPLE_WITHOUT_USER = {name: openapi.EXAMPLE_RECOMMENDATION[name] for name in ("time", "events")}
 _CODES = ("casino_not_configured", "invalid_parameter", "id_not_of_type")

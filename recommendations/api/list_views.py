@@ -1,4 +1,4 @@
-"""The endpoints beside `/recommend`: what to add to a slip, similar events, popular events, and sessions."""
+"""The endpoints of other lists: additions to a slip, similar events, popular events, and bets for sessions."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -65,7 +65,7 @@ class NextView(RecommendView):
 
 
 class SessionView(RecommendView):
-    """The bets to show somebody who is not logged in."""
+    """Recommends bets to a visitor who is not logged in."""
 
     http_method_names = ["get", "post", "options"]
     serializer_class = SessionSerializer
@@ -103,7 +103,7 @@ class _EventsView(CasinoAPIView):
 
 
 class SimilarView(_EventsView):
-    """Events like this one that can be bet on."""
+    """Events that are similar to this one and can be bet on."""
 
     @docs.of_similar
     def get(self, request: Request, event_id: str) -> Response:

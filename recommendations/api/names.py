@@ -1,4 +1,4 @@
-"""The names of query parameters and of fields of a body: a misspelled one is an error."""
+"""Checks the names of query parameters and of a body's fields."""
 
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
@@ -11,7 +11,7 @@ _LIKENESS = 0.8
 
 
 def check_fields(given: Iterable[str], known: Collection[str], *, of: str = "The body") -> None:
-    """Raises InvalidParameter for a field that is not known, with the most similar one that is."""
+    """Raises InvalidParameter for an unknown field, with the most similar known one."""
     for name in given:
         if name not in known:
             nearest = _nearest(name, known)
@@ -20,7 +20,7 @@ def check_fields(given: Iterable[str], known: Collection[str], *, of: str = "The
 
 
 def check_parameters(given: QueryDict, known: Collection[str]) -> None:
-    """Unknown query parameters are ignored: clients and proxies add their own. Raises InvalidParameter for one that is
+    """Ignores unknown query parameters, since clients and proxies add their own. Raises InvalidParameter for one with
     nearly the name of a known one, and for a known one that is given twice."""
     for name, values in given.lists():
         if name in known and len(values) > 1:

@@ -11,8 +11,8 @@ from tenants.http.request_state import request_state
 
 
 class ApiContentNegotiation(DefaultContentNegotiation):
-    """A caller with an API key gets JSON for every `Accept` (Java's clients accept HTML first), unless the URL says
-    `?format=`; an empty `Accept` means any type, as a missing one does. Only browsers may send forms."""
+    """A caller with an API key gets JSON for every `Accept` (Java's clients accept HTML first), unless the URL has
+    `?format=`. An empty `Accept` is treated as a missing one. Only browsers may send forms."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         if not _is_browser(request):

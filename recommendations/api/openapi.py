@@ -50,13 +50,13 @@ CONFIGURATION: Schema = {
 }
 PATCH: Schema = {
     "type": "object",
-    "description": "A JSON merge patch (RFC 7396): only what changes; null resets an option, or removes a field.",
+    "description": "A JSON merge patch (RFC 7396) with the changed fields; null resets an option, or removes a field.",
     "properties": {
         "recommender_type": {"type": "string", "enum": list(RECOMMENDERS)},
         "recommendation_schema": {
             "type": "object",
             "additionalProperties": {"type": ["string", "object", "null"]},
-            "description": "As for POST; of a field that is there already, its parts alone may be sent.",
+            "description": "As for POST; an existing field may be sent with only its changed parts.",
         },
         "options": _OPTIONS,
         "timestamp": {"description": "Ignored."},
@@ -84,7 +84,7 @@ SAVED: Schema = {
         "reset_options": {
             "type": "array",
             "items": {"type": "string"},
-            "description": "The options that have their default now, and had another value. Absent if there are none.",
+            "description": "The options that were reset to their defaults. Absent if there are none.",
         },
     },
 }
@@ -124,8 +124,8 @@ RECOMMENDATIONS: Schema = {
         "unknown_users": {"type": "array", "items": OWN_ID},
         "failed_users": {
             "type": "array",
-            "description": "The users whose ids, or whose events' ids, have not the type that the schema declares "
-            "(`id_not_of_type`). Absent if there are none.",
+            "description": "The users with an id, their own or an event's, that does not have the type that the schema "
+            "declares (`id_not_of_type`). Absent if there are none.",
             "items": {
                 "type": "object",
                 "required": ["user_id", "error", "code", "details"],
@@ -182,7 +182,7 @@ EXPORT: Schema = {
         "served_recommendations": _ROWS,
         "attributions": _ROWS,
         "user_days": _ROWS,
-        "impressions": _ROWS | {"description": "What the user saw and clicked of recommendations."},
+        "impressions": _ROWS | {"description": "The recommended events that the user saw or clicked."},
         "dead_letters": _ROWS | {"description": "Rejected messages about the user: the latest 1,000."},
         "tallies": {"type": "object"},
         "tastes": {
@@ -232,7 +232,7 @@ FILTERS = [
     OpenApiParameter(
         "placement",
         {"type": "string", "pattern": PLACEMENT_PATTERN},
-        description="Where the slip will be shown, for reports; it changes nothing of the slip.",
+        description="The place where the slip will be shown, for reports; it does not change the slip.",
     ),
 ]
 VARIANT = OpenApiParameter(

@@ -9,8 +9,8 @@ from recommendations.validation import strict_json
 
 
 class StrictJSONParser(JSONParser):
-    """A JSON object in UTF-8. 400 for any other JSON, for a name that occurs twice in an object, and for nesting beyond
-    Python's recursion limit; 415 for a compressed body."""
+    """Parses a JSON object in UTF-8. Rejects other JSON values, names that occur twice in an object, and nesting beyond
+    Python's recursion limit with 400, and a compressed body with 415."""
 
     def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
         try:
@@ -25,7 +25,7 @@ class StrictJSONParser(JSONParser):
 
 
 class MergePatchParser(StrictJSONParser):
-    """The same, by the media type of RFC 7396, and for PATCH alone: what another method replaces is not merged."""
+    """Parses a JSON merge patch (RFC 7396). Only PATCH accepts it, since other methods replace fields."""
 
     media_type = "application/merge-patch+json"
 
@@ -36,7 +36,7 @@ class MergePatchParser(StrictJSONParser):
 
 
 def read_body(stream: IO[Any], media_type: str | None, parser_context: Any) -> bytes:
-    """The body of a request that a parser reads. Raises UnsupportedMediaType for a compressed one."""
+    """Read a request's body for a parser. Raises UnsupportedMediaType for a compressed body."""
     meta = parser_context["request"].META
     if (coding := meta.get("HTTP_CONTENT_ENCODING", "identity").lower()) not in ("identity", ""):
         raise UnsupportedMediaType(media_type or "", f"The body is compressed ({coding}): send it as it is")

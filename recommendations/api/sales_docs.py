@@ -11,14 +11,14 @@ _SHARE: Schema = {"type": ["number", "null"], "minimum": 0}
 _AMOUNTS: Schema = {
     "type": "object",
     "additionalProperties": {"type": "number"},
-    "description": "By currency; empty: of users of unknown currency.",
+    "description": "Amounts by currency, under an empty name for users of unknown currency.",
 }
 _BETS: Schema = {"bets": _COUNT, "bettors": _COUNT, "turnover": _AMOUNTS, "matched_turnover": _AMOUNTS}
 _LINE: Schema = {
     "name": {"type": "string"},
     **dict.fromkeys(("answers", "empty", "refused", "withheld", "seen", "clicked", "reached", "converted"), _COUNT),
     **_BETS,
-    "conversion": _SHARE | {"description": "Of the user-days reached, those with an attributed bet."},
+    "conversion": _SHARE | {"description": "The share of reached user-days that have an attributed bet."},
     "conversion_low": _SHARE | {"description": "The lower end of its 95 % confidence interval (Wilson)."},
     "conversion_high": _SHARE | {"description": "The upper end."},
 }
@@ -27,8 +27,8 @@ _TOTAL: Schema = {
     "active": _COUNT,
     "coupons": _COUNT,
     "coupon_turnover": _AMOUNTS,
-    "reach": _SHARE | {"description": "Of the user-days with a request or a bet, those reached."},
-    "coverage": _SHARE | {"description": "Of all coupons, those attributed."},
+    "reach": _SHARE | {"description": "The share of user-days with a request or a bet that were reached."},
+    "coverage": _SHARE | {"description": "The share of coupons that are attributed."},
 }
 
 
@@ -50,7 +50,7 @@ SALES: Schema = _object(
         "recommenders": _lines(_LINE),
         "placements": _lines(_LINE),
         "markets": _lines({"name": {"type": "string"}, **_BETS}),
-        "due": _COUNT | {"description": "Coupons and answers that are stored, and not in the figures yet."},
+        "due": _COUNT | {"description": "Stored coupons and answers that are not counted yet."},
     }
 )
 PERIOD = [

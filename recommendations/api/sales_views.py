@@ -1,4 +1,4 @@
-"""The endpoint of a casino's sales: what its recommendations sold."""
+"""The endpoint of the sales of a casino's recommendations."""
 
 from django.utils import timezone
 from rest_framework.request import Request

@@ -22,8 +22,8 @@ _KNOWN = ("event_id", *REQUIRED_FIELDS, "odd", "category", "market", "line", "ou
 
 
 class _SentSelection(msgspec.Struct):
-    """Of one without `event_id`, all of `REQUIRED_FIELDS` are required; `country`, `league` and `away_team` may be
-    empty, as in coupons."""
+    """A selection as sent. Without `event_id`, all `REQUIRED_FIELDS` are required; `country`, `league` and `away_team`
+    may be empty, as in coupons."""
 
     event_id: int | float | str | None = None
     country: str | None = None
@@ -39,8 +39,8 @@ class _SentSelection(msgspec.Struct):
 
 
 class SelectionsField(serializers.Field[Any, Any, Any, Any]):
-    """Counts the selections before it looks at any. One field for all: a field for each item takes as long as all else
-    of its request."""
+    """Parses up to `most` selections; checks their number first. It is a single field because one field per item would
+    double the time of the request."""
 
     default_error_messages = {"not_a_list": 'Expected a list of items but got type "{input_type}".'}
 
@@ -63,13 +63,13 @@ class SelectionsField(serializers.Field[Any, Any, Any, Any]):
 
 
 class SlipSerializer(serializers.Serializer[Any]):
-    """A slip in the making."""
+    """A slip that a user is filling."""
 
     selections = SelectionsField(most=MAX_SELECTIONS)
 
 
 class SessionSerializer(serializers.Serializer[Any]):
-    """The slip in the making of somebody who is not logged in, and the events that they looked at."""
+    """The slip that a visitor who is not logged in is filling, and the events that the visitor viewed."""
 
     selections = SelectionsField(most=MAX_SELECTIONS, required=False)
     viewed = SelectionsField(most=MAX_VIEWED, required=False)

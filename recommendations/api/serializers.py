@@ -1,4 +1,4 @@
-"""The API's request bodies. `services.configure` validates configurations, the serializer only their form."""
+"""The API's request bodies. `services.configure` validates configurations, the serializer only their structure."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ class RecommenderField(serializers.ChoiceField):
 
 
 class ObjectField(serializers.JSONField):
-    """JSON; from a form also as text."""
+    """A JSON value; forms send it as text."""
 
     def to_internal_value(self, data: Any) -> Any:
         try:
@@ -46,7 +46,7 @@ class IdField(serializers.Field[Any, Any, Any, Any]):
 
 
 class UserIdsField(serializers.ListField):
-    """Counts the ids before it looks at any: a list may have hundreds of thousands."""
+    """Checks the number of ids before it parses any, since a list may have hundreds of thousands."""
 
     child = IdField()
 
@@ -64,7 +64,7 @@ class UsersSerializer(serializers.Serializer[Any]):
 
 
 class ConfigurationSerializer(serializers.Serializer[Any]):
-    """Forms show the casino's present configuration, or the default one."""
+    """A configuration. Forms show the casino's current configuration, or the default one."""
 
     recommender_type = RecommenderField(
         choices=list(RECOMMENDERS), required=False, allow_null=True, allow_blank=True, initial=DEFAULT_RECOMMENDER

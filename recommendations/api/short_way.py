@@ -1,4 +1,7 @@
-"""The short way of programs' requests: endpoints that only read answer without REST framework and most middleware."""
+"""The short way of programs' requests: endpoints that only read answer without REST framework and most middleware.
+
+The short way is a fast path; the long way is the other middleware and REST framework's view.
+"""
 
 import json.encoder
 import logging
@@ -27,26 +30,25 @@ from .views import CasinoAPIView
 
 logger = logging.getLogger(__name__)
 
-_OF_PROGRAMS = ("", "*/*", "application/json")  # `Accept` for which REST framework also chooses JSON without options
+_OF_PROGRAMS = ("", "*/*", "application/json")  # values of `Accept` for which REST framework, too, chooses JSON
 _OF_LOGINS = ("HTTP_COOKIE", "HTTP_AUTHORIZATION")
-_ANSWERED = (APIException, Http404, PermissionDenied)  # by REST framework
+_ANSWERED = (APIException, Http404, PermissionDenied)  # errors that REST framework answers
 
 _LONGEST_HOST = 255 + len(":65535")
 
 _Headers = dict[str, tuple[str, str]]  # by name in lower case, as Django keeps them
 
-# what `JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))` makes for each answer
+# The encoder that `JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))` creates for each answer.
 _encode = vars(json.encoder)["c_make_encoder"](
     None, JSONEncoder().default, json.encoder.encode_basestring, None, ":", ",", False, False, False
 )
 
 
 class ShortWayMiddleware:
-    """Answers `GET` of the views that have an `answer`, if the caller has a valid API key with the view's scope, or is
-    anybody in an open installation. Every other request, each refusal of a caller, a casino, a host or plain HTTP among
-    them, goes on to the other middleware and to REST framework's view, which give the same answers
-    (`tests/api/test_short_way.py`): what is refused, and in which order, is decided there alone. So does a request that
-    fails unexpectedly.
+    """Answers `GET` of the views that have an `answer`, for a caller with a valid API key with the view's scope, or any
+    caller of an open installation. Other requests take the long way, which gives the same answers
+    (`tests/api/test_short_way.py`), as do requests that fail unexpectedly. Only the long way rejects callers, casinos,
+    hosts and plain HTTP, so that the order of its checks is decided in one place.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -68,22 +70,23 @@ class ShortWayMiddleware:
             if state.admitted_id is None:
                 state.admitted_id = admit(request, state.casino)
             body = view.answer(request, state.casino, **match.kwargs)
-        except Exception as error:  # the long way answers what is unexpected
+        except Exception as error:  # the long way answers unexpected errors
             if (own := own_error(error, request.path)) is None:
-                if not isinstance(error, _ANSWERED):  # the second time, it may not fail
-                    logger.warning("%s failed the short way, and goes the long way", route_of(request), exc_info=True)
+                if not isinstance(error, _ANSWERED):  # logged here, since the long way may succeed
+                    text = "%s failed on the short way, and takes the long way"
+                    logger.warning(text, route_of(request), exc_info=True)
                 return self.get_response(request)
             body, status, headers = own
-        content = _as_json(body)  # no second time if it fails: served recommendations are announced by now
+        content = _as_json(body)  # an error must not lead to the long way: served recommendations are sent by now
         response = HttpResponse(content, content_type="application/json", status=status, headers=headers)
-        # not one by one: Django would check each again
+        # set together: Django would validate each header again
         response.headers._store |= self._headers_of(request, view, by_key=state.key is not None)
         response.headers._store["content-length"] = "Content-Length", str(len(content))
         return response
 
     def _headers_of(self, request: HttpRequest, view: type[CasinoAPIView], *, by_key: bool) -> _Headers:
-        """Those of REST framework, of sessions (the answer to a caller without a key would differ with a login), and of
-        the middleware that is left out. Computed once."""
+        """The headers of REST framework, of sessions (the answer to a caller without a key depends on a login), and of
+        the skipped middleware; computed once for each key of `_headers`."""
         key = view, by_key, request.is_secure()
         if key not in self._headers:
             allowed, vary = ", ".join(view().allowed_methods), "Accept" if by_key else "Accept, Cookie"
@@ -105,25 +108,26 @@ def _is_of_program(request: HttpRequest) -> bool:
 
 
 def _find_view(request: HttpRequest) -> ResolverMatch | None:
-    """The path's view with its arguments, if it has an `answer`, and the request is to one of our hosts and names no
-    format."""
+    """The path's view with its arguments; None unless the view has an `answer`, the host is allowed, and the request
+    names no format."""
     if not request.path_info.startswith("/"):
         return None
     path = request.path_info[1:]
     match: ResolverMatch | None = None
     for each in get_resolver().url_patterns:
-        # the API's paths come first in the URL configuration, and not by way of another one
+        # the API's paths are first in the URL configuration, and not included from another one
         if isinstance(each, URLPattern) and (match := each.resolve(path)) is not None:
             break
     if match is None or not hasattr(getattr(match.func, "cls", None), "answer"):
         return None
     try:
         host, allowed = request.META.get("HTTP_HOST", ""), tuple(settings.ALLOWED_HOSTS)
-        is_kept = len(host) <= _LONGEST_HOST and not settings.USE_X_FORWARDED_HOST  # longer ones would fill the memory
-        if not (is_kept and _is_allowed_host(host, allowed)):
+        # longer hosts would fill the cache's memory
+        is_cacheable = len(host) <= _LONGEST_HOST and not settings.USE_X_FORWARDED_HOST
+        if not (is_cacheable and _is_allowed_host(host, allowed)):
             request.get_host()
         is_format_named = request.META.get("QUERY_STRING") and api_settings.URL_FORMAT_OVERRIDE in request.GET
-    except SuspiciousOperation:  # another host, too many parameters
+    except SuspiciousOperation:  # the host is not allowed, or there are too many parameters
         return None
     return None if is_format_named else match
 

@@ -40,7 +40,7 @@ class CasinoAPIView(GenericAPIView[Any]):
 
     needs_casino = True  # read by RequestStateMiddleware
     casino: Casino
-    scope: Scope  # that an API key needs
+    scope: Scope  # required of an API key
     staff_permissions: ClassVar[Mapping[str, str]] = {}  # method -> permission; other methods are open to all staff
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -52,7 +52,7 @@ class CasinoAPIView(GenericAPIView[Any]):
 
 
 class RecommendView(CasinoAPIView):
-    """The bets to show this user now, in the casino's own fields."""
+    """Recommends bets to this user, in the casino's own fields."""
 
     http_method_names = ["get", "options"]  # HEAD would serve a recommendation that nobody sees
     scope = Scope.RECOMMEND
@@ -87,7 +87,7 @@ class RecommendView(CasinoAPIView):
 
 
 class RecommendManyView(CasinoAPIView):
-    """The bets to show up to 500 users now: `user_ids`, and the parameters of one user for all of them."""
+    """Recommends bets to up to 500 users: `user_ids`, and the parameters of a single user's request for all of them."""
 
     serializer_class = UsersSerializer
     renderer_classes = (PiecewiseJSONRenderer, BrowsableAPIRenderer)
@@ -160,7 +160,7 @@ class PurchaseView(CasinoAPIView):
 def _by_user(
     user_ids: Sequence[OwnId], recommendations: Mapping[OwnId, dict[str, Any] | IdNotOfType]
 ) -> dict[str, Any]:
-    """`failed_users` only where there are some."""
+    """The response of a batch; without `failed_users` if there are none."""
     failed = [
         {"user_id": user_id, **error_body(str(answer), KINDS[IdNotOfType].code)}
         for user_id, answer in recommendations.items()
@@ -174,14 +174,14 @@ def _by_user(
 
 
 def parse_parameters(parameters: QueryDict, *others: str) -> RequestFilters:
-    """`others` are the names of parameters besides the filters. Raises InvalidParameter."""
+    """Parse the filters in a query string; `others` are further allowed parameters. Raises InvalidParameter."""
     check_parameters(parameters, (*FILTERS, *others, api_settings.URL_FORMAT_OVERRIDE))
     return parse_filters(parameters.dict())
 
 
 def parse_variant(request: HttpRequest | Request, given: Mapping[str, Any]) -> str:
-    """The variant of an experiment that a test asks for, or empty. Raises ScopeMissing for an API key without the scope
-    `test`, and InvalidParameter for another value than text."""
+    """The variant of an experiment that a test forces; empty for none. Raises ScopeMissing for an API key without the
+    scope `test`, and InvalidParameter for a value that is not text."""
     variant = given.get(VARIANT)
     if variant is None:
         return ""
@@ -194,7 +194,7 @@ def parse_variant(request: HttpRequest | Request, given: Mapping[str, Any]) -> s
 
 
 def read_body(request: Request, known: Collection[str]) -> dict[str, Any]:
-    """The body's fields. Raises InvalidParameter for an unknown one, but for those that browsers add to forms."""
+    """The body's fields. Raises InvalidParameter for an unknown one, except in forms, to which browsers add fields."""
     body: Any = request.data  # the parsers return nothing but objects
     if not isinstance(body, QueryDict):
         check_fields(body, known)
