@@ -1,4 +1,4 @@
-"""Attributed coupons, what each user was shown and bet on each day, and the sums of these by day."""
+"""Attributed coupons, the answers and bets of each user's day, and their sums by day."""
 
 from enum import StrEnum
 
@@ -13,7 +13,7 @@ from .served import MAX_NAME
 
 
 class Due(StrEnum):
-    """What the ids and days of a note are."""
+    """The kind of the ids and days in a note."""
 
     COUPONS = "coupons"  # ids of stored coupons
     ANSWERS = "answers"  # row ids of stored answers
@@ -23,7 +23,7 @@ class Due(StrEnum):
 
 
 class DueAttribution(CasinoModel):
-    """A note for the attribution job, in the transaction that stored or deleted the rows."""
+    """A note for the attribution job, written in the transaction that stored or deleted the rows."""
 
     kind = models.CharField(max_length=20)
     ids = ArrayField(models.BigIntegerField(), default=list, db_default=models.Value("{}"))
@@ -39,7 +39,7 @@ class DueAttribution(CasinoModel):
 
 
 class How(StrEnum):
-    """What a coupon has in common with its recommendation: the finest that holds for all matched selections."""
+    """The finest level on which all matched selections of a coupon agree with its recommendation."""
 
     NAMED = "named"  # the coupon names the recommendation
     EVENT = "event"
@@ -48,10 +48,10 @@ class How(StrEnum):
 
 
 class Attribution(CasinoModel):
-    """The recommendation that a coupon is attributed to. `day` is the coupon's, in UTC, `seconds` the time since the
-    recommendation. `matched` are the events in both, `matched_selections` the coupon's selections of these, of
-    `selections` in all, and `markets` those of the matched selections that have one. `credit_a` and `credit_b` count
-    matched selections by the team of a drafted slip."""
+    """The recommendation that a coupon is attributed to. `day` is the coupon's day (UTC), `seconds` the time from the
+    recommendation to the coupon. `matched` has the ids of the events in both; `matched_selections` of the coupon's
+    `selections` are on these events, and `markets` has their markets. `credit_a` and `credit_b` count matched
+    selections by the team of a drafted slip."""
 
     coupon_id = models.BigIntegerField(primary_key=True)
     user_id = models.BigIntegerField()
@@ -89,11 +89,11 @@ class Attribution(CasinoModel):
 
 class UserDay(CasinoModel):
     """The answers and attributed coupons of a user, day (UTC), recommender, placement, experiment and variant. In the
-    row without these names, `bets` and `stake` are of all the user's coupons of the day.
+    row without these names, `bets` and `stake` count all the user's coupons of the day.
 
-    `answers` were sent, of which `empty` had no events and `refused` a refusal; `withheld` were computed and not sent.
-    `bets`, `stake` and `matched_stake` are of coupons attributed to answers that were sent, `withheld_bets` to others.
-    `seen` and `clicked` are the answers that the casino reported so."""
+    `answers` were sent; `empty` of them had no events, and `refused` were refusals. `withheld` were computed and not
+    sent. `bets`, `stake` and `matched_stake` count coupons attributed to sent answers, `withheld_bets` the others.
+    The casino reported `seen` and `clicked` of the answers."""
 
     user_id = models.BigIntegerField()
     day = models.DateField()
@@ -132,7 +132,7 @@ class UserDay(CasinoModel):
 
 
 class Breakdown(StrEnum):
-    """What a row of sums is of."""
+    """The grouping of a row of sums."""
 
     VARIANT = "variant"  # with recommender, placement and experiment
     RECOMMENDER = "recommender"
@@ -141,11 +141,11 @@ class Breakdown(StrEnum):
 
 
 class RecommendationDay(CasinoModel):
-    """A day's sums of `user_days` by currency, kept for good. Amounts are in `currency`.
+    """A day's sums of `user_days` by currency; never pruned. Amounts are in `currency`.
 
-    `active` are the users who asked, or in the total bet or asked; `reached` those who were sent events; `bettors`
-    those with attributed coupons; `converted` those who were reached and have attributed coupons. `coupons` and
-    `coupon_stake` are all of the day's coupons, in the total only."""
+    `active` users got an answer, or in the total an answer or a coupon; `reached` users got an answer with events;
+    `bettors` have attributed coupons; `converted` users were reached and have attributed coupons. `coupons` and
+    `coupon_stake` count all of the day's coupons, in the total only."""
 
     day = models.DateField()
     breakdown = models.CharField(max_length=12)

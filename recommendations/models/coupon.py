@@ -13,12 +13,12 @@ from .user import User
 
 class PurchasedCoupon(HasOwnId, HasOwnUserId, CasinoModel):
     """A purchased bet slip. `recommended_events` are its selections at the time of purchase, a list of objects; those
-    without an odd are void. A stake of 0 is a free bet. `unread_selections` are those that could not be read, or not
-    whole: objects with number, code, field and, where it could be read, event_id; null if all were read.
-    `recommendation_id` is the recommendation that the casino says the user bet on, whether there is such a one or not.
+    without an odd are void. A stake of 0 is a free bet. `unread_selections` has the selections that could not be read
+    completely: objects with number, code, field and, if readable, event_id; null if all were read.
+    `recommendation_id` is the recommendation that the user bet on according to the casino; it may not exist.
 
-    Without an id of the casino, `natural_key` identifies the Kafka message (topic, partition, offset), so that a
-    message that is read twice is stored once.
+    If the casino sent no id, `natural_key` identifies the Kafka message (topic, partition, offset), so that a message
+    that is read twice is stored once.
     """
 
     user = models.ForeignKey(

@@ -8,7 +8,7 @@ from tenants.orm.model import CasinoModel
 class ErasedUser(CasinoModel):
     """An erased user: messages until `erased_at` store neither the user nor their coupons again.
 
-    `natural_key`, of users without an id of the casino, is a hash of name, surname, birth year and country.
+    For users without an id of the casino, `natural_key` is a hash of name, surname, birth year and country.
     """
 
     user_id = models.BigIntegerField(primary_key=True)

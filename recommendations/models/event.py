@@ -12,7 +12,7 @@ from .own_id import HasOwnId
 
 
 class Team(CasinoModel):
-    """A name within a sport, a country, which is that of the competition, and a category, empty if none was sent."""
+    """A team: its name is unique within a sport, the competition's country and a category, empty if none was sent."""
 
     name = models.CharField(max_length=100)
     sport = models.CharField(max_length=50)
@@ -40,22 +40,22 @@ class EventStatus(models.TextChoices):
 
 class Event(HasOwnId, CasinoModel):
     """A match, or a one-sided event (an outright, a race): then `home_team` is its name, `away_team` is empty, and
-    `participants` are named where they are known. `id` is the casino's own if it sent one; else `natural_key`
-    identifies the event. `category` (WOMEN, U21, ..) is empty if none was sent, `country` and `league` if unknown.
+    `participants` has the known names. `id` is the casino's own if it sent one; otherwise `natural_key` identifies the
+    event. `category` (WOMEN, U21, ..) is empty if none was sent, `country` and `league` if unknown.
 
-    `timestamp` is the time of the casino's message; null if unknown, which is earlier than any other. `status_as_of` is
-    that of the latest message with a status, `odd_as_of` with an odd, `begin_timestamp_as_of` with a begin or an end;
-    null, in events of earlier releases, is `timestamp`. `stored_at` is the time of the event's first message; null for
-    events stored before this column existed.
+    `timestamp` is the time of the casino's message; null, if unknown, counts as earlier than any other. `status_as_of`,
+    `odd_as_of` and `begin_timestamp_as_of` are the times of the latest messages with a status, with an odd, and with a
+    begin or an end; null, in events of earlier releases, means `timestamp`. `stored_at` is the time of the event's
+    first message; null for events stored before this column existed.
 
-    The end is the sport's usual one after the begin if `end_is_estimated`: no message contained another.
+    With `end_is_estimated`, no message contained the end: it is the sport's usual duration after the begin.
 
     `is_withheld`: as of `odd_as_of`, a message had no usable odd or could not be read. An event with an `odd` of null
-    (no message has contained an odd) is withheld too. `lacks_odd`: withheld for its odd alone, so that its markets
-    can be bet on. `offered_by` has the bits of the producers with an open price for one of the event's markets; null
-    for an event that never had markets, whose own `odd` counts. Only open and live events that are not withheld can be
-    bet on; a live one has begun even before its `begin_timestamp`. With `start_time_tbd`, only the day of the begin
-    is known. `same_match_ids` are those of other events that are the same match; null if there are none.
+    (no message has contained an odd) is withheld too. `lacks_odd`: withheld only because of its odd, so that its
+    markets can be bet on. `offered_by` has the bits of the producers with an open price for one of the event's markets;
+    null for an event that never had markets, whose own `odd` counts. Only open and live events that are not withheld
+    can be bet on; a live one has begun even before its `begin_timestamp`. With `start_time_tbd`, only the day of the
+    begin is known. `same_match_ids` has the ids of other events of the same match; null if there are none.
     """
 
     country = models.CharField(max_length=100, blank=True)
@@ -128,7 +128,7 @@ class OfferVersion(CasinoModel):
 
     Its row lock serializes the transactions that change events, so that a reader of a version sees all changes up to
     it. The numbers come from a sequence, so that none is used twice, even after a rollback; the lower 24 bits are
-    random, for a database that is set back gives its numbers again.
+    random, since a restored database repeats its sequence.
     """
 
     id = models.SmallIntegerField(primary_key=True, default=1)

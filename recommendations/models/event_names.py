@@ -2,5 +2,5 @@
 
 
 def event_name(home_team: str, away_team: str) -> str:
-    """An event's teams, or the name of a one-sided event, which stands for the home team and has no away team."""
+    """An event's teams, or the name of a one-sided event, which is stored as its home team."""
     return f"{home_team} - {away_team}" if away_team else home_team

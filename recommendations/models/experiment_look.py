@@ -1,4 +1,4 @@
-"""What an experiment had shown when it was looked at."""
+"""The results of experiments at their looks."""
 
 from django.db import models
 
@@ -8,14 +8,15 @@ from .served import MAX_NAME
 
 
 class ExperimentLook(CasinoModel):
-    """A variant against the control at one time: in a metric, or, where `guard` is named, in what that guard watches.
+    """The comparison of a variant with the control at one time, by a metric, or by the quantity of a `guard`.
 
     `users` have entered the variant and `control_users` the control; in an interleaving they are the bets credited to
-    each list. `estimate`, `low` and `high` are this look's own, in the units of `statistics.looks.Looks`: the interval
-    that holds at every look is the intersection of all up to it (`stored_looks.looks_of`). Infinite: not bounded. `z`
-    is significant beyond `bound`. `signal` is the control's mean in standard errors, from which forecasts are made.
-    `is_broken`: the guard's limit was exceeded at this look. Of the guard `coins`, `users` and `control_users` are the
-    hours of users that each list of an interleaving began, and `z` the log of the evidence that its coins are unfair.
+    each list. `estimate`, `low` and `high` are of this look alone, in the units of `statistics.looks.Looks`; infinite
+    ends are not bounded. The interval that is valid at every look is the intersection of all intervals up to it
+    (`stored_looks.looks_of`). `z` is significant beyond `bound`. `signal` is the control's mean in standard errors, for
+    forecasts. `is_broken`: the guard's limit was exceeded at this look. For the guard `coins`, `users` and
+    `control_users` are the hours of users that each list of an interleaving began, and `z` is the log of the evidence
+    that its coins are unfair.
     """
 
     experiment = models.CharField(max_length=MAX_NAME)

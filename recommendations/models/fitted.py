@@ -8,11 +8,11 @@ from tenants.orm.model import CasinoModel
 
 class FittedModel(CasinoModel):
     """One recommender's model. All models of a `version` were fitted together, to `coupons` coupons between `since` and
-    `until`; the highest version with `is_served` is active. `scores` are those of each kind of model on held-out
-    cases; with the `kind` and the `start` of the chosen one, and the numbers of `cases` and `users` of the fit.
+    `until`; the highest version with `is_served` is active. `scores` has the score of each kind of model on held-out
+    cases, the chosen `kind` and `start`, and the numbers of `cases` and `users` of the fit.
 
-    A version of one row with the recommender "none" and nothing `fitted` has no models: an erasure stores it where
-    there is no version, so that processes count again."""
+    An empty version is one row with the recommender "none" and an empty `fitted`. An erasure stores it if there is no
+    version, so that processes restart their counts."""
 
     version = models.PositiveIntegerField()
     recommender = models.CharField(max_length=64)

@@ -1,4 +1,4 @@
-"""What users saw and clicked of recommendations."""
+"""Impressions and clicks of recommendations."""
 
 from django.db import models
 from django.db.models import Q
@@ -7,7 +7,7 @@ from tenants.orm.model import CasinoModel
 
 from .own_id import HasOwnUserId
 
-WHOLE_SLIP = 0  # as an event's id: no event has it
+WHOLE_SLIP = 0  # in place of an event's id; no event has it
 
 
 class ImpressionKind(models.TextChoices):
@@ -16,12 +16,12 @@ class ImpressionKind(models.TextChoices):
 
 
 class Impression(HasOwnUserId, CasinoModel):
-    """The first time that a user saw or clicked an event of a recommendation, or the whole slip (`WHOLE_SLIP`), and the
-    `placement` where that was; empty if it was not told.
+    """The first time that a user saw or clicked an event of a recommendation, or the whole slip (`WHOLE_SLIP`), at a
+    `placement`, empty if none was sent.
 
-    The user is part of the key: so a message that names another user's recommendation counts for nobody, and the key
-    is also the index for a user's impressions, which are counted by recommendation, exported and erased. There are no
-    foreign keys, since an impression may come before its recommendation.
+    The user is part of the key, so that a message with another user's recommendation counts for nobody. The key is also
+    the index for a user's impressions, which are counted by recommendation, exported and erased. There are no foreign
+    keys, since an impression may arrive before its recommendation.
     """
 
     pk = models.CompositePrimaryKey("user_id", "recommendation_id", "kind", "event_id")

@@ -9,7 +9,7 @@ from tenants.orm.model import CasinoModel
 class LearntValue(CasinoModel):
     """A sport of the casino's events, or a currency or gender of its users, since `learnt_at`.
 
-    Their number is bounded for a casino that does not list those that it offers.
+    The number of values is bounded for a casino without a list of the values that it offers.
     """
 
     class Kind(models.TextChoices):

@@ -6,7 +6,7 @@ from django.db.models import Q
 
 from tenants.orm.model import CasinoModel
 
-MAX_PRODUCERS = 30  # the bits of a positive integer but one, for `Event.offered_by`
+MAX_PRODUCERS = 30  # bits of `Event.offered_by`, a positive integer
 # The digest of a line's outcomes in any order: the outcomes themselves may be too long for an index.
 OUTCOME_SET = models.Func("outcomes", function="outcome_set", output_field=models.TextField())
 _IS_CODE = Q(code__gte=0, code__lt=MAX_PRODUCERS)
@@ -21,11 +21,11 @@ class MarketStatus(models.TextChoices):
 
 
 class MarketLine(CasinoModel):
-    """The texts of a market, a line, empty where the market has none, and the outcomes, in the order of the first
-    message with them, which is also that of `Market.odds`. The same outcomes in another order are the same line.
+    """The texts of a market, its line (empty if the market has none), and its outcomes in the order of their first
+    message, which is also the order of `Market.odds`. The same outcomes in another order are the same line.
 
-    Rows never change. Ids are handed out under the lock of `PriceVersion`, so that a reader who knows all up to one id
-    finds all new ones above it.
+    Rows never change. Ids are assigned under the lock of `PriceVersion`, so that a reader of all rows up to one id
+    finds all new rows above it.
     """
 
     id = models.AutoField(primary_key=True)
@@ -73,9 +73,9 @@ class Market(CasinoModel):
 
 
 class MarketStop(CasinoModel):
-    """The latest closing by a producer of its markets of an event: those with prices as of `as_of` or before have this
-    status, also if they arrive later. `scope` is empty for all markets, else a market, or a market and its line with
-    a separator between them."""
+    """A producer's latest closing of its markets of an event: markets with prices as of `as_of` or before have this
+    status, even if the prices arrive later. `scope` is empty for all markets, otherwise a market, or a market and its
+    line with a separator between them."""
 
     pk = models.CompositePrimaryKey("event_id", "producer", "scope")
     event_id = models.BigIntegerField()
@@ -92,7 +92,7 @@ class MarketStop(CasinoModel):
 
 
 class PriceVersion(CasinoModel):
-    """One row, incremented by a trigger with every statement that changes markets; as `OfferVersion` for events."""
+    """One row, incremented by a trigger with every statement that changes markets, like `OfferVersion` for events."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     version = models.BigIntegerField()
@@ -106,10 +106,11 @@ class PriceVersion(CasinoModel):
 
 
 class PriceChange(CasinoModel):
-    """The events whose markets one version of the prices changed; null means any event. Only the latest are stored.
+    """The events whose markets changed in one version of the prices; null means any event. Only the latest versions are
+    stored.
 
-    `line_ids`: the market lines that it changed, each of the event at the same place of `line_events`; null means any
-    line of these events: too many changed, or the version is of an earlier release.
+    `line_ids` has the changed market lines, each of the event at the same index of `line_events`. Null means any line
+    of these events: too many lines changed, or an earlier release stored the version.
     """
 
     version = models.BigIntegerField(primary_key=True)
@@ -126,10 +127,10 @@ class PriceChange(CasinoModel):
 
 
 class Producer(CasinoModel):
-    """A source of prices, as PREMATCH or LIVE; `code` is its bit in `Event.offered_by`.
+    """A source of prices, such as PREMATCH or LIVE; `code` is its bit in `Event.offered_by`.
 
-    `is_down`: it said that it is down, and nothing since. `sends_heartbeats`: it sent one at some time, and is silent
-    without them.
+    `is_down`: its latest message reported that it is down. `sends_heartbeats`: it has sent a heartbeat, and counts as
+    silent without further ones.
     """
 
     code = models.SmallIntegerField(primary_key=True)
@@ -147,8 +148,8 @@ class Producer(CasinoModel):
 
 
 class Feed(CasinoModel):
-    """A producer's messages in one partition of the topic `odds`. `heard_at` is when the latest was sent; prices as of
-    before `valid_since` are closed until they are sent again. `beats` counts heartbeats."""
+    """A producer's messages in one partition of the topic `odds`. `heard_at` is the sending time of the latest message.
+    Prices as of before `valid_since` are closed until they are sent again. `beats` counts heartbeats."""
 
     pk = models.CompositePrimaryKey("producer", "partition")
     producer = models.SmallIntegerField()

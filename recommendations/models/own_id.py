@@ -1,11 +1,11 @@
-"""Rows that show the casino's own ids in place of the numbers that stand for them."""
+"""Rows that are shown with the casino's own ids in place of the stored numbers."""
 
 from typing import Any
 
 
 class HasOwnId:
-    """`text_id` is the casino's text that the row's id stands for. Queries that show rows fill it in
-    (`text_ids.with_texts`); None, too, for a number."""
+    """A row with the casino's own id. `text_id` is that id if it is text; None if it is a number, or if the query does
+    not add it (`text_ids.with_texts`)."""
 
     pk: Any
     text_id: str | None = None
@@ -16,7 +16,7 @@ class HasOwnId:
 
 
 class HasOwnUserId:
-    """The same for the row's user: `user_text_id`."""
+    """A row of a user with the casino's own id, `user_text_id`, as in `HasOwnId`."""
 
     user_id: Any
     user_text_id: str | None = None

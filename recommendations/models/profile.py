@@ -14,9 +14,10 @@ from .user import User
 class UserProfile(HasOwnUserId, CasinoModel):
     """A user's favourite (sport, league) pairs, the number of purchases since they were computed, and totals.
 
-    `favorite_sport_league_json` is a list of [sport, league, country], of earlier releases without the country; null
-    until first computed. `coupon_count` and `stake_total` are of all purchased coupons; `pending_coupon_ids` are the
-    coupons not yet merged into the user's tallies. With `needs_rebuild`, no coupon was ever tallied.
+    `favorite_sport_league_json` is a list of [sport, league, country], without the country if an earlier release
+    computed it; null until first computed. `coupon_count` and `stake_total` count all purchased coupons;
+    `pending_coupon_ids` are the coupons not yet merged into the user's tallies. With `needs_rebuild`, no coupon was
+    ever tallied.
     """
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="profile", db_constraint=False)

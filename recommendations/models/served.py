@@ -7,21 +7,21 @@ from tenants.orm.model import CasinoModel
 from .amount import AmountField
 from .own_id import HasOwnUserId
 
-MAX_NAME = 40  # of a placement, an experiment, a variant
-MAX_CANDIDATES = 20  # from which an event was drawn; this release draws from 5
+MAX_NAME = 40  # length of the name of a placement, an experiment or a variant
+MAX_CANDIDATES = 20  # candidates of a drawn event; this release draws from 5
 
 
 class ServedSlip(HasOwnUserId, CasinoModel):
     """A served recommendation, for comparing it with the user's bets.
 
-    `events` is a list of objects with `event_id`, `odd` and `score`, best first; the last one, where it was drawn, with
-    its `propensity` and the ids of its `candidates`. `asked_for` is the configured
-    recommender, `recommender` the one that was used; `fallback` names the step of the fallback chain between them.
-    `took_ms`: milliseconds from the request to the result, without HTTP; null if served by an older release.
+    `events` is a list of objects with `event_id`, `odd` and `score`, best first; if the last one was drawn, it has its
+    `propensity` and the ids of its `candidates`. `asked_for` is the configured recommender, `recommender` the one that
+    was used; `fallback` names the step of the fallback chain between them. `took_ms`: milliseconds from the request to
+    the result, without HTTP; null if served by an older release.
 
-    An answer without events is a row too: `refusal` is the guard rail's code, or empty where no event could be
-    recommended. `placement` is the part of the casino's page that the request named. Of an `experiment`, `variant` is
-    the user's, `propensity` the probability of this slip where it was drawn, and `shown` is false of a slip that was
+    Answers without events are stored, too: `refusal` is the guard rail's code, empty if no event could be recommended.
+    `placement` is the part of the casino's page that the request named. In an `experiment`, `variant` is the user's
+    variant, `propensity` the probability of this slip if it was drawn, and `shown` is false for a slip that was
     computed and not sent.
     """
 

@@ -25,7 +25,7 @@ class UserTallies(CasinoModel):
 
 class CasinoTally(CasinoModel):
     """The tally of one value of an attribute (`sport`, .., `odds_band`, `event`, and those of `outcome_keys`) over all
-    coupons; of an `offered_` one, over samples of the offered outcomes.
+    coupons. The tally of an `offered_` attribute is over samples of the offered outcomes.
 
     `count`: all selections. `weight` and `trend`: decayed sums as of `as_of` (Unix seconds), with half-lives of 30 days
     and of 24 hours. The value of an event is its id, or else its sport, league, home and away team.

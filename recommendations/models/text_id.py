@@ -6,11 +6,11 @@ from tenants.orm.model import CasinoModel
 
 
 class TextId(CasinoModel):
-    """A casino's own id that is not a whole number, as `sr:match:123`: `id` stands for `text` in all other tables.
+    """A casino's own id that is not a whole number, such as `sr:match:123`: all other tables have `id` for `text`.
 
-    `kind` is the table whose row the casino means; it, a change that waits for it, or a coupon that names it was stored
-    at some time. An assignment never changes. The ids begin
-    far above those that casinos choose and that tables generate, so that they are no other row's.
+    `kind` is the table of the row with this id. That row, a change that waits for it, or a coupon that names it has
+    been stored. An assignment never changes. The ids start far above the ids that casinos choose and that tables
+    generate, so that no other row has them.
     """
 
     kind = models.CharField(max_length=20)

@@ -21,22 +21,23 @@ class UserStatus(models.TextChoices):
 
 
 class User(HasOwnId, CasinoModel):
-    """A customer. `id` is the casino's own if it sent one; else `natural_key` identifies the person. Text that no
-    message contained is empty, and the birth year null. `timestamp` is that of the latest message with any of these;
-    2000-01-01 if messages contained only a status, a birth date or a limit.
+    """A customer. `id` is the casino's own if it sent one; otherwise `natural_key` identifies the person. Text that no
+    message contained is empty, and the birth year null. `timestamp` is the time of the latest message with any of
+    these; 2000-01-01 if messages contained only a status, a birth date or a limit.
 
     The settings define the valid currencies, genders and sports. A status other than ACTIVE ends at `status_until`, or
     never. `stake_limit` is the maximum stake of a coupon, `limit_left` the rest of the user's overall limit; both in
     the user's currency, null for no limit. `currency_since` is the time of the currency's last change, and
-    `restricted_until` the end of the last status but ACTIVE that is over (both set by triggers), null for never.
+    `restricted_until` the end of the last past status other than ACTIVE; null if there is none. Triggers set both.
 
-    `personalisation`: whether recommendations may use what is known about the user, tallies above all.
+    `personalisation`: whether recommendations may use the user's data, above all the tallies.
 
-    `is_withheld`: a message as of `is_withheld_as_of` could not be read, and no later one was; the user gets no bets.
+    `is_withheld`: a message as of `is_withheld_as_of` could not be read, and no later message was read; the user gets
+    no bets.
 
-    `status_as_of`, `birth_date_as_of` and those of the limits are the timestamps of the latest messages with these
-    values; null, in rows of earlier releases, is `timestamp`. `personalisation_as_of` is 2000-01-01 until a message has
-    it: its time may be that of an old consent, older than the row.
+    `status_as_of`, `birth_date_as_of`, `stake_limit_as_of` and `limit_left_as_of` are the times of the latest messages
+    with these values; null, in rows of earlier releases, means `timestamp`. `personalisation_as_of` is 2000-01-01 until
+    a message has a consent, whose time may be earlier than the row's.
     """
 
     name = models.CharField(max_length=100, blank=True, default="", db_default="")

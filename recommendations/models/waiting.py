@@ -6,8 +6,8 @@ from tenants.orm.model import CasinoModel
 
 
 class WaitingChange(CasinoModel):
-    """The change of a message of this time to the row `key` (an id or a natural key) of the table `kind`, before the
-    row was stored: a status, a limit or a withholding (`subject`)."""
+    """A change, by a message of `timestamp`, of the row `key` (an id or a natural key) of the table `kind`, which is
+    not stored yet. `subject` is the changed value: a status, a limit or a withholding."""
 
     kind = models.CharField(max_length=20)
     key = models.CharField(max_length=40)
