@@ -16,8 +16,8 @@ _SIGNIFICANT, _LIKELY = 0.95, 0.8
 
 
 class Advice(msgspec.Struct, frozen=True):
-    """`recommender` is the one to use; `probability` is that of being better than the second best. "" and 0 without
-    test cases."""
+    """The advised `recommender`, and the `probability` that it is better than the second best; "" and 0 without test
+    cases."""
 
     recommender: str
     probability: float

@@ -21,8 +21,8 @@ class Interval(msgspec.Struct, frozen=True):
 
 
 def bootstrap(values: Floats, users: np.ndarray[Any, Any]) -> tuple[Floats, Floats]:
-    """The means (m,) of `values` (cases, m), and those of each draw (draws, m): the cases of as many users, drawn with
-    replacement (cluster bootstrap: Cameron, Gelbach, Miller 2008)."""
+    """The means (m,) of `values` (cases, m), and the means (draws, m) of draws of the same number of users with
+    replacement, each with all the user's cases (cluster bootstrap: Cameron, Gelbach, Miller 2008)."""
     _, owners = np.unique(users, return_inverse=True)
     counts = np.bincount(owners).astype(np.float64)
     sums = np.stack([np.bincount(owners, column) for column in values.T], axis=1)

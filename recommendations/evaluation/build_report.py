@@ -16,7 +16,7 @@ from .outcome_metrics import outcome_report
 from .report import Period, RecommenderMetrics, Report, Slice, SlipMetrics
 
 NEW_EVENT = 3  # an event with fewer earlier selections is new
-_HEAVY = 0.9  # quantile of the cases' users' coupons, from which on users are heavy
+_HEAVY = 0.9  # quantile of users' numbers of coupons from which on a user is heavy
 _PERIODS = 8
 
 
@@ -31,8 +31,8 @@ def metrics_of(ranks: Floats, ks: Sequence[int]) -> dict[str, Floats]:
 
 
 def report_of(replayed: ReplayResult, *, ks: Sequence[int], baseline: str, source: str = "", **totals: Any) -> Report:
-    """`baseline` is the recommender whose metrics are subtracted from the others'; `totals` are `coupons`, `events`,
-    `left_out` and `learning`."""
+    """The report of a replay. `baseline` is the recommender whose metrics are subtracted from the others'; `totals` are
+    `coupons`, `events`, `left_out` and `learning`."""
     cases = replayed.cases
     known = [case for case in cases if case.user_coupons]
     main = f"ndcg@{max(ks)}"

@@ -1,6 +1,6 @@
-"""The exposure report: what a casino's users were shown, by what responsible gambling asks.
+"""The exposure report: a casino's answers, checked against the rules of responsible gambling.
 
-It reads rows alone and shares no code with the guard rails, so that it finds what they let through.
+It reads stored rows only, and shares no code with the guard rails, so that it finds their errors.
 """
 
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ from recommendations.validation.own_ids import OwnId
 from tenants.routing.connections import query
 
 MOST_LISTED = 100
-COMPARED_USERS = 2_000  # whose stakes are compared, of more that are drawn by a hash: enough for a share to 1 or 2 %
+COMPARED_USERS = 2_000  # sample by a hash of users whose stakes are compared: enough for a share to 1 or 2 %
 
-# A restriction counts from the time that its message names, while the user still has it. Of an age, what is known now
-# counts: nobody was older before.
+# A restriction counts from its message's time on, while the user still has it. Ages are computed from the birth date
+# that is known now.
 _FLAG = """CASE
     WHEN u.status <> 'ACTIVE' AND s.timestamp >= coalesce(u.status_as_of, u.timestamp)
         AND (u.status NOT IN ('SELF_EXCLUDED', 'TIME_OUT') OR u.status_until IS NULL OR s.timestamp < u.status_until)
@@ -34,7 +34,7 @@ _FLAG = """CASE
     WHEN NOT u.personalisation AND s.timestamp >= u.personalisation_as_of AND s.recommender = ANY(%(personal)s)
         THEN 'personalised'
 END"""
-# Of a birth year and a birth date, the younger counts; of a year alone, its last day.
+# With a birth year and a birth date, the lower age counts; with a year alone, the birthday is its last day.
 _AGE = """
 CROSS JOIN LATERAL (SELECT (s.timestamp AT TIME ZONE 'UTC')::date AS day) AS answered
 CROSS JOIN LATERAL (
@@ -48,7 +48,7 @@ FROM served_recommendations AS s JOIN users AS u ON u.id = s.user_id {_AGE}
 CROSS JOIN LATERAL (SELECT CASE WHEN s.events <> '[]' THEN {_FLAG} END AS flag) AS found
 WHERE s.timestamp >= %(since)s AND s.timestamp < %(until)s AND s.shown
 """
-# OFFSET 0: else whole rows are sorted, with their events.
+# OFFSET 0 prevents PostgreSQL from sorting whole rows with their events.
 _BY_DAY = f"""
 SELECT day, refusal, flag, count(*), count(*) FILTER (WHERE has_events) FROM (
     SELECT answered.day, s.refusal, found.flag, s.events <> '[]' AS has_events {_ANSWERS} OFFSET 0
@@ -58,10 +58,10 @@ _FLAGGED = f"""
 SELECT s.user_id, s.recommendation_id, s.timestamp, found.flag {_ANSWERS} AND found.flag IS NOT NULL
 ORDER BY s.timestamp DESC, s.id DESC LIMIT %(most)s
 """
-# As the stake is suggested: of the latest 50 stakes without free bets, since the user has this currency. A user's
-# coupons are read once, by coupon_user_time: those before the period and those in it. `unnest` keeps an array's order,
-# so that the first 50 before a day are the latest. Nothing is computed about users
-# who do not allow personalisation.
+# The median stake is computed as for suggested stakes: over the latest 50 stakes without free bets, since the user has
+# this currency. A user's coupons are read once, by coupon_user_time: those before the period and those in it. `unnest`
+# keeps an array's order, so that the first 50 before a day are the latest. Users who do not allow personalisation are
+# excluded.
 _STAKES = """
 WITH asked AS MATERIALIZED (
     SELECT user_id FROM served_recommendations
@@ -107,8 +107,9 @@ FROM usual, unnest(stakes) AS stake WHERE median IS NOT NULL GROUP BY day
 
 
 class Stakes(msgspec.Struct, frozen=True):
-    """Suggested stakes of users with a median of their own before that day, at most `COMPARED_USERS` of the period: how
-    many were `compared`, how many were `above` it, and the median of suggested stake / own median, None without any."""
+    """Suggested stakes compared with the users' own median stakes before that day, of up to `COMPARED_USERS` users of
+    the period: the number of `compared` stakes, the number `above` the median, and the median of suggested stake / own
+    median, None without any."""
 
     compared: int = 0
     above: int = 0
@@ -116,8 +117,8 @@ class Stakes(msgspec.Struct, frozen=True):
 
 
 class ExposureDay(msgspec.Struct, frozen=True):
-    """One day, in UTC. `answers` of all kinds, without slips that an experiment did not send; `with_events` those that
-    showed any, `refused` by code, and `flagged`: those with events for a user who must not get them, by reason."""
+    """One day (UTC). Numbers of sent `answers`, of those `with_events`, of `refused` ones by code, and by reason of
+    `flagged` ones, which have events for a user who must not get any."""
 
     day: date
     answers: int
@@ -143,7 +144,8 @@ class FlaggedAnswer(msgspec.Struct, frozen=True):
 
 
 class Exposure(msgspec.Struct, frozen=True, kw_only=True):
-    """`flagged` are the latest, at most 100; `days` without an answer are left out."""
+    """The report of a period. `flagged` has the latest `MOST_LISTED` flagged answers; `days` has no days without
+    answers."""
 
     casino_id: int
     since: datetime
@@ -157,7 +159,7 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def report_exposure(*, casino_id: int, options: Options, now: datetime, days: int) -> Exposure:
-    """The exposure of the current casino's users on the last `days` days, today included, by its present options."""
+    """The report of the current casino for the last `days` days, including today, by its current options."""
     midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     since = midnight - timedelta(days=days - 1)
     parameters: dict[str, Any] = {

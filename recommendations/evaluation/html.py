@@ -111,7 +111,7 @@ def _outcomes(outcomes: OutcomeReport | None) -> str:
 
 
 def outcome_rows(outcomes: OutcomeSlice) -> list[list[str]]:
-    """A row of cells for each way of choosing, under `OUTCOME_METRICS`."""
+    """A row of cells for each choice, under `OUTCOME_METRICS`."""
     return [
         [each.choice, *(interval_text(metric) for metric in (each.hit, each.log_loss, each.ndcg))]
         for each in outcomes.results

@@ -12,7 +12,7 @@ from .report import OutcomeMetrics, OutcomeReport, OutcomeSlice
 
 
 def outcome_report(cases: Sequence[OutcomeCase], unknown: int) -> OutcomeReport | None:
-    """None for a history whose bets name no outcomes."""
+    """The metrics of the choices of an outcome; None if no bet names an outcome."""
     if not cases and not unknown:
         return None
     slices = [("all bets", cases), ("first bets on an event", [each for each in cases if each.is_first])]

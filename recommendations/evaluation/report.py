@@ -26,9 +26,9 @@ class Slice(msgspec.Struct, frozen=True):
 
 class SlipMetrics(msgspec.Struct, frozen=True):
     """`coverage`: share of the open events that were in at least one slip; `diversity`: mean share of attributes in
-    which two events of a slip differ; `invalid`: share of selections that break a rule. Of the `shown` slips whose day
-    is over: their mean `confidence`, the share that `held` an event which the user bet on within a day, and how far the
-    two are apart in slips of like confidence (`calibration_error`)."""
+    which two events of a slip differ; `invalid`: share of selections that break a rule. For the `shown` slips whose day
+    is over: the mean `confidence`, the share that `held` an event which the user bet on within a day, and the
+    `calibration_error` of confidence."""
 
     recommender: str
     coverage: float
@@ -60,8 +60,8 @@ class ModelSummary(msgspec.Struct, frozen=True):
 
 
 class OutcomeMetrics(msgspec.Struct, frozen=True):
-    """One way of choosing among outcomes: `hit`: share of bets on its first choice (hit@1); `log_loss`: mean of minus
-    the log probability of the outcome bet on; `ndcg` by its rank."""
+    """The metrics of one `choice` among outcomes. `hit`: share of bets on its first outcome (hit@1); `log_loss`: mean
+    of minus the log probability of the outcome bet on; `ndcg`: by the rank of that outcome."""
 
     choice: str
     hit: Interval
@@ -77,7 +77,8 @@ class OutcomeSlice(msgspec.Struct, frozen=True):
 
 
 class OutcomeReport(msgspec.Struct, frozen=True):
-    """The choice of the outcome, of bets that name one. `unknown`: bets on an outcome that had no price before."""
+    """The metrics of the choice of the outcome, for bets that name one. `unknown` counts bets on outcomes without an
+    earlier price."""
 
     slices: list[OutcomeSlice]
     unknown: int = 0

@@ -1,4 +1,4 @@
-"""The weights that casinos share, and their mean, from which a casino that shares its own starts (ADR 39)."""
+"""The weights that casinos share, and their mean: the initial weights of a casino that shares its own (ADR 39)."""
 
 import logging
 from collections.abc import Mapping
@@ -19,23 +19,23 @@ logger = logging.getLogger(__name__)
 
 Weights = Mapping[str, float]
 
-MIN_CASINOS = 3  # besides the one that gets their mean, so that it is of no single one
-MIN_CASES, MIN_USERS = 1_000, 100  # weights that were fitted to fewer tell too much of single users
-SPREAD = 1.0  # a weight counts as one so near to the default weight: a hostile one moves the mean by little
-SECONDS = 5.0  # to wait for a casino's database
+MIN_CASINOS = 3  # other casinos; a mean of fewer would disclose a single casino's weights
+MIN_CASES, MIN_USERS = 1_000, 100  # weights fitted to fewer would disclose too much about single users
+SPREAD = 1.0  # weights are clipped to this distance from the default, so that a hostile one changes the mean little
+SECONDS = 5.0  # limit for reading from a casino's database
 
 
 @dataclass(frozen=True, slots=True)
 class SharedWeights:
-    """The mean weights of this number of casinos."""
+    """The mean weights of `casinos` casinos."""
 
     weights: Weights
     casinos: int
 
 
 def weights_by_casino(seconds: float = SECONDS) -> dict[int, Weights]:
-    """The weights of each active casino with the option `share_weights`, by its id. Left out are those without weights
-    that are fitted to enough cases, and, with a warning, those whose database has no usable answer in time."""
+    """The weights of each active casino with the option `share_weights`, by casino id. Excludes casinos without weights
+    that are fitted to enough cases, and, with a warning, casinos whose weights can't be read within `seconds`."""
     sharing = Casino.objects.active().alias(shares=KT("options__share_weights")).filter(shares="true")
     found = ((casino.pk, _weights_of(casino, seconds)) for casino in sharing.order_by("pk"))
     return {casino_id: weights for casino_id, weights in found if weights is not None}
@@ -44,8 +44,7 @@ def weights_by_casino(seconds: float = SECONDS) -> dict[int, Weights]:
 def mean_of_others(
     found: Mapping[int, Weights], casino_id: int, min_casinos: int = MIN_CASINOS
 ) -> SharedWeights | None:
-    """The mean of the weights found but for this casino's own, each bounded by `SPREAD`. None with fewer than
-    `min_casinos`."""
+    """The mean of the other casinos' weights, each clipped by `SPREAD`. None with fewer than `min_casinos` others."""
     others = [weights for each, weights in found.items() if each != casino_id]
     if len(others) < min_casinos:
         return None
@@ -59,14 +58,14 @@ def _weights_of(casino: Casino, seconds: float) -> Weights | None:
     try:
         with waiting_within(request_budget(seconds)), use_casino(casino.current):
             return _weights_to_share()
-    except Exception:  # the casino's rows and tables may be damaged in any way; the others' fits need none of them
-        logger.warning("The weights that %s shares can't be read and are left out", casino, exc_info=True)
+    except Exception:  # the casino's rows and tables may be damaged in any way; fits of other casinos must go on
+        logger.warning("Can't read the weights that %s shares; the mean excludes them", casino, exc_info=True)
         return None
 
 
 def _weights_to_share() -> Weights | None:
     """The weights of the current casino's served `hybrid`; None unless they were fitted to enough cases and to the
-    features of this release. Of its rows nothing else is read."""
+    features of this release. Reads nothing else of the rows."""
     fitted = FittedModel.objects.filter(
         version=served_version(),
         recommender="hybrid",

@@ -25,9 +25,10 @@ class IntervalBar:
 
 
 def time_chart(title: str, description: str, columns: Sequence[tuple[float, str]]) -> SafeString:
-    """A column for each (value, label), in order of time; the highest fills the height, a value of 0 has no column.
+    """A chart with a column for each (value, label), in chronological order. The highest column fills the height; a
+    value of 0 has no column.
 
-    It stretches to the size of its place; the page's style sheet colours `chart-bar` and `chart-axis`.
+    It stretches to the size of its container; the page's style sheet colours `chart-bar` and `chart-axis`.
     """
     highest, room = max((value for value, _ in columns), default=0), TIME_WIDTH / max(len(columns), 1)
     bars = [
@@ -40,7 +41,7 @@ def time_chart(title: str, description: str, columns: Sequence[tuple[float, str]
 
 
 def interval_chart(title: str, rows: Sequence[IntervalBar]) -> SafeString:
-    """A bar a row, from 0 to 1, with its confidence interval as a line."""
+    """A chart with a bar for each row, from 0 to 1, and its confidence interval as a line."""
     parts = [_text("title", 0, 14, title)]
     for number, row in enumerate(rows):
         top = 24 + _ROW * number
@@ -56,7 +57,7 @@ def interval_chart(title: str, rows: Sequence[IntervalBar]) -> SafeString:
 
 
 def line_chart(title: str, labels: Sequence[str], series: Mapping[str, Sequence[float]]) -> SafeString:
-    """A line for each of the series, from 0 to 1, over the labels."""
+    """A chart with a line for each of the series, from 0 to 1, over the labels."""
     bottom = 240
     step = (_WIDTH - _LABELS - 40) / max(len(labels) - 1, 1)
     across = [_LABELS + step * number for number in range(len(labels))]
@@ -121,7 +122,7 @@ def _text(kind: str, x: float, y: float, text: str) -> SafeString:
 def as_svg(
     title: str, description: str, parts: Sequence[SafeString], width: int, height: int, *, is_stretched: bool = False
 ) -> SafeString:
-    """Ids come from the title, which must be unique within the page."""
+    """An SVG element. Its ids are made from the title, which must be unique within the page."""
     return format_html(
         '<svg viewBox="0 0 {width} {height}" {size} role="img" '
         'aria-labelledby="{key}-title" aria-describedby="{key}-text">'

@@ -23,15 +23,15 @@ from tenants.routing.connections import casino_connection
 
 from .shared_weights import SharedWeights
 
-_DEFAULT_AGAIN = "Has the default weights again: it does not share its own, or too few others do"
+_DEFAULT_AGAIN = "Has the default weights again: the casino does not share its own, or too few other casinos do"
 _PAGE_SIZE = 1_000
 MIN_PRIOR_COUPONS = 1  # the opening time of an event without bets is often unknown
 
 
 @dataclass(frozen=True, slots=True)
 class FitResult:
-    """The stored `version`, whether it is active, a sentence on the weights that the hybrid started from, and an
-    explanation of those that it has."""
+    """The stored `version`, whether it is active, a sentence on the hybrid's initial weights (`start`), and an
+    explanation of its fitted ones."""
 
     version: int
     is_active: bool
@@ -44,10 +44,10 @@ def fit_models(
 ) -> FitResult | None:
     """Fit `neighbours`, the user vectors and `hybrid`, and store them as a new version: active unless the active
     `hybrid` scores higher on the held-out cases. With too few cases for `hybrid`, the new version keeps the active
-    `hybrid` and what it was fitted with. None if there is too little data for any model; then nothing is stored.
-    `options`: the casino's, of the slips that confidence is calibrated to. `shared`: what other casinos share; with too
-    few cases these weights are stored, unless a `hybrid` of the casino's own is active. Without them, a mean that is
-    active no longer is."""
+    `hybrid` and the models that belong to it. Returns None, and stores nothing, if there is too little data for any
+    model. Confidence is calibrated to slips with the casino's `options`. `shared` is the mean of other casinos'
+    weights: with too few cases it is stored, unless a `hybrid` of the casino's own is active. Without it, an active
+    mean is replaced by an empty version."""
     rows, coupons = [], 0
     for tokens, count in _users(now):
         rows.append(tokens)
@@ -80,7 +80,7 @@ def fit_models(
 
 
 def _is_start(selected: SelectedModel) -> bool:
-    """Whether this is the mean of other casinos' weights, and the casino has no `hybrid` of its own."""
+    """Whether the model is the mean of other casinos' weights, and the casino has no `hybrid` of its own."""
     return selected.kind == SHARED and present_model() is None
 
 

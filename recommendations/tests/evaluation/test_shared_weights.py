@@ -175,7 +175,7 @@ class TestWhatIsShared:
         end_statements(casino_b)
         assert found == {1: OWN}
         assert seconds < 30
-        assert "The weights that Beta (casino 2) shares can't be read and are left out" in caplog.text
+        assert "Can't read the weights that Beta (casino 2) shares; the mean excludes them" in caplog.text
 
 
 class TestFitting:
@@ -227,7 +227,7 @@ class TestTheCommand:
         with pytest.raises(CommandError, match=r"Not fitted: 2\."):
             call_command("fit_models", all=True, jobs=1)
         assert "Alpha (casino 1): too little data to fit a model" in capsys.readouterr().out
-        assert caplog.text.count("shares can't be read") == 1
+        assert caplog.text.count("Can't read the weights") == 1
 
     def test_others_are_read_only_for_casinos_that_share_and_are_fitted(self, casino_a, casino_b, caplog, capsys):
         share(casino_b)
@@ -237,4 +237,4 @@ class TestTheCommand:
         store(casino_a, OWN)
         call_command("fit_models", casino=[1], older_than=1.0)
         assert "skipped" in capsys.readouterr().out
-        assert "shares can't be read" not in caplog.text
+        assert "Can't read the weights" not in caplog.text
