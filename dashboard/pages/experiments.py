@@ -17,7 +17,7 @@ from dashboard.day_charts import DayChart, difference_by_day, evidence_by_day
 from recommendations.errors import ExperimentNotFound
 from recommendations.experiments.comparison import Watched
 from recommendations.experiments.definition import Definition, Guard, load_definition
-from recommendations.experiments.guarding import LIMITS, wanted_guards
+from recommendations.experiments.guarding import LIMITS, enabled_guards
 from recommendations.experiments.lifecycle import find_experiment, list_experiments
 from recommendations.experiments.report import ExperimentReport, VariantReport, report_on
 from recommendations.experiments.statistics.verdict import WORDS_OF_METRIC
@@ -87,7 +87,7 @@ def experiment_page(request: HttpRequest, casino_id: int, name: str) -> Template
         "definition": definition,
         "state": state,
         "metric": WORDS_OF_METRIC[definition.metric],
-        "guards": [words for guard, words in _GUARDS.items() if guard in wanted_guards(definition)],
+        "guards": [words for guard, words in _GUARDS.items() if guard in enabled_guards(definition)],
         "planned_end": experiment.starts_at and experiment.starts_at + timedelta(days=definition.planned_days),
         "unavailable": found if isinstance(found, Unavailable) else None,
         "report": report,

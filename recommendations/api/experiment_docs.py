@@ -113,7 +113,7 @@ REPORT: docs.Schema = {
                     "looks": {
                         "type": "array",
                         "description": "The result at the end of each day, once enough users had bet. The difference, "
-                        "of z standard errors, is significant if |z| reaches boundary.",
+                        "of z standard errors, is significant if |z| is above boundary.",
                         "items": _LOOK,
                     },
                 },

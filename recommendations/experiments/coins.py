@@ -1,4 +1,4 @@
-"""The coins of an interleaving: whether each list began half of the slips that were sent, as planned."""
+"""The coins of an interleaving: each list should begin half of the sent slips."""
 
 from datetime import UTC, datetime, timedelta
 from math import inf, log
@@ -12,12 +12,12 @@ from tenants.routing.connections import query
 from .run import Run
 from .statistics.mismatch import ALPHA, log_evidence
 
-COINS = "coins"  # stands for the guard in looks
-_AT_ONCE = timedelta(days=1)  # all days after an outage, in one query, might never be done in time
+COINS = "coins"  # in place of a guard's name in looks
+_AT_ONCE = timedelta(days=1)  # a query of all days after an outage might always exceed its time limit
 _FAIR = np.array([0.5, 0.5])
 
-# A user's slips of an hour are of the same coins. What the coin said is announced with the slip: its events do not
-# tell, as those without a price are left out after the draft.
+# A user's slips of an hour have the same coin. Its result is sent with the slip as `first_team`; the first event does
+# not show it, since events without a price are removed after the draft.
 _BEGAN = """
 SELECT count(*) FILTER (WHERE first_team = 'A'), count(*) FILTER (WHERE first_team = 'B') FROM (
     SELECT DISTINCT user_id, date_trunc('hour', timestamp, 'UTC'), events->0->>'first_team' AS first_team
@@ -28,9 +28,9 @@ SELECT count(*) FILTER (WHERE first_team = 'A'), count(*) FILTER (WHERE first_te
 
 
 def count_coins(run: Run) -> ExperimentLook | None:
-    """The next row of the current casino's interleaving, not stored yet: of how many users' hours each list began,
-    with those of the rows before. None within the hour of the row before. If more than a day is not counted yet, the
-    row is of the first such day, and at its end: store it, and call again. The last row is at `run.at`."""
+    """The next row of the current casino's interleaving, not stored yet: the number of users' hours that each list
+    began since the start. None within the hour of the previous row. If more than a day is not counted yet, the row is
+    of the end of the first such day: store it, and call again. The last row is of `run.at`."""
     last = ExperimentLook.objects.filter(experiment=run.definition.name, guard=COINS).order_by("-looked_at").first()
     since, until = _hour_of(run.starts_at if last is None else last.looked_at), _hour_of(run.at)
     if until <= since:
@@ -59,13 +59,13 @@ def count_coins(run: Run) -> ExperimentLook | None:
     )
 
 
-def has_looks(experiment: Experiment) -> bool:
-    """Whether more than coins is stored of the current casino's experiment."""
+def has_metric_looks(experiment: Experiment) -> bool:
+    """Whether the current casino's experiment has stored looks other than those of coins."""
     return ExperimentLook.objects.filter(experiment=experiment.name).exclude(guard=COINS).exists()
 
 
 def are_coins_unfair(experiment: str) -> bool:
-    """Whether at any stored look one list of the current casino's interleaving had begun too often to be chance."""
+    """Whether at any stored look one list of the current casino's interleaving began significantly too many slips."""
     return ExperimentLook.objects.filter(experiment=experiment, guard=COINS, is_broken=True).exists()
 
 

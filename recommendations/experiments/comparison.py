@@ -1,4 +1,4 @@
-"""What the users of an experiment did until the end of each day, read from the casino's `user_days`."""
+"""Reads the sums over an experiment's users at the end of each day from the casino's `user_days`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -19,7 +19,7 @@ CAP_QUANTILE = 0.99  # of stakes, fixed by the pre-period: a few users stake mos
 
 
 class Watched(StrEnum):
-    """What guards watch beside the metrics: a user's days with such an answer."""
+    """The guarded quantities that are not metrics: a user's days with such an answer."""
 
     ANSWERED = "answered_days"
     EMPTY = "empty_days"
@@ -28,7 +28,7 @@ class Watched(StrEnum):
 
 Measure = Metric | Watched
 
-# The metric of a user's day. Before the start there are no slips of the experiment: any attributed bet counts.
+# The metric of a user's day. Before the start, when the experiment has no slips, any attributed bet counts.
 _OF_ANSWERS = "SELECT DISTINCT user_id, day, 1.0::float8 AS value FROM user_days WHERE recommender <> ''"
 VALUES: dict[Measure, str] = {
     Metric.BET_DAYS: "SELECT user_id, day, 1.0::float8 AS value FROM user_days WHERE recommender = '' AND bets > 0",
@@ -49,7 +49,7 @@ _CAP = """
 SELECT coalesce(percentile_cont(%(quantile)s) WITHIN GROUP (ORDER BY stake::float8), 0) FROM user_days
 WHERE recommender = '' AND bets > 0 AND day >= %(begins)s AND day < %(starts)s
 """
-# A user is of the variant whose answers they were sent; in a holdout's control all are withheld.
+# A user's variant is that of the sent answers; in a holdout's control, all answers are withheld.
 _ENTERED = """
 SELECT user_id, min(day) AS entered, coalesce(
     min(variant) FILTER (WHERE answers > 0), min(variant) FILTER (WHERE withheld > 0)
@@ -101,8 +101,8 @@ SELECT count(*), sum(x1), sum(x2), sum(x1 * x1), sum(x2 * x2), sum(x1 * x2) FROM
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """An experiment's users and days: the control is the first of `variants`; days are UTC. The day it `starts` is its
-    first; the 28 days before are the pre-period."""
+    """An experiment's users and days (UTC). The control is the first of `variants`; `starts` is the first day, and the
+    28 days before it are the pre-period."""
 
     experiment: str
     variants: Sequence[str]
@@ -123,8 +123,8 @@ class Period:
     def read_moments(self, until: date) -> Moments:
         """The sums at the end of each day up to `until`, of shape (days, variants, 2), in the current casino.
 
-        A user counts from the first day with an answer of the experiment. Read from one snapshot if called in a
-        transaction of that isolation; else a user who enters in between is left out.
+        A user counts from the first day with an answer of the experiment. A user who enters between the queries is left
+        out, unless the caller's transaction reads from one snapshot.
         """
         parameters = {**self._parameters, "cap": self.read_cap(), "until": until}
         entries = _query_users(_ENTRIES.format(entered=_ENTERED, values=VALUES[self.metric]), parameters)
@@ -167,11 +167,11 @@ class Period:
         return PrePeriod(*(float(each or 0) for each in row))
 
     def read_pre_users(self) -> float:
-        """How many users had an answer or a coupon in the pre-period."""
+        """The number of users with an answer or a coupon in the pre-period."""
         return float(query(_PRE_USERS, self._parameters)[0][0])
 
     def read_cap(self) -> float:
-        """The highest stake of a day that counts, 0 for a metric without stakes."""
+        """The cap of a day's stake; 0 for a metric without stakes."""
         return (
             float(query(_CAP, {**self._parameters, "quantile": CAP_QUANTILE})[0][0])
             if self.metric is Metric.TURNOVER
@@ -179,11 +179,11 @@ class Period:
         )
 
     def _days_of(self, days: Sequence[date]) -> Ints:
-        """Days since the start."""
+        """The number of days from the start to each of `days`."""
         return np.array([(each - self.starts).days for each in days], dtype=np.int64)
 
     def _since_entry(self, ids: Ints, entries: Entries, outcomes: Sequence[tuple[Any, ...]]) -> Outcomes:
-        """The outcomes of users who have entered, from that day on; `ids` is sorted."""
+        """The outcomes of entered users, from their entry on; `ids` is sorted."""
         users = np.array([row[0] for row in outcomes], dtype=np.int64)
         days = self._days_of([row[1] for row in outcomes])
         values = np.array([row[2] for row in outcomes], dtype=np.float64)
@@ -195,8 +195,8 @@ class Period:
 
 
 def _query_users(sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """The rows of a query that joins users with users, without nested loops. PostgreSQL would choose these where its
-    statistics are older than the experiment, as it expects hardly any users then: with 20,000 they take minutes."""
+    """The rows of a query that joins users with users, without nested loops. PostgreSQL would choose these if its
+    statistics are older than the experiment, since it then expects few users; with 20,000 users they take minutes."""
     with casino_atomic():
         execute("SET LOCAL enable_nestloop = off")
         return query(sql, parameters)

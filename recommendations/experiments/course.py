@@ -11,9 +11,9 @@ from .statistics.looks import Looks
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A variant against the control in one metric over all looks, in order of time; arrays have the shape (looks,).
-    `users` of the variant and of the control; in an interleaving, the bets credited to each list. `signals`: the
-    control's mean in standard errors, 0 where the look does not count."""
+    """The comparison of a variant with the control by one metric, over all looks in chronological order; arrays have
+    the shape (looks,). `users` have entered the variant and `control_users` the control; in an interleaving, they are
+    the bets credited to each list. `signals`: the control's mean in standard errors, 0 if the look does not count."""
 
     variant: str
     metric: str
@@ -29,5 +29,5 @@ class Course:
         return None if first is None else self.times[first]
 
     def days_since(self, start: datetime) -> Floats:
-        """The age of the experiment at each look."""
+        """The time from `start` to each look, in days."""
         return np.array([(each - start).total_seconds() / 86_400 for each in self.times])

@@ -1,4 +1,4 @@
-"""The definition of an experiment, as casinos post it. `definition_schema()` is its JSON Schema."""
+"""The definition of an experiment, posted by casinos. `definition_schema()` is its JSON Schema."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -25,7 +25,7 @@ MAX_VARIANTS = 5
 MAX_COMPARED = 3  # variants whose slips are all computed for each answer
 MAX_BYTES = 16_384
 MAX_MARGIN = 0.5
-MAX_EXPLORED = 0.2  # of a slip's last events
+MAX_EXPLORED = 0.2  # share of slips whose last event is drawn
 
 Name = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,39}$")]
 Placement = Annotated[str, Meta(pattern=PLACEMENT_PATTERN)]
@@ -34,7 +34,7 @@ Part = Annotated[float, Meta(gt=0, le=1)]
 
 
 class Guard(StrEnum):
-    """What must not get worse while an experiment runs."""
+    """A quantity that must not get worse while an experiment runs."""
 
     STAKES = "stakes"
     BET_DAYS = "bet_days"
@@ -44,10 +44,10 @@ class Guard(StrEnum):
 
 
 class VariantDefinition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What a part of the users gets; without `recommender_type` and `options`, the casino's own."""
+    """A variant; without `recommender_type` and `options`, it has the casino's own."""
 
     name: Name
-    share: Annotated[float, Meta(gt=0, lt=1, description="Of the users who take part; at most four decimals.")]
+    share: Annotated[float, Meta(gt=0, lt=1, description="Share of the users who take part; at most four decimals.")]
     recommender_type: str | None = None
     options: dict[str, Any] = {}
 
@@ -65,32 +65,32 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     ]
     variants: Annotated[tuple[VariantDefinition, ...], Meta(min_length=2, max_length=MAX_VARIANTS)]
     traffic: Annotated[
-        Part, Meta(description="The part of all users who take part; at most four decimals. It may only grow.")
+        Part, Meta(description="Share of all users who take part; at most four decimals. It can only be increased.")
     ] = 1.0
     placement: Annotated[
         Placement | None, Meta(description="Only requests with this placement; absent: all requests.")
     ] = None
-    metric: Annotated[Metric, Meta(description="By which the variants are compared.")] = Metric.INFLUENCE
+    metric: Annotated[Metric, Meta(description="The variants are compared by this metric.")] = Metric.INFLUENCE
     second_metric: Annotated[
-        Metric | None, Meta(description="Reported beside the metric, and never judged; not in an interleaving.")
+        Metric | None, Meta(description="A further metric, reported without a verdict; not in an interleaving.")
     ] = None
     margin: Annotated[
         Annotated[float, Meta(gt=0, le=MAX_MARGIN)] | None,
-        Meta(description="The loss that is to be ruled out, so that a variant is no worse: 0.05 is 5 %."),
+        Meta(description="The loss to be excluded for the verdict no_worse: 0.05 is 5 %."),
     ] = None
-    planned_days: Annotated[int, Meta(ge=7, le=56, description="After which a result is expected.")] = 28
-    starts_at: Annotated[Time | None, Meta(description="Absent: when it is started.")] = None
-    stops_at: Annotated[Time | None, Meta(description="Absent: when it is stopped.")] = None
+    planned_days: Annotated[int, Meta(ge=7, le=56, description="A result is expected after this number of days.")] = 28
+    starts_at: Annotated[Time | None, Meta(description="Absent: the time of the request to start it.")] = None
+    stops_at: Annotated[Time | None, Meta(description="Absent: the time of the request to stop it.")] = None
     explore: Annotated[
         float,
         Meta(
             ge=0,
             le=MAX_EXPLORED,
-            description="The probability that the last event of a slip is drawn evenly from the 5 best that may stand "
-            "there, so that other policies can be estimated; not in an interleaving.",
+            description="The probability that the last event of a slip is drawn uniformly from its 5 best candidates, "
+            "so that other policies can be estimated; not in an interleaving.",
         ),
     ] = 0.0
-    guards: Annotated[tuple[Guard, ...], Meta(description="What must not get worse.")] = tuple(Guard)
+    guards: Annotated[tuple[Guard, ...], Meta(description="The quantities that must not get worse.")] = tuple(Guard)
     auto_stop: Annotated[bool, Meta(description="Stop the experiment when a guard is broken.")] = True
 
     def __post_init__(self) -> None:
@@ -162,7 +162,8 @@ def parse_definition(raw: object, casino_options: Mapping[str, Any] | None) -> D
 
 
 def _checked(variant: VariantDefinition, casino_options: Mapping[str, Any] | None) -> VariantDefinition:
-    """With its options in their stored form. Raises InvalidConfiguration, ValueError, msgspec.ValidationError."""
+    """The variant with its options in their stored form. Raises InvalidConfiguration, ValueError,
+    msgspec.ValidationError."""
     if variant.recommender_type is not None:
         get_recommender(variant.recommender_type)
     options_of_variant({}, variant.options)
@@ -173,7 +174,7 @@ def _checked(variant: VariantDefinition, casino_options: Mapping[str, Any] | Non
 
 
 def definition_as_json(definition: Definition) -> dict[str, Any]:
-    """As the catalogue stores it."""
+    """The JSON that the catalogue stores."""
     return msgspec.json.decode(msgspec.json.encode(definition), type=dict[str, Any])
 
 
@@ -186,10 +187,10 @@ def definition_schema() -> dict[str, Any]:
     schema, options = msgspec.json.schema(Definition), options_schema()["$defs"]
     allowed = {name: dict(options["Options"]["properties"][name]) for name in VARIANT_OPTIONS}
     for each in allowed.values():
-        each.pop("default", None)  # one that is absent is the casino's
+        each.pop("default", None)  # an absent option has the casino's value
     schema["$defs"]["VariantOptions"] = {
         "title": "VariantOptions",
-        "description": "What a variant may change of the casino's options.",
+        "description": "The casino's options that a variant may change.",
         "type": "object",
         "properties": allowed,
         "required": [],

@@ -1,4 +1,4 @@
-"""An experiment for people and programs, as the API and the command line show it."""
+"""The description of an experiment in the API and on the command line."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from .ranges import size_of
 
 
 def describe_experiment(experiment: Experiment, now: datetime) -> dict[str, Any]:
-    """The experiment with its state at `now`; `enrolled_traffic` is the part of the users who take part."""
+    """The experiment with its state at `now`; `enrolled_traffic` is the share of users who take part."""
     return {
         "name": experiment.name,
         "state": experiment.state_at(now).value,

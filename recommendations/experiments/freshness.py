@@ -1,4 +1,4 @@
-"""Whether a running experiment is looked at."""
+"""Finds running experiments without a recent look."""
 
 from datetime import datetime, timedelta
 
@@ -6,24 +6,24 @@ from recommendations.serving.experiments.running import Kind
 from tenants.models import Experiment
 
 from .definition import Guard
-from .guarding import wanted_guards
+from .guarding import enabled_guards
 from .measuring import Measured
 from .run import Run
 from .stored_looks import last_looked_at
 
-OLD = timedelta(hours=3)  # a look is made each hour
+_MAX_AGE = timedelta(hours=3)  # a look is made each hour
 
 
 def unlooked_since_of(run: Run, experiment: Experiment, measured: Measured, *, is_stored: bool) -> datetime | None:
-    """When the latest look at the current casino's running experiment was made, or its start, where that is more than
-    3 hours ago; else None.
+    """The time of the latest look at the current casino's running experiment, or of its start, if that is more than 3
+    hours ago; otherwise None.
 
-    `is_stored`: `measured` is of stored looks. Else it was computed at `run.at`, and seems fresh though no guard may
-    ever have been evaluated. A look stores nothing where the history is too short and there is nothing else to watch.
+    `is_stored`: `measured` is of stored looks. Otherwise it was computed at `run.at`, and does not show whether any
+    guard was evaluated. None, too, if looks store nothing: the history is too short, and there is no guard to evaluate.
     """
     latest = measured.courses[0].times[-1] if is_stored else last_looked_at(experiment)
-    watches = run.definition.kind is Kind.INTERLEAVE or Guard.LATENCY in wanted_guards(run.definition)
+    watches = run.definition.kind is Kind.INTERLEAVE or Guard.LATENCY in enabled_guards(run.definition)
     if latest is None and not measured.courses and not watches:
         return None
     latest = latest or run.starts_at
-    return latest if latest < run.at - OLD else None
+    return latest if latest < run.at - _MAX_AGE else None

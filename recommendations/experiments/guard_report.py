@@ -10,7 +10,7 @@ from tenants.models import Experiment
 from tenants.routing.connections import query
 
 from .definition import Guard
-from .guarding import LATENCY_LIMIT, LIMITS, WORDS_OF_LATENCY, wanted_guards
+from .guarding import LATENCY_LIMIT, LIMITS, WORDS_OF_LATENCY, enabled_guards
 from .run import Run
 
 HOLDS, BROKEN, UNKNOWN = "holds", "broken", "unknown"
@@ -25,9 +25,9 @@ ORDER BY variant, guard, looked_at DESC
 
 
 class GuardReport(msgspec.Struct, frozen=True):
-    """A guard of a variant: `holds`, `broken` since `broken_at`, or `unknown` while too little is known. `estimate` at
-    the latest look and `limit` are differences from the control: .05 is 5 % or, of days with an empty answer or a
-    refusal, 5 points."""
+    """A guard of a variant: `holds`, `broken` since `broken_at`, or `unknown` for lack of data. `limit`, and the
+    `estimate` of the latest look, are differences from the control: .05 is 5 %, or 5 points of the share of days with
+    an empty answer or a refusal."""
 
     variant: str
     guard: str
@@ -40,18 +40,18 @@ class GuardReport(msgspec.Struct, frozen=True):
 
 def guards_of(run: Run, experiment: Experiment) -> tuple[GuardReport, ...]:
     """The state of each guard of the current casino's experiment, by its stored looks."""
-    wanted = wanted_guards(run.definition)
-    stored = {row[:2]: row[2:] for row in query(_STATES, [experiment.name])} if wanted else {}
+    enabled = enabled_guards(run.definition)
+    stored = {row[:2]: row[2:] for row in query(_STATES, [experiment.name])} if enabled else {}
     return tuple(
         _state(name, guard, stored.get((name, guard.value)))
         for name in run.names[1:]
         for guard in Guard
-        if guard in wanted
+        if guard in enabled
     )
 
 
 def broken_guards(guards: Sequence[GuardReport]) -> dict[str, str]:
-    """What is said of each variant that broke one: of the guard that it broke first."""
+    """The sentence of each variant's first broken guard, by variant."""
     broken = [(each.broken_at, each) for each in guards if each.broken_at is not None]
     ordered = sorted(broken, key=lambda pair: pair[0], reverse=True)
     return {each.variant: each.sentence for _, each in ordered}

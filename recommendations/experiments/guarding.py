@@ -1,4 +1,4 @@
-"""The guards of an experiment: what must not get worse in a variant, evaluated at each look."""
+"""The guards of an experiment: quantities that must not get worse in a variant, evaluated at each look."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -30,17 +30,17 @@ from .statistics.looks import Looks
 from .statistics.moments import Moments
 from .stored_looks import look_row
 
-LATENCY_LIMIT = 0.5  # the 99th percentile is half as much again as the control's
+LATENCY_LIMIT = 0.5  # of the 99th percentile above the control's
 LATENCY_LOOKS = 3  # in a row
-_APART = timedelta(minutes=50)  # of looks that are closer, which see the same hour, one counts
-_IN_A_ROW = timedelta(days=1)  # the first of them is no older
-_FEWEST_ANSWERS = 100  # of each variant since the look before
+_MIN_DISTANCE = timedelta(minutes=50)  # looks that are closer cover the same hour, and count once
+_MAX_AGE = timedelta(days=1)  # of the first of the looks in a row
+_FEWEST_ANSWERS = 100  # of each variant in the hour before the look
 _HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a guard watches, its limit, and what is said when it is broken."""
+    """The quantity of a guard (`measure`), its limit, and the sentence about a broken one (`words`)."""
 
     measure: Measure
     limit: float
@@ -53,8 +53,8 @@ LIMITS: Mapping[Guard, Limit] = {
     Guard.EMPTY: Limit(Watched.EMPTY, 0.01, "the share of days with an empty answer rose by more than 1 point"),
     Guard.REFUSED: Limit(Watched.REFUSED, 0.01, "the share of days with a refusal rose by more than 1 point"),
 }
-WORDS_OF_LATENCY = "at three looks in a row, 1 of 100 answers took more than 1.5 times as long as of the control's"
-# A holdout's control has no answers that were sent, and an interleaving's users all see both lists.
+WORDS_OF_LATENCY = "at three looks in a row, the 99th percentile of latency was more than 1.5 times the control's"
+# A holdout's control has no sent answers, and all users of an interleaving see both lists.
 _GUARDS_OF_KIND: Mapping[Kind, frozenset[Guard]] = {
     Kind.AB: frozenset(Guard),
     Kind.HOLDOUT: frozenset({Guard.STAKES, Guard.BET_DAYS}),
@@ -69,24 +69,24 @@ GROUP BY variant HAVING count(*) >= %(fewest)s
 
 
 def evaluate_guards(run: Run) -> Iterator[ExperimentLook]:
-    """The rows of this look at each guard of the experiment, not stored yet; none where too little is known."""
-    wanted, rates = wanted_guards(run.definition), cache(partial(_read_rates, run))
-    for guard in (each for each in LIMITS if each in wanted):
+    """The rows of this look at each guard of the experiment, not stored yet; none for a guard without enough data."""
+    enabled, rates = enabled_guards(run.definition), cache(partial(_read_rates, run))
+    for guard in (each for each in LIMITS if each in enabled):
         with suppress(TooLittleHistory):
             yield from _evaluate(run, guard, rates)
-    if Guard.LATENCY in wanted:
+    if Guard.LATENCY in enabled:
         yield from _latencies(run)
 
 
-def wanted_guards(definition: Definition) -> frozenset[Guard]:
-    """Those that the definition names and the kind of experiment has."""
+def enabled_guards(definition: Definition) -> frozenset[Guard]:
+    """The guards that the definition names and its kind of experiment supports."""
     return _GUARDS_OF_KIND[definition.kind] & frozenset(definition.guards)
 
 
 @dataclass(frozen=True, slots=True)
 class _Rates:
-    """What all guards of shares need: how many `users` the pre-period had, and on how many days a user of the control
-    was `answered` since, on average."""
+    """The inputs of guards of shares of days: the number of `users` in the pre-period, and the mean number of days on
+    which a user of the control was `answered` since the start."""
 
     users: float
     answered: float
@@ -94,21 +94,22 @@ class _Rates:
 
 @dataclass(frozen=True, slots=True)
 class _Watch:
-    """A look at what a guard watches."""
+    """A look at the quantity of a guard."""
 
     run: Run
     guard: Guard
     moments: Moments
 
     def uplift(self, pre: PrePeriod, number: int) -> ExperimentLook:
-        """Raises TooLittleHistory."""
+        """The look at the uplift of a variant. Raises TooLittleHistory."""
         found, planned = contrast(self.moments, number), self.run.planned(pre, number)
         row = self._row(number, found, follow_uplift(found, planned))
         row.is_broken = breaks_uplift_limit(found, planned, LIMITS[self.guard].limit)
         return row
 
     def points(self, rates: _Rates, number: int) -> ExperimentLook:
-        """Of the days on which the control's users were answered. Raises TooLittleHistory."""
+        """The look at the share of a variant's days, in points of the days on which the control's users were answered.
+        Raises TooLittleHistory."""
         pair, days = self.moments.pair(number), self.run.definition.planned_days
         found = count_rare(contrast(self.moments, number), pair.users.sum(axis=2), pair.bettors.sum(axis=2))
         planned = planned_rare_variance(rates.users, **self.run.shares_of(number), planned_days=days)
@@ -151,7 +152,7 @@ def _read_rates(run: Run) -> _Rates:
 
 
 def _latencies(run: Run) -> Iterator[ExperimentLook]:
-    """A plain rule: no limit on a percentile holds at every look."""
+    """The looks at latency, by a rule without a test: no test of a percentile is valid at every look."""
     parameters = {"since": run.at - _HOUR, "at": run.at, "experiment": run.definition.name, "fewest": _FEWEST_ANSWERS}
     found = dict(query(_LATENCIES, parameters))
     control = found.get(run.names[0])
@@ -177,13 +178,13 @@ def _latencies(run: Run) -> Iterator[ExperimentLook]:
 
 
 def _slow_before(run: Run, variant: str) -> int:
-    """At how many looks in a row the variant was slow before this one. Anybody may look at any time."""
+    """The number of consecutive slow looks at the variant before this one. Looks can be at any time."""
     of_guard = ExperimentLook.objects.filter(experiment=run.definition.name, variant=variant, guard=Guard.LATENCY.value)
-    earlier = of_guard.filter(looked_at__gte=run.at - _IN_A_ROW).order_by("-looked_at", "-id")
+    earlier = of_guard.filter(looked_at__gte=run.at - _MAX_AGE).order_by("-looked_at", "-id")
     number, counted = 0, run.at
     for looked_at, estimate in earlier.values_list("looked_at", "estimate"):
         if estimate <= LATENCY_LIMIT:
             break
-        if looked_at <= counted - _APART:
+        if looked_at <= counted - _MIN_DISTANCE:
             number, counted = number + 1, looked_at
     return number

@@ -1,7 +1,7 @@
 """Creating, starting, growing and stopping a casino's experiments, in the catalogue.
 
-The experiment and what requests read of it are written in one transaction, under the lock of the casino's row. Once the
-request is answered, or a command's call returns, every process uses it.
+The experiment and the copy that requests read are written in one transaction, under the lock of the casino's row. Every
+process uses them once the request is answered, or a command's call returns.
 """
 
 import logging
@@ -24,14 +24,13 @@ from .ranges import Ranges, allocate, size_of
 
 logger = logging.getLogger(__name__)
 
-GUARD = "guard"  # who stopped an experiment whose guard was broken
-MAX_EXPERIMENTS = 1_000  # of a casino, with stopped ones
+GUARD = "guard"  # the `stopped_by` of an experiment with a broken guard
+MAX_EXPERIMENTS = 1_000  # of a casino, including stopped ones
 MAX_LIVE = 20  # each request reads them with its casino's row
 
 
 def create_experiment(*, casino: Casino, definition: object, by: str, now: datetime) -> Experiment:
-    """Store a draft; one of the same name that is still a draft is replaced. Raises InvalidExperiment,
-    ExperimentConflict."""
+    """Store a draft, which replaces a draft of the same name. Raises InvalidExperiment, ExperimentConflict."""
     with _locked(casino) as locked:
         parsed = parse_definition(definition, locked.options)
         _require_free_name(locked, parsed.name, now)
@@ -64,7 +63,7 @@ def start_experiment(*, casino: Casino, name: str, by: str, now: datetime) -> Ex
         experiment = _require(find_experiment(locked, name), now, ExperimentState.DRAFT, problem="was started before")
         if not locked.is_configured:
             raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
-        definition = parse_definition(experiment.definition, locked.options)  # they may have changed since
+        definition = parse_definition(experiment.definition, locked.options)  # the options may have changed
         experiment.ranges = _find_room(locked, definition, now)
         experiment.starts_at = max(now, definition.starts_at or now)
         experiment.stops_at = definition.stops_at
@@ -95,9 +94,9 @@ def stop_experiment(*, casino: Casino, name: str, by: str, now: datetime) -> Exp
     with _locked(casino) as locked:
         live = (ExperimentState.SCHEDULED, ExperimentState.RUNNING)
         experiment = _require(find_experiment(locked, name), now, *live, problem="is not running")
-        if experiment.stopped_by:  # by another process, at a time that was later than this `now`
+        if experiment.stopped_by:  # by another process, at a time later than this `now`
             raise ExperimentConflict(f"{experiment} is not running: {experiment.stopped_by} has just stopped it")
-        if experiment.starts_at is not None:  # of one that has not begun, both times are now
+        if experiment.starts_at is not None:  # both times of a scheduled experiment become `now`
             experiment.starts_at = min(experiment.starts_at, now)
         experiment.stops_at = now
         experiment.stopped_by = by
@@ -105,7 +104,8 @@ def stop_experiment(*, casino: Casino, name: str, by: str, now: datetime) -> Exp
 
 
 def find_conflict(casino: Casino, definition: Definition, now: datetime) -> str:
-    """Why an experiment with this valid definition can't be created and started at `now`; empty: it can."""
+    """The reason why an experiment with this valid definition can't be created and started at `now`; empty if it
+    can."""
     try:
         _require_free_name(casino, definition.name, now)
         _find_room(casino, definition, now)
@@ -117,7 +117,7 @@ def find_conflict(casino: Casino, definition: Definition, now: datetime) -> str:
 
 @contextmanager
 def _locked(casino: Casino) -> Iterator[Casino]:
-    """The casino's row, locked: of two changes at once, each sees the other's result."""
+    """Lock the casino's row, so that concurrent changes are made one after the other."""
     with transaction.atomic():
         yield Casino.objects.select_for_update().get(pk=casino.pk)
 
@@ -134,7 +134,7 @@ def _require_free_name(casino: Casino, name: str, now: datetime) -> None:
     if existing is not None and existing.state_at(now) is not ExperimentState.DRAFT:
         raise ExperimentConflict(f"{existing} is {existing.state_at(now)} and can't be changed: use another name")
     if existing is None and Experiment.objects.filter(casino=casino).count() >= MAX_EXPERIMENTS:
-        raise ExperimentConflict(f"{casino} has {MAX_EXPERIMENTS} experiments: create them under names of drafts")
+        raise ExperimentConflict(f"{casino} has {MAX_EXPERIMENTS} experiments, the maximum: use the name of a draft")
 
 
 def _require_few_live(casino: Casino, number: int) -> None:
@@ -143,10 +143,11 @@ def _require_few_live(casino: Casino, number: int) -> None:
 
 
 def _find_room(casino: Casino, definition: Definition, now: datetime) -> Ranges:
-    """The users that the experiment gets if it is started at `now`. Raises ExperimentConflict where others have too
-    many of them, InvalidExperiment where its end is over."""
+    """The ranges of users for an experiment that is started at `now`. Raises ExperimentConflict if other experiments
+    have too many users, InvalidExperiment if `stops_at` is in the past."""
     if definition.stops_at is not None and definition.stops_at <= now:
-        raise InvalidExperiment(f"experiment: stops_at is {definition.stops_at.isoformat()}, which is over")
+        stops_at = definition.stops_at.isoformat()
+        raise InvalidExperiment(f"experiment: stops_at is in the past ({stops_at}): use a later time")
     return allocate(parts_of(definition.traffic), _taken(casino, now), from_the_top=definition.kind is Kind.HOLDOUT)
 
 
@@ -168,13 +169,14 @@ def _saved(casino: Casino, experiment: Experiment, now: datetime, by: str, chang
 
 
 def _as_stored_or_kept(experiment: Experiment, before: Mapping[str, Any]) -> Any:
-    """One that this release can't load stays as it was stored, so that the casino's others can still be stopped."""
+    """The experiment's copy for requests; its previous copy if this release can't load the definition, so that the
+    casino's other experiments can still be stopped."""
     try:
         return _as_stored(experiment)
     except msgspec.ValidationError:
         if experiment.name not in before:
             raise
-        logger.warning("%s can't be loaded, and stays as it was stored", experiment)
+        logger.warning("%s can't be loaded by this release; requests use its previous copy. Stop it", experiment)
         return before[experiment.name]
 
 

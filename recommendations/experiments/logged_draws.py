@@ -1,4 +1,4 @@
-"""Answers of an experiment whose last event was drawn by chance, and whether it was bet on."""
+"""An experiment's answers with a randomly drawn last event, and whether that event was bet on."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -23,8 +23,8 @@ _HOUR = 3_600
 
 @dataclass(frozen=True, slots=True)
 class LoggedDraw:
-    """An answer at a time (Unix seconds): the `drawn` event of the `candidates` (ids, best first), the probability of
-    that, and whether it was bet on."""
+    """An answer at `timestamp` (Unix seconds): the id of the `drawn` event, the ids of its `candidates`, best first,
+    the probability of this draw, and whether the event was bet on."""
 
     user_id: int
     timestamp: float
@@ -39,8 +39,8 @@ class LoggedDraw:
 
 
 def read_draws(experiment: str, starts: datetime, until: datetime) -> list[LoggedDraw]:
-    """The draws of the current casino's experiment in chronological order. What a user was answered several times
-    within an hour was drawn once: it counts once, as bet on if any of these answers was."""
+    """The draws of the current casino's experiment in chronological order. A user's equal answers within an hour have
+    the same draw: they count once, as bet on if any of them was."""
     parameters = {"experiment": experiment, "starts": starts, "until": until}
     rows = query(_DRAWS, parameters)
     return _once(LoggedDraw(user, at, drawn, tuple(among), chance, bet) for user, at, drawn, among, chance, bet in rows)

@@ -1,4 +1,4 @@
-"""Looks at experiments: stores what is known by now, and stops an experiment whose guard is broken."""
+"""Looks at experiments: stores their current results, and stops an experiment with a broken guard."""
 
 import logging
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from recommendations.serving.experiments.running import Kind
 from tenants.models import Experiment, ExperimentState
 from tenants.routing.connections import casino_atomic
 
-from .coins import count_coins, has_looks
+from .coins import count_coins, has_metric_looks
 from .guard_report import broken_guards, guards_of
 from .guarding import evaluate_guards
 from .lifecycle import GUARD, stop_experiment
@@ -23,11 +23,11 @@ logger = logging.getLogger(__name__)
 
 EVERY = timedelta(hours=1)
 _EARLY = timedelta(minutes=5)  # rounds of several processes begin at different times
-_FINAL = timedelta(days=1)  # after its end, an experiment is still looked at once
+_FINAL = timedelta(days=1)  # time for the last look after an experiment's end
 
 
 def experiments_to_look_at(now: datetime) -> QuerySet[Experiment]:
-    """Those of all casinos that run, or ended within a day."""
+    """The experiments of all casinos that run, or ended within a day."""
     return Experiment.objects.live(now - _FINAL).filter(starts_at__lte=now).order_by("pk")
 
 
@@ -42,9 +42,9 @@ def is_due(experiment: Experiment, now: datetime) -> bool:
 
 
 def take_look(experiment: Experiment, now: datetime) -> bool:
-    """Look at the current casino's experiment, in one transaction, after one for each past day whose coins are not
-    counted yet: a look that is out of time goes on there the next time. False if another process is at it, or has
-    looked later. Raises ExperimentConflict before it has begun."""
+    """Look at the current casino's experiment in one transaction. Earlier transactions count the coins of each past day
+    that is not counted yet, so that the next look continues after an interrupted one. Returns False if another process
+    holds the lock, or has looked later. Raises ExperimentConflict before the experiment has begun."""
     run = run_of(experiment, now)
     while True:
         with casino_atomic():
@@ -61,21 +61,21 @@ def take_look(experiment: Experiment, now: datetime) -> bool:
 
 
 def find_broken(experiment: Experiment, now: datetime) -> str:
-    """What is said of the current casino's experiment that is to be stopped, as a guard is broken by its stored looks;
-    empty: it goes on."""
+    """The sentences of the broken guards because of which the current casino's experiment must be stopped, by its
+    stored looks; empty if it may continue."""
     run = run_of(experiment, now)
     if run.state is not ExperimentState.RUNNING or run.definition.kind is not Kind.AB:
         return ""
     broken = broken_guards(guards_of(run, experiment))
     words = "; ".join(f"{variant}: {sentence}" for variant, sentence in broken.items())
     if words and not run.definition.auto_stop:
-        logger.warning("%s broke a guard and goes on, as its auto_stop is off: %s", experiment, words)
+        logger.warning("%s broke a guard and continues, since its auto_stop is off: %s", experiment, words)
         return ""
     return words
 
 
 def stop_by_guard(experiment: Experiment, words: str, now: datetime) -> bool:
-    """Stop an experiment, in the catalogue. False if somebody else has stopped it."""
+    """Stop an experiment, in the catalogue. Returns False if it is stopped already."""
     try:
         stop_experiment(casino=experiment.casino, name=experiment.name, by=GUARD, now=now)
     except ExperimentConflict:
@@ -85,5 +85,5 @@ def stop_by_guard(experiment: Experiment, words: str, now: datetime) -> bool:
 
 
 def _rows(run: Run, experiment: Experiment) -> Iterator[ExperimentLook]:
-    yield from measured_rows(run, is_first=not has_looks(experiment))
+    yield from measured_rows(run, is_first=not has_metric_looks(experiment))
     yield from evaluate_guards(run)

@@ -1,4 +1,4 @@
-"""Measures an experiment: the course of each variant, computed from what its users did."""
+"""Measures an experiment: computes the course of each variant from the users' days."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -20,8 +20,8 @@ from .statistics.looks import follow
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """`users` have entered each variant; of an interleaving, they are the bets credited to each. Where the history is
-    too short there is no course, and `problem` says why."""
+    """`users` have entered each variant; in an interleaving, they are the bets credited to each. With a too short
+    history, there are no courses, and `problem` has the reason."""
 
     users: dict[str, int]
     courses: tuple[Course, ...]
@@ -29,7 +29,7 @@ class Measured:
 
 
 def measure(run: Run, *, is_latest: bool = False) -> Measured:
-    """By the experiment's own metric, at the end of each day so far, or only at `run.at`."""
+    """Measure by the experiment's own metric, at the end of each day so far, or only at `run.at` if `is_latest`."""
     if run.definition.kind is Kind.INTERLEAVE:
         return _measure_credits(run)
     return measure_by(run, run.definition.metric, is_latest=is_latest)
@@ -74,6 +74,6 @@ def _measured(run: Run, users: Floats, course: Callable[[int], Course]) -> Measu
 
 
 def _ends_of_days(run: Run, number: int) -> tuple[datetime, ...]:
-    """Of the last days; the latest one has not ended at `run.at`."""
+    """The ends of the last `number` days; that of the latest day is `run.at`."""
     midnight = datetime.combine(run.until, time.min, UTC)
     return (*(midnight - timedelta(days=each) for each in range(number - 2, -1, -1)), run.at)

@@ -1,4 +1,4 @@
-"""What another recommender in the last place would have brought, by the answers of an experiment that explores."""
+"""Estimates of another recommender for the last event of a slip, from the answers of an experiment that explores."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,14 +31,14 @@ from tenants.models import Casino, Experiment, ExperimentState
 from .logged_draws import LoggedDraw, read_draws
 from .run import run_of
 
-_OPTIONS = frozenset({"fallbacks"})  # what else an option changes is in the logged slip already
+_OPTIONS = frozenset({"fallbacks"})  # other options would change the rest of the logged slips
 _DAY = timedelta(days=1)
-_Known = Sequence[tuple[LoggedDraw, int]]  # with the number of the candidate that the policy chooses
+_Known = Sequence[tuple[LoggedDraw, int]]  # with the index of the candidate that the policy chooses
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Who chooses the last event of a slip among its candidates."""
+    """The recommender, with its options, that chooses the last event of a slip among its candidates."""
 
     name: str
     recommender: Recommender
@@ -46,10 +46,10 @@ class Policy:
 
 
 class PolicyReport(msgspec.Struct, frozen=True):
-    """The share of answers whose last event is bet on: `as_ranked` where the best candidate always stays, and of the
-    policy by three estimators; null below 1,000 effective answers. `left_out`: answers whose candidates the casino's
-    history does not show as open, or from before the coupons that are read. `days_left`: until there are enough, at the
-    pace so far; null if unknown or over."""
+    """The share of answers whose last event is bet on: `as_ranked` with the best candidate, and with the policy by
+    three estimators; null below 1,000 effective answers. `left_out`: answers with candidates that are not open by the
+    casino's history, and answers earlier than the coupons that are read. `days_left`: days until there are enough
+    answers, at the pace so far; null if unknown or over."""
 
     name: str
     policy: str
@@ -65,7 +65,7 @@ class PolicyReport(msgspec.Struct, frozen=True):
 
 
 class _PolicyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A variant; its share means nothing here."""
+    """A variant; its share is ignored."""
 
     name: str = ""
     share: float | None = None
@@ -87,12 +87,12 @@ def parse_policy(raw: object, casino: Casino) -> Policy:
 
 
 def report_on_policy(experiment: Experiment, policy: Policy, now: datetime) -> PolicyReport:
-    """The report of a policy from the current casino's experiment at `now`. Raises ExperimentConflict without an
-    experiment that has begun and explores."""
+    """The report of a policy from the current casino's experiment at `now`. Raises ExperimentConflict for an experiment
+    that has not begun, or does not explore."""
     run = run_of(experiment, now)
     if not run.definition.explore:
         raise ExperimentConflict(f"{experiment} does not explore: start one with explore above 0")
-    # answers from then on may still be bet on
+    # later answers may still be bet on
     until = min(now - timedelta(hours=load_options(experiment.casino.options).attribution_hours), run.at)
     draws = read_draws(experiment.name, run.starts_at, until)
     history = casino_history(casino_id=experiment.casino_id, until=until, events_since=run.starts_at)
@@ -106,7 +106,7 @@ def report_on_policy(experiment: Experiment, policy: Policy, now: datetime) -> P
 def _report(
     experiment: Experiment, policy: Policy, known: _Known, *, left_out: int, days: float | None
 ) -> PolicyReport:
-    """`days`: those that the answers are of; None once there will be no more."""
+    """`days`: number of days with answers; None if the experiment is over."""
     logged = _logged(known)
     effective = effective_answers(logged)
     report = PolicyReport(experiment.name, policy.name, len(known), left_out, round(effective, 1), sentence="")
@@ -125,7 +125,7 @@ def _report(
 
 
 def _estimate(logged: LoggedAnswers) -> OffPolicyEstimates | None:
-    """None below 1,000 effective answers."""
+    """The estimates; None below 1,000 effective answers."""
     try:
         return estimate_policy(logged)
     except TooFewAnswers:
@@ -133,7 +133,7 @@ def _estimate(logged: LoggedAnswers) -> OffPolicyEstimates | None:
 
 
 def _logged(known: _Known) -> LoggedAnswers:
-    """Rewards are predicted by the mean of those drawn from the same place among the candidates."""
+    """The answers with predicted rewards: the mean reward of the draws with the same rank among the candidates."""
     drawn = np.array([draw.candidates.index(draw.drawn) for draw, _ in known], dtype=np.int64)
     chosen = np.array([choice for _, choice in known], dtype=np.int64)
     rewards = np.array([float(draw.is_bet_on) for draw, _ in known])

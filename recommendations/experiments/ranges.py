@@ -1,5 +1,4 @@
-"""The parts of a casino's users that take part in its experiments: disjoint ranges of ten thousandths, so that nobody
-takes part in two."""
+"""The users of a casino's experiments: disjoint ranges of ten thousandths, so that no user takes part in two."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,8 +9,8 @@ Ranges = tuple[tuple[int, int], ...]
 
 
 def allocate(parts: int, taken: Iterable[tuple[int, int]], *, from_the_top: bool) -> Ranges:
-    """Ranges of so many ten thousandths that nothing has taken yet, from the bottom or from the top: holdouts, which
-    run for long, take the top, where other experiments rarely get. Raises ExperimentConflict."""
+    """Free ranges of `parts` ten thousandths in total, from the bottom, or from the top for holdouts, which run for
+    long and rarely conflict with other experiments there. Raises ExperimentConflict if too few are free."""
     free = list(_free(sorted(taken)))
     room = sum(end - begin for begin, end in free)
     if room < parts:

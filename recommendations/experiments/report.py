@@ -1,4 +1,4 @@
-"""What an experiment has shown so far: users of each variant, and a verdict on each but the control."""
+"""The report of an experiment: the users of each variant, and a verdict on each variant except the control."""
 
 from datetime import date, datetime, timedelta
 from math import isinf
@@ -21,13 +21,13 @@ from .statistics.mismatch import is_mismatch
 from .statistics.verdict import WORDS_OF_METRIC, Case, Verdict, VerdictCode, judge, judge_preference
 from .stored_looks import looks_of, measured_rows
 
-KNOWS_NOTHING = (-1.0, 1.0)  # the interval of a preference without a look that counts
+_UNKNOWN_PREFERENCE = (-1.0, 1.0)  # the interval of a preference without a look that counts
 _MOMENT = timedelta(microseconds=1)
 
 
 class Look(msgspec.Struct, frozen=True):
-    """What was known at the end of a day, of the estimate and interval of `VariantReport`. `z`: the difference in
-    standard errors; significant from `boundary` on, above or below 0."""
+    """The result at the end of a day: `estimate`, `low` and `high` as in `VariantReport`, and `z`, the difference in
+    standard errors, which is significant if |z| is above `boundary`."""
 
     day: date
     estimate: float
@@ -38,9 +38,9 @@ class Look(msgspec.Struct, frozen=True):
 
 
 class VariantReport(msgspec.Struct, frozen=True):
-    """A variant against the control. `estimate`, `low` and `high`: the uplift and its 95 % confidence interval (.1 is
-    10 % more), in an interleaving the preference; null while too few have bet. `progress`: the clock, 1 at the planned
-    end. `looks`: one a day, without days on which too few had bet."""
+    """The comparison of a variant with the control. `estimate`, `low` and `high`: the uplift and its 95 % confidence
+    interval (.1 is 10 % more), in an interleaving the preference; null while too few users have bet. `progress`: the
+    clock, 1 at the planned end. `looks`: one per day, except days until which too few users had bet."""
 
     variant: str
     verdict: str
@@ -53,7 +53,8 @@ class VariantReport(msgspec.Struct, frozen=True):
 
 
 class SecondReport(msgspec.Struct, frozen=True):
-    """A variant against the control by the second metric, which gives no verdict; null while too few have bet."""
+    """The comparison of a variant with the control by the second metric, without a verdict; null while too few users
+    have bet."""
 
     variant: str
     metric: str
@@ -63,10 +64,10 @@ class SecondReport(msgspec.Struct, frozen=True):
 
 
 class ExperimentReport(msgspec.Struct, frozen=True):
-    """`users`: how many have entered each variant; an interleaving has bets credited to each in `credits` instead.
-    `looked_at`: when the latest look was made, which the numbers are of, or, before the first one, when they were
-    computed. `is_outdated`: it runs, and no look is stored of the last 3 hours. `unlooked_since`: null unless it is
-    outdated; when the latest look was made, or the experiment's start."""
+    """`users`: number of users who have entered each variant; an interleaving has the bets credited to each in
+    `credits` instead. `looked_at`: time of the latest look, which the numbers are of; before the first look, the time
+    of their computation. `is_outdated`: the experiment runs without a look in the last 3 hours. `unlooked_since`: if it
+    is outdated, the time of the latest look, or of the experiment's start."""
 
     name: str
     state: str
@@ -83,7 +84,7 @@ class ExperimentReport(msgspec.Struct, frozen=True):
 
     @property
     def entered(self) -> int:
-        """How many users have entered."""
+        """The number of users who have entered."""
         return sum(self.users.values())
 
     @property
@@ -92,8 +93,8 @@ class ExperimentReport(msgspec.Struct, frozen=True):
 
 
 def report_on(experiment: Experiment, now: datetime) -> ExperimentReport:
-    """The report of the current casino's experiment: of its latest stored look, or, where there is none yet, computed
-    at `now`. Of one that ended without a look since, the last one is computed. Raises ExperimentConflict before it has
+    """The report of the current casino's experiment by its latest stored look; computed at `now` if there is none. If
+    the experiment ended after its latest look, the last look is computed. Raises ExperimentConflict before it has
     begun."""
     run = run_of(experiment, now)
     stored = looks_of(experiment)
@@ -176,13 +177,13 @@ def _days_left(run: Run, course: Course) -> float | None:
 
 
 def _looks_by_day(course: Course) -> tuple[Look, ...]:
-    """The latest look of each day; one at midnight is of the day that ends."""
+    """The latest look of each day; a look at midnight belongs to the day that ends."""
     looks = course.looks
     columns = (looks.estimate, looks.low, looks.high, looks.z, looks.bound)
     by_day = {
         (at - _MOMENT).date(): Look((at - _MOMENT).date(), *map(float, values))
         for at, *values in zip(course.times, *columns, strict=True)
-        if np.isfinite(values).all() and (values[1], values[2]) != KNOWS_NOTHING
+        if np.isfinite(values).all() and (values[1], values[2]) != _UNKNOWN_PREFERENCE
     }
     return tuple(by_day.values())
 

@@ -1,4 +1,4 @@
-"""A begun experiment at one time: its definition, its days, and what is compared in it."""
+"""A begun experiment at one time: its definition, days, variants and metric."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -20,7 +20,7 @@ _MOMENT = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`at` is the time of the report, or when the experiment ended; days are UTC, with the first and the last one."""
+    """`at` is the time of the report, or the end of the experiment; days are UTC and include the first and the last."""
 
     definition: Definition
     state: ExperimentState
@@ -39,7 +39,7 @@ class Run:
 
     @property
     def alpha(self) -> float:
-        """Of each comparison with the control."""
+        """The significance level of each comparison with the control."""
         return alpha_of_each(len(self.definition.variants))
 
     @property
@@ -53,7 +53,7 @@ class Run:
 
     @property
     def until(self) -> date:
-        """At midnight, the day that ends."""
+        """The day of `at`; at midnight, the day that ends."""
         return max((self.at - _MOMENT).astimezone(UTC).date(), self.starts)
 
     @property
@@ -64,17 +64,17 @@ class Run:
         return Period(self.definition.name, self.names, metric, self.starts)
 
     def shares_of(self, number: int) -> dict[str, float]:
-        """Of all users: the control's share, and that of the variant with this number."""
+        """The shares of the control and of the variant with this number among all users."""
         shares, traffic = self.definition.variants, self.definition.traffic
         return {"control_share": shares[0].share * traffic, "variant_share": shares[number].share * traffic}
 
     def planned(self, pre: PrePeriod, number: int) -> float:
-        """Raises TooLittleHistory."""
+        """The planned variance of the variant with this number. Raises TooLittleHistory."""
         return planned_variance(pre, **self.shares_of(number), planned_days=self.definition.planned_days)
 
 
 def run_of(experiment: Experiment, now: datetime) -> Run:
-    """Raises ExperimentConflict before the experiment has begun."""
+    """The run of an experiment at `now`. Raises ExperimentConflict before the experiment has begun."""
     state = experiment.state_at(now)
     if experiment.starts_at is None or state is ExperimentState.SCHEDULED:
         raise ExperimentConflict(f"{experiment} is {state}: there is a report once it has begun")

@@ -18,7 +18,7 @@ from .run import Run
 from .statistics.looks import Looks
 from .statistics.looks import looks_of as intersected
 
-# Where another process looks at the same experiment, there is nothing left to do.
+# If another process looks at the same experiment, this one skips it.
 _TRY_LOCK = "SELECT pg_try_advisory_xact_lock('experiment_looks'::regclass::oid::integer, hashtext(%s))"
 _OF_LOOKS = ("tau", "z", "bound", "estimate", "low", "high")
 _OF_COURSES = ("variant", "metric", "looked_at", "users", "control_users", "signal", *_OF_LOOKS)
@@ -26,7 +26,7 @@ _course_of, _columns_of = itemgetter(0, 1), attrgetter(*_OF_COURSES)
 
 
 def try_lock_looks(experiment: Experiment) -> bool:
-    """Whether no other transaction looks at this experiment."""
+    """Lock the looks at this experiment until the transaction ends; False if another transaction holds the lock."""
     [(is_locked,)] = query(_TRY_LOCK, [experiment.name])
     return bool(is_locked)
 
@@ -37,16 +37,16 @@ def last_looked_at(experiment: Experiment) -> datetime | None:
 
 
 def looks_of(experiment: Experiment, later: Iterable[ExperimentLook] = ()) -> tuple[Course, ...]:
-    """The stored looks of an experiment of the current casino: a course for each variant but the control, and metric.
-    `later` ones, which are not stored, follow. Empty where it has not been looked at yet."""
-    # of a year there are 17,500: as tuples, not as objects
+    """The courses of an experiment of the current casino, by its stored looks and then the `later` ones, which are not
+    stored: one course for each metric and each variant except the control. Empty before the first look."""
+    # tuples, not objects: a year has 17,500 looks
     stored = ExperimentLook.objects.filter(experiment=experiment.name, guard="").order_by("looked_at", "id")
     ordered = sorted([*stored.values_list(*_OF_COURSES), *map(_columns_of, later)], key=_course_of)
     return tuple(_course(variant, metric, list(rows)) for (variant, metric), rows in groupby(ordered, _course_of))
 
 
 def look_row(experiment: str, course: Course, number: int = -1) -> ExperimentLook:
-    """The row of one look of an experiment's course, not stored yet; the latest one unless told."""
+    """The row, not stored yet, of the look `number` of an experiment's course, by default the latest."""
     values = {name: float(getattr(course.looks, name)[number]) for name in _OF_LOOKS}
     return ExperimentLook(
         experiment=experiment,
@@ -61,8 +61,8 @@ def look_row(experiment: str, course: Course, number: int = -1) -> ExperimentLoo
 
 
 def measured_rows(run: Run, *, is_first: bool) -> Iterator[ExperimentLook]:
-    """The rows of a look by each metric, not stored yet. The first look at an experiment that has run for days tells of
-    the end of each."""
+    """The rows of a look by each metric, not stored yet. The first look at an experiment also has rows for the ends of
+    its past days."""
     second = run.definition.second_metric
     measured = [measure(run, is_latest=not is_first)]
     if second is not None:
@@ -73,7 +73,7 @@ def measured_rows(run: Run, *, is_first: bool) -> Iterator[ExperimentLook]:
 
 
 def _course(variant: str, metric: str, rows: Sequence[tuple[Any, ...]]) -> Course:
-    """Of rows with the columns `_OF_COURSES`, in order of time."""
+    """The course of rows with the columns `_OF_COURSES`, in chronological order."""
     times, *numbers = list(zip(*rows, strict=True))[2:]
     users, control_users, signals, *of_looks = (np.array(each, dtype=np.float64) for each in numbers)
     tau, z, bound, estimate, low, high = of_looks

@@ -1,4 +1,4 @@
-"""What is known of an experiment before its start: who may take part, what it can find, and how often it errs."""
+"""The check of an experiment before its start: eligible users, detectable differences, and false positive rate."""
 
 from datetime import UTC, datetime
 from math import isinf
@@ -24,16 +24,16 @@ from .rerandomised import FalseAlarms, find_false_alarms, shares_of_all
 
 class Detectable(msgspec.Struct, frozen=True):
     """The smallest `uplift` of a variant (.1 is 10 %) that is found in the planned days with a probability of 80 %;
-    null where users bet nothing."""
+    null if users have no bets."""
 
     variant: str
     uplift: float | None
 
 
 class ExperimentCheck(msgspec.Struct, frozen=True):
-    """`eligible` of the `users` may take part. `past_days` are those that stood for the experiment's time; with too
-    short a history `problem` says so, and the rest is empty, as in an interleaving. `conflict`: why it can't be started
-    now; empty if it can."""
+    """`eligible` of the `users` may take part. `past_days` is the number of days on which the experiment was simulated.
+    With a too short history, `problem` has the reason, and the results are empty, as for an interleaving. `conflict` is
+    the reason why the experiment can't be started now; empty if it can."""
 
     name: str
     kind: str
@@ -50,7 +50,7 @@ class ExperimentCheck(msgspec.Struct, frozen=True):
 
 
 def check_experiment(casino: Casino, definition: object, now: datetime) -> ExperimentCheck:
-    """Check a definition, stored or not, for the current casino, which is `casino`. Raises InvalidExperiment,
+    """Check a definition, stored or not, for `casino`, which must be the current one. Raises InvalidExperiment,
     CasinoNotConfigured."""
     if not casino.is_configured:
         raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
@@ -83,7 +83,7 @@ def _with_past_days(check: ExperimentCheck, parsed: Definition, ids: Ints, now: 
 
 
 def _detectable(past: PastDays, parsed: Definition) -> tuple[Detectable, ...]:
-    """By the latest half. Raises TooLittleHistory."""
+    """The detectable difference of each variant, by the latest half. Raises TooLittleHistory."""
     pre, shares = past.second_half(), shares_of_all(parsed)
     days = round(parsed.planned_days * PRE_PERIOD_DAYS / past.days)  # as if that half had 28 days
     alpha = alpha_of_each(len(shares))

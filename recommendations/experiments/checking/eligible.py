@@ -17,7 +17,7 @@ _CHUNK = 5_000
 
 @dataclass(frozen=True, slots=True)
 class _User:
-    """What decides whether a user takes part; the fields are columns."""
+    """The columns that decide whether a user may take part."""
 
     id: int
     status: str
@@ -35,14 +35,14 @@ class _User:
 
 @dataclass(frozen=True, slots=True)
 class Eligible:
-    """The `ids` of those who may take part, ascending, among `users` in all."""
+    """The `ids`, ascending, of the users who may take part, and the number of all `users`."""
 
     ids: Ints
     users: int
 
 
 def read_eligible(options: Options, now: datetime) -> Eligible:
-    """The current casino's users whom serving would let take part at `now`."""
+    """The current casino's users who may take part at `now`, by the rules of serving."""
     ids, users = [], 0
     for row in User.objects.values_list(*_User.__slots__).iterator(chunk_size=_CHUNK):
         user = _User(*row)

@@ -1,5 +1,4 @@
-"""What a casino's users did before today, in two halves: the second one stands for an experiment's time, the first one
-for its pre-period."""
+"""A casino's past days in two halves: the second one simulates an experiment, the first one its pre-period."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -22,19 +21,20 @@ FEWEST_DAYS = 14
 _NOT_SEEN = -1
 
 _FIRST_DAY = "SELECT min(day) FROM user_days WHERE day >= %(begins)s AND day < %(until)s"
-# in the first half or not, and the first day of the second
+# Whether the user has a day in the first half, and the user's first day in the second half.
 _SEEN = """
 SELECT user_id, bool_or(day < %(middle)s), min(day) FILTER (WHERE day >= %(middle)s)
 FROM user_days WHERE day >= %(begins)s AND day < %(until)s GROUP BY user_id ORDER BY user_id
 """
-# of days before the `starts` of an experiment, whichever answers they had
+# The metric on days before the experiment's `starts`, with any answers.
 _DONE = "SELECT user_id, day, value FROM ({values}) AS done WHERE day >= %(begins)s AND day < %(starts)s"
 
 
 @dataclass(frozen=True, slots=True)
 class PastDays:
-    """Both halves have `days` days. Of each user, arrays of shape (users,): whether they were seen in the first half,
-    and on which day of the second one first, or -1. `done`: the metric of users' days, numbered from the beginning."""
+    """Both halves have `days` days. Arrays of shape (users,): `is_known` for users seen in the first half, and
+    `entered` with the user's first day in the second half, or -1. `done` has the metric of users' days, numbered from
+    the first half's start."""
 
     days: int
     is_known: Bools
@@ -43,7 +43,7 @@ class PastDays:
 
     @property
     def users(self) -> int:
-        """Those who were seen in the second half."""
+        """The number of users seen in the second half."""
         return int(self._has_entered.sum())
 
     def entries(self) -> Entries:
@@ -54,7 +54,7 @@ class PastDays:
         return Entries(np.zeros(self.users, dtype=np.int64), strata, before, self.entered[self._has_entered])
 
     def outcomes(self) -> Outcomes:
-        """Of the second half, as places in `entries`, and days from the middle."""
+        """The outcomes of the second half, with users as indices of `entries`, and days counted from the middle."""
         places = np.cumsum(self._has_entered) - 1
         since = (self.done.looks >= self.days) & self._has_entered[self.done.users]
         users, looks = self.done.users[since], self.done.looks[since] - self.days
@@ -72,20 +72,20 @@ class PastDays:
         return has_entered
 
     def _pre_period(self, seen: Bools, begins: int) -> PrePeriod:
-        """The sums of those who were `seen` on the `days` days from this one on."""
+        """The sums of the `seen` users over the `days` days from the day `begins` on."""
         looks, middle = self.done.looks, begins + self.days // 2
         x1 = self._sums((looks >= begins) & (looks < middle))
         x2 = self._sums((looks >= middle) & (looks < begins + self.days))
         return PrePeriod.of_users(x1[seen], x2[seen])
 
     def _sums(self, counted: Bools) -> Floats:
-        """Each user's sum of the days that are `counted`."""
+        """Each user's sum over the `counted` days."""
         return sums_of(self.done.users[counted], self.done.values[counted], len(self.entered))
 
 
 def read_past_days(definition: Definition, eligible: Ints, today: date) -> PastDays:
-    """The last 56 days before `today` of these users of the current casino, or as many as its history has, by the
-    experiment's metric. `eligible` is sorted. Raises TooLittleHistory for fewer than 14 days."""
+    """The last 56 days before `today`, fewer with a shorter history, of the current casino's `eligible` users (sorted
+    ids), by the experiment's metric. Raises TooLittleHistory for fewer than 14 days."""
     days = _days_of_halves(today)
     begins, middle = today - timedelta(days=2 * days), today - timedelta(days=days)
     seen = query(_SEEN, {"begins": begins, "middle": middle, "until": today})
@@ -119,7 +119,7 @@ def _days_of_halves(today: date) -> int:
     days = 0 if first is None else (today - first).days
     if days < FEWEST_DAYS:
         raise TooLittleHistory(
-            f"The casino has a history of {days} days: {FEWEST_DAYS} are needed to try an experiment on it, better "
+            f"The casino has a history of {days} days: a check needs at least {FEWEST_DAYS} days, better "
             f"{2 * PRE_PERIOD_DAYS}. Send older coupons and run manage.py attribute, or check again later."
         )
     return days // 2

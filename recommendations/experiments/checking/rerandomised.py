@@ -1,4 +1,4 @@
-"""Past days as experiments without a difference (A/A): users get variants at random that nobody was shown."""
+"""A/A tests on past days: users are assigned to variants at random, without any difference between the variants."""
 
 from dataclasses import replace
 
@@ -21,8 +21,8 @@ _SEED = 19
 
 
 class FalseAlarms(msgspec.Struct, frozen=True):
-    """`found` of the `experiments` found a difference: their `share` with its 95 % confidence interval. At most
-    `limit` of them should."""
+    """`found` of the `experiments` found a difference. `share` is this false positive rate, with its 95 % confidence
+    interval; it should be at most `limit`."""
 
     experiments: int
     found: int
@@ -33,13 +33,13 @@ class FalseAlarms(msgspec.Struct, frozen=True):
 
     @property
     def are_too_many(self) -> bool:
-        """By more than chance."""
+        """Whether the false positive rate is significantly above `limit`."""
         return self.low > self.limit
 
 
 def find_false_alarms(past: PastDays, definition: Definition, experiments: int = EXPERIMENTS) -> FalseAlarms:
-    """Looked at at the end of each day, as reports do. The same days give the same result. Raises TooLittleHistory."""
-    rng, arms = np.random.default_rng(_SEED), len(definition.variants) + 1  # the last takes no part
+    """Run A/A tests with a look at the end of each day. The same days give the same result. Raises TooLittleHistory."""
+    rng, arms = np.random.default_rng(_SEED), len(definition.variants) + 1  # the last: users who do not take part
     ends, planned = np.cumsum(shares_of_all(definition)), _planned(past, definition)
     entries, outcomes = past.entries(), past.outcomes()
     found = 0
@@ -54,12 +54,12 @@ def find_false_alarms(past: PastDays, definition: Definition, experiments: int =
 
 
 def shares_of_all(definition: Definition) -> list[float]:
-    """Of all users who may take part, each variant's share."""
+    """Each variant's share of all users who may take part."""
     return [each.share * definition.traffic for each in definition.variants]
 
 
 def _planned(past: PastDays, definition: Definition) -> list[float]:
-    """Of each variant but the control, for an experiment that is as long as the half before it. Raises
+    """The planned variance of each variant except the control, for an experiment of 28 days. Raises
     TooLittleHistory."""
     pre, shares = past.first_half(), shares_of_all(definition)
     return [

@@ -1,4 +1,4 @@
-"""A check for people."""
+"""The result of a check as sentences."""
 
 from collections.abc import Iterator
 
@@ -21,14 +21,14 @@ def sentences_of(check: ExperimentCheck) -> Iterator[str]:
         yield f"It can't be started now: {check.conflict}."
     if check.kind == Kind.INTERLEAVE:
         yield (
-            "Past days have no slips of both lists, so they don't tell what an interleaving can find: it takes a "
-            "quarter of the users of an A/B test, or fewer."
+            "Past days have no slips of both lists, so the detectable difference of an interleaving is unknown. It "
+            "takes a quarter of the users of an A/B test, or fewer."
         )
         return
     if check.metric in _OF_SHOWN:
         yield (
-            "Past days know bets on events that were shown, and none on events that only another variant would show: "
-            f"of {check.metric}, the experiment will count more."
+            "Past days have bets on shown events, and none on events that only another variant would show: the "
+            f"experiment will have a higher {check.metric}."
         )
     if check.problem:
         yield check.problem
@@ -50,6 +50,6 @@ def _of_false_alarms(found: FalseAlarms, days: int) -> Iterator[str]:
     )
     if found.are_too_many:
         yield (
-            "That is more than chance: don't start it. Few users may have most of the metric: try bet_days, or more "
-            "traffic."
+            "That is significantly more: don't start it. A few users may have most of the metric: use bet_days, or "
+            "more traffic."
         )

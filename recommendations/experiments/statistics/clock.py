@@ -8,7 +8,7 @@ from .boundary import Floats
 from .errors import TooLittleHistory
 
 PRE_PERIOD_DAYS = 28
-CREDIT_DAYS = 3  # of an interleaving, at least, before it is planned
+CREDIT_DAYS = 3  # the fewest days of an interleaving before it is planned
 FEWEST_CREDITS_TO_PLAN = 20
 _FEWEST_USERS = 20
 _LEAST_UNEXPLAINED = 0.01  # of the variance: a plan of 0 would make the clock infinite
@@ -33,7 +33,7 @@ class PrePeriod:
 
     @property
     def variance(self) -> float:
-        """Of a user's sum in the whole pre-period."""
+        """The variance of a user's sum in the whole pre-period."""
         return self._var1 + self._var2 + 2 * self._covariance
 
     @property
@@ -58,11 +58,11 @@ class PrePeriod:
 
 
 def planned_variance(pre: PrePeriod, *, control_share: float, variant_share: float, planned_days: int) -> float:
-    """The planned `Contrast.information` at the end: users x c t / (c + t) x var(x) x days / 28 x (1 - r^2), of
-    which at least a hundredth is left.
+    """The planned `Contrast.information` at the end: users x c t / (c + t) x var(x) x days / 28 x (1 - r^2), where
+    1 - r^2 is at least 0.01.
 
-    `control_share` and `variant_share` are of all users. A plan that is wrong by a factor of two either way costs
-    power, and no false alarms. Raises TooLittleHistory where fewer than 20 users, or none that differ, were seen.
+    `control_share` and `variant_share` are of all users. A plan that is wrong by a factor of two costs power, but adds
+    no false positives. Raises TooLittleHistory for fewer than 20 users, or users whose sums do not differ.
     """
     if pre.users < _FEWEST_USERS or pre.variance <= 0:
         raise TooLittleHistory(
@@ -75,9 +75,9 @@ def planned_variance(pre: PrePeriod, *, control_share: float, variant_share: flo
 
 
 def planned_credit_variance(credits: float, days: int, planned_days: int) -> float:
-    """The same for an interleaving, from the number of `credits` of its first `days`, whichever list they went to:
-    their signs are coins. `days` is the first whole number from 3 on after which there are 20 credits; looks count from
-    then. Raises TooLittleHistory before."""
+    """The planned variance of an interleaving: that of `credits` in its first `days` to either list, whose signs are
+    coins, extrapolated. `days` is the first whole number from 3 on with 20 credits; looks count from then on. Raises
+    TooLittleHistory for fewer days or credits."""
     if days < CREDIT_DAYS or credits < FEWEST_CREDITS_TO_PLAN:
         raise TooLittleHistory(
             f"{credits:.0f} credits in {days} days are too few to plan an interleaving: it needs {CREDIT_DAYS} days "

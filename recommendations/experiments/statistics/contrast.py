@@ -1,4 +1,4 @@
-"""The difference between a variant and the control, adjusted by what was known before the start."""
+"""The difference between a variant and the control, adjusted by the users' pre-period."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,8 @@ _SMALLEST = 1e-300
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """A variant against the control at each look; arrays of shape (looks,), in units of the metric per user.
+    """The comparison of a variant with the control at each look; arrays of shape (looks,), in units of the metric per
+    user.
 
     `means` and `variances` of the adjusted mean have shape (looks, 2): control, variant. `effective_users` is
     n_C n_T / (n_C + n_T). `counts`: whether enough users have bet for the look to count.
@@ -38,13 +39,13 @@ class Contrast:
 
     @property
     def z(self) -> Floats:
-        """The difference in standard errors; 0 where no look counts."""
+        """The difference in standard errors; 0 if the look does not count."""
         z: Floats = np.where(self.counts, self.difference / np.sqrt(np.maximum(self.variance, _SMALLEST)), 0.0)
         return z
 
     @property
     def signal(self) -> Floats:
-        """The control's mean in standard errors of the difference; 0 where no look counts."""
+        """The control's mean in standard errors of the difference; 0 if the look does not count."""
         is_known = self.counts & (self.means[:, 0] > 0) & (self.variance > 0)
         errors = np.sqrt(np.where(is_known, self.variance, 1.0))
         signal: Floats = np.where(is_known, self.means[:, 0] / errors, 0.0)
@@ -52,7 +53,7 @@ class Contrast:
 
     @property
     def information(self) -> Floats:
-        """The variance of effective_users x difference, which grows with every bet: the clock before it is scaled."""
+        """The variance of effective_users x difference, which grows with every bet: the unscaled clock."""
         information: Floats = self.effective_users**2 * self.variance
         return information
 

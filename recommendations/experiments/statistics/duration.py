@@ -1,4 +1,4 @@
-"""How long an experiment takes until it can tell a difference of a given size."""
+"""The time until an experiment finds a difference of a given size."""
 
 from math import exp, inf, log, sqrt
 from statistics import NormalDist
@@ -8,18 +8,18 @@ import numpy as np
 from .boundary import ALPHA, END_SHARE, Floats, mixture
 from .clock import PRE_PERIOD_DAYS, PrePeriod, planned_variance
 
-UPLIFT = 0.10  # the difference that forecasts are about, unless told
-POWER = 0.8  # the probability with which it is to be found
+UPLIFT = 0.10  # the default difference of forecasts
+POWER = 0.8  # the probability of finding it
 LONGEST_DAYS = 365
-_FASTEST = 0.5  # power of time: independent days of the same users; more while users are still coming in
+_FASTEST = 0.5  # power of time: that of independent days of the same users; it is higher while users enter
 _FEWEST_DAYS = 4  # before a forecast
 
 
 def detectable_uplift(
     pre: PrePeriod, *, control_share: float, variant_share: float, planned_days: int, alpha: float = ALPHA
 ) -> float:
-    """Before the start: the smallest uplift found by the planned end with a probability of 80 %, from users seen in the
-    pre-period alone. Infinite where they bet nothing. Raises TooLittleHistory like `planned_variance`."""
+    """The smallest uplift found by the planned end with a probability of 80 %, computed before the start from the users
+    of the pre-period. Infinite if they have no bets. Raises TooLittleHistory like `planned_variance`."""
     planned = planned_variance(pre, control_share=control_share, variant_share=variant_share, planned_days=planned_days)
     effective = pre.users * control_share * variant_share / (control_share + variant_share)
     mean = (pre.x1 + pre.x2) / pre.users * planned_days / PRE_PERIOD_DAYS
@@ -31,9 +31,9 @@ def forecast(
 ) -> float | None:
     """The day by which a true `uplift` is found with a probability of 80 %, at the pace so far.
 
-    One value a look, shape (looks,): `days`, the age of the experiment, ascending; `signals`, the control's mean in
-    standard errors, 0 where the look does not count; `clocks`, tau. Signal and clock continue as powers of time from
-    the looks at half the age and now. Infinite if it takes more than a year; None while it is too early to say.
+    One value per look, shape (looks,): `days`, the age of the experiment, ascending; `signals`, the control's mean in
+    standard errors, 0 if the look does not count; `clocks`, tau. Signal and clock are extrapolated as powers of time
+    from the looks at half the age and now. Infinite if it takes more than a year; None in the first days.
     """
     ages = np.flatnonzero(signals > 0)
     if not len(ages) or days[ages[-1]] < _FEWEST_DAYS:
@@ -55,8 +55,8 @@ def forecast(
 def power(signal: float, tau: float, alpha: float = ALPHA) -> float:
     """The probability that a difference of `signal` standard errors at the clock `tau` has been found by then.
 
-    Up to the planned end, of a Brownian motion with drift that crosses a line (Siegmund 1985, 3.15); afterwards at
-    least what was found by then, or what the mixture finds at this look.
+    Up to the planned end, the probability that a Brownian motion with drift crosses a line (Siegmund 1985, 3.15);
+    afterwards a lower bound, the larger one of that probability and the probability by the mixture at this look.
     """
     b = NormalDist().inv_cdf(1 - END_SHARE * alpha / 4)
     root = sqrt(min(tau, 1.0))

@@ -1,14 +1,14 @@
-"""What the statistics refuse to say."""
+"""The errors of the statistics."""
 
 from recommendations.errors import RecommendationError
 
 
 class ExperimentStatisticsError(RecommendationError):
-    """Base of what the statistics of experiments refuse."""
+    """Base of the errors of experiments' statistics."""
 
 
 class TooLittleHistory(ExperimentStatisticsError):
-    """Too little is known before the start to plan an experiment."""
+    """The history before the start is too short to plan an experiment."""
 
 
 class TooFewAnswers(ExperimentStatisticsError):

@@ -1,4 +1,4 @@
-"""Guards: whether a variant does more harm than a limit allows, at any look."""
+"""Guards: tests of whether a variant is beyond a limit, valid at any number of looks."""
 
 from dataclasses import replace
 
@@ -20,14 +20,15 @@ _RARE_SHARE = 0.01  # of a user's active days
 def breaks_uplift_limit(contrast: Contrast, planned: float, limit: float, alpha: float = ALPHA) -> bool:
     """Whether the uplift is significantly beyond `limit`: above a positive one, below a negative one; .05 is 5 % more.
 
-    One-sided: a variant exactly at the limit is stopped with a probability of at most `alpha`, however often one looks.
+    One-sided: a variant exactly at the limit is stopped with a probability of at most `alpha`, at any number of looks.
     """
     low, high = uplift_interval(contrast, _one_sided(contrast, planned, alpha))
     return _is_beyond(low, high, limit)
 
 
 def breaks_difference_limit(contrast: Contrast, planned: float, limit: float, alpha: float = ALPHA) -> bool:
-    """The same for a difference, in units of the metric per user: of metrics whose mean in the control may be 0."""
+    """Whether the difference, in units of the metric per user, is significantly beyond `limit`. For metrics whose mean
+    in the control may be 0."""
     low, high = _difference_interval(contrast, _one_sided(contrast, planned, alpha))
     return _is_beyond(low, high, limit)
 
@@ -38,22 +39,22 @@ def follow_uplift(contrast: Contrast, planned: float) -> Looks:
 
 
 def follow_difference(contrast: Contrast, planned: float) -> Looks:
-    """The same of a difference, in units of the metric per user."""
+    """The looks of a guard of a difference, in units of the metric per user."""
     bound = _one_sided(contrast, planned, ALPHA)
     low, high = _difference_interval(contrast, bound)
     return looks_of(contrast.information / planned, contrast.z, bound, estimate=contrast.difference, low=low, high=high)
 
 
 def count_rare(contrast: Contrast, users: Floats, bettors: Floats) -> Contrast:
-    """The contrast of days that hardly any user has, such as those with an empty answer: it counts though an arm has
-    none. `users` and `bettors` of each arm have the shape (looks, 2)."""
+    """The contrast of rare days, such as those with an empty answer: looks count even if one arm has none. `users` and
+    `bettors` of each arm have the shape (looks, 2)."""
     counts = (users.min(axis=1) >= FEWEST_USERS) & (bettors.max(axis=1) >= FEWEST_RARE)
     return replace(contrast, counts=counts)
 
 
 def planned_rare_variance(users: float, *, control_share: float, variant_share: float, planned_days: int) -> float:
-    """The planned `Contrast.information` of days that hardly any user has, from the number of `users` alone: their past
-    may have no such day. Raises TooLittleHistory without users."""
+    """The planned `Contrast.information` of rare days, from the number of `users` alone, since their past may have no
+    such day. Raises TooLittleHistory without users."""
     if users < 1:
         raise TooLittleHistory("No users were seen in the 28 days before the start.")
     shares = control_share * variant_share / (control_share + variant_share)

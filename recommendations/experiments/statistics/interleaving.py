@@ -1,4 +1,4 @@
-"""Which of two interleaved lists users bet on: users' credits against a fair coin."""
+"""The comparison of two interleaved lists by the users' credits."""
 
 from dataclasses import dataclass
 
@@ -30,9 +30,8 @@ class Credits:
 def follow_credits(credits: Credits, planned: float, alpha: float = ALPHA) -> Looks:
     """The looks of an interleaving. Effects are preferences: (b - a) / (a + b), from -1 (only list a) to 1 (only b).
 
-    `planned` comes from `planned_credit_variance`, so only looks after the days that it was planned from are to be
-    given. While users want the events of both lists alike, a credit's sign is a coin, and a user's sum a step of a
-    random walk.
+    `planned` is from `planned_credit_variance`; `credits` must begin after the days of that plan. Without a preference,
+    a credit's sign is a fair coin, and a user's sum is a step of a random walk.
     """
     number, signed = credits.a + credits.b, credits.b - credits.a
     squares = np.maximum(credits.aa + credits.bb - 2 * credits.ab, 1.0)

@@ -1,4 +1,4 @@
-"""An experiment's looks one after another: the first that is significant, and intervals that hold at any look."""
+"""The looks of an experiment: the first significant one, and intervals that are valid at any number of looks."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,13 @@ from .contrast import Contrast
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """Arrays of shape (looks,), in order of time.
+    """Arrays of shape (looks,), in chronological order.
 
     `tau`: clock, 1 at the planned end. `z`: difference in standard errors. `bound`: the |z| that is significant.
-    `estimate`: of the effect. `low`, `high`: its 95 % confidence interval (for alpha = .05), the intersection of all up
-    to this look: all of them together cover the true effect with that probability. `has_changed`: the intersection is
-    empty, so the effect itself has changed, or this is the one experiment in twenty; the interval is then the look's.
+    `estimate`: estimated effect. `low`, `high`: its 95 % confidence interval (for alpha = .05), the intersection of all
+    intervals up to this look, which together cover the true effect with that probability. `has_changed`: the
+    intersection is empty, because the effect has changed, or by chance in one of twenty experiments; then the interval
+    is that of this look alone.
     """
 
     tau: Floats
@@ -29,7 +30,7 @@ class Looks:
 
     @property
     def first_significant(self) -> int | None:
-        """The number of the first look beyond the boundary. Whatever comes later, it stands."""
+        """The index of the first look beyond the boundary. Later looks do not change it."""
         beyond = np.flatnonzero(np.abs(self.z) > self.bound)
         return int(beyond[0]) if len(beyond) else None
 
@@ -48,7 +49,7 @@ def follow(contrast: Contrast, planned: float, alpha: float = ALPHA) -> Looks:
 def uplift_interval(contrast: Contrast, bound: Floats) -> tuple[Floats, Floats]:
     """The uplifts that are within `bound` standard errors at each look, by Fieller's theorem (1954): all ratios r with
     |m_T - r m_C| <= bound sqrt(v_T + r^2 v_C). It excludes 0 exactly where |z| exceeds the bound. From -1 to infinity
-    where the look does not count, or the control's mean is within `bound` standard errors of 0."""
+    if the look does not count, or the control's mean is within `bound` standard errors of 0."""
     (control, variant), (v_c, v_t) = contrast.means.T, contrast.variances.T
     squared = bound**2
     a, b, c = control**2 - squared * v_c, control * variant, variant**2 - squared * v_t

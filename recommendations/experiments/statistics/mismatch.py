@@ -1,4 +1,4 @@
-"""Sample ratio mismatch: whether the arms' users came in as the shares say."""
+"""Sample ratio mismatch: a test of whether users entered the arms in the planned shares."""
 
 from math import lgamma, log
 
@@ -14,9 +14,9 @@ _lgamma = np.vectorize(lgamma, otypes=[np.float64])
 def log_evidence(users: Floats, shares: Floats) -> Floats:
     """The log of the e-value against the `shares`, for counts of `users` of shape (looks, arms): shape (looks,).
 
-    How much likelier the counts are under shares drawn around the planned ones (Dirichlet, worth 1,000 users) than
-    under the planned ones: a test that holds at every look (Lindon, Malek 2022). Raises ValueError for shares that are
-    not positive or don't add up to 1.
+    The likelihood ratio of shares drawn around the planned ones (Dirichlet, worth 1,000 users) and the planned ones: a
+    test that is valid at every look (Lindon, Malek 2022). Raises ValueError for shares that are not positive or don't
+    add up to 1.
     """
     _check(users, shares)
     prior, total = _PRIOR_USERS * shares, users.sum(axis=-1)
@@ -28,7 +28,7 @@ def log_evidence(users: Floats, shares: Floats) -> Floats:
 
 
 def is_mismatch(users: Floats, shares: Floats, alpha: float = ALPHA) -> bool:
-    """Whether at any look the e-value exceeded 1 / alpha: then the arms can't be compared, whatever they show."""
+    """Whether at any look the e-value exceeded 1 / alpha: then the arms can't be compared."""
     return bool((log_evidence(users, shares) > -log(alpha)).any())
 
 

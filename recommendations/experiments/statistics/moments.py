@@ -1,4 +1,4 @@
-"""Sums over users, by arm and stratum: all that a comparison reads, and additive."""
+"""Sums over users, by arm and stratum: the additive inputs of a comparison."""
 
 from dataclasses import dataclass, fields
 from typing import Self
@@ -32,7 +32,7 @@ class Moments:
     @classmethod
     def of_users(cls, arm: Ints, stratum: Ints, y: Floats, x: Floats, *, arms: int = 2, strata: int = 2) -> Self:
         """The sums of one look, from a value for each user: arrays of shape (users,). `arm` and `stratum` are whole
-        numbers from 0. Raises ValueError where the lengths differ."""
+        numbers from 0. Raises ValueError for arrays of different lengths."""
         if not len(arm) == len(stratum) == len(y) == len(x):
             raise ValueError(f"A value for each user is needed; got {len(arm)}, {len(stratum)}, {len(y)} and {len(x)}.")
         cell = arm * strata + stratum
@@ -45,7 +45,7 @@ class Moments:
 
     @classmethod
     def stacked(cls, looks: list["Moments"]) -> Self:
-        """The sums of successive looks as one."""
+        """The sums of successive looks, concatenated."""
         return cls(*(np.concatenate([getattr(look, each.name) for look in looks]) for each in fields(cls)))
 
 

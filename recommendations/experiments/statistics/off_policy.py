@@ -1,4 +1,4 @@
-"""What another policy would have brought, from answers that were drawn with logged probabilities."""
+"""Off-policy estimates: another policy's reward, from answers that were drawn with logged probabilities."""
 
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from .boundary import ALPHA, Floats
 from .errors import TooFewAnswers
 
-FEWEST_EFFECTIVE = 1_000  # answers: below, intervals cover too rarely
+FEWEST_EFFECTIVE = 1_000  # answers; with fewer, intervals cover the true value too rarely
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,10 @@ class OffPolicyEstimates:
 class LoggedAnswers:
     """Arrays of shape (answers,), one entry per answer.
 
-    `users`: whole numbers, the answer's user. `rewards`: what the shown event brought. `propensities`: the logged
-    probability that it was shown. `target`: the probability with which the other policy shows it, 0 or 1 for one
-    without chance. `predicted`: a model's reward for the shown event, `predicted_target` its mean reward for what the
-    other policy shows; without a model both are the mean reward.
+    `users`: the answer's user, a whole number. `rewards`: the reward of the shown event. `propensities`: the logged
+    probability of showing it. `target`: the other policy's probability of showing it, 0 or 1 for a deterministic one.
+    `predicted`: a model's reward for the shown event; `predicted_target`: its mean reward for the other policy's
+    events. Without a model, both are the mean reward.
     """
 
     users: npt.NDArray[np.int64]
@@ -57,7 +57,7 @@ class LoggedAnswers:
 
 
 def estimate_policy(logged: LoggedAnswers) -> OffPolicyEstimates:
-    """The other policy's mean reward per answer. Variances are by users, since a user's answers are alike.
+    """The other policy's mean reward per answer. Variances are by users, since a user's answers are correlated.
 
     Raises TooFewAnswers below 1,000 effective answers, and ValueError for propensities outside (0, 1].
     """
@@ -84,7 +84,7 @@ def estimate_policy(logged: LoggedAnswers) -> OffPolicyEstimates:
 
 
 def effective_answers(logged: LoggedAnswers) -> float:
-    """How many answers of the other policy itself would say as much."""
+    """The number of the other policy's own answers with the same information."""
     weights = logged.weights
     squares = float((weights**2).sum())
     return float(weights.sum()) ** 2 / squares if squares else 0.0

@@ -1,4 +1,4 @@
-"""The sums over users at each of many looks, in one pass over what users did."""
+"""The sums over users at each of many looks, in one pass over the outcomes."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,8 @@ STRATA = 2
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """A user per entry, arrays of shape (users,): their arm, their stratum, their sum before the start, and the number
-    of the first look that counts them."""
+    """One user per entry, arrays of shape (users,): arm, stratum, sum before the start (`x`), and the index of the
+    first look that counts the user."""
 
     arms: Ints
     strata: Ints
@@ -24,8 +24,8 @@ class Entries:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """A value of the metric per entry, arrays of shape (outcomes,): whose, as a place in `Entries`; the number of the
-    first look that counts it; and the value."""
+    """One value of the metric per entry, arrays of shape (outcomes,): the user's index in `Entries`, the index of the
+    first look that counts the value, and the value."""
 
     users: Ints
     looks: Ints
@@ -33,8 +33,8 @@ class Outcomes:
 
 
 def running_moments(entries: Entries, outcomes: Outcomes, *, looks: int, arms: int = 2) -> Moments:
-    """The sums at each look, of shape (looks, arms, 2). Entries and outcomes after the last look are left out; a user's
-    outcomes before their entry are not to be given."""
+    """The sums at each look, of shape (looks, arms, 2). Ignores entries and outcomes after the last look. `outcomes`
+    must not have values before the user's entry."""
     order = np.lexsort((outcomes.looks, outcomes.users))
     users, at, y = outcomes.users[order], outcomes.looks[order], outcomes.values[order]
     before, is_first = sums_before_each(users, y)
@@ -58,8 +58,8 @@ def running_moments(entries: Entries, outcomes: Outcomes, *, looks: int, arms: i
 
 
 def running_credits(users: Ints, at: Ints, a: Floats, b: Floats, *, looks: int) -> Credits:
-    """The sums of credits at each look. Arrays of shape (credits,): whose, the number of the first look that counts
-    them, and what each list gets; those after the last look are left out."""
+    """The sums of credits at each look. Arrays of shape (credits,): users, the index of the first look that counts the
+    credits (`at`), and the credits of each list. Ignores credits after the last look."""
     order = np.lexsort((at, users))
     users, at, a, b = users[order], at[order], a[order], b[order]
     before_a, before_b = sums_before_each(users, a)[0], sums_before_each(users, b)[0]
@@ -68,7 +68,7 @@ def running_credits(users: Ints, at: Ints, a: Floats, b: Floats, *, looks: int) 
 
 
 def sums_before_each(users: Ints, y: Floats) -> tuple[Floats, Floats]:
-    """The user's sum before each value, and 1 for their first value, 0 for others; `users` is sorted."""
+    """The user's sum before each value, and 1 for a user's first value, 0 for others; `users` is sorted."""
     is_first = np.append(True, users[1:] != users[:-1])[: len(users)]
     until = np.cumsum(y) - y
     starts = np.flatnonzero(is_first)

@@ -1,4 +1,4 @@
-"""What an experiment has shown, in one plain sentence and a stable code."""
+"""The verdict of an experiment: a stable code and a sentence."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,9 @@ import numpy as np
 from .duration import UPLIFT
 from .looks import Looks
 
-CREDITS_ARE_NO_LIFT = "This says whose events users want, not how many more bets they bring: confirm it by an A/B test."
+CREDITS_ARE_NO_LIFT = (
+    "This shows which events users prefer, not how many more bets they bring: confirm it by an A/B test."
+)
 WORDS_OF_METRIC = {
     "influence": "days with a bet on an event that a variant would show",
     "bet_days": "days with a bet",
@@ -37,10 +39,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a verdict is about: the names of `variant` and `control`, the metric in words, and what else was found.
+    """The inputs of a verdict besides the looks: the names of `variant` and `control`, the metric in words, and other
+    findings.
 
-    `margin`: how much worse counts as no worse (.05 is 5 %), if the experiment asks that. `days_left`: until a
-    difference of 10 % can be told; infinite: not within a year; None: unknown, or the experiment is over.
+    `margin`: the loss that counts as no worse (.05 is 5 %), None without one. `days_left`: days until a difference of
+    10 % is found; infinite if not within a year, None if unknown or the experiment is over.
     """
 
     variant: str
@@ -64,7 +67,7 @@ def judge(looks: Looks, case: Case) -> Verdict:
         uplift = min(max(float(looks.estimate[-1]), low), high)
         code = VerdictCode.BETTER if direction > 0 else VerdictCode.WORSE
         sentence = f"`{case.variant}` is {code} than `{case.control}`: {_signed(uplift)} {case.metric} ({interval})."
-        return Verdict(code, f"{sentence} This holds however often you looked.")
+        return Verdict(code, f"{sentence} This is valid at any number of looks.")
     difference = (
         f"No significant difference in {case.metric} between `{case.variant}` and `{case.control}` ({interval})."
     )
@@ -94,12 +97,12 @@ def judge_preference(looks: Looks, case: Case) -> Verdict:
     return Verdict(code, f"{sentence} {CREDITS_ARE_NO_LIFT}")
 
 
-def _withheld(case: Case, mismatch: str = "users came in by other shares than planned") -> Verdict | None:
+def _withheld(case: Case, mismatch: str = "users entered in other shares than planned") -> Verdict | None:
     if case.is_mismatch:
         return Verdict(
             VerdictCode.MISMATCH,
             f"The variants can't be compared: {mismatch} (sample ratio mismatch). "
-            "Find out whose answers are lost, then start a new experiment.",
+            "Find the cause of the lost answers, then start a new experiment.",
         )
     if case.broken_guard:
         return Verdict(VerdictCode.STOPPED_BY_GUARD, f"`{case.variant}` was stopped by the guard: {case.broken_guard}.")
@@ -107,7 +110,7 @@ def _withheld(case: Case, mismatch: str = "users came in by other shares than pl
 
 
 def _direction(looks: Looks) -> int:
-    """1 or -1 once a look was significant, as long as the interval says the same; 0 otherwise."""
+    """1 or -1 once a look was significant, while the interval excludes 0 on the same side; 0 otherwise."""
     first = looks.first_significant
     if first is None:
         return 0
@@ -126,10 +129,10 @@ def _forecast(case: Case) -> str:
     if case.days_left is None:
         return ""
     if isinf(case.days_left):
-        return f"With so few users, a difference of {percent(UPLIFT)} can't be told within a year."
+        return f"There are too few users to find a difference of {percent(UPLIFT)} within a year."
     if case.days_left < 1:
-        return f"A difference of {percent(UPLIFT)} would most likely have shown by now."
-    return f"To tell a difference of {percent(UPLIFT)} takes some {case.days_left:.0f} more days."
+        return f"A difference of {percent(UPLIFT)} would probably have been found by now."
+    return f"Finding a difference of {percent(UPLIFT)} takes about {case.days_left:.0f} more days."
 
 
 def _than(code: VerdictCode) -> str:

@@ -129,7 +129,7 @@ def test_three_variants_and_a_holdout_are_checked_and_an_interleaving_only_in_pa
         lived()
     three = ab(variants=[variant("a"), variant("b", 0.25), variant("c", 0.25)])
     assert [each.variant for each in check(casino, three).detectable] == ["b", "c"]
-    assert "Past days know bets on events that were shown" in "\n".join(sentences_of(check(casino, holdout())))
+    assert "Past days have bets on shown events" in "\n".join(sentences_of(check(casino, holdout())))
     mixed = check(casino, interleaving())
     assert (mixed.eligible, mixed.past_days, mixed.problem) == (USERS, 0, "")
     assert "Past days have no slips of both lists" in list(sentences_of(mixed))[-1]
@@ -139,7 +139,7 @@ def test_too_many_false_alarms_are_told_plainly(casino):
     check_of = check(casino, ab())
     alarms = FalseAlarms(experiments=200, found=30, share=0.15, low=0.107, high=0.206)
     told = list(sentences_of(type(check_of)("trees", "ab", "bet_days", 28, 1.0, 9, 9, 28, false_alarms=alarms)))
-    assert told[-1].startswith("That is more than chance: don't start it.")
+    assert told[-1].startswith("That is significantly more: don't start it.")
 
 
 def test_the_command_checks_a_file_or_a_stored_draft_and_stores_nothing(casino, casino_b, tmp_path):
@@ -173,7 +173,7 @@ def test_the_command_checks_a_file_or_a_stored_draft_and_stores_nothing(casino, 
 
 def test_a_check_says_when_an_experiment_is_over_already_or_one_too_many(casino):
     assert check(casino, ab()).conflict == ""
-    assert check(casino, ab(stops_at=(NOW - timedelta(hours=1)).isoformat())).conflict.endswith(", which is over")
+    assert check(casino, ab(stops_at=(NOW - timedelta(hours=1)).isoformat())).conflict.endswith(": use a later time")
     for number in range(MAX_LIVE):
         create_experiment(casino=casino, definition=ab(f"small-{number}", traffic=0.01), by="a test", now=NOW)
         assert check(casino, ab(traffic=0.01)).conflict == ""

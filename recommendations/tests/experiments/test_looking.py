@@ -217,7 +217,7 @@ def test_with_auto_stop_off_a_broken_guard_is_told_and_stops_nothing(casino, cap
     experiment = started(casino, ab(auto_stop=False))
     look(casino, experiment, users_who_bet((0.2, 0.1)))
     assert broken(casino, experiment) == ""
-    assert "broke a guard and goes on" in caplog.text
+    assert "broke a guard and continues" in caplog.text
     assert states(casino, experiment)["bet_days"] == "broken"
 
 

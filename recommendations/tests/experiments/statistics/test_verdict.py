@@ -31,7 +31,7 @@ WORSE = {"z": -3.0, "estimate": -0.081, "low": -0.153, "high": -0.012}
 def test_a_significant_uplift():
     assert judge(looks(**BETTER), case()).sentence == (
         "`trees` is better than `hybrid`: +8.1 % days with a bet (95 % confidence interval: +1.2 % to +15.3 %). "
-        "This holds however often you looked."
+        "This is valid at any number of looks."
     )
 
 
@@ -45,9 +45,9 @@ def test_a_significant_loss():
     ("days_left", "forecast"),
     [
         (None, ""),
-        (12.0, " To tell a difference of 10 % takes some 12 more days."),
-        (0.0, " A difference of 10 % would most likely have shown by now."),
-        (inf, " With so few users, a difference of 10 % can't be told within a year."),
+        (12.0, " Finding a difference of 10 % takes about 12 more days."),
+        (0.0, " A difference of 10 % would probably have been found by now."),
+        (inf, " There are too few users to find a difference of 10 % within a year."),
     ],
 )
 def test_no_significant_difference_and_how_long_it_takes_to_tell(days_left, forecast):
@@ -94,8 +94,8 @@ def test_a_preference():
     assert verdict.code is VerdictCode.BETTER
     assert verdict.sentence == (
         "Users want the events of `trees` more than those of `hybrid`: it has 55 % of the bets on events that only one "
-        "list had (95 % confidence interval: 51 % to 59 %). This says whose events users want, not how many more bets "
-        "they bring: confirm it by an A/B test."
+        "list had (95 % confidence interval: 51 % to 59 %). This shows which events users prefer, not how many more "
+        "bets they bring: confirm it by an A/B test."
     )
 
 
