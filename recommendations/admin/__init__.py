@@ -1,4 +1,4 @@
-"""A casino's own tables in Django's admin, read-only but for closing producers.
+"""A casino's own tables in Django's admin. They are read-only, except for closing producers.
 
 Django imports this package alone, so it imports the modules that register the tables.
 """

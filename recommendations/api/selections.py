@@ -81,7 +81,7 @@ class SessionSerializer(serializers.Serializer[Any]):
 
 
 def _read(given: Any) -> SlipSelection:
-    """Raises InvalidRow, InvalidParameter, msgspec.ValidationError."""
+    """Parse one selection. Raises InvalidRow, InvalidParameter, msgspec.ValidationError."""
     if not isinstance(given, dict):
         raise InvalidRow("wrong_type", "It", "must be an object with an event_id, or with the event's fields")
     check_fields(given, _KNOWN, of="A selection")

@@ -30,9 +30,9 @@ from .views import CasinoAPIView
 
 logger = logging.getLogger(__name__)
 
-_OF_PROGRAMS = ("", "*/*", "application/json")  # values of `Accept` for which REST framework, too, chooses JSON
-_OF_LOGINS = ("HTTP_COOKIE", "HTTP_AUTHORIZATION")
-_ANSWERED = (APIException, Http404, PermissionDenied)  # errors that REST framework answers
+_PROGRAM_ACCEPTS = ("", "*/*", "application/json")  # values of `Accept` for which REST framework, too, chooses JSON
+_LOGIN_HEADERS = ("HTTP_COOKIE", "HTTP_AUTHORIZATION")
+_FRAMEWORK_ERRORS = (APIException, Http404, PermissionDenied)  # errors that REST framework answers
 
 _LONGEST_HOST = 255 + len(":65535")
 
@@ -57,7 +57,7 @@ class ShortWayMiddleware:
         self._headers: dict[tuple[type[CasinoAPIView], bool, bool], _Headers] = {}
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        match = _find_view(request) if _is_of_program(request) else None
+        match = _find_view(request) if _is_from_program(request) else None
         if match is None or self._security.process_request(request) is not None:
             return self.get_response(request)
         request.resolver_match, request.user = match, AnonymousUser()
@@ -72,7 +72,7 @@ class ShortWayMiddleware:
             body = view.answer(request, state.casino, **match.kwargs)
         except Exception as error:  # the long way answers unexpected errors
             if (own := own_error(error, request.path)) is None:
-                if not isinstance(error, _ANSWERED):  # logged here, since the long way may succeed
+                if not isinstance(error, _FRAMEWORK_ERRORS):  # logged here, since the long way may succeed
                     text = "%s failed on the short way, and takes the long way"
                     logger.warning(text, route_of(request), exc_info=True)
                 return self.get_response(request)
@@ -97,14 +97,14 @@ class ShortWayMiddleware:
         return self._headers[key]
 
 
-def _is_of_program(request: HttpRequest) -> bool:
+def _is_from_program(request: HttpRequest) -> bool:
     if request.method != "GET":
         return False
     state, meta = request_state(request), request.META
     if state.shows_key:
         return state.key is not None and state.credentials_error is None
-    is_anonymous = CASINO_HEADER in meta and not any(map(meta.get, _OF_LOGINS))
-    return is_anonymous and settings.RECSYS_OPEN_API and meta.get("HTTP_ACCEPT", "") in _OF_PROGRAMS
+    is_anonymous = CASINO_HEADER in meta and not any(map(meta.get, _LOGIN_HEADERS))
+    return is_anonymous and settings.RECSYS_OPEN_API and meta.get("HTTP_ACCEPT", "") in _PROGRAM_ACCEPTS
 
 
 def _find_view(request: HttpRequest) -> ResolverMatch | None:
@@ -140,5 +140,5 @@ def _is_allowed_host(host: str, allowed: tuple[str, ...]) -> bool:
 
 
 def _as_json(body: dict[str, Any]) -> bytes:
-    """The same bytes as REST framework's."""
+    """The body as JSON, with the same bytes as REST framework's."""
     return "".join(_encode(body, 0)).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").encode()

@@ -70,7 +70,7 @@ class RecommendView(CasinoAPIView):
 
     @classmethod
     def answer(cls, request: HttpRequest, casino: Casino, user_id: str) -> dict[str, Any]:
-        """Also called without a view, by `ShortWayMiddleware`."""
+        """The body of the response. `ShortWayMiddleware` also calls this, without a view."""
         filters, variant = NO_FILTERS, ""
         if request.META.get("QUERY_STRING"):
             filters = parse_parameters(request.GET, VARIANT)
@@ -203,7 +203,7 @@ def read_body(request: Request, known: Collection[str]) -> dict[str, Any]:
 
 
 def parse_user_id(text: str) -> OwnId:
-    """Raises UserNotFound for a text that is not an id."""
+    """The casino's own user id in a URL. Raises UserNotFound for a text that is not an id."""
     user_id = parse_own_id(text)
     if user_id is None:
         raise UserNotFound("User not found")

@@ -1,4 +1,4 @@
-"""Evaluating recommenders on a history: replay it, and report their metrics."""
+"""Evaluates recommenders on a history: replays it, and reports their metrics."""
 
 from collections.abc import Callable, Sequence
 

@@ -34,8 +34,8 @@ class SharedWeights:
 
 
 def weights_by_casino(seconds: float = SECONDS) -> dict[int, Weights]:
-    """The weights of each active casino with the option `share_weights`, by casino id. Excludes casinos without weights
-    that are fitted to enough cases, and, with a warning, casinos whose weights can't be read within `seconds`."""
+    """The weights of each active casino with the option `share_weights`, by casino id. Excludes casinos whose weights
+    are fitted to too few cases, and, with a warning, casinos whose weights can't be read within `seconds`."""
     sharing = Casino.objects.active().alias(shares=KT("options__share_weights")).filter(shares="true")
     found = ((casino.pk, _weights_of(casino, seconds)) for casino in sharing.order_by("pk"))
     return {casino_id: weights for casino_id, weights in found if weights is not None}

@@ -13,7 +13,7 @@ from .run import Run
 from .statistics.mismatch import ALPHA, log_evidence
 
 COINS = "coins"  # in place of a guard's name in looks
-_AT_ONCE = timedelta(days=1)  # a query of all days after an outage might always exceed its time limit
+_MAX_PERIOD = timedelta(days=1)  # a query of all days after an outage might always exceed its time limit
 _FAIR = np.array([0.5, 0.5])
 
 # A user's slips of an hour have the same coin. Its result is sent with the slip as `first_team`; the first event does
@@ -36,8 +36,8 @@ def count_coins(run: Run) -> ExperimentLook | None:
     if until <= since:
         return None
     looked_at = run.at
-    if until > since + _AT_ONCE:
-        looked_at = until = since + _AT_ONCE
+    if until > since + _MAX_PERIOD:
+        looked_at = until = since + _MAX_PERIOD
     [(a, b)] = query(_BEGAN, {"since": since, "until": until, "experiment": run.definition.name})
     a, b = (a, b) if last is None else (a + last.control_users, b + last.users)
     evidence, bound = float(log_evidence(np.array([float(a), float(b)]), _FAIR)), -log(ALPHA)
@@ -65,7 +65,8 @@ def has_metric_looks(experiment: Experiment) -> bool:
 
 
 def are_coins_unfair(experiment: str) -> bool:
-    """Whether at any stored look one list of the current casino's interleaving began significantly too many slips."""
+    """Whether at any stored look one list of the current casino's interleaving began significantly more than half of
+    the slips."""
     return ExperimentLook.objects.filter(experiment=experiment, guard=COINS, is_broken=True).exists()
 
 

@@ -135,7 +135,7 @@ class _Watch:
 
 
 def _evaluate(run: Run, guard: Guard, read_rates: Callable[[], _Rates]) -> Iterator[ExperimentLook]:
-    """Raises TooLittleHistory."""
+    """The rows of a look at one guard. Raises TooLittleHistory."""
     measure, numbers = LIMITS[guard].measure, range(1, len(run.names))
     period = run.period(measure)
     watch = _Watch(run, guard, period.read_latest(run.until))

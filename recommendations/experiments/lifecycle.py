@@ -49,7 +49,7 @@ def list_experiments(casino: Casino) -> list[Experiment]:
 
 
 def find_experiment(casino: Casino, name: str) -> Experiment:
-    """Raises ExperimentNotFound."""
+    """The casino's experiment of this name. Raises ExperimentNotFound."""
     found = Experiment.objects.filter(casino=casino, name=name).first()
     if found is None:
         raise ExperimentNotFound(f"{casino} has no experiment named {name[:40]}")
@@ -161,14 +161,14 @@ def _saved(casino: Casino, experiment: Experiment, now: datetime, by: str, chang
     live = list(Experiment.objects.filter(casino=casino).live(now).order_by("name"))
     _require_few_live(casino, len(live))
     before = {str(each["name"]): each for each in casino.running_experiments or ()}
-    casino.running_experiments = store_running(_as_stored_or_kept(each, before) for each in live)
+    casino.running_experiments = store_running(_copy_for_requests(each, before) for each in live)
     casino.save(update_fields=["running_experiments"])
     answer_once_caches_expire()
     logger.info("%s %s by %s", experiment, change, by)
     return experiment
 
 
-def _as_stored_or_kept(experiment: Experiment, before: Mapping[str, Any]) -> Any:
+def _copy_for_requests(experiment: Experiment, before: Mapping[str, Any]) -> Any:
     """The experiment's copy for requests; its previous copy if this release can't load the definition, so that the
     casino's other experiments can still be stopped."""
     try:

@@ -43,10 +43,11 @@ def read_draws(experiment: str, starts: datetime, until: datetime) -> list[Logge
     the same draw: they count once, as bet on if any of them was."""
     parameters = {"experiment": experiment, "starts": starts, "until": until}
     rows = query(_DRAWS, parameters)
-    return _once(LoggedDraw(user, at, drawn, tuple(among), chance, bet) for user, at, drawn, among, chance, bet in rows)
+    draws = (LoggedDraw(user, at, drawn, tuple(among), chance, bet) for user, at, drawn, among, chance, bet in rows)
+    return _unique(draws)
 
 
-def _once(draws: Iterable[LoggedDraw]) -> list[LoggedDraw]:
+def _unique(draws: Iterable[LoggedDraw]) -> list[LoggedDraw]:
     found: dict[tuple[int, int, int, tuple[int, ...]], LoggedDraw] = {}
     for each in draws:
         first = found.setdefault(each.key, each)

@@ -74,7 +74,7 @@ class _PolicyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def parse_policy(raw: object, casino: Casino) -> Policy:
-    """A recommender's name, or a variant as in an experiment's definition. Raises InvalidExperiment."""
+    """Parse a recommender's name, or a variant as in an experiment's definition. Raises InvalidExperiment."""
     try:
         given = _PolicyFile(recommender_type=raw) if isinstance(raw, str) else msgspec.convert(raw, _PolicyFile)
         if fixed := sorted(given.options.keys() - _OPTIONS):

@@ -40,7 +40,7 @@ class Look(msgspec.Struct, frozen=True):
 class VariantReport(msgspec.Struct, frozen=True):
     """The comparison of a variant with the control. `estimate`, `low` and `high`: the uplift and its 95 % confidence
     interval (.1 is 10 % more), in an interleaving the preference; null while too few users have bet. `progress`: the
-    clock, 1 at the planned end. `looks`: one per day, except days until which too few users had bet."""
+    clock, 1 at the planned end. `looks`: one per day, from the day on which enough users had bet."""
 
     variant: str
     verdict: str

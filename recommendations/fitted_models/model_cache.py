@@ -55,7 +55,7 @@ class LiveBets:
 
     def __init__(self, user_vectors: UserVectors | None) -> None:
         self._user_vectors = user_vectors
-        self._start()
+        self._restart()
         self._models = self._counted()
         self._read_at: datetime | None = None
         self._reading = threading.Lock()
@@ -67,7 +67,7 @@ class LiveBets:
         if is_due and self._reading.acquire(blocking=read_at is None):
             try:
                 if self._read_at is read_at:  # no other thread has read meanwhile
-                    self._follow(now)
+                    self._read_new(now)
             finally:
                 self._reading.release()
         return self._models
@@ -81,16 +81,16 @@ class LiveBets:
         """Whether the last read is `RECOUNT_AFTER` old, so that the next one restarts counting."""
         return self._read_at is not None and abs(now - self._read_at) >= RECOUNT_AFTER
 
-    def _start(self) -> None:
+    def _restart(self) -> None:
         self._sequences, self._read_ids = BetSequences(), dict[int, datetime]()
         self._sums = CoBettorSums(self._user_vectors) if self._user_vectors is not None else None
         self._latest: datetime | None = None
         self._started_at: datetime | None = None
 
-    def _follow(self, now: datetime) -> None:
+    def _read_new(self, now: datetime) -> None:
         is_old = self._started_at is not None and abs(now - self._started_at) >= RECOUNT_AFTER
         if is_old or len(self._sequences.event_ids) > MOST_EVENTS:
-            self._start()
+            self._restart()
         self._started_at = self._started_at or now
         left = KEPT
         coupons = []

@@ -24,7 +24,7 @@ M = TypeVar("M", bound=StoredModel)
 
 MODEL_TYPES = {name: kind for each in RECOMMENDERS.values() for name, kind in each.model_types.items()}
 # The weights were fitted with these user vectors, and the calibration to slips of these weights.
-_TOGETHER = ("hybrid", "tastes", "calibration")
+_DEPENDENT = ("hybrid", "tastes", "calibration")
 EMPTY_VERSION = "none"  # the recommender of a version without models
 _MAX_VERSIONS = 5  # besides the served ones
 _MAX_BYTES = 16 * 2**20  # of an encoded model; those of `fit_models` have up to 2 MB
@@ -96,7 +96,7 @@ def store_models(fitted: Iterable[tuple[str, bytes]], fitting: Fitting, *, is_se
             FittedModel(
                 version=version,
                 recommender=name,
-                fitted=_of_present_users(encoded) if name == "tastes" else encoded,
+                fitted=_without_erased_users(encoded) if name == "tastes" else encoded,
                 coupons=fitting.coupons,
                 since=fitting.since,
                 until=fitting.until,
@@ -122,7 +122,7 @@ def next_version() -> int:
     return 1 + (FittedModel.objects.order_by("-version").values_list("version", flat=True).first() or 0)
 
 
-def _of_present_users(encoded: bytes) -> bytes:
+def _without_erased_users(encoded: bytes) -> bytes:
     """The model without users who were erased during the fit."""
     user_vectors = UserVectors.decode(encoded)
     with casino_connection().cursor() as cursor:
@@ -135,7 +135,7 @@ def _carried_over(version: int, is_served: bool) -> Iterator[FittedModel]:
     """The casino's own served `hybrid`, if readable, and the models that belong to it, as rows of this version."""
     if present_model() is None:
         return
-    for row in readable(FittedModel.objects.filter(version=served_version(), recommender__in=_TOGETHER)):
+    for row in readable(FittedModel.objects.filter(version=served_version(), recommender__in=_DEPENDENT)):
         row.pk, row.version, row.is_served = None, version, is_served
         yield row
 

@@ -1,5 +1,5 @@
-"""Selecting and fitting the model that predicts a casino's history: weights, blended with trees where there is enough
-data, unless the default weights or a single recommender predict the latest part better."""
+"""Selects and fits the model that predicts a casino's history: weights, blended with trees if there is enough data,
+unless the default weights or a single recommender predict the latest part better."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

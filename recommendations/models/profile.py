@@ -16,8 +16,8 @@ class UserProfile(HasOwnUserId, CasinoModel):
 
     `favorite_sport_league_json` is a list of [sport, league, country], without the country if an earlier release
     computed it; null until first computed. `coupon_count` and `stake_total` count all purchased coupons;
-    `pending_coupon_ids` are the coupons not yet merged into the user's tallies. With `needs_rebuild`, no coupon was
-    ever tallied.
+    `pending_coupon_ids` are the coupons not yet merged into the user's tallies. With `needs_rebuild`, the user's
+    coupons have never been tallied.
     """
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="profile", db_constraint=False)

@@ -39,10 +39,10 @@ def sentences_of(check: ExperimentCheck) -> Iterator[str]:
             "four of five experiments."
         )
     if check.false_alarms is not None:
-        yield from _of_false_alarms(check.false_alarms, check.past_days)
+        yield from _false_alarm_sentences(check.false_alarms, check.past_days)
 
 
-def _of_false_alarms(found: FalseAlarms, days: int) -> Iterator[str]:
+def _false_alarm_sentences(found: FalseAlarms, days: int) -> Iterator[str]:
     yield (
         f"Of {found.experiments} experiments without a difference on the last {days} days, {found.found} found one: "
         f"{percent(found.share)} (95 % confidence interval: {percent(found.low)} to {percent(found.high)}). It "

@@ -27,7 +27,7 @@ class PrePeriod:
 
     @classmethod
     def of_users(cls, x1: Floats, x2: Floats) -> Self:
-        """From both sums of each user, arrays of shape (users,)."""
+        """The sums over users, from both sums of each user, arrays of shape (users,)."""
         sums = (x1.sum(), x2.sum(), (x1 * x1).sum(), (x2 * x2).sum(), (x1 * x2).sum())
         return cls(float(len(x1)), *map(float, sums))
 
@@ -38,8 +38,8 @@ class PrePeriod:
 
     @property
     def reliability(self) -> float:
-        """The correlation of a user's sum with the one of another such period: that of the halves, stepped up to the
-        whole (Spearman and Brown 1910). At least 0."""
+        """The correlation of a user's sums in two such periods: the correlation of the halves, stepped up to the whole
+        (Spearman and Brown 1910). At least 0."""
         product = self._var1 * self._var2
         r = max(self._covariance / sqrt(product), 0.0) if product > 0 else 0.0
         return 2 * r / (1 + r)
@@ -75,9 +75,9 @@ def planned_variance(pre: PrePeriod, *, control_share: float, variant_share: flo
 
 
 def planned_credit_variance(credits: float, days: int, planned_days: int) -> float:
-    """The planned variance of an interleaving: that of `credits` in its first `days` to either list, whose signs are
-    coins, extrapolated. `days` is the first whole number from 3 on with 20 credits; looks count from then on. Raises
-    TooLittleHistory for fewer days or credits."""
+    """The planned variance of an interleaving: the number of `credits` to either list in its first `days`,
+    extrapolated, since each credit's sign is a coin. `days` is the first whole number from 3 on with 20 credits; looks
+    count from then on. Raises TooLittleHistory for fewer days or credits."""
     if days < CREDIT_DAYS or credits < FEWEST_CREDITS_TO_PLAN:
         raise TooLittleHistory(
             f"{credits:.0f} credits in {days} days are too few to plan an interleaving: it needs {CREDIT_DAYS} days "

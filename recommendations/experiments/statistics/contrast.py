@@ -87,7 +87,7 @@ def contrast(moments: Moments, variant: int = 1) -> Contrast:
 
 
 def _weights(users: Floats) -> Floats:
-    """The share of each stratum among the users, shape (looks, 1, strata); 0 where an arm has too few."""
+    """The share of each stratum among the users, shape (looks, 1, strata); 0 if an arm has too few users."""
     of_stratum = users.sum(axis=1, keepdims=True) * (users.min(axis=1, keepdims=True) >= _FEWEST_IN_STRATUM)
     weights: Floats = of_stratum / np.maximum(of_stratum.sum(axis=2, keepdims=True), 1.0)
     return weights

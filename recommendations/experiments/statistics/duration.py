@@ -11,7 +11,7 @@ from .clock import PRE_PERIOD_DAYS, PrePeriod, planned_variance
 UPLIFT = 0.10  # the default difference of forecasts
 POWER = 0.8  # the probability of finding it
 LONGEST_DAYS = 365
-_FASTEST = 0.5  # power of time: that of independent days of the same users; it is higher while users enter
+_MAX_EXPONENT = 0.5  # power of time: that of independent days of the same users; it is higher while users enter
 _FEWEST_DAYS = 4  # before a forecast
 
 
@@ -43,7 +43,7 @@ def forecast(
     if half == now:
         return None
     stretch = log(days[now] / days[half])
-    signal_power = min(max(log(signals[now] / signals[half]) / stretch, 0.0), _FASTEST)
+    signal_power = min(max(log(signals[now] / signals[half]) / stretch, 0.0), _MAX_EXPONENT)
     clock_power = max(log(clocks[now] / clocks[half]) / stretch, 0.0)
     for day in range(max(int(days[now]), 1), LONGEST_DAYS + 1):
         pace = day / float(days[now])

@@ -148,7 +148,7 @@ def _signed(value: float) -> str:
 
 
 def percent(value: float) -> str:
-    """A share of 1 as a percentage, for a sentence."""
+    """A share as a percentage for a sentence: 100 % for 1."""
     return f"{100 * value:.3g} %"
 
 

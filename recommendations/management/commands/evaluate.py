@@ -69,18 +69,18 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         _check(options)
         try:
-            report = self._of_casino(options) if options["casino"] is not None else self._of_files(options)
+            report = self._casino_report(options) if options["casino"] is not None else self._files_report(options)
         except (RecommendationError, OSError) as error:
             raise CommandError(str(error)) from error
         if options["html"] is not None:
             options["html"].write_text(as_html(report), encoding="utf-8")
         self.stdout.write(_as_json(report) if options["json"] else as_text(report))
 
-    def _of_files(self, options: dict[str, Any]) -> Report:
+    def _files_report(self, options: dict[str, Any]) -> Report:
         history = read_history(options["events"], options["coupons"], options["odds"])
         return self._evaluate(history, f"{options['events']}, {options['coupons']}", options)
 
-    def _of_casino(self, options: dict[str, Any]) -> Report:
+    def _casino_report(self, options: dict[str, Any]) -> Report:
         casino, now = ready_casino(options["casino"]), timezone.now()
         with use_casino(casino.current):
             history = casino_history(casino_id=casino.pk, until=now, since=options["since"])

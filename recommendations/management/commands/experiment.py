@@ -167,8 +167,8 @@ class ReportExperiment(NamedVerb):
         numbers = ", ".join(f"{each} {number:,}" for each, number in (found.users or found.credits).items())
         counted = "Users" if found.users else "Bets credited"
         lines = [f"{found.name}, {found.state}, day {found.days}, by {found.metric}. {counted}: {numbers}."]
-        lines += _of_look(found, casino)
-        more = [*map(_of_second, found.second), *map(_of_guard, found.guards)]
+        lines += _look_lines(found, casino)
+        more = [*map(_second_line, found.second), *map(_guard_line, found.guards)]
         return VerbResult("\n".join([*lines, *(each.sentence for each in found.variants), *more]), found)
 
 
@@ -191,7 +191,7 @@ class LookAtExperiment(NamedVerb):
         return VerbResult(text, {"stopped": ""})
 
 
-def _of_look(found: ExperimentReport, casino: Casino) -> list[str]:
+def _look_lines(found: ExperimentReport, casino: Casino) -> list[str]:
     if found.unlooked_since is None:
         return []
     since, look = (
@@ -203,7 +203,7 @@ def _of_look(found: ExperimentReport, casino: Casino) -> list[str]:
     return [f"No look since the start at {since}, so no guard was evaluated. Look now, or each hour: {look}"]
 
 
-def _of_second(found: SecondReport) -> str:
+def _second_line(found: SecondReport) -> str:
     words = f"Second metric, {WORDS_OF_METRIC[found.metric]}, of `{found.variant}`"
     if found.estimate is None or found.low is None or found.high is None:
         return f"{words}: too few bets yet."
@@ -211,7 +211,7 @@ def _of_second(found: SecondReport) -> str:
     return f"{words}: {found.estimate:+.1%} ({interval}). It is not judged."
 
 
-def _of_guard(found: GuardReport) -> str:
+def _guard_line(found: GuardReport) -> str:
     since = f" since {found.broken_at:%Y-%m-%d %H:%M}" if found.broken_at else ""
     return f"Guard {found.guard} of `{found.variant}`: {found.state}{since}."
 
@@ -230,7 +230,7 @@ def _read_json(file: Path) -> object:
 
 
 def text_of_policy(found: PolicyReport) -> str:
-    """The report of a policy for people."""
+    """The report of a policy as text."""
     left_out = f", {found.left_out:,} left out" if found.left_out else ""
     lines = [f"{found.name}: {found.answers:,} answers with a logged draw{left_out}.", found.sentence]
     of_estimators = {

@@ -84,7 +84,7 @@ class Command(BaseCommand):
 
 
 def _fit_each(casino_ids: Iterable[int], older_than: float, jobs: int) -> Iterator[tuple[int, str, str]]:
-    """(casino, result, error) of each, in the order of completion."""
+    """Yield (casino id, result, error) for each casino, in the order of completion."""
     if jobs > 1:
         with workers(partial(fitting, older_than), jobs=jobs, on_message=lambda _: None) as fit:
             yield from ((done.task, done.result or "", done.error) for done in fit(casino_ids))

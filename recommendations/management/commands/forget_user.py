@@ -31,11 +31,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, casino: int, user_id: OwnId | None, again: bool, **options: Any) -> None:
         chosen = ready_casino(casino)
         if user_id is None:
-            self._again(chosen)
+            self._erase_again(chosen)
         else:
-            self._forget(chosen, user_id)
+            self._erase(chosen, user_id)
 
-    def _forget(self, casino: Casino, user_id: OwnId) -> None:
+    def _erase(self, casino: Casino, user_id: OwnId) -> None:
         try:
             with use_casino(casino.current):
                 erased = forget_user(casino=casino, user_id=user_id, by=operator_name(), now=timezone.now())
@@ -44,7 +44,7 @@ class Command(BaseCommand):
         rows = ", ".join(f"{count} {table}" for table, count in erased.items() if count)
         self.stdout.write(f"User {user_id} of {casino} erased: {rows}.")
 
-    def _again(self, casino: Casino) -> None:
+    def _erase_again(self, casino: Casino) -> None:
         erased = erased_users(casino)
         with use_casino(casino.current):
             restored = [user_id for user_id, erased_at in erased.items() if reapply_erasure(user_id, erased_at)]
