@@ -131,7 +131,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    text = "Your login has no permission for this"
+    text = "Your login has no permission for this; a superuser can grant it"
     return error_page_or_json(request, text, "permission_denied", status=status.HTTP_403_FORBIDDEN)
 
 

@@ -16,7 +16,7 @@ from recommendations.validation.own_ids import OwnId
 from tenants.routing.connections import query
 
 MOST_LISTED = 100
-COMPARED_USERS = 2_000  # sample by a hash of users whose stakes are compared: enough for a share to 1 or 2 %
+COMPARED_USERS = 2_000  # users whose stakes are compared, sampled by a hash: enough for a share to 1 or 2 %
 
 # A restriction counts from its message's time on, while the user still has it. Ages are computed from the birth date
 # that is known now.

@@ -25,7 +25,7 @@ _PARAMETERS: dict[str, Any] = {
     "bagging_freq": 1,
     "num_threads": 1,
     "deterministic": True,
-    "force_col_wise": True,  # with one thread a sixth faster than by row, to the same trees
+    "force_col_wise": True,  # with one thread, a sixth faster than by row, with the same trees
     "seed": 1,
     "verbose": -1,
 }

@@ -66,8 +66,8 @@ def planned_variance(pre: PrePeriod, *, control_share: float, variant_share: flo
     """
     if pre.users < _FEWEST_USERS or pre.variance <= 0:
         raise TooLittleHistory(
-            f"Only {pre.users:.0f} users with a history of bets: an experiment needs {_FEWEST_USERS} or more who "
-            f"differ. Start it once the casino has some weeks of coupons."
+            f"Only {pre.users:.0f} users have a history of bets: an experiment needs {_FEWEST_USERS} or more, with "
+            f"different numbers of bets. Start it once the casino has some weeks of coupons."
         )
     shares = control_share * variant_share / (control_share + variant_share)
     of_user = pre.variance * planned_days / PRE_PERIOD_DAYS * max(1 - pre.reliability**2, _LEAST_UNEXPLAINED)

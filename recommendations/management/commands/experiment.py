@@ -224,7 +224,7 @@ def _read_json(file: Path) -> object:
     try:
         return strict_json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise CommandError(f"{file} is no JSON: {error}") from error
+        raise CommandError(f"{file} is not valid JSON: {error}") from error
     except OSError as error:
         raise CommandError(f"{file} can't be read: {error.strerror}") from error
 

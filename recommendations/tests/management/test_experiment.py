@@ -46,7 +46,7 @@ def test_an_experiment_is_created_started_grown_and_stopped(casino, casino_b, tm
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("{", "is no JSON"),
+        ("{", "is not valid JSON"),
         ('{"name": "a", "name": "b"}', "occurs twice"),
         ('{"name": "trees"}', "missing required field"),
     ],
