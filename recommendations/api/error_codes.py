@@ -30,7 +30,7 @@ ERROR_CODES: dict[str, ErrorCode] = {
     "authentication_failed": ErrorCode(401, "Invalid username/password."),
     "scope_missing": ErrorCode(403, "This API key does not have the scope configure"),
     "casino_forbidden": ErrorCode(403, "This API key is for another casino"),
-    "permission_denied": ErrorCode(403, "Your login has no permission for this; a superuser can grant it"),
+    "permission_denied": ErrorCode(403, "This login is not permitted to do this"),
     "lists_without_user_off": ErrorCode(
         403, "The casino's option lists_without_user is false. Use /recommend/<user_id> or its /next instead"
     ),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
@@ -125,7 +126,8 @@ def _body(exception: Exception, response: Response) -> dict[str, Any]:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, RequestDataTooBig):
         kind = KINDS[RequestDataTooBig]
-        return error_page_or_json(request, "The request is too large", kind.code, status=kind.status)
+        text = f"The request is too large: send at most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes"
+        return error_page_or_json(request, text, kind.code, status=kind.status)
     text = "Bad request: invalid Host header or malformed headers"
     return error_page_or_json(request, text, "bad_request", status=status.HTTP_400_BAD_REQUEST)
 
