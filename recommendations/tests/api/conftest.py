@@ -1,4 +1,4 @@
-"""The two ways of a program's request: the short one, and through REST framework's view, as people's go."""
+"""The two ways of a program's request: the short way, and the long way through REST framework's view."""
 
 import pytest
 
@@ -7,7 +7,7 @@ SHORT_WAY = "recommendations.api.short_way.ShortWayMiddleware"
 
 @pytest.fixture
 def long_way(settings):
-    """A function after which new clients' requests all go the long way."""
+    """A function that makes all requests of new clients take the long way."""
 
     def take_it():
         settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if each != SHORT_WAY]
@@ -17,6 +17,6 @@ def long_way(settings):
 
 @pytest.fixture(params=["short way", "long way"])
 def each_way(request, long_way):
-    """For tests that must hold on both."""
+    """Runs a test on each way."""
     if request.param == "long way":
         long_way()

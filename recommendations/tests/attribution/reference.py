@@ -1,4 +1,4 @@
-"""The rule in plain Python, over all stored rows at once: what the job must have stored, whatever it did before."""
+"""Reference implementation of the rule in plain Python, over all stored rows: the expected results of the job."""
 
 from collections import defaultdict
 from collections.abc import Iterable

@@ -10,6 +10,7 @@ from recommendations.experiments import lifecycle
 
 @pytest.fixture(autouse=True)
 def _same_salts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the salts of the first, the second, .. experiment of a test: who has which variant is the same in each run."""
+    """Gives the first, the second, .. experiment of a test fixed salts, so that users have the same variants in each
+    run."""
     numbers = count()
     monkeypatch.setattr(lifecycle, "secrets", SimpleNamespace(token_hex=lambda size: f"{next(numbers):0{2 * size}}"))

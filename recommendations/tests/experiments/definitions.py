@@ -20,6 +20,6 @@ def interleaving(name: str = "mixed", **changes: Any) -> dict[str, Any]:
 
 
 def holdout(name: str = "nothing", share: float = 0.5, **changes: Any) -> dict[str, Any]:
-    """This share of the users is shown nothing."""
+    """A holdout: `share` of the users get no recommendations."""
     variants = [variant("withheld", share), variant("shown", 1 - share)]
     return {"name": name, "kind": "holdout", "variants": variants, **changes}

@@ -121,7 +121,7 @@ def test_a_short_history_is_told_and_halved(casino):
         UserDay.objects.filter(day__lt=TODAY - timedelta(days=9)).delete()
     found = check(casino, ab())
     assert (found.false_alarms, found.detectable, found.eligible) == (None, (), USERS)
-    assert "14 are needed" in found.problem
+    assert "at least 14 days" in found.problem
 
 
 def test_three_variants_and_a_holdout_are_checked_and_an_interleaving_only_in_part(casino):

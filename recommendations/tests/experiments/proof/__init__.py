@@ -1,5 +1,5 @@
-"""Proof of the statistics of experiments, on made-up casinos whose truth is known.
+"""Proof of the statistics of experiments, on made-up casinos with known effects.
 
 `python -m recommendations.tests.experiments.proof` (make experiments) runs thousands of experiments through the
-functions that judge real ones, and counts false alarms, effects found, and intervals that hold.
+functions for real ones, and counts false positives, found effects, and intervals that cover the truth.
 """

@@ -1,4 +1,4 @@
-"""`python -m recommendations.tests.experiments.proof`: exit status 1 if a statistic does not hold what it promises."""
+"""`python -m recommendations.tests.experiments.proof`: exit status 1 if a statistic is beyond a limit."""
 
 import argparse
 import sys

@@ -26,7 +26,7 @@ class Result:
 
 
 def results_of(series: Series, runs: int | None = None) -> list[Result]:
-    """One result for each limit, of the first `runs` experiments. Each has a seed of its own, always the same."""
+    """One result for each limit, of the first `runs` experiments. Each experiment has its own fixed seed."""
     number = runs or series.runs
     outcomes = [series.run(np.random.default_rng((19, each))) for each in range(number)]
     shares = {name: sum(outcome[name] for outcome in outcomes) / number for name in series.limits}

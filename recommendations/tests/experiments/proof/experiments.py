@@ -1,4 +1,4 @@
-"""One made-up experiment at a time: an A/A or A/B test, or an interleaving, looked at every so many hours."""
+"""One made-up experiment at a time: an A/A or A/B test, or an interleaving, with looks at a fixed interval."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +30,7 @@ BETS_PER_ACTIVE_DAY = 0.08
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """The users of an experiment, how long it runs, and how often somebody looks."""
+    """The users of an experiment, its duration, and the interval of its looks."""
 
     users: int
     days: int = PLANNED_DAYS
@@ -87,7 +87,7 @@ def interleaving(rng: np.random.Generator, setting: Setting, recommenders: Recom
 
 
 def ab_test_of_lists(rng: np.random.Generator, setting: Setting, recommenders: Recommenders) -> Looks:
-    """The same users and recommenders, but each user sees one recommender's list: looks at their bets."""
+    """The looks at bets, if each user sees the list of one of the two recommenders."""
     arms = (rng.random(setting.users) < setting.variant_share).astype(np.int64)
     world = build_world(rng, setting.users, setting.days, bet_rate=BETS_PER_ACTIVE_DAY / HITS)
     lists = draw_lists(rng, len(world.bets.users), recommenders)

@@ -15,7 +15,7 @@ HITS = 0.30  # how often list a has the wanted event, with an error of 2.5
 
 @dataclass(frozen=True, slots=True)
 class Recommenders:
-    """How far the scores of both lists are from what users want, and how much of that error they share (0 to 1)."""
+    """The errors of both lists' scores, and the share of the error that both have in common (0 to 1)."""
 
     error_a: float
     error_b: float

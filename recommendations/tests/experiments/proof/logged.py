@@ -8,7 +8,7 @@ EXPLORED, CANDIDATES, ANSWERS, ANSWERS_PER_USER = 0.1, 5, 40_000, 6
 
 
 def covers_the_truth(rng: np.random.Generator) -> dict[str, bool]:
-    """Whether each estimator's interval has the other policy's true mean reward. A user's answers are alike."""
+    """Whether each estimator's interval has the other policy's true mean reward. A user's answers are correlated."""
     users = rng.integers(0, ANSWERS // ANSWERS_PER_USER, ANSWERS)
     rates = rng.beta(1.2, 13.8, ANSWERS // ANSWERS_PER_USER)[users]
     appeal = rng.gamma(0.5, 2.0, (ANSWERS, CANDIDATES))

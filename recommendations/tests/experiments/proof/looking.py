@@ -1,4 +1,4 @@
-"""What a made-up casino's users did, as the sums over users at each look."""
+"""The sums over a made-up casino's users at each look."""
 
 import numpy as np
 

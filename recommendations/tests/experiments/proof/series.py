@@ -1,4 +1,4 @@
-"""Series of made-up experiments with what must hold of each."""
+"""Series of made-up experiments, each with its limits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ Run = Callable[[np.random.Generator], dict[str, bool]]
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The share of experiments of which something must be true."""
+    """The limits of the share of experiments with a property."""
 
     least: float = 0.0
     most: float = 1.0
@@ -37,7 +37,7 @@ FOUND = Limit(least=0.75)
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """`run` answers, for one experiment, which of the `limits`' names are true of it."""
+    """`run` returns, for one experiment, whether it has each of the properties in `limits`."""
 
     name: str
     runs: int
@@ -143,7 +143,7 @@ def _guarded(uplift: float, rng: np.random.Generator) -> dict[str, bool]:
 
 
 def _mismatch(lost: float, rng: np.random.Generator) -> dict[str, bool]:
-    """Of 10,000 users that come in evenly over 28 days; one arm loses a share of its own."""
+    """The test of 10,000 users who enter evenly over 28 days, while one arm loses a share of its users."""
     of_variant = 0.5 * (1 - lost)
     is_variant = rng.random(10_000) < of_variant / (0.5 + of_variant)
     looks = np.linspace(0, 10_000, 28 * 24 + 1).astype(np.int64)[1:]
@@ -173,5 +173,5 @@ def _is_found(looks: Looks) -> bool:
 
 
 def _hold(looks: Looks, truth: float) -> bool:
-    """Whether the interval had the truth at every look."""
+    """Whether the interval covered the truth at every look."""
     return bool(((looks.low <= truth) & (truth <= looks.high)).all())

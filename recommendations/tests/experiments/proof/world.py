@@ -18,7 +18,7 @@ _CAP_QUANTILE = 0.99
 
 @dataclass(frozen=True, slots=True)
 class Bets:
-    """A bet per entry: whose, in which hour since the start (before it: negative), and its stake."""
+    """One bet per entry: its user, its hour since the start (negative before it), and its stake."""
 
     users: Ints
     hours: Ints
