@@ -86,6 +86,6 @@ class FeedInUse(RecommendationError):
 
     def __init__(self, producer: str, partition: int) -> None:
         super().__init__(
-            f"Can't forget partition {partition} of the producer {producer}: it is unknown, or no other partition "
-            "received a message after it. Send heartbeats to the other partitions first"
+            f"Partition {partition} of the producer {producer} can't be forgotten: it is unknown, or no other "
+            "partition received a message after it. Send heartbeats to the other partitions first"
         )
