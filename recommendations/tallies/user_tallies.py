@@ -264,7 +264,9 @@ class Tallies:
         for coupon in packed.coupons if packed.bets else ():
             if own := packed.bets.get(coupon.key):
                 if len(own) * WIDTH != len(coupon.selections) * BET_WIDTH:
-                    raise ValueError(f"{len(own)} numbers of bets stand beside {len(coupon.selections)} of selections")
+                    raise ValueError(
+                        f"{len(own)} numbers of bets do not match {len(coupon.selections)} numbers of selections"
+                    )
                 weights += [decay * weight_at(coupon.timestamp)] * (len(own) // BET_WIDTH)
                 numbers += own
                 selections += coupon.selections

@@ -339,7 +339,7 @@ def test_contradicting_tallies_are_rejected_before_they_are_merged(changes):
 def test_bets_of_one_coupon_never_count_as_those_of_the_next():
     coupons = [[1e9 + key, key, 1, [0, 0, 0, 0, 0, 0, 2_000] * 2] for key in (1, 2)]
     of_bets = {1: [1, 1, 1], 2: [1, 1, 1] * 3}  # as many as selections, in sum
-    with pytest.raises(ValueError, match="3 numbers of bets stand beside 14 of selections"):
+    with pytest.raises(ValueError, match="3 numbers of bets do not match 14 numbers"):
         Tallies(packed_with(coupons=coupons, bets=of_bets)).bets_at(1e9)
 
 
