@@ -37,7 +37,7 @@ class JSONText(forms.CharField):
             raise ValidationError(f"Not JSON: line {error.lineno}, column {error.colno}: {error.msg}") from error
         except (ValueError, RecursionError) as error:
             raise ValidationError(
-                "This JSON can't be stored: a name occurs twice, a number is too long, a character is invalid, or the "
+                "Not JSON, or not storable: a name occurs twice, a number is too long, a character is invalid, or the "
                 "nesting is too deep."
             ) from error
         return parsed

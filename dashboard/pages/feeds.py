@@ -92,7 +92,7 @@ def _apply(casino: Casino, staff: User, *, action: str, producer: str, partition
     """Apply the change. Returns a message. Raises FeedInUse, FeedNotFound."""
     if partition is not None:
         forget_silent_partition(casino, producer, partition, staff=staff)
-        return f"Partition {partition} of {producer} was removed. Older prices open when they are sent again."
+        return f"Partition {partition} of {producer} is forgotten. Older prices open when they are sent again."
     is_closed = action == "close"
     close_producer(casino, producer, is_closed=is_closed, staff=staff)
     return f"{producer} is {'closed' if is_closed else 'no longer closed'} by hand, from the next request on."

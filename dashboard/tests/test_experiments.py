@@ -53,7 +53,7 @@ def test_an_experiment_shows_the_reports_sentence_variants_and_the_interval_by_d
     difference, evidence = answer.context["charts"]
     assert len(difference.rows) == len(evidence.rows) == len(report.variants[0].looks)
     assert page.count('class="chart-boundary"') == 2 * len(evidence.rows)
-    assert "no mismatch" in page
+    assert "No sample ratio mismatch" in page
 
 
 @pytest.mark.covered

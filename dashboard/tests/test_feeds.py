@@ -166,7 +166,7 @@ def test_casinos_option_says_when_a_feed_is_silent(staff, with_feeds, casino_a):
 
 def test_unavailable_casino_shows_the_reason_and_changes_nothing(staff, with_feeds):
     Casino.objects.filter(pk=1).update(schema_version="older")
-    assert "migrated first" in text_of(staff, URL)
+    assert "is not migrated" in text_of(staff, URL)
     assert "Nothing was changed." in post(staff, "close").content.decode()
     Casino.objects.filter(pk=1).update(state=CasinoState.FAILED)
     assert "Nothing was changed." in post(staff, "close").content.decode()

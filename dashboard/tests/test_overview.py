@@ -115,7 +115,7 @@ def test_casino_with_pending_migrations_or_no_database_shows_the_reason(staff, c
     Casino.objects.filter(pk=casino_a.pk).update(schema_version="older")
     Casino.objects.create(id=3, name="Gamma", state=CasinoState.FAILED, state_detail="disk full")
     found = rows(staff)
-    assert "migrated first" in found["Alpha"].unavailable.reason
+    assert "is not migrated" in found["Alpha"].unavailable.reason
     assert "no database" in found["Gamma"].unavailable.reason
     assert "disk full" in text_of(staff, "/casinos/3/")
 

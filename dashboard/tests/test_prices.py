@@ -134,7 +134,7 @@ def test_a_large_event_is_paged_and_takes_the_same_number_of_queries(staff, matc
     ("changes", "problem"),
     [
         ({"status": EventStatus.SUSPENDED}, "status is SUSPENDED"),
-        ({"is_withheld": True}, "it is withheld"),
+        ({"is_withheld": True}, "The event is withheld"),
         ({"begin_timestamp": PAST}, "live_events is off"),
         ({"begin_timestamp": PAST, "end_timestamp": PAST + timedelta(hours=2)}, "is over"),
         ({"offered_by": None}, "never had markets"),
@@ -187,7 +187,7 @@ def test_page_requires_the_admins_permission_for_events(match):
 def test_unavailable_casino_shows_the_reason(staff, match, casino_a):
     casino_a.schema_version = "older"
     casino_a.save()
-    assert "migrated first" in text_of(staff, f"{URL}?event={EVENT}")
+    assert "is not migrated" in text_of(staff, f"{URL}?event={EVENT}")
 
 
 def test_producer_of_a_line_may_be_unknown(staff, match, casino_a):

@@ -199,7 +199,7 @@ def test_page_requires_the_admins_permissions_for_users_and_coupons(filled):
 def test_unavailable_casino_shows_the_reason(staff, casino_a):
     casino_a.schema_version = "older"
     casino_a.save()
-    assert "migrated first" in text_of(staff, f"{URL}?user=1")
+    assert "is not migrated" in text_of(staff, f"{URL}?user=1")
 
 
 def test_named_bets_and_events_that_were_passed_over_are_shown(staff, filled, casino_a):

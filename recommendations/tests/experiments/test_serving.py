@@ -385,7 +385,7 @@ def test_a_test_may_ask_for_a_variant_which_is_not_sent(caller, sent):
     assert sent == []
     unknown = caller.get("/recommend/7?variant=best")
     assert (unknown.status_code, unknown.json()["code"]) == (400, "invalid_parameter")
-    assert unknown.json()["error"].endswith("no two have its name: trees/control, trees/soon")
+    assert unknown.json()["error"].endswith("if it is unique: trees/control, trees/soon")
 
 
 def test_a_variant_of_no_experiment_gets_400(caller):

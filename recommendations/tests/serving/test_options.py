@@ -220,7 +220,7 @@ def test_a_catalogue_that_cannot_be_is_refused_by_name(catalogue, named):
     [
         ({"default_currency": "DOGE"}, "default_currency has DOGE"),
         ({"default_currency": "$"}, "default_currency must be a code"),
-        ({"default_currency": "EUR", "catalogue": {"currencies": ["EUR"]}}, "default_currency can't be used beside"),
+        ({"default_currency": "EUR", "catalogue": {"currencies": ["EUR"]}}, "default_currency can't be used with"),
     ],
 )
 def test_a_default_currency_that_can_not_be_is_refused(options, named):
