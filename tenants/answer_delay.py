@@ -1,4 +1,4 @@
-"""Answers that are sent later than they are ready: their request then occupies no thread meanwhile."""
+"""Delayed responses: a response is sent later than it is ready, and occupies no thread meanwhile."""
 
 import time
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _CURRENT: ContextVar[AnswerDelay | None] = ContextVar("answer_delay", default=No
 
 @contextmanager
 def answer_delay() -> Iterator[AnswerDelay]:
-    """For a server that runs one request in this block, and keeps its answer until `send_at`."""
+    """Yield the delay of the request that runs in the block. The server must keep its response until `send_at`."""
     delay = AnswerDelay()
     token = _CURRENT.set(delay)
     try:
@@ -29,8 +29,8 @@ def answer_delay() -> Iterator[AnswerDelay]:
 
 
 def answer_after(seconds: float) -> None:
-    """Have the current request answered in `seconds` at the earliest. Where no server can delay an answer, as in a
-    command, this waits instead."""
+    """Send the current request's response in `seconds` at the earliest. Where no server can delay a response, as in a
+    command, this call waits instead."""
     delay = _CURRENT.get()
     if delay is None:
         time.sleep(seconds)

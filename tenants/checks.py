@@ -30,7 +30,7 @@ def check_casino_models(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.models)
 def check_relations_stay_in_one_database(**kwargs: Any) -> list[CheckMessage]:
-    """No relation between a casino's database and the catalogue: PostgreSQL can't enforce it."""
+    """A relation must not cross between a casino's database and the catalogue: PostgreSQL can't enforce it."""
     return [
         Error(
             f"{model._meta.label}.{field.name} refers to {field.related_model._meta.label}, in another database.",

@@ -1,4 +1,4 @@
-"""A casino's database, for routing. Imports nothing of this app, so that every module may import it."""
+"""The id and database of a casino, for routing. Imports nothing of this app, so that every module may import it."""
 
 from uuid import UUID
 
@@ -10,8 +10,8 @@ MAIN = "main"  # the server that DATABASE_URL names
 
 
 class CurrentCasino(msgspec.Struct, frozen=True):
-    """A casino's id and the location of its database. `alias`, computed, is Django's of this database: it never
-    changes, and never names another one."""
+    """A casino's id and the location of its database. `alias`, computed, is Django's alias of this database: it never
+    changes and never names another database."""
 
     id: int
     db_name: str

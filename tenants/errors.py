@@ -36,7 +36,7 @@ class CasinoNotFound(CasinoNotUsable):
 
 
 class CasinoForbidden(CasinoNotUsable):
-    """The caller may not use this casino, which need not exist."""
+    """The caller may not use this casino. The casino need not exist."""
 
 
 class CasinoSuspended(CasinoNotUsable):
@@ -52,7 +52,7 @@ class CasinoBehind(CasinoUnavailable):
 
 
 class RequestRejected(TenancyError):
-    """Base: the request exceeds one of the casino's limits."""
+    """Base: the request exceeds a limit."""
 
     status = 429
     code = "rate_limited"
@@ -74,7 +74,7 @@ class TooManyAtOnce(RateLimited):
 
 
 class LoginsLimited(RateLimited):
-    """Too many wrong passwords, of this login name or from this address."""
+    """The login name, or the address, had too many wrong passwords."""
 
     code = "logins_limited"
 
@@ -110,11 +110,11 @@ class NoAnswer(CasinoOutage):
 
 
 class ServerSilent(NoAnswer):
-    """A database server does not answer new connections either; for some seconds none is tried again."""
+    """A database server does not answer new connections either; for some seconds the service opens none."""
 
 
 class TooManyStalled(CasinoOutage):
-    """As many statements as allowed wait for a slow database already."""
+    """The highest allowed number of statements already waits for a slow database."""
 
 
 class DatabaseReadOnly(CasinoOutage):
@@ -122,11 +122,11 @@ class DatabaseReadOnly(CasinoOutage):
 
 
 class CasinoNotUpgraded(CasinoOutage):
-    """The casino's database lacks migrations of the code, so that nothing may be stored yet."""
+    """The casino's database lacks migrations of the code, so that nothing can be stored yet."""
 
 
 class WrongDatabase(CasinoOutage):
-    """The database with the casino's name has not the casino's identity."""
+    """The database with the casino's name does not have the casino's identity."""
 
 
 class UnknownServer(TenancyError):
@@ -154,7 +154,7 @@ class CasinoBusy(LifecycleError):
 
 
 class PoolerInTheWay(LifecycleError):
-    """A lock was asked for through a connection pooler, which would not hold it."""
+    """A lock was requested through a connection pooler, which would not hold it."""
 
 
 class ProvisioningFailed(LifecycleError):

@@ -5,14 +5,14 @@ import unicodedata
 from django.core.exceptions import ValidationError
 
 MAX_LENGTH = 100
-# Control characters, and what shows nothing or turns the direction of a line; separators but the plain space; lone
-# surrogates, private and unassigned characters.
+# Control characters; characters that are invisible or change the direction of a line; separators except the plain
+# space; lone surrogates, private and unassigned characters.
 _HIDDEN = {"Cc", "Cf", "Zl", "Zp", "Zs", "Cs", "Co", "Cn"}
 
 
 def validate_name(name: str) -> None:
-    """Raises ValidationError unless a list or a log shows the name as it is, on one line: two casinos must not look
-    the same."""
+    """Raises ValidationError unless lists and logs show the name unchanged, on one line: two casinos must not look the
+    same."""
     if not 0 < len(name.strip()) <= MAX_LENGTH:
         raise ValidationError(f"The name has {len(name)} characters; use 1 to {MAX_LENGTH} characters.")
     if name != name.strip(" ") or "  " in name:

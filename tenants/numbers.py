@@ -1,5 +1,5 @@
-"""The one form of a number in text, in requests, messages, files and commands: ASCII digits, with a point before
-decimals. No plus sign, exponent, underscore, space, leading zero or other script's digits. And numbers with nouns."""
+"""Parses numbers in requests, messages, files and commands: ASCII digits, with a point before decimals. No plus sign,
+exponent, underscore, space, leading zero or other script's digits. Also formats numbers with nouns."""
 
 import re
 from argparse import ArgumentTypeError
@@ -15,7 +15,7 @@ _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,3999})(?:\.[0-9]{1,3999})?", re.ASCI
 
 
 def parse_whole_number(text: str, lowest: int | None = None, highest: int | None = None) -> int | None:
-    """The whole number from `lowest` to `highest`; None if `text` is none."""
+    """The whole number from `lowest` to `highest`; None for any other text."""
     if _WHOLE.fullmatch(text) is None:
         return None
     number = int(text)
@@ -24,17 +24,17 @@ def parse_whole_number(text: str, lowest: int | None = None, highest: int | None
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
-    """The number with its noun, in people's language: `1 dead letter`, `2 dead letters`."""
+    """The number with its noun: `1 dead letter`, `2 dead letters`."""
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
 def parse_id(text: str) -> int | None:
-    """The id from 1 to `MAX_ID`; None if `text` is none."""
+    """The id from 1 to `MAX_ID`; None for any other text."""
     return parse_whole_number(text, 1, MAX_ID)
 
 
 def parse_decimal(text: str) -> Decimal | None:
-    """The number such as 12 or 12.50; None if `text` is none."""
+    """A number such as 12 or 12.50; None for any other text."""
     return None if _DECIMAL.fullmatch(text) is None else Decimal(text)
 
 

@@ -1,6 +1,6 @@
 """The list of all state that a process keeps between requests or messages: caches, counters, connections, threads.
 
-Each module registers its own. A memoised function whose value depends on its arguments alone keeps no state.
+Each module registers its own state. A memoised function whose value depends on its arguments alone has none.
 """
 
 import gc
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ProcessState:
-    """`reset` makes the state that of a new process. It takes no lock: in a forked process, threads that do not exist
-    there may hold them. `before_fork` runs in the parent, and `after_fork` in the child."""
+    """`reset` makes the state that of a new process. It takes no lock: in a forked process, a thread that does not
+    exist there may hold it. `before_fork` runs in the parent, and `after_fork` in the child."""
 
     reset: Callable[[], object] | None
     before_fork: Callable[[], object] | None
@@ -32,8 +32,8 @@ def register(
     before_fork: Callable[[], object] | None = None,
     after_fork: Callable[[], object] | None = None,
 ) -> None:
-    """Add a state; without `reset` it lasts from one test to the next, and without either also in forked processes.
-    Raises ValueError for a registered name."""
+    """Register a state. Without `reset` it lasts from one test to the next; without `reset` and `after_fork` it also
+    lasts in forked processes. Raises ValueError if the name is registered."""
     if name in _registered:
         raise ValueError(f"Process state {name!r} is registered already.")
     _registered[name] = ProcessState(reset, before_fork, after_fork or reset)
@@ -44,29 +44,28 @@ def registered_states() -> dict[str, ProcessState]:
 
 
 def reset_process_state() -> None:
-    """Run every `reset`: for tests, whose database transactions are rolled back."""
+    """Run every `reset`. For tests, whose database transactions are rolled back."""
     for state in _registered.values():
         if state.reset is not None:
             state.reset()
 
 
 def _before_fork() -> None:
-    """Run every `before_fork`."""
     _run_all({name: state.before_fork for name, state in _registered.items()})
 
 
 def _after_fork() -> None:
     """Run every `after_fork`: a child must not keep its parent's connections.
 
-    The parent's objects are never collected in the child: freeing one of Kafka's clients waits for its threads, which
-    do not exist here.
+    Freezes the parent's objects, so that the child never collects them: freeing a Kafka client waits for its threads,
+    which the child does not have.
     """
     gc.freeze()
     _run_all({name: state.after_fork for name, state in _registered.items()})
 
 
 def _run_all(hooks: dict[str, Callable[[], object] | None]) -> None:
-    """Run each, even if another fails."""
+    """Run each hook, even if another fails."""
     for name, hook in hooks.items():
         try:
             if hook is not None:

@@ -1,7 +1,7 @@
 """Rows of the catalogue, cached for `CATALOGUE_LEASE_SECONDS` (the TTL).
 
-A change counts as done only after that time (`wait_until_caches_expire`, `answer_once_caches_expire`): from then on no
-process uses the old row. A change made outside this code, by psql for example, is seen when the TTL is over.
+A change is complete only after the TTL (`wait_until_caches_expire`, `answer_once_caches_expire`): from then on no
+process uses the old row. A change made outside this code, by psql for example, also takes effect after the TTL.
 """
 
 import threading
@@ -22,21 +22,21 @@ V = TypeVar("V")
 
 
 class TtlCache(Generic[K, V]):
-    """The last `capacity` values used. Safe under threads; a value is shared by all callers."""
+    """A cache of the `capacity` last used values. Thread-safe; all callers share a value."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
         self.reset()
 
     def reset(self) -> None:
-        self._values: LRUCache[K, tuple[float, V]] = LRUCache(self._capacity)  # with the load's time, monotonic seconds
+        self._values: LRUCache[K, tuple[float, V]] = LRUCache(self._capacity)  # with their loads' monotonic seconds
         self._guard = threading.Lock()
 
     def get_or_load(self, key: K, load: Callable[[], V | None], *, cache_if: Callable[[V], bool]) -> V | None:
-        """The cached value; once its TTL is over, the result of `load`, which is cached if `cache_if` holds."""
+        """The cached value; after its TTL, the result of `load`, which is cached if `cache_if` is true for it."""
         with self._guard:
             cached = self._values.get(key)
-        now = time.monotonic()  # before the load: a change may happen while it runs
+        now = time.monotonic()  # before the load: the row may change while it runs
         if cached is not None and now - cached[0] < settings.CATALOGUE_LEASE_SECONDS:
             return cached[1]
         value = load()
@@ -52,8 +52,8 @@ def wait_until_caches_expire() -> None:
 
 
 def answer_once_caches_expire() -> None:
-    """The same for a change after which nothing is left to do but to answer: the answer waits, and no thread does, so
-    that clients who change rows all the time take none from others."""
+    """Delay the response until no process has the old row cached. No thread waits, so that clients that change rows
+    often take no threads from others. Only for a change that is followed by nothing but the response."""
     _call_once_after_commit(_delay_answer)
 
 

@@ -1,4 +1,4 @@
-"""Issues API keys and finds the key of a request: by one query, or by none while it is cached."""
+"""Issues API keys, and finds a request's key by one query, or without a query while the key is cached."""
 
 import hashlib
 import re
@@ -28,16 +28,16 @@ _FORM = re.compile(r"recsys_[0-9a-f]{12}_[A-Za-z0-9_-]{43}")
 _CASINO_FIELDS = [field.attname for field in Casino._meta.concrete_fields]
 _COLUMNS = ("id", "prefix", "scopes", "expires_at", *(f"casino__{name}" for name in _CASINO_FIELDS))
 
-# Valid keys only: unknown and revoked ones are looked up each time, so that a flood of wrong keys evicts no valid one,
-# and a new key works at once.
+# Has valid keys only. Unknown and revoked keys are looked up each time: a flood of wrong keys evicts no valid key, and
+# a new key works at once.
 api_key_cache: TtlCache[str, "KnownKey"] = TtlCache()
 register("cached API keys", reset=api_key_cache.reset)
 
 
 @dataclass(slots=True)
 class KnownKey:
-    """A key of the catalogue, with its casino as of the same query: all requests share it, so that who changes it
-    changes a copy. `usable` is the casino's database, once a request has found that it can be used."""
+    """A valid key and its casino, read by one query. All requests share the object: copy it to change it. `usable` is
+    the casino's database, set once a request has found that it can be used."""
 
     id: int
     prefix: str
@@ -53,7 +53,7 @@ class KnownKey:
 
 @dataclass(frozen=True, slots=True)
 class IssuedKey:
-    """A new key and its row. `text` is stored nowhere, and no log or `repr` may have it."""
+    """A new key and its row. `text`, the key itself, is not stored and must not appear in a log or `repr`."""
 
     row: ApiKey
     text: str
@@ -82,7 +82,8 @@ def issue_key(
 
 
 def rotate_key(key: ApiKey, *, by: str, overlap: timedelta = timedelta()) -> IssuedKey:
-    """Make another key like this one, which expires after `overlap`. Raises InvalidKey if it is no longer valid."""
+    """Create a key with the same name, scopes and expiry; the old key is valid for `overlap` longer. Raises InvalidKey
+    if the old key is not valid."""
     with transaction.atomic():
         key = ApiKey.objects.select_for_update().select_related("casino").get(pk=key.pk)
         if key.state != "valid":
@@ -107,14 +108,14 @@ def revoke_key(key: ApiKey) -> None:
 
 @sensitive_variables()
 def mask_key(meta: MutableMapping[str, Any]) -> tuple[bool, str | None]:
-    """Whether these headers have an API key, and its digest (None for text that can't be a key). The key is replaced by
-    its prefix, so that no log or error page can show it."""
+    """Whether these headers have an API key, and its digest (None for text that can't be a key). Replaces the key by
+    its prefix, so that no log or error page shows it."""
     scheme, _, text = meta.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != SCHEME:
         _mask_misplaced_keys(meta)
         return False, None
     text = text.strip()
-    is_key = _FORM.fullmatch(text) is not None  # no secret; other text costs no query
+    is_key = _FORM.fullmatch(text) is not None  # text of another form is not looked up
     meta["HTTP_AUTHORIZATION"] = f"Api-Key {text[:_SHOWN] if is_key else ''}..."
     return True, _digest(text) if is_key else None
 
@@ -125,14 +126,15 @@ _MASKED = "(an API key)"
 
 @sensitive_variables()
 def _mask_misplaced_keys(meta: MutableMapping[str, Any]) -> None:
-    """Replace keys in headers from which none is read, as in `Authorization: Bearer <key>`."""
+    """Replace keys in headers that are not read for keys, as in `Authorization: Bearer <key>`."""
     for header in MISPLACED:
         if header in meta:
             meta[header] = _FORM.sub(_MASKED, meta[header])
 
 
 def misplaced_key(meta: Mapping[str, Any]) -> str | None:
-    """The unsupported way in which the request sends an API key, such as `Authorization: Bearer`; None without one."""
+    """The unsupported way in which the request sends an API key, such as `Authorization: Bearer`; None if there is
+    none."""
     for header, name in MISPLACED.items():
         if _MASKED in meta.get(header, ""):
             return f"{name}: {meta[header].partition(_MASKED)[0]}".strip(" :")
@@ -142,9 +144,9 @@ def misplaced_key(meta: Mapping[str, Any]) -> str | None:
 def find_key(digest: str) -> KnownKey | None:
     """The valid key with this digest.
 
-    Looking it up by its digest is as safe as a comparison in constant time: the time may depend on how much of the
-    *digest* agrees with one in the table or the index, and nobody can choose a digest's beginning without trying as
-    many keys as it takes to guess one.
+    A lookup by digest is as safe as a comparison in constant time. Its duration may reveal how long a prefix of the
+    digest matches a stored digest, but finding a key whose digest has a given prefix takes as many guesses as a search
+    through all prefixes of that length.
     """
     known = api_key_cache.get_or_load(digest, lambda: _load_key(digest), cache_if=_is_of_served_casino)
     return None if known is None or known.is_expired else known
@@ -158,13 +160,14 @@ def find_cached_key(digest: str) -> KnownKey | None:
 
 @sensitive_variables()
 def _digest(text: str) -> str:
-    """SHA-256, without salt or rounds: those protect passwords that people choose. A key has 256 random bits, which
-    nobody can try out, and is checked at every request."""
+    """SHA-256 without salt or rounds: these protect passwords that people choose. A key has 256 random bits, too many
+    to guess, and each request computes its digest."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _load_key(digest: str) -> KnownKey | None:
-    """The key that is not revoked; records its use, which cached lookups need not: they follow within the TTL."""
+    """The unrevoked key with this digest. Records its use; a lookup from the cache need not, since it follows within
+    the TTL."""
     row = ApiKey.objects.filter(digest=digest, revoked_at=None).values_list(*_COLUMNS).first()
     if row is None:
         return None

@@ -1,4 +1,4 @@
-"""Records the last use of API keys. It delays no request, fails none, and seldom writes."""
+"""Records the last use of API keys. Recording delays no request, fails none, and seldom writes."""
 
 import logging
 import threading
@@ -17,16 +17,16 @@ logger = logging.getLogger(__name__)
 
 
 class KeyUsage:
-    """The times that one process has yet to write, and a thread that runs only while it writes. Safe under threads.
+    """This process's unwritten times of use, and a thread that runs only while it writes them. Thread-safe.
 
-    Each key is written at most once in `API_KEY_USE_SECONDS`. A failed write is left out until that time is over.
+    Each key is written at most once in `API_KEY_USE_SECONDS`; a failed write is not retried before that time is over.
     """
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Start empty; after a fork too, where another thread's lock may be held for ever."""
+        """Start empty, with a new lock: after a fork, another thread of the parent may have held the old one."""
         self._guard = threading.Lock()
         self._next: dict[int, float] = {}  # key -> time of its next write, monotonic seconds
         self._unwritten: dict[int, datetime] = {}
@@ -41,7 +41,7 @@ class KeyUsage:
             self._unwritten[key_id] = timezone.now()
             if self._writer is None:
                 writer = threading.Thread(target=self._write, name="key-usage", daemon=True)
-                writer.start()  # raises RuntimeError if there can be no further thread
+                writer.start()  # raises RuntimeError if the system allows no further thread
                 self._writer = writer
 
     def wait(self) -> None:
@@ -56,7 +56,7 @@ class KeyUsage:
                     for key_id, used_at in uses.items():
                         ApiKey.objects.filter(pk=key_id).update(last_used_at=used_at)
         except DatabaseError as error:
-            logger.warning("Last use of API keys could not be stored: %s", error)
+            logger.warning("The last use of API keys could not be stored: %s", error)
             with self._guard:
                 self._unwritten, self._writer = {}, None
         finally:

@@ -1,4 +1,4 @@
-"""The limits of a casino's requests: per second, at once, and bytes of each.
+"""The limits of a casino's requests: requests per second, concurrent requests, bytes per request.
 
 Each is a column of the casino's row or, where that is null, a setting; 0 means no limit.
 """
@@ -50,14 +50,14 @@ class _Tokens:
 
 
 class RateLimiter:
-    """Requests per second, over all processes together. Safe under threads; one casino's requests don't wait for
+    """Limits the requests per second, over all processes together. Thread-safe; one casino's requests don't wait for
     another's.
 
     Each casino has a bucket of tokens in the catalogue, which fills at the casino's rate and holds two seconds' worth.
     A process takes a tenth of a second's worth by one statement, and then admits as many requests without a query; it
-    tries an empty bucket again a tenth of a second later. That is some ten queries a second, at any rate and load. Over
-    any time, all processes admit at most the tokens that filled the bucket, a full bucket, and a tenth of a second's
-    worth each.
+    tries an empty bucket again a tenth of a second later. This takes some ten queries a second, at any rate and load.
+    Over any time, all processes admit at most the tokens that filled the bucket, a full bucket, and a tenth of a
+    second's worth each.
     """
 
     def __init__(self) -> None:
@@ -74,13 +74,13 @@ class RateLimiter:
             tokens.count -= 1
 
     def charge(self, casino_id: int, requests: int) -> None:
-        """Use more tokens for a request that was admitted already; if there are too few, later requests wait."""
+        """Use more tokens for a request that was admitted already; without enough tokens, later requests wait."""
         tokens = self._tokens[casino_id]
         with tokens.guard:
             tokens.count -= requests
 
     def rejection(self, casino_id: int) -> RateLimited | None:
-        """The error that `take` would raise, if that is known without a query."""
+        """The error that `take` would raise, if it is known without a query; else None."""
         tokens = self._tokens.get(casino_id)
         if tokens is None or tokens.count >= 1 or time.monotonic() >= tokens.try_again_at:
             return None
@@ -107,7 +107,8 @@ class RateLimiter:
 
 
 def _take_tokens(casino_id: int, rate: int, wanted: int) -> tuple[float, float]:
-    """The tokens taken from the bucket, and those left in it. If the catalogue is unavailable, all are granted."""
+    """Take tokens from the bucket. Returns the number taken and the number left; if the catalogue is unavailable,
+    grants all."""
     full = max(rate * BURST_SECONDS, 1.0)
     try:
         with connections["default"].cursor() as cursor:
@@ -115,18 +116,18 @@ def _take_tokens(casino_id: int, rate: int, wanted: int) -> tuple[float, float]:
             granted, left = cursor.fetchone()
             return granted, left
     except DatabaseError as error:
-        logger.warning("Requests of casino %s could not be counted: %s", casino_id, error)
+        logger.warning("Requests of casino %s could not be counted, and were admitted: %s", casino_id, error)
         return wanted, 0.0
 
 
 class Slots:
-    """Counts the requests of each casino that this process is answering. Safe under threads."""
+    """The number of requests of each casino that this process is answering. Thread-safe."""
 
     def __init__(self) -> None:
         self.reset()
 
     def take(self, casino_id: int) -> None:
-        """Raises TooManyAtOnce."""
+        """Take a slot. Raises TooManyAtOnce if the casino has none left."""
         with self._guard:
             if 0 < settings.API_REQUESTS_AT_ONCE <= self._taken[casino_id]:
                 raise TooManyAtOnce(BUSY_RETRY_SECONDS)
@@ -152,7 +153,7 @@ def admit(request: HttpRequest, casino: Casino) -> int:
     """Count a request for the casino, as several if its body is large, and take a slot; returns the casino's id, for
     the slot's release. Raises RequestTooLarge, RateLimited, TooManyAtOnce."""
     rate, size = limits_of(casino)
-    text = request.META.get("CONTENT_LENGTH") or ""  # servers hand over no more bytes than it says, and none without
+    text = request.META.get("CONTENT_LENGTH") or ""  # the server passes on no more bytes than this
     length = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
     if 0 < size < length:
         raise RequestTooLarge(f"The request is too large: send at most {size} bytes")

@@ -1,4 +1,4 @@
-"""The limits of wrong passwords: by address and by login name. Checking a password takes 0.7 s of processor time."""
+"""The limits of wrong passwords, by address and by login name. Checking a password takes 0.7 s of processor time."""
 
 import logging
 import threading
@@ -15,10 +15,11 @@ from django.conf import settings
 from tenants.errors import LoginsLimited
 from tenants.process_state import register
 
-TRIES_OF_ADDRESS, TRIES_OF_NAME = 5, 10  # wrong passwords at once; a name where it is known has its own of the first
-SECONDS_OF_TRY = 30.0  # until one of them is forgotten
-CHECKS_AT_ONCE = 1  # of a process, and one more of logins at addresses where they have been
-WAITING, WAIT_SECONDS = 2, 3.0  # for such a check: so few threads, for so long
+# Wrong passwords in a row; a name at an address where it has logged in has its own TRIES_OF_ADDRESS.
+TRIES_OF_ADDRESS, TRIES_OF_NAME = 5, 10
+SECONDS_OF_TRY = 30.0  # until one wrong password is forgotten
+CHECKS_AT_ONCE = 1  # in a process; logins at addresses where they have logged in may use one more
+WAITING, WAIT_SECONDS = 2, 3.0  # threads that may wait for a check, and for how long
 _REMEMBERED = 10_000  # addresses, names, and pairs of them
 _LOG_AGAIN_SECONDS = 60.0
 
@@ -27,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Attempt:
-    """A password that is being checked; `is_valid` is set where it was right."""
+    """A password that is being checked; set `is_valid` if it is right."""
 
     is_valid: bool = False
 
@@ -39,11 +40,11 @@ class _Failures:
 
 
 class LoginLimiter:
-    """Wrong passwords of one process. Safe under threads.
+    """Counts the wrong passwords of one process. Thread-safe.
 
-    A login name is limited over all addresses. Where it has logged in before, only the wrong passwords for it from that
-    address count: nobody elsewhere, and no other name, can lock staff out of a place where they have been. Nothing is
-    stored: several processes allow as many tries each.
+    A login name is limited over all addresses. At an address where the name has logged in before, only wrong passwords
+    for this name from this address count, so that nobody elsewhere can lock staff out. Nothing is stored: each of
+    several processes allows the full number of tries.
     """
 
     def __init__(self) -> None:
@@ -58,8 +59,8 @@ class LoginLimiter:
 
     @contextmanager
     def checking(self, name: str, address: str) -> Iterator[Attempt]:
-        """Around the check of a password; counts it as wrong unless the attempt is set valid, or the check fails with
-        an exception. Raises LoginsLimited."""
+        """Check a password inside the block; it counts as wrong unless the attempt is set valid. Raises
+        LoginsLimited."""
         name, attempt, is_wrong = name[:150].casefold(), Attempt(), False
         counted = self._admit(name, address)
         try:
@@ -117,7 +118,7 @@ class LoginLimiter:
     def _log(self, reason: str, name: str) -> None:
         if (now := time.monotonic()) >= self._log_again_at:
             self._log_again_at = now + _LOG_AGAIN_SECONDS
-            logger.warning("Passwords are limited, since %s; the latest was for the login %r", reason, name[:40])
+            logger.warning("Passwords are rate limited, since %s; the latest was for the login %r", reason, name[:40])
 
 
 def _take_back(counted: Iterable[_Failures]) -> None:
@@ -130,8 +131,8 @@ register("wrong passwords", reset=login_limiter.reset)
 
 
 def client_address(meta: Mapping[str, Any]) -> str:
-    """The client's address: of the connection, or as the proxy in front (BEHIND_TLS_PROXY) has added it last. Of IPv6
-    the network of 64 bits, since a client has all of its addresses."""
+    """The client's address: the connection's, or with BEHIND_TLS_PROXY the last one that the proxy added. For IPv6 the
+    network of 64 bits, since a client has all of its addresses."""
     address = str(meta.get("REMOTE_ADDR", ""))
     forwarded: str = meta.get("HTTP_X_FORWARDED_FOR", "")
     if settings.SECURE_PROXY_SSL_HEADER and forwarded:

@@ -1,4 +1,5 @@
-"""The permissions of logins: the casinos that each may see, and act for. Every page, endpoint and list checks here."""
+"""The permissions of logins: the casinos that each may see and act for. All pages, endpoints and lists use these
+checks."""
 
 from typing import Any
 
@@ -11,7 +12,7 @@ from tenants.models.casino import CatalogueQuerySet
 
 from .login_limits import client_address, login_limiter
 
-# The catalogue permissions that a bound login may have; the other tables are about all casinos.
+# The catalogue permissions that a bound login may have. The other tables concern all casinos.
 _ABOUT_ONE_CASINO = {
     "tenants.view_casino",
     "tenants.change_casino",
@@ -26,7 +27,7 @@ _ABOUT_ONE_CASINO = {
 
 
 def may_act_for(user: Any, casino_id: int) -> bool:
-    """Whether a login, or an anonymous caller, may act for the casino of this id, which need not exist."""
+    """Whether a login, or an anonymous caller, may act for the casino with this id. The casino need not exist."""
     bound = bound_casinos(user)
     if bound is None:
         return settings.RECSYS_OPEN_API or is_staff(user)
@@ -62,13 +63,13 @@ def is_staff(user: Any) -> bool:
 
 
 class StaffBackend(ModelBackend):
-    """Django's logins and permissions, but wrong passwords of requests are limited, and a bound login has no permission
-    for tables about all casinos."""
+    """Django's backend, which also limits wrong passwords of requests, and gives a bound login no permission for tables
+    that concern all casinos."""
 
     @sensitive_variables()
     def authenticate(self, request: Any, username: str | None = None, password: str | None = None, **more: Any) -> Any:
         """Raises LoginsLimited."""
-        if request is None or username is None:  # a command, or tests
+        if request is None or username is None:  # a command or a test
             return super().authenticate(request, username, password, **more)
         with login_limiter.checking(username, client_address(request.META)) as attempt:
             user = super().authenticate(request, username, password, **more)

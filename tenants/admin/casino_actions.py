@@ -32,12 +32,13 @@ CasinoAction = Callable[[Casino], str]  # returns a message
 
 
 class CasinoActions(ModelAdmin[Casino]):
-    """The actions. An error of one casino becomes a message and does not stop the others."""
+    """The actions. An error for one casino becomes a message and does not stop the others."""
 
     actions = ("finish_provisioning", "suspend", "resume", "back_up", "move", "clone", "restore", "delete")
 
     def has_end_permission(self, request: HttpRequest) -> bool:
-        """Whether the user may delete casinos: only by the action `delete`, which drops databases, not by Django's."""
+        """Whether the user may delete casinos. Only the action `delete` does: it drops databases, which Django's own
+        does not."""
         codename = get_permission_codename("delete", self.opts)
         return bool(request.user.has_perm(f"{self.opts.app_label}.{codename}"))
 
@@ -127,7 +128,7 @@ class CasinoActions(ModelAdmin[Casino]):
         """Run the action for each casino, and show its message or its error."""
         for casino in casinos:
             try:
-                with _waiting_without_limit():  # copying a database takes its time
+                with _waiting_without_limit():  # copying a database may take longer than a request's budget
                     done = action(casino)
             except (TenancyError, DatabaseError, OSError) as error:
                 said = str(error).strip()
@@ -170,7 +171,7 @@ class CasinoActions(ModelAdmin[Casino]):
 
 @contextmanager
 def _waiting_without_limit() -> Iterator[None]:
-    """Neither this process nor a server ends a statement of the block for the time that it takes."""
+    """Run the block without time limits for its statements, in this process and on the servers."""
     with waiting_within(None):
         _reconnect_to_catalogue()
         try:
@@ -180,7 +181,7 @@ def _waiting_without_limit() -> Iterator[None]:
 
 
 def _reconnect_to_catalogue() -> None:
-    """Close the thread's connection, whose session has the time-outs of the budget in which it was opened."""
+    """Close the thread's connection to the catalogue: its session has the time-outs of the earlier budget."""
     catalogue = connections[CATALOGUE]
     if not catalogue.in_atomic_block:
         catalogue.close()

@@ -44,12 +44,12 @@ class CasinoAdmin(CasinoActions):
         return is_allowed and super().lookup_allowed(lookup, value, request)
 
     def get_fields(self, request: HttpRequest, obj: Casino | None = None) -> Any:
-        """A bound login does not see of which casino this one is a copy."""
+        """Hide from a bound login the casino that this one was copied from."""
         shown = ("name",) if obj is None else ("name", *LIMITS, *self.readonly_fields)
         return shown if bound_casinos(request.user) is None else [name for name in shown if name != "copied_from"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Casino | None = None) -> Any:
-        """Bound staff can't edit names, since a taken name reveals another casino, nor their own limits."""
+        """Bound staff can't edit names, since a taken name reveals another casino, nor their casinos' limits."""
         return self.readonly_fields if bound_casinos(request.user) is None else ("name", *LIMITS, *self.readonly_fields)
 
     def has_delete_permission(self, request: HttpRequest, obj: Casino | None = None) -> bool:

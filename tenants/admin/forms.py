@@ -1,4 +1,4 @@
-"""Forms of casinos, of servers, and of the actions' confirmation pages."""
+"""Forms for casinos, servers, and the confirmation pages of actions."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ ANY_SERVER = "any server with room"
 
 
 class WholeNumberField(forms.IntegerField):
-    """A whole number in the one form of numbers; Django also takes "1_0", "+1" and "1.0"."""
+    """A whole number as `tenants.numbers` parses it; Django also accepts "1_0", "+1" and "1.0"."""
 
     def to_python(self, value: Any) -> int | None:
         if value in self.empty_values or parse_whole_number(str(value).strip()) is not None:
@@ -36,7 +36,8 @@ class CasinoForm(forms.ModelForm[Casino]):
         }
 
     def clean_name(self) -> str:
-        """Django skips the database's unique constraint, since its condition has a column that the form lacks."""
+        """Check that the name is free: Django skips the unique constraint, whose condition has a column that the form
+        lacks."""
         name: str = self.cleaned_data["name"]
         validate_name(name)
         if Casino.objects.living().filter(name=name).exclude(pk=self.instance.pk).exists():

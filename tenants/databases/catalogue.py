@@ -15,7 +15,8 @@ logger = logging.getLogger(__name__)
 
 
 def ensure_catalogue() -> None:
-    """Create the catalogue database if it is missing, and migrate it; with `CASINO_ROLES`, close it to their roles."""
+    """Create the catalogue database if it is missing, and migrate it; with `CASINO_ROLES`, close it to the casinos'
+    roles."""
     name = connections["default"].settings_dict["NAME"]
     try:
         with server_cursor():
@@ -33,7 +34,7 @@ def ensure_catalogue() -> None:
 
 
 def advice_if_missing() -> str | None:
-    """A line that says so if the catalogue does not exist, or has no tables."""
+    """A line of advice if the catalogue does not exist or has no tables; else None."""
     name = connections["default"].settings_dict["NAME"]
     advice = "run `manage.py create_catalogue`."
     try:
@@ -47,9 +48,9 @@ def advice_if_missing() -> str | None:
 
 
 def _close_to_casinos(name: str) -> None:
-    """A service whose role does not own the catalogue must still be able to upgrade it: the doctor reports the problem
-    too."""
-    reason: object = "its privileges are not the service's to change"
+    """Close the catalogue to the casinos' roles. Logs a warning if the service's role does not own it: the upgrade must
+    go on, and the doctor reports the problem too."""
+    reason: object = "the service's role can't change its privileges"
     try:
         close_catalogue()
     except ProgrammingError as error:

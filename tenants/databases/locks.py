@@ -20,7 +20,7 @@ _BACKUP = "the backup of the installation"
 
 @contextmanager
 def named_lock(name: str, *, wait: float | None = None, db_name: str | None = None) -> Iterator[CursorWrapper]:
-    """Hold this lock, and yield a cursor in the database that it is taken in, by default the catalogue. Released at the
+    """Hold this lock, and yield a cursor in the lock's database, by default the catalogue. The lock is released at the
     end of the block, also by a crash.
 
     Waits `wait` seconds (None: without limit), then raises CasinoBusy.
@@ -31,7 +31,7 @@ def named_lock(name: str, *, wait: float | None = None, db_name: str | None = No
 
 
 class CasinoLocks:
-    """Locks of many casinos in turn, on one connection. Not thread-safe."""
+    """Takes the locks of many casinos in turn, on one connection. Not thread-safe."""
 
     def __init__(self) -> None:
         self._connection = ExitStack()
@@ -61,7 +61,7 @@ def catalogue_lock() -> AbstractContextManager[CursorWrapper]:
 
 
 def template_lock(server: str = MAIN) -> AbstractContextManager[CursorWrapper]:
-    """The lock of a server's template: no session may be open in it while it is copied."""
+    """The lock of a server's template: a template with an open session can't be copied."""
     return named_lock(f"template on {server}")
 
 
@@ -77,7 +77,7 @@ def backup_lock() -> AbstractContextManager[CursorWrapper]:
 
 def is_backup_running() -> bool:
     """Whether the backup lock is held at this moment."""
-    with server_cursor() as cursor:  # a lock taken here is released with the statement
+    with server_cursor() as cursor:  # the end of the statement releases a lock taken here
         cursor.execute("SELECT NOT pg_try_advisory_xact_lock(hashtextextended(%s, %s))", [_BACKUP, _SEED])
         return bool(cursor.fetchone()[0])
 
@@ -89,8 +89,8 @@ def restore_lock() -> AbstractContextManager[CursorWrapper]:
 
 
 def busy_casinos(casino_ids: Iterable[int]) -> set[int]:
-    """The casinos, of these, whose lock is held now."""
-    with server_cursor() as cursor:  # locks taken here are released with the statement
+    """Those of these casinos whose lock is held now."""
+    with server_cursor() as cursor:  # the end of the statement releases locks taken here
         cursor.execute(
             "SELECT id FROM unnest(%s::bigint[]) AS ids (id)"
             " WHERE NOT pg_try_advisory_xact_lock(hashtextextended('casino ' || id, %s))",

@@ -1,4 +1,4 @@
-"""One login role per casino, as an option (`CASINO_ROLES`): PostgreSQL itself then refuses one casino's connections to
+"""One login role per casino, as an option (`CASINO_ROLES`): PostgreSQL itself then rejects a casino's connections to
 another's database.
 
 A role may read and write its casino's rows only: the service's own role creates tables. Passwords are derived from a
@@ -23,15 +23,15 @@ def role_name(casino_id: int) -> str:
 
 
 def login_of(casino_id: int) -> dict[str, Any]:
-    """A casino's USER and PASSWORD, which replace the service's own; empty without `CASINO_ROLES`."""
+    """A casino's USER and PASSWORD, to replace the service's own; empty without `CASINO_ROLES`."""
     if not settings.CASINO_ROLES:
         return {}
     return {"USER": role_name(casino_id), "PASSWORD": _password(casino_id)}
 
 
 def close_to_public(cursor: CursorWrapper, db_name: str, casino_id: int) -> None:
-    """Create the casino's role if it is missing, and let only that role connect to the database. Its connections are
-    limited: who has its password could otherwise take all of the server's."""
+    """Create the casino's role if it is missing, and let only that role connect to the database. The number of its
+    connections is limited: a leaked password must not allow a client to take all of the server's."""
     role, password = quoted(role_name(casino_id)), _password(casino_id)
     cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role_name(casino_id)])
     verb = "ALTER" if cursor.fetchone() else "CREATE"
@@ -44,7 +44,7 @@ def close_to_public(cursor: CursorWrapper, db_name: str, casino_id: int) -> None
 
 def close_catalogue() -> None:
     """Let only the service's own role, and roles that it was granted to by name, connect to the catalogue: a casino's
-    role could hold the locks in it. Raises ProgrammingError if the service's role does not own the database."""
+    role could hold the catalogue's locks. Raises ProgrammingError if the service's role does not own the database."""
     name = quoted(connections["default"].settings_dict["NAME"])
     with server_cursor() as cursor:
         cursor.execute(f"GRANT CONNECT, TEMPORARY ON DATABASE {name} TO CURRENT_USER")

@@ -64,7 +64,8 @@ class _BasicPasswords(BasicAuthentication):
 
 
 def read_basic_login(request: HttpRequest) -> None:
-    """Check the password of an `Authorization: Basic` header, unless the session has a login: that counts first."""
+    """Check the password of an `Authorization: Basic` header, unless the session has a login: the session takes
+    precedence."""
     state = request_state(request)
     try:
         if request.META.get("HTTP_AUTHORIZATION") and not request.user.is_active:
@@ -98,4 +99,4 @@ class HasCasinoAccess(BasePermission):
         sent = misplaced_key(request.META)
         if sent is None:
             return self.message
-        return f"The API key was sent as '{sent}', from which none is read: send 'Authorization: Api-Key <key>'."
+        return f"The API key was sent as '{sent}', which is not supported: send 'Authorization: Api-Key <key>'."

@@ -1,4 +1,4 @@
-"""The variables of the casino switcher, which every page shows."""
+"""The variables of the casino switcher, which is on every page."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ SWITCHER_LENGTH = 100
 
 
 def casino_switcher(request: HttpRequest) -> dict[str, Any]:
-    """`current_casino`, and `switcher_casinos`, the choices: queried only if a page shows them."""
+    """`current_casino`, and the choices `switcher_casinos`, which are queried only if a page shows them."""
     if not hasattr(request, "user") or not may_choose_casino(request):
         return {}
     casinos = casinos_of(request.user).filter(state=CasinoState.ACTIVE).order_by("name", "id")

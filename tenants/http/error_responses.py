@@ -1,4 +1,4 @@
-"""The one shape of errors: a text for people, a stable code, and details."""
+"""The common form of error responses: a text for people, a stable code, and details."""
 
 import math
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ def error_page_or_json(
     details: Any = None,
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
-    """`error_response`, but for a browser a page. The page queries nothing: the database may be the reason."""
+    """Like `error_response`, but a browser gets a page. The page makes no query: the database may be the cause."""
     if not _is_from_browser(request):
         return error_response(text, code, status=status, details=details, headers=headers)
     context = {
@@ -51,13 +51,14 @@ def error_page_or_json(
 
 
 def _is_from_browser(request: HttpRequest) -> bool:
-    """Programs that send a key get JSON, also where their library accepts HTML: Java's default names it first."""
+    """Whether the client is a browser. Programs that send a key get JSON even if their library accepts HTML: Java's
+    default lists it first."""
     return "text/html" in request.headers.get("Accept", "") and not request_state(request).shows_key
 
 
 class RejectionResponse(JsonResponse):
-    """Django does not log it, which would cost more than the rejection; `tenants.access.limits` logs once a
-    minute."""
+    """A response that Django does not log, which would cost more than the rejection; `tenants.access.limits` logs once
+    a minute."""
 
     _has_been_logged = True
 
@@ -67,7 +68,7 @@ class RejectionResponse(JsonResponse):
 
 
 def retry_parts(rejection: RequestRejected) -> tuple[dict[str, int] | None, dict[str, str]]:
-    """The error's details and the headers: both have the whole seconds until the next try, if there are any."""
+    """The error's details and the headers. Both have the whole seconds until the next try, if they are known."""
     if rejection.retry_after is None:
         return None, {}
     seconds = max(math.ceil(rejection.retry_after), 1)
@@ -75,8 +76,8 @@ def retry_parts(rejection: RequestRejected) -> tuple[dict[str, int] | None, dict
 
 
 def sendable(text: str) -> str:
-    """The text with lone surrogates, which JSON may contain and UTF-8 can't encode, written as escapes; without its
-    middle if it is long, as it is where it repeats a value of the request."""
+    """The text with its lone surrogates, which JSON may contain and UTF-8 can't encode, as escapes. A long text, which
+    repeats a value of the request, is shortened in the middle."""
     if len(text) > _MAX_TEXT:
         text = f"{text[: _MAX_TEXT // 2]} [..] {text[-_MAX_TEXT // 2 :]}"
     return text.encode("utf-8", "backslashreplace").decode()

@@ -40,18 +40,18 @@ from .request_state import RequestState, may_choose_casino, request_state
 
 logger = logging.getLogger(__name__)
 
-CASINO_HEADER = "HTTP_CASINO_ID"  # in the META
+CASINO_HEADER = "HTTP_CASINO_ID"  # in META
 CHOSEN_CASINO = "casino_id"  # session key: the casino chosen in the switcher
 
 
 class RequestStateMiddleware:
-    """Fills in the request's state: reads its credentials, keeps its casino's limits, and makes the casino current
+    """Fills in the request's state: reads its credentials, applies its casino's limits, and makes the casino current
     until the response is rendered.
 
-    Its place is outside all other middleware but the operations': a rejected request must cost little, and no code
-    behind it may see an API key. The casino waits for `process_view`: only there is it known whether the view is an
-    endpoint of the API (`needs_casino`, which also counts a request without a key, once its caller is authorised),
-    or a page, which shows the casino that staff have named or chosen, or none.
+    It is outside all other middleware but the operations': a rejected request must cost little, and no later code may
+    see an API key. `process_view` enters the casino: only there it is known whether the view is an endpoint of the API
+    (`needs_casino`, which also counts a request without a key, once its caller is authorised) or a page, which shows
+    the casino that staff have named or chosen, or none.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -67,7 +67,7 @@ class RequestStateMiddleware:
                     state.admitted_id = admit(request, state.key.casino)
             except RequestRejected as rejection:
                 return RejectionResponse(rejection)
-            except DatabaseError as error:  # raised by views that need the key; others are served all the same
+            except DatabaseError as error:  # views that need the key raise it; the other views work without a key
                 state.credentials_error = error
             casino = hold_casino()
             try:
@@ -84,15 +84,14 @@ class RequestStateMiddleware:
         if view_class is not None and not state.shows_key:
             read_basic_login(request)
         if state.credentials_error is not None or (state.shows_key and state.key is None):
-            return  # REST framework answers this first
+            return  # REST framework responds with this error first
         if state.casino is not None or state.casino_error is not None:
-            return  # chosen or refused earlier, by the middleware of the short way
+            return  # the middleware of the short way has chosen or rejected it
         if getattr(view_class, "needs_casino", False) or may_choose_casino(request):
             enter_chosen_casino(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Redirect a page of a casino's rows to the casino's choice if none is chosen; answer 503 if the database is
-        unavailable."""
+        """Redirect a page that needs a casino to the choice of one; respond with 503 if the database is unavailable."""
         if isinstance(exception, OperationalError):
             logger.warning("%s failed with 503, database unavailable or overloaded: %s", request.path, exception)
             return error_page_or_json(request, OUTAGE_TEXT, OUTAGE_CODE, status=503, headers=RETRY_HEADERS)
@@ -105,17 +104,17 @@ class RequestStateMiddleware:
 
 
 def enter_chosen_casino(request: HttpRequest) -> None:
-    """Make the casino current that the request's credentials and headers choose, or keep the error of its choice."""
+    """Make the casino current that the request's credentials and headers choose, or store the error in the state."""
     state = request_state(request)
     try:
         casino, key = _find_casino(request, state), state.key
         if key is None:
             enter_casino(_usable(casino))
         else:
-            key.usable = key.usable or _usable(casino)  # that it can be used holds as long as the row, which is cached
+            key.usable = key.usable or _usable(casino)  # valid as long as the cached row
             enter_casino(key.usable)
         state.casino = casino
-    except (CasinoNotUsable, OperationalError) as error:  # views that need the casino raise it; others need none
+    except (CasinoNotUsable, OperationalError) as error:  # views that need the casino raise it
         state.casino_error = error
 
 
@@ -146,7 +145,7 @@ def _find_casino(request: HttpRequest, state: RequestState) -> Casino | None:
     if casino_id is None:
         casino_id = _chosen_id(request)
     if not may_act_for(state.login or request.user, casino_id):
-        raise CasinoForbidden("This login is for other casinos")
+        raise CasinoForbidden("This login is not permitted to use this casino")
     return Casino.objects.all().find(casino_id) if 0 < casino_id <= MAX_ID else None
 
 

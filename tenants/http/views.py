@@ -1,4 +1,4 @@
-"""The page on which staff choose the casino that they work with."""
+"""The page on which staff choose their current casino."""
 
 from typing import Any
 

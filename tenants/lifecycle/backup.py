@@ -27,8 +27,8 @@ from .states import Report, require_state, silent
 logger = logging.getLogger(__name__)
 
 MANIFEST, DUMP = "manifest.json", "database.dump"
-INSTALLATION = "installation"  # below BACKUP_DIR: the backups of all casinos with the catalogue
-CASINOS = "casinos"  # in such a backup: a folder per casino
+INSTALLATION = "installation"  # the folder below BACKUP_DIR for backups of all casinos with the catalogue
+CASINOS = "casinos"  # the folder in such a backup with a folder per casino
 _CONTENT = frozenset({MANIFEST, DUMP})
 _FORMAT = 1
 
@@ -68,9 +68,9 @@ class Backup(msgspec.Struct, frozen=True):
 
 
 def back_up(casino: Casino, *, folder: Path | None = None, report: Report = silent) -> Backup:
-    """Write a backup into the new folder `folder`, by default one named after the time, below `BACKUP_DIR`; the casino
-    stays in service. A killed call's folder ends in `.partial`. Raises BackupInvalid, CasinoBusy, CopyFailed.
-    """
+    """Write a backup into the new folder `folder`, by default one named after the time, below `BACKUP_DIR`. The casino
+    stays in service. A killed call leaves a folder whose name ends in `.partial`. Raises BackupInvalid, CasinoBusy,
+    CopyFailed."""
     with casino_lock(casino.pk):
         require_state(casino, *READY_STATES, CasinoState.DELETING)
         return write_backup(casino, folder=folder, report=report)
@@ -81,7 +81,7 @@ def write_backup(casino: Casino, *, folder: Path | None = None, report: Report =
     target = folder or default_folder(casino)
     database = current_database(casino)
     check_identity(database)
-    for leftover in _folder_of(casino).glob(f"*{PARTIAL}"):  # of killed calls
+    for leftover in _folder_of(casino).glob(f"*{PARTIAL}"):  # left by killed calls
         remove_partial(leftover, content=_CONTENT)
     with new_folder(target, content=_CONTENT) as partial:
         taken_at = timezone.now()
@@ -139,7 +139,7 @@ def partial_backups() -> list[Path]:
 
 
 def is_partial(path: Path) -> bool:
-    """Whether a path below `BACKUP_DIR` is of an incomplete backup."""
+    """Whether a path below `BACKUP_DIR` belongs to an incomplete backup."""
     return any(part.endswith(PARTIAL) for part in path.relative_to(settings.BACKUP_DIR).parts)
 
 
@@ -148,7 +148,7 @@ def default_folder(casino: Casino) -> Path:
 
 
 def folder_name() -> str:
-    """Names sort by time."""
+    """A folder name from the current time; the names sort by time."""
     return f"{timezone.now():%Y%m%dT%H%M%S_%fZ}"
 
 

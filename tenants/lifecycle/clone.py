@@ -11,7 +11,7 @@ from .states import Report, require_state, silent
 def clone_casino(source: Casino, name: str, *, server: str | None = None, report: Report = silent) -> Casino:
     """Create casino `name` with `source`'s current rows and configuration; `source` stays in service.
 
-    Called again after an interruption, it finishes. Raises WrongState if the name is another casino's, CasinoBusy,
+    A call after an interruption finishes the clone. Raises WrongState if the name is another casino's, CasinoBusy,
     ProvisioningFailed.
     """
     with casino_lock(source.pk):

@@ -20,8 +20,8 @@ UNFINISHED = (CasinoState.REQUESTED, CasinoState.CREATING, CasinoState.FAILED)
 
 
 def store_casinos(names: Iterable[str]) -> list[Casino]:
-    """The casinos of these names, in order: new ones are created, unfinished ones finished, those that are behind
-    migrated."""
+    """The casinos with these names, in order. Creates new casinos, finishes unfinished ones, and migrates those that
+    are behind."""
     return [_store_casino(name) for name in names]
 
 
@@ -90,13 +90,13 @@ def _started(casino: Casino, server: str | None) -> CasinoDatabase | None:
 
 
 def _place(casino: Casino, server: str | None) -> CasinoDatabase:
-    with catalogue_lock():  # or two casinos could take one server's last place
+    with catalogue_lock():  # else two casinos could take the last place of a server
         return databases.plan_database(casino, choose_server(server))
 
 
 def _record_failure(casino: Casino, reason: str) -> None:
-    """Filter by the state in the catalogue, not the object's: the lock is released, and another process may have
-    activated the casino since."""
+    """Record the failure unless the catalogue has another state now: the lock is released, and another process may have
+    activated the casino."""
     unfinished = Casino.objects.filter(pk=casino.pk, state__in=UNFINISHED)
     unfinished.update(state=CasinoState.FAILED, state_detail=reason)
     casino.refresh_from_db()

@@ -1,7 +1,7 @@
 """The databases of a casino, generation by generation: create, freeze, activate, retire, drop.
 
-Every database has a row in `CasinoDatabase` from before it is created until after it is dropped, so that a crash leaves
-no unknown database.
+A database's row in `CasinoDatabase` is created before the database and deleted after it, so that a crash leaves no
+unknown database.
 """
 
 import time
@@ -26,9 +26,9 @@ from tenants.ttl_cache import wait_until_caches_expire
 
 from .states import Report, advance
 
-PATIENCE_SECONDS = 5.0  # for running transactions, before their sessions are terminated
+PATIENCE_SECONDS = 5.0  # that running transactions have before their sessions are terminated
 _POLL_SECONDS = 0.05
-_TAKEN = ("42P04", "23505")  # SQLSTATEs of CREATE DATABASE: it exists; another session is creating it
+_TAKEN = ("42P04", "23505")  # SQLSTATEs of CREATE DATABASE: the database exists; another session is creating it
 
 
 def plan_database(casino: Casino, server: DatabaseServer) -> CasinoDatabase:
@@ -43,7 +43,7 @@ def plan_database(casino: Casino, server: DatabaseServer) -> CasinoDatabase:
 
 
 def create_from_template(database: CasinoDatabase) -> None:
-    """Create the database as a copy of its server's template, replacing one left by an earlier attempt."""
+    """Create the database as a copy of its server's template. Replaces a database left by an earlier attempt."""
     server = database.server_id
     with template_lock(server), server_cursor(server=server) as cursor:
         template = ensure_template(cursor, server)
@@ -51,7 +51,7 @@ def create_from_template(database: CasinoDatabase) -> None:
 
 
 def create_empty(database: CasinoDatabase) -> None:
-    """Create the empty database, replacing one left by an earlier attempt."""
+    """Create the empty database. Replaces a database left by an earlier attempt."""
     with server_cursor(server=database.server_id) as cursor:
         _create(cursor, database, "template0")
 
@@ -161,12 +161,13 @@ def _create(cursor: CursorWrapper, database: CasinoDatabase, template: str) -> N
     except (IntegrityError, ProgrammingError) as error:
         if getattr(error.__cause__, "sqlstate", None) not in _TAKEN:
             raise
-        database.delete()  # created by somebody else since the DROP
+        database.delete()  # another session has created it since the DROP
         raise _name_taken(database.db_name, database.server_id) from error
 
 
 def _end_sessions(cursor: CursorWrapper, db_name: str) -> None:
-    """Terminate the sessions that started before now: idle ones at once, busy ones when idle or after a while."""
+    """Terminate the sessions that started before now: idle sessions at once, busy ones when idle or after
+    `PATIENCE_SECONDS`."""
     cursor.execute("SELECT clock_timestamp()")
     [before] = cursor.fetchone()
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -175,7 +176,7 @@ def _end_sessions(cursor: CursorWrapper, db_name: str) -> None:
 
 
 def _terminate(cursor: CursorWrapper, db_name: str, before: datetime, *, also_busy: bool) -> int:
-    """The number of sessions left."""
+    """Terminate sessions. Returns the number of sessions left."""
     cursor.execute(
         "SELECT count(*), count(*) FILTER (WHERE (state = 'idle' OR %s) AND pg_terminate_backend(pid)) "
         "FROM pg_stat_activity WHERE datname = %s AND backend_start < %s AND pid <> pg_backend_pid()"

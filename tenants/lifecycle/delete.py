@@ -22,7 +22,7 @@ def delete_casino(
 ) -> Backup | None:
     """Delete the casino and its databases, after a last backup unless `backup` is false.
 
-    If the backup fails, the casino stays in service. Called again after a crash, it finishes. Does nothing for a
+    If the backup fails, the casino stays in service. A call after a crash finishes the deletion. Does nothing for a
     deleted casino. Raises CasinoBusy, CopyFailed, BackupInvalid.
     """
     with casino_lock(casino.pk):
@@ -43,9 +43,9 @@ def _back_up(casino: Casino, before: CasinoState, folder: Path | None, report: R
     try:
         current = casino.databases.filter(generation=casino.generation).first()
         if current is None or not databases.exists(current):
-            return None  # already dropped, by a call that was interrupted after its backup
+            return None  # a call that was interrupted after its backup has dropped it
         return write_backup(casino, folder=folder, report=report)
-    except BaseException:  # also Ctrl-C: nothing has been dropped yet
+    except BaseException:  # includes Ctrl-C: no database is dropped yet
         if before in READY_STATES:
             advance(casino, before, detail=casino.state_detail)
         raise
@@ -61,9 +61,10 @@ def _drop_everything(casino: Casino, report: Report) -> None:
 
 
 def _drop_role(server: DatabaseServer, casino: Casino, report: Report) -> None:
-    """On an unavailable server the role stays: it gives access to nothing, and must not block the deletion."""
+    """Drop the casino's role. On an unavailable server the role stays: it gives access to nothing, and must not block
+    the deletion."""
     try:
         report(f"dropping its role on {server}")
         roles.drop_role(server.name, casino.pk)
     except (OperationalError, UnknownServer) as error:
-        report(f"its role on {server} stays: {str(error).strip()}")
+        report(f"its role on {server} could not be dropped: {str(error).strip()}")

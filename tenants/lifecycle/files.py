@@ -1,4 +1,4 @@
-"""Files of backups: readable by their owner alone, on the disk before they count, complete or not there."""
+"""Files of backups: readable by their owner only, flushed to the disk before they count, and complete or absent."""
 
 import os
 import shutil
@@ -14,8 +14,8 @@ PARTIAL = ".partial"
 
 @contextmanager
 def new_folder(target: Path, *, content: frozenset[str]) -> Iterator[Path]:
-    """Yield the new folder `<target>.partial` to fill, and rename it to `target` at the end; if the block fails, remove
-    it. `content`: the names of all files and folders that it gets.
+    """Yield the new folder `<target>.partial` to fill, and rename it to `target` at the end. If the block fails, remove
+    the folder. `content`: the names of all files and folders that the block creates.
 
     Raises BackupInvalid if `target` exists, or if a killed call's folder has other files than `content`.
     """
@@ -36,7 +36,7 @@ def new_folder(target: Path, *, content: frozenset[str]) -> Iterator[Path]:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[IO[bytes]]:
-    """A new file to write, on the disk at the end of the block. Raises CopyFailed if it can't be written."""
+    """A new file to write, flushed to the disk at the end of the block. Raises CopyFailed if it can't be written."""
     try:
         with open(path, "xb", opener=_private) as file:
             yield file
@@ -47,14 +47,14 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def make_private_folder(folder: Path) -> None:
-    """Create the folder, and those above it that are missing."""
+    """Create the folder and its missing parents."""
     if not folder.parent.exists():
         make_private_folder(folder.parent)
     folder.mkdir(mode=0o700)
 
 
 def remove_partial(folder: Path, *, content: frozenset[str]) -> None:
-    """Remove the files that a killed call left. Raises BackupInvalid if the folder has other files than `content`."""
+    """Remove the files of a killed call. Raises BackupInvalid if the folder has other files than `content`."""
     others = sorted(path.name for path in folder.glob("*") if path.name not in content)
     if others:
         raise BackupInvalid(f"{folder} exists and contains {', '.join(others)}: name another folder.")
@@ -62,7 +62,8 @@ def remove_partial(folder: Path, *, content: frozenset[str]) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush the names in the folder to the disk. Its files are not opened: they may be anybody's, a FIFO included."""
+    """Flush the names in the folder to the disk. Does not open its files: another user's file, or a FIFO, may be among
+    them."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

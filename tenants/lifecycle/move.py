@@ -1,5 +1,5 @@
-"""Moves a casino to another server. Meanwhile its old database serves reads and refuses writes; then requests switch to
-the new one."""
+"""Moves a casino to another server. During the move, its old database serves reads and rejects writes; then requests
+use the new one."""
 
 import time
 
@@ -17,9 +17,9 @@ from .states import Report, advance, require_state, silent
 
 def move_casino(casino: Casino, server: str, *, report: Report = silent) -> None:
     """Copy the casino's database to the server `server` and activate it there; the old one stays, closed, until
-    `prune_casino`. If the move fails, the casino stays where it was. Called again after a crash, it starts over.
+    `prune_casino`. If the move fails, the casino stays on its server. A call after a crash starts over.
 
-    Writes are refused meanwhile (DatabaseReadOnly), so that none is lost. Raises CasinoBusy, CopyFailed, NoRoom,
+    Writes raise DatabaseReadOnly during the move, so that none is lost. Raises CasinoBusy, CopyFailed, NoRoom,
     WrongState.
     """
     with casino_lock(casino.pk):

@@ -35,8 +35,8 @@ def copy_database(source: CasinoDatabase, target: CasinoDatabase, report: Report
 
 
 def dump_database(source: CasinoDatabase, path: Path, report: Report, *, without_rows_of: Iterable[str] = ()) -> None:
-    """Write `source` into a new file, in pg_dump's custom format; of some tables the definition only. Raises
-    CopyFailed."""
+    """Write `source` into a new file, in pg_dump's custom format; of the tables `without_rows_of` only the definition.
+    Raises CopyFailed."""
     report(f"dumping {source}")
     options = [f"--exclude-table-data={table}" for table in without_rows_of]
     with _dumping(source, *options) as dump, new_file(path) as file:
@@ -52,7 +52,7 @@ def load_database(path: Path, target: CasinoDatabase, report: Report) -> None:
 
 
 def check_equal(source: CasinoDatabase, target: CasinoDatabase) -> None:
-    """Raises CopyFailed unless each table has the same number of rows in both. Requires that nobody writes."""
+    """Raises CopyFailed unless each table has the same number of rows in both. No session may write meanwhile."""
     old, new = _row_counts(source), _row_counts(target)
     differing = sorted(table for table in old.keys() | new.keys() if old.get(table) != new.get(table))
     if differing:
@@ -101,7 +101,7 @@ def _loading(target: CasinoDatabase) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _running(tool: str, options: tuple[str, ...], database: CasinoDatabase, **pipes: Any) -> Iterator[Any]:
-    """Run the program; raises CopyFailed with its error output if it fails."""
+    """Run the program. Raises CopyFailed with its error output if it fails."""
     settings = database_settings(database.server_id, database.db_name, direct=True)
     conninfo, environment = connection_arguments(settings)
     with tempfile.TemporaryFile() as errors:

@@ -18,8 +18,8 @@ ServerWithCount: TypeAlias = "WithAnnotations[DatabaseServer, _CasinoCount]"
 
 
 def choose_server(name: str | None = None) -> DatabaseServer:
-    """The server for one more casino: the named one, or the least full of those with room (by share of its capacity,
-    then by casinos). Raises NoRoom."""
+    """The server for one more casino: the named one, or the least full server with room (by the used share of its
+    capacity, then by its number of casinos). Raises NoRoom."""
     servers = [server for server in servers_with_counts() if name in (None, server.name)]
     if not servers:
         raise NoRoom(f"There is no database server {name!r}; see `manage.py database_server list`.")
@@ -31,8 +31,8 @@ def choose_server(name: str | None = None) -> DatabaseServer:
 
 
 def servers_with_counts() -> QuerySet[ServerWithCount]:
-    """All servers by name, each with its `casino_count`: casinos whose current or unfinished database is there; retired
-    databases don't count."""
+    """All servers by name, each with its `casino_count`: the casinos with a current or unfinished database on it;
+    retired databases don't count."""
     is_retired = Q(databases__generation__lt=F("databases__casino__generation"))
     is_gone = Q(databases__casino__state=CasinoState.DELETED)
     on_it = Count("databases__casino", distinct=True, filter=~is_retired & ~is_gone)

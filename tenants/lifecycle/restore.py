@@ -36,8 +36,8 @@ def restore_casino(casino: Casino, folder: Path, *, server: str | None = None, r
 
 
 def erased_since(casino: Casino, taken_at: datetime) -> int:
-    """The number of users who were erased after a backup: restoring it restores them too, until they are erased again.
-    An interrupted erasure counts, since it may have erased its users."""
+    """The number of users erased after a backup: a restore brings them back until they are erased again. An interrupted
+    erasure counts, since it may have erased its users."""
     erased = PrivacyRecord.objects.filter(
         Q(done_at__gte=taken_at) | Q(done_at=None), casino_id=casino.pk, action=PrivacyAction.ERASED
     )
@@ -73,7 +73,7 @@ def retired_databases(casino: Casino) -> list[CasinoDatabase]:
 
 @contextmanager
 def _new_generation(casino: Casino, server: str | None, report: Report) -> Iterator[CasinoDatabase]:
-    """Yield an empty database to fill, then activate it. If that fails, the casino keeps its current database."""
+    """Yield an empty database to fill, then activate it. If the block fails, the casino keeps its current database."""
     target = _prepare(casino, server, report)
     try:
         yield target
@@ -106,7 +106,7 @@ def _finish(casino: Casino, target: CasinoDatabase, report: Report) -> None:
 
 
 def _require_free_name(casino: Casino) -> None:
-    """Another casino may have taken a deleted casino's name."""
+    """Raises WrongState if another casino has taken a deleted casino's name."""
     other = Casino.objects.living().filter(name=casino.name).exclude(pk=casino.pk).first()
     if other is not None:
         raise WrongState(f"{casino} can't be restored: {other} now has its name. Rename that one first.")

@@ -16,19 +16,19 @@ _NEXT: dict[CasinoState, set[CasinoState]] = {
     CasinoState.ACTIVE: {CasinoState.SUSPENDED, CasinoState.MOVING, CasinoState.DELETING},
     CasinoState.SUSPENDED: {CasinoState.ACTIVE, CasinoState.DELETING},
     CasinoState.MOVING: {CasinoState.ACTIVE, CasinoState.DELETING},
-    # back, if its last backup fails
+    # READY_STATES if the last backup fails
     CasinoState.DELETING: {CasinoState.DELETING, CasinoState.DELETED, *READY_STATES},
     CasinoState.DELETED: {CasinoState.ACTIVE},  # restored
 }
 
 
 def silent(step: str) -> None:
-    """A report that does nothing."""
+    """A `Report` that does nothing."""
 
 
 def advance(casino: Casino, state: CasinoState, *, detail: str = "", **changes: Any) -> None:
-    """Change a casino's state, and other columns with it. Raises WrongState if its state in the catalogue, not the
-    object's, does not allow the change."""
+    """Change a casino's state, and other columns with it. Raises WrongState if the state in the catalogue does not
+    allow the change."""
     befores = [before for before, nexts in _NEXT.items() if state in nexts]
     fields = {"state": state, "state_detail": detail, **changes}
     if not Casino.objects.filter(pk=casino.pk, state__in=befores).update(**fields):

@@ -99,7 +99,7 @@ def summarise_backup(backup: Backup) -> BackupSummary:
 
 
 def is_casino_behind(casino: Casino) -> bool | None:
-    """Whether its requests get 503 until it is migrated; None while it has no database."""
+    """Whether the casino's requests get 503 until it is migrated; None while it has no database."""
     return is_behind(casino.schema_version) if casino.state in READY_STATES else None
 
 

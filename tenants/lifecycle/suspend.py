@@ -9,7 +9,8 @@ from .states import advance, require_state
 
 
 def suspend_casino(casino: Casino, *, reason: str = "") -> None:
-    """After the call, every request is rejected with 423. A second call only changes the reason. Raises WrongState."""
+    """Suspend the casino: after the call, every request is rejected with 423. A second call only changes the reason.
+    Raises WrongState."""
     with casino_lock(casino.pk):
         casino.refresh_from_db()
         if casino.state == CasinoState.SUSPENDED:
@@ -22,7 +23,7 @@ def suspend_casino(casino: Casino, *, reason: str = "") -> None:
 
 
 def resume_casino(casino: Casino) -> None:
-    """Serve its requests again. Does nothing for an active casino. Raises WrongState."""
+    """Serve the casino's requests again. Does nothing for an active casino. Raises WrongState."""
     with casino_lock(casino.pk):
         casino.refresh_from_db()
         if casino.state != CasinoState.ACTIVE:

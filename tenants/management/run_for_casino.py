@@ -35,10 +35,10 @@ def running(words: Sequence[str], notify: Notify) -> Iterator[Callable[[int], No
 
 
 def run_for(casino_id: int, words: Sequence[str], notify: Notify) -> None:
-    """Run the command. Raises its exceptions, and CommandError if it exits with another status than 0."""
+    """Run the command. Raises its exceptions, and CommandError if its exit status is not 0."""
     casino = Casino.objects.get(pk=casino_id)
     if casino.state not in READY_STATES:
-        raise CommandError(f"{casino} is now {casino.state}.")
+        raise CommandError(f"{casino} is {casino.state}: it has no complete database.")
     with use_casino(casino.current), _capturing(casino_id, notify):
         casino_connection().ensure_connection()  # Django's commands accept connected aliases for --database
         try:
@@ -49,7 +49,7 @@ def run_for(casino_id: int, words: Sequence[str], notify: Notify) -> None:
 
 
 def fill(words: Sequence[str], casino: Casino) -> list[str]:
-    """Replace {id}, {name}, {alias} and {db_name} by this casino's; other braces stay."""
+    """Replace {id}, {name}, {alias} and {db_name} by this casino's values; other braces stay."""
     values = {
         "id": str(casino.pk),
         "name": casino.name,
@@ -72,7 +72,7 @@ def _capturing(casino_id: int, notify: Notify) -> Iterator[None]:
 
 
 class _Lines(io.TextIOBase):
-    """A stream that passes whole lines to a callback."""
+    """A stream that passes complete lines to a callback."""
 
     def __init__(self, on_line: Callable[[str], Any]) -> None:
         self._on_line = on_line
@@ -90,7 +90,7 @@ class _Lines(io.TextIOBase):
         return len(text)
 
     def end(self) -> None:
-        """Pass on the last line, if it has no line end."""
+        """Pass on the last line if it does not end in a line break."""
         if rest := "".join(self._parts):
             self._on_line(rest)
         self._parts = []

@@ -21,7 +21,7 @@ class CasinoState(models.TextChoices):
     CREATING = "creating"
     ACTIVE = "active"
     SUSPENDED = "suspended"
-    MOVING = "moving"  # to another server: read-only
+    MOVING = "moving"  # moving to another server: read-only
     DELETING = "deleting"
     DELETED = "deleted"
     FAILED = "failed"
@@ -32,7 +32,7 @@ READY_STATES = (CasinoState.ACTIVE, CasinoState.SUSPENDED, CasinoState.MOVING)
 ENDED_STATES = (CasinoState.DELETING, CasinoState.DELETED)
 
 
-# Only casinos in service are cached: a refused one is looked up each time, so that its return is noticed at once.
+# Caches casinos in service only. A casino out of service is looked up each time, so that its return is noticed at once.
 casino_cache: TtlCache[int, Any] = TtlCache()
 register("cached casinos", reset=casino_cache.reset)
 
@@ -46,7 +46,7 @@ class CatalogueQuerySet(models.QuerySet["Casino"]):
         return self.filter(state__in=READY_STATES)
 
     def find(self, casino_id: int) -> "Casino | None":
-        """The casino of this id, cached for `CATALOGUE_LEASE_SECONDS`."""
+        """The casino with this id, cached for `CATALOGUE_LEASE_SECONDS`; None if there is none."""
         row = casino_cache.get_or_load(
             casino_id, lambda: self.filter(pk=casino_id).values_list(named=True).first(), cache_if=is_served
         )
@@ -61,14 +61,14 @@ def is_served(row: Any) -> bool:
 
 
 class Casino(models.Model):
-    """A tenant: its database, its state, and how it wants its recommendations.
+    """A tenant: its database, its state, and its configuration of recommendations.
 
     `recommender_type`, `recommendation_schema` and `timestamp` (of their last change) are null until configured;
-    `options` are the casino's further settings, or null; `running_experiments` are those that are scheduled or running,
-    with all that a request needs of them, or null: it reads no other table.
-    `server`, `db_name` and `generation` (0: none yet) identify the casino's current database; `schema_version` is that
-    database's. `identity` is in the database too, so that another casino's database is recognised.
-    `request_rate` (requests a second) and `request_bytes`: null means the settings' limit, 0 no limit.
+    `options` are the casino's further settings, or null. `running_experiments` are the scheduled and running ones with
+    all fields that a request needs, or null: a request reads no other table. `server`, `db_name` and `generation` (0:
+    none yet) identify the casino's current database; `schema_version` is that database's. `identity` is in the database
+    too, so that another casino's database is recognised. `request_rate` (requests a second) and `request_bytes`: null
+    means the settings' limit, 0 no limit.
     """
 
     name = models.CharField(max_length=100)

@@ -1,4 +1,4 @@
-"""Dead letters: the columns of both their tables, and the catalogue's table, for those without a known casino."""
+"""Dead letters: the columns of both their tables, and the catalogue's table for dead letters without a known casino."""
 
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
@@ -12,13 +12,13 @@ class DeadLetterState(models.TextChoices):
 
 
 class DeadLetterColumns(models.Model):
-    """A rejected message, byte for byte, and why it was rejected.
+    """A rejected message, byte for byte, and the reason for its rejection.
 
-    `place` is where it came from; of each place there is one. `sent_at` is the time of its first sending, also after a
-    replay, by the sender's clock; that of the rejection if it is earlier. `headers` are a JSON array of
-    names and values in base64, whose order and repetition count; null if a name is not UTF-8. `size` is the bytes of
-    value, key and headers. `user_id` is the user's id in the message, if it is readable; `other_user_ids` are those of
-    the other users of a document about several. A purged one has no content.
+    `place` is the message's origin; no two dead letters have the same. `sent_at` is the sender's time of the first
+    sending, also after a replay; the time of the rejection if that is earlier. `headers` are a JSON array of names and
+    values in base64, since their order and repetition count; null if a name is not UTF-8. `size` is the bytes of value,
+    key and headers. `user_id` is the user's id in the message, if it is readable; `other_user_ids` are the other users'
+    ids in a document about several users. A purged dead letter has no content.
     """
 
     topic = models.CharField(max_length=255)
@@ -52,14 +52,14 @@ class DeadLetterColumns(models.Model):
             ),
         ]
         indexes = [
-            # lists of open ones, and their number and bytes
+            # lists of open dead letters, and their number and bytes
             models.Index(
                 name="%(class)s_open",
                 fields=["rejected_at", "id"],
                 include=["size"],
                 condition=Q(state=DeadLetterState.OPEN),
             ),
-            # erasing a user
+            # erasing the user `user_id`
             models.Index(name="%(class)s_user", fields=["user_id"], condition=Q(user_id__isnull=False)),
             # erasing one of several users
             GinIndex(name="%(class)s_others", fields=["other_user_ids"], condition=Q(other_user_ids__isnull=False)),
@@ -74,7 +74,7 @@ class DeadLetterColumns(models.Model):
 
 
 class UnassignedDeadLetter(DeadLetterColumns):
-    """A dead letter without a known casino. `casino_id` is the one that the message names, if it names one."""
+    """A dead letter without a known casino. `casino_id` is the casino id in the message, if it has one."""
 
     casino_id = models.BigIntegerField(null=True)
 

@@ -20,17 +20,17 @@ class ExperimentState(models.TextChoices):
 
 class ExperimentQuerySet(models.QuerySet["Experiment"]):
     def live(self, now: datetime) -> "ExperimentQuerySet":
-        """Started, and not stopped at `now`: scheduled or running."""
+        """Experiments that are started, and not stopped at `now`: scheduled or running."""
         return self.filter(Q(stops_at__isnull=True) | Q(stops_at__gt=now), starts_at__isnull=False)
 
 
 class Experiment(models.Model):
-    """An experiment of a casino: which variant each of its users gets, from `starts_at` until `stops_at`.
+    """An experiment of a casino: the variant that each of its users gets, from `starts_at` until `stops_at`.
 
-    `definition` is the experiment as it was posted, `recommendations.experiments.definition` has its fields. With
-    `salt`, a random text, users are assigned to variants; those whose place is in `ranges`, pairs of ten thousandths,
-    take part. Both times are null in a draft; `stops_at` is null where no end is planned. The state depends on these
-    times alone, so that no process has to change it.
+    `definition` is the posted experiment, with the fields of `recommendations.experiments.definition`. `salt`, a random
+    text, and a user's id determine the user's place; users with a place in `ranges`, pairs of ten thousandths, take
+    part. Both times are null in a draft; `stops_at` is null if no end is planned. The state follows from these times
+    alone, so that no process has to change it.
     """
 
     casino = models.ForeignKey(Casino, models.PROTECT, related_name="experiments")

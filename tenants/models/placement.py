@@ -5,8 +5,8 @@ from django.db import models
 
 
 class ServerState(models.TextChoices):
-    OPEN = "open"  # to new casinos, while there is room
-    CLOSED = "closed"  # to new casinos
+    OPEN = "open"  # accepts new casinos, while it has room
+    CLOSED = "closed"  # accepts no new casinos
 
 
 class DatabaseServer(models.Model):

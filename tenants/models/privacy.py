@@ -9,12 +9,12 @@ class PrivacyAction(models.TextChoices):
 
 
 class PrivacyRecord(models.Model):
-    """An erasure or an export. It is in the catalogue, so that restoring a casino's backup does not lose it: users
-    erased since the backup are erased again. Of the user only the casino's own id is stored, as text: the number that
-    stands for a text in a database may stand for another one after its restore.
+    """An erasure or an export. The catalogue has it, so that restoring a casino's backup does not lose it: users erased
+    since the backup are erased again. Only the casino's own id of the user is stored, as text: the number of a text id
+    in one database may be another text's after a restore.
 
-    Written first; `done_at` stays null if the action failed, or was cut before this was recorded. `casino_id` is no
-    foreign key: the log outlives the casino.
+    The record is written first; `done_at` stays null if the action failed or was interrupted. `casino_id` is no foreign
+    key: the log outlives the casino.
     """
 
     casino_id = models.BigIntegerField()

@@ -9,7 +9,7 @@ from psycopg.types.json import Json
 
 
 class OrderedJSONField(models.JSONField[Any, Any]):
-    """JSON that keeps the order of its keys, as PostgreSQL's `json` does and its `jsonb` does not."""
+    """JSON with its keys in order, as in PostgreSQL's `json` and unlike its `jsonb`."""
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str:
         return "json"

@@ -15,14 +15,15 @@ ModelT_co = TypeVar("ModelT_co", bound=models.Model, covariant=True)
 class CasinoManager(models.Manager[ModelT_co]):
     """Binds each queryset to the casino that is current when the queryset is made.
 
-    Raises NoCurrentCasino if there is none and no alias is given, and CasinoMismatch if the manager is that of another
-    casino's object (also in a prefetch).
+    Raises NoCurrentCasino if no casino is current and no alias is given, and CasinoMismatch if the manager is that of
+    another casino's object (also in a prefetch).
     """
 
     _queryset_class = CasinoQuerySet
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Django makes the managers of relations as subclasses; their `remove` and `set` compare keys alone."""
+        """Wrap the managers of relations, which Django makes as subclasses: their `remove` and `set` compare keys
+        alone."""
         super().__init_subclass__(**kwargs)
         for name, checked in (("add", _each_checked), ("remove", _each_checked), ("set", _all_checked)):
             if name in vars(cls):
@@ -82,7 +83,7 @@ class CasinoModel(models.Model):
         super().refresh_from_db(using, fields, from_queryset)
 
     def validate_unique(self, exclude: Any = None) -> None:
-        router.db_for_read(type(self), instance=self)  # Django would query the current casino for any casino's row
+        router.db_for_read(type(self), instance=self)  # Django would query the current casino for a row of any casino
         super().validate_unique(exclude)
 
     def _do_insert(self, manager: Any, using: str, *args: Any) -> Any:

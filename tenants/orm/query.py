@@ -34,7 +34,7 @@ def require_reachable(alias: str) -> None:
 
 
 class _BoundQuery(sql.Query):
-    """Adds to a query the alias of the only database that it may run in; None while it is unbound."""
+    """Adds to a query the alias of the only database that may run it; None while the query is unbound."""
 
     casino_alias: str | None = None
 
@@ -43,7 +43,7 @@ class _BoundQuery(sql.Query):
         refuse_foreign(value, self.casino_alias)
 
     def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Called when this becomes a subquery of `query`."""
+        """Django calls this when the query becomes a subquery of `query`."""
         self._refuse_other(query)
         return super().resolve_expression(query, *args, **kwargs)
 
@@ -52,7 +52,8 @@ class _BoundQuery(sql.Query):
         super().combine(rhs, connector)
 
     def split_exclude(self, filter_expr: Any, *args: Any) -> Any:
-        """Called for an `exclude` across a to-many relation; Django builds a new subquery for it, without its alias."""
+        """Django calls this for an `exclude` across a to-many relation, and builds a new subquery without this query's
+        alias."""
         name, value = filter_expr
         values = [*value] if isinstance(value, list | tuple | set | Iterator) else [value]
         for each in values:
@@ -61,7 +62,7 @@ class _BoundQuery(sql.Query):
         return super().split_exclude((name, values if isinstance(value, Iterator) else value), *args)
 
     def get_compiler(self, using: str | None = None, connection: Any = None, elide_empty: bool = True) -> Any:
-        """All SQL is made here, also that of a pickled query or of a part of a union."""
+        """Reject another database. Django makes all SQL here, also that of a pickled query or of a part of a union."""
         alias = using or (connection.alias if connection is not None else None)
         if None not in (alias, self.casino_alias) and alias != self.casino_alias:
             raise CasinoMismatch(f"A query made for {self.casino_alias} can't be run in {alias}.")

@@ -1,4 +1,5 @@
-"""Querysets of one casino's rows: each is bound when it is made, and evaluated later reads the same casino."""
+"""Querysets of one casino's rows. A queryset is bound when it is made, and reads the same casino when evaluated
+later."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Self, TypeVar
@@ -22,10 +23,10 @@ def alters_data(method: MethodT) -> MethodT:
 
 
 class CasinoQuerySet(models.QuerySet[ModelT_co]):
-    """Rows of the casino that was current when the queryset was made, or whose alias was given while none was.
+    """Rows of one casino: the casino that was current when the queryset was made, or else that of the given alias.
 
-    It never changes its casino, not even by pickling. Reading works wherever it is evaluated; writing raises
-    CasinoMismatch while another casino is current, and so does any object or queryset of another casino as a value.
+    Its casino never changes, not even by pickling. It can be read in any context; writing raises CasinoMismatch while
+    another casino is current, and so does any object or queryset of another casino as a value.
     """
 
     _db: str | None  # Django's, as all of these; django-stubs lacks some
@@ -42,8 +43,8 @@ class CasinoQuerySet(models.QuerySet[ModelT_co]):
             self._query.casino_alias = using
 
     def using(self, alias: str | None) -> Self:
-        """This queryset for its own alias or None; an unbound queryset is bound. Raises CasinoMismatch for any other
-        alias and, while a casino is current, for all but its alias."""
+        """This queryset, if `alias` is its own or None; an unbound queryset is bound to `alias`. Raises CasinoMismatch
+        for any other alias and, while a casino is current, for any alias but that casino's."""
         bound = self._db
         if alias in (None, bound):
             return self.all()
@@ -87,7 +88,7 @@ class CasinoQuerySet(models.QuerySet[ModelT_co]):
     delete.__dict__["queryset_only"] = True  # managers don't get this method
 
     def _own(self, values: Iterable[Any]) -> list[Any]:
-        """The values to be written. Raises CasinoMismatch if one is another casino's."""
+        """The values to write. Raises CasinoMismatch if one is another casino's."""
         self._for_write = True
         require_reachable(self.db)
         listed = list(values)
@@ -96,7 +97,7 @@ class CasinoQuerySet(models.QuerySet[ModelT_co]):
         return listed
 
     def _add_hints(self, **hints: Any) -> None:
-        """Called by Django with the object whose relation is followed."""
+        """Django calls this with the object of the relation."""
         refuse_foreign(hints.get("instance"), self._db)
         self._hints.update(hints)
 

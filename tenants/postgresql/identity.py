@@ -1,5 +1,5 @@
-"""The identity row of a casino's database: each new connection checks it, so that a database restored in the wrong
-place is refused."""
+"""The identity row of a casino's database. Each new connection checks it, so that a database restored under the wrong
+name is not used."""
 
 from typing import Any, Protocol
 from uuid import UUID
@@ -37,12 +37,13 @@ class SqlCursor(Protocol):
 
 
 def write_identity(cursor: SqlCursor, casino: CurrentCasino) -> None:
-    """Make the cursor's database this casino's. Raises ProgrammingError if it lacks the identity table."""
+    """Write the casino's identity into the cursor's database. Raises ProgrammingError if it lacks the identity
+    table."""
     cursor.execute(_STAMP, [casino.identity, casino.id, casino.generation])
 
 
 def read_identity(cursor: SqlCursor) -> IdentityRow | None:
-    """The identity row of the cursor's database, if any."""
+    """The identity row of the cursor's database, or None."""
     cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [TABLE])
     if not cursor.fetchone()[0]:
         return None
@@ -52,7 +53,7 @@ def read_identity(cursor: SqlCursor) -> IdentityRow | None:
 
 
 def check_identity(row: IdentityRow | None, casino: CurrentCasino) -> None:
-    """Raises WrongDatabase if the row is another casino's. A database without one, of an older release, passes."""
+    """Raises WrongDatabase if the row is another casino's. Accepts a database without a row, as older releases left."""
     if row is None or (row[0], row[2]) == (casino.identity, casino.generation):
         return
     identity, casino_id, generation = row

@@ -1,7 +1,7 @@
 """The process's pool of connections to casinos' databases: bounded, keyed by alias, evicting the least recently used
-connection; and the connections that each thread has checked out of it.
+connection. Also the connections that each thread has checked out.
 
-No threads, no timers: each check-out first closes what has expired.
+The pool has no threads and no timers: each check-out first closes the expired connections.
 """
 
 import logging
@@ -31,8 +31,8 @@ from .wait_budget import waiting_shortly
 
 logger = logging.getLogger(__name__)
 
-# A connection idle for longer is pinged by a round trip; before that, its socket is polled: a server that went down has
-# closed it.
+# A connection idle for longer is checked by a round trip. Before that, a poll of its socket suffices: a stopped server
+# has closed it.
 PING_AFTER_SECONDS = 30.0
 MAX_IDLE_WRAPPERS = 16  # of one thread; each takes some 4 KB
 
@@ -40,7 +40,7 @@ _handler: Any = connections  # django-stubs leave out its thread-local `_connect
 
 
 class PoolLimits(msgspec.Struct, frozen=True):
-    """`total` and `each`: the most connections, in all and of one key. `idle` and `wait`: seconds."""
+    """`total` and `each`: the highest number of connections, in all and per key. `idle` and `wait`: seconds."""
 
     total: int
     each: int
@@ -50,11 +50,12 @@ class PoolLimits(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class PoolMetrics:
-    """`open` (with those being opened or closed), `in_use` and `idle` are numbers of connections now; the others count
-    since the process started.
+    """`open` (including those being opened or closed), `in_use` and `idle` are the current numbers of connections; the
+    others count since the process started.
 
-    `evicted`: idle, closed to open one of another key. `expired`: idle too long. `lost`: dead or not reusable.
-    `waited`: check-outs that found no free connection, for `waited_seconds` in all; `refused`: those that timed out.
+    `evicted`: idle connections closed to open one of another key. `expired`: closed after being idle too long. `lost`:
+    dead or not reusable. `waited`: check-outs that found no free connection, for `waited_seconds` in all; `refused`:
+    those that timed out.
     """
 
     open: int = 0
@@ -100,9 +101,9 @@ class ConnectionPool:
     def check_out(
         self, key: str, connect: Callable[[], PoolConnection], require_room: RequireRoom | None = None
     ) -> PoolConnection:
-        """An idle connection of this key, or a new one. Raises NoFreeConnection after `limits.wait` seconds, and
-        the exceptions of `connect` and of `require_room`, which is called with the key and the number of each key's
-        connections in use."""
+        """An idle connection of this key, or a new one. Raises NoFreeConnection after `limits.wait` seconds, and the
+        exceptions of `connect` and `require_room`. `require_room` gets the key and each key's number of connections in
+        use."""
         limits, now = self._limits(), time.monotonic()
         deadline, expired = now + limits.wait, []
         with self._guard:
@@ -118,13 +119,13 @@ class ConnectionPool:
             try:
                 if self._is_alive(found.connection, time.monotonic() - found.idle_since):
                     return found.connection
-            except BaseException:  # or the slot would stay taken for ever
+            except BaseException:  # else the slot would stay taken for ever
                 self.discard(found.connection)
                 raise
             self.discard(found.connection)
 
     def check_in(self, connection: PoolConnection) -> None:
-        """Make a checked-out connection, which is in no transaction, available again."""
+        """Make a checked-out connection available again. It must not be in a transaction."""
         with self._guard:
             entry = self._checked_out.pop(id(connection), None)
             if entry is not None:
@@ -142,7 +143,7 @@ class ConnectionPool:
         self._close_and_release([entry])
 
     def close_idle(self, key: str | None = None) -> None:
-        """Close the idle connections of this key, or all."""
+        """Close the idle connections of this key, or all idle connections."""
         with self._guard:
             unwanted = [entry for entry in self._idle.values() if key in (None, entry.key)]
             for entry in unwanted:
@@ -171,8 +172,8 @@ class ConnectionPool:
     def _reserve(
         self, key: str, limits: PoolLimits, deadline: float, require_room: RequireRoom | None
     ) -> tuple[_PoolEntry | None, _PoolEntry | None]:
-        """An idle connection, now checked out; or None, a slot for a new one, and the evicted one to close first, if
-        any."""
+        """Reserve a connection. Returns an idle one, now checked out; or None for a slot for a new one, with the
+        evicted connection to close first, if any."""
         has_waited = False
         with self._guard:
             if require_room is not None:
@@ -239,18 +240,18 @@ class ConnectionPool:
     def _release_slot(self, key: str) -> None:
         self._slots[key] -= 1
         if not self._slots[key]:
-            del self._slots[key]  # or every key ever used would keep an entry
+            del self._slots[key]  # else each key ever used would keep an entry
 
 
 def _close(entry: _PoolEntry) -> None:
     try:
         entry.connection.close()
-    except Exception:  # its slot must be released all the same
+    except Exception:  # its slot must be released anyway
         logger.exception("Closing a connection of %s failed", entry.key)
 
 
 def is_alive(connection: Any, idle_seconds: float) -> bool:
-    """Whether the connection still works: by a poll of its socket (some 2 µs), or after a long pause by a round
+    """Whether the connection still works, by a poll of its socket (some 2 µs), or after a long pause by a round
     trip."""
     if idle_seconds < PING_AFTER_SECONDS and connection.pgconn.status == ConnStatus.OK:
         poll = select.poll()
@@ -275,7 +276,7 @@ def _limits() -> PoolLimits:
     )
 
 
-setting_changed.connect(lambda **_: _limits.cache_clear(), weak=False)  # by tests alone
+setting_changed.connect(lambda **_: _limits.cache_clear(), weak=False)  # only tests send it
 POOL = ConnectionPool(_limits, is_alive)
 
 
@@ -292,18 +293,18 @@ class CasinoWrapper(Protocol):
 
 
 class _CheckedOut:
-    """One thread's wrappers that have a connection. When it is collected with the thread, it checks in the remaining
+    """One thread's wrappers that have a connection. The thread's end collects the object, which checks in the remaining
     connections."""
 
     def __init__(self) -> None:
         self.wrappers: dict[CasinoWrapper, None] = {}
         self.process = os.getpid()
 
-    # The functions are defaults since at the interpreter's end this module's names are None.
+    # The functions are default arguments: at the interpreter's end this module's names are None.
     def __del__(
         self, getpid: Callable[[], int] = os.getpid, is_finalizing: Callable[[], bool] = sys.is_finalizing
     ) -> None:
-        # A forked process collects it too, with the parent's other threads: their connections must stay open.
+        # A forked process also collects the objects of the parent's other threads: their connections must stay open.
         if self.process == getpid() and not is_finalizing():
             for wrapper in list(self.wrappers):
                 wrapper.close()
@@ -321,14 +322,14 @@ this_thread = _ThreadState()
 def check_in_alias(alias: str) -> None:
     """Check in this thread's connection of `alias`, unless a transaction or a server-side cursor is open on it.
 
-    Its wrapper is kept, as one of the thread's newest: creating one takes longer than a check-out.
+    The wrapper is kept among the thread's newest: creating one takes longer than a check-out.
     """
     wrapper: Any = getattr(_handler._connections, alias, None)
     if getattr(wrapper, "casino", None) is None or not wrapper.can_check_in:
         return
-    if wrapper.connection is not None:  # in an event loop there is none, and closing is forbidden
+    if wrapper.connection is not None:  # an event loop's thread has none, and must not close one
         try:
-            wrapper._close()  # `close` would check what is known here: the thread, and that no transaction is open
+            wrapper._close()  # `close` would check again the thread and that no transaction is open
         finally:
             wrapper.connection = None
     idle = this_thread.idle_wrappers
@@ -341,7 +342,7 @@ def check_in_alias(alias: str) -> None:
 
 
 def _reset_after_fork() -> None:
-    """A forked child must neither use nor close its parent's connections: it opens its own."""
+    """Give up the parent's connections without using or closing them: a forked child opens its own."""
     if "settings" in vars(connections):
         for alias in connections:
             wrapper = getattr(_handler._connections, alias, None)
@@ -352,5 +353,5 @@ def _reset_after_fork() -> None:
     this_thread.checked_out = _CheckedOut()
 
 
-_inherited: list[Any] = []  # collecting them might close them
+_inherited: list[Any] = []  # keeps them: collecting one might close it
 register("connections to casinos", after_fork=_reset_after_fork)  # no reset: tests keep their connections

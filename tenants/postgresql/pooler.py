@@ -1,6 +1,7 @@
-"""Recognises a connection pooler (PgBouncer, Odyssey, ..) that no setting names.
+"""Detects a connection pooler (PgBouncer, Odyssey, ..) that the settings do not name.
 
-In transaction mode a session's prepared statements, settings, cursors and locks are on another session a moment later.
+In transaction mode, a session's prepared statements, settings, cursors and locks may be on another session for the next
+transaction.
 """
 
 import logging
@@ -11,12 +12,13 @@ from tenants.process_state import register
 
 logger = logging.getLogger(__name__)
 
-found: set[str] = set()  # names of servers; read at each request, so without a call
+found: set[str] = set()  # names of servers; each request reads the set, so it has no accessor
 register("poolers that no setting names", reset=found.clear)
 
 
 def detect(connection: Any, server: str) -> None:
-    """Look at a new connection in autocommit: a pooler gives its clients process ids of its own making."""
+    """Detect a pooler by a new connection in autocommit: a pooler makes up the process ids that it gives to its
+    clients."""
     if server in found:
         return
     [backend_pid] = connection.execute("SELECT pg_backend_pid()").fetchone()

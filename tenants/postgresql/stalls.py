@@ -1,9 +1,9 @@
 """Keeps servers and casinos that hang from taking all threads of a process.
 
-A statement without an answer for `STALL_SECONDS` is *stalled*, and its database in *doubt* until none has been stalled
-for `DOUBT_SECONDS`. Databases in doubt get few threads: `API_REQUESTS_STALLED` each, and half of the `WEB_THREADS`
-together. A server that does not even answer a new connection is *silent*: its databases get
-none until it answers, which a thread of its own asks it until then.
+A statement without an answer for `STALL_SECONDS` is *stalled*. Its database is in *doubt* until no statement has been
+stalled for `DOUBT_SECONDS`. Databases in doubt get few threads: `API_REQUESTS_STALLED` each, and half of the
+`WEB_THREADS` together. A server that does not even answer a new connection is *silent*: its databases get no threads
+until it answers. A background thread pings it until then.
 
 Nothing here is called while all statements are answered quickly.
 """
@@ -23,14 +23,14 @@ from tenants.process_state import register
 logger = logging.getLogger(__name__)
 
 STALL_SECONDS, DOUBT_SECONDS = 1.0, 2.0
-ASK_SILENT_SECONDS = 1.0  # between two tries to connect to a silent server
-_ASK_AGAIN_SECONDS = 2.0  # between two tries while a statement is stalled on a server that answered
+ASK_SILENT_SECONDS = 1.0  # between two pings of a silent server
+_ASK_AGAIN_SECONDS = 2.0  # between two pings while a statement is stalled on a server that answers pings
 
 AsksServer = Callable[[], bool]  # whether the server answers a new connection
 
 
 class Stalls:
-    """Stalled statements and silent servers of this process. Safe under threads.
+    """Stalled statements and silent servers of this process. Thread-safe.
 
     `is_any`: whether a database is in doubt or a server silent.
     """
@@ -43,11 +43,11 @@ class Stalls:
         self.is_any = False
         self._stalled: Counter[str] = Counter()  # by alias
         self._doubted: dict[str, float] = {}  # alias -> end of the doubt, monotonic seconds
-        self._silent: dict[str, float] = {}  # server -> since when, monotonic seconds
-        self._asked_at: dict[str, float] = {}  # server -> when it is asked, or was asked last and answered
+        self._silent: dict[str, float] = {}  # server -> start of its silence, monotonic seconds
+        self._asked_at: dict[str, float] = {}  # server -> time of its last ping; infinite during a ping
 
     def begin(self, alias: str) -> None:
-        """Count a stalled statement. Raises TooManyStalled if it has to give up its thread."""
+        """Count a stalled statement. Raises TooManyStalled if its thread must not wait for it."""
         with self._guard:
             self._require_room(alias, self._stalled)
             self._stalled[alias] += 1
@@ -62,7 +62,7 @@ class Stalls:
                 self._doubted[alias] = time.monotonic() + DOUBT_SECONDS
 
     def require_room(self, alias: str, busy: Mapping[str, int]) -> None:
-        """Raises TooManyStalled if a database in doubt has as many of these `busy` connections as it may."""
+        """Raises TooManyStalled if a database in doubt has the highest allowed number of these `busy` connections."""
         with self._guard:
             now = time.monotonic()
             self._doubted = {alias: end for alias, end in self._doubted.items() if end > now}
@@ -71,21 +71,21 @@ class Stalls:
                 self._require_room(alias, busy)
 
     def require_few(self, alias: str) -> None:
-        """Raises TooManyStalled if as many statements as may wait for the database already: another one would give up
-        after a second, but continue in a session of the server, beside which the thread's next request opens
-        another."""
+        """Raises TooManyStalled if the highest allowed number of statements already waits for the database. One more
+        would be given up after a second, but continue in its server session, while the thread's next request opens
+        another session."""
         with self._guard:
             self._require_few(alias, self._stalled)
 
     def require_answering(self, server: str) -> None:
-        """Raises ServerSilent."""
+        """Raises ServerSilent if the server is silent."""
         since = self._silent.get(server)
         if since is not None:
             seconds = time.monotonic() - since
             raise ServerSilent(f"the database server {server} has not answered for {seconds:.0f} s")
 
     def is_silent(self, server: str, answers: AsksServer) -> bool:
-        """Whether the server, on which a statement is stalled, is silent: one thread at a time asks it."""
+        """Whether the server of a stalled statement is silent. One thread at a time pings it."""
         with self._guard:
             now = time.monotonic()
             if server in self._silent:
@@ -104,7 +104,7 @@ class Stalls:
         return not does_answer
 
     def record_silence(self, server: str, answers: AsksServer) -> None:
-        """The server did not answer a new connection: refuse its databases until it does."""
+        """Record that the server did not answer a new connection: its databases are refused until it does."""
         name = f"ask-{server}"
         asking = threading.Thread(target=self._ask_until_it_answers, args=[server, answers], name=name, daemon=True)
         with self._guard:
@@ -112,9 +112,9 @@ class Stalls:
                 return
             try:
                 asking.start()
-            except RuntimeError:  # nobody would notice when it answers: the next request has to find out by itself
+            except RuntimeError:  # without the thread, nothing would end the silence: the next request pings again
                 logger.exception(
-                    "No thread can be started to ask the database server %s, which does not answer", server
+                    "The database server %s does not answer, and the thread that pings it can't be started", server
                 )
                 return
             self._silent[server] = time.monotonic()

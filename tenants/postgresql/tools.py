@@ -17,7 +17,7 @@ _NOT_LIBPQ = ("context", "cursor_factory", "prepare_threshold", "password")
 
 
 def tool_path(name: str) -> str:
-    """The program's path: from POSTGRES_BIN_DIR, or the embedded server's, or the one on PATH. Raises CopyFailed."""
+    """The program's path: from POSTGRES_BIN_DIR, the embedded server's, or the one on PATH. Raises CopyFailed."""
     if settings.POSTGRES_BIN_DIR:
         return str(Path(settings.POSTGRES_BIN_DIR) / name)
     if settings.EMBEDDED_POSTGRES_DIR:
@@ -30,7 +30,7 @@ def tool_path(name: str) -> str:
 
 
 def connection_arguments(database: dict[str, Any]) -> tuple[str, dict[str, str]]:
-    """A connection string without the password, and an environment with it, for a database of Django's settings."""
+    """A connection string without the password, and an environment with it, from a database's Django settings."""
     wrapper = connections["default"].copy()
     wrapper.settings_dict = database
     params = wrapper.get_connection_params()

@@ -1,8 +1,8 @@
-"""Limits the time that a thread waits for its databases. The client enforces the limit, also when a server does not
-answer: Django's driver is psycopg, with connections that wait no longer than the current budget allows.
+"""Limits the time that a thread waits for its databases. The client enforces the limit, also for a server that does not
+answer: Django's driver is psycopg with connections that wait no longer than the current budget allows.
 
-The kernel of a server that hangs still acknowledges packets, so that no time-out of TCP ends a wait. A request and a
-consumer have a budget; without one, as in commands, statements may take any time.
+The kernel of a hanging server still acknowledges packets, so that TCP's time-outs never end a wait. A request and a
+consumer have a budget; a command has none, and its statements may take any time.
 """
 
 import threading
@@ -30,17 +30,17 @@ from tenants.errors import ServerSilent, TooManyStalled
 from .stalls import STALL_SECONDS, stalls
 
 PING_SECONDS = 2.0
-CONSUMER_PING_SECONDS = 1.0  # to park messages in vain does little harm
+CONSUMER_PING_SECONDS = 1.0  # short: parking messages needlessly does little harm
 STOPPING_SECONDS = 5.0
 SHORT_SECONDS = 5.0
-_LATER_SECONDS = 5.0  # after the server should have ended a consumer's statement
-_INTERVAL_SECONDS = 0.1  # psycopg's own; it looks for signals so often
+_LATER_SECONDS = 5.0  # from the server's time-out of a consumer's statement to the client's
+_INTERVAL_SECONDS = 0.1  # psycopg's default, at which it checks for signals
 _NOT_LIBPQ = ("context", "cursor_factory", "prepare_threshold")
 
 
 class ServerTimeouts(NamedTuple):
     """PostgreSQL's `statement_timeout` and `lock_timeout`, in milliseconds. They end a statement before the client
-    gives up, so that the server does not continue it; and their errors have more details."""
+    gives up: the server then does not continue it, and the errors have more details."""
 
     statement: float
     lock: float
@@ -48,8 +48,8 @@ class ServerTimeouts(NamedTuple):
 
 @dataclass(slots=True)
 class WaitBudget:
-    """Seconds to wait for databases: `left` for all statements together, `each` for one of them. A server on which one
-    is stalled is silent if it does not answer a new connection within `ping_seconds`.
+    """Seconds to wait for databases: `left` for all statements together, `each` for one statement. The server of a
+    stalled statement is silent if it does not answer a new connection within `ping_seconds`.
 
     Once `stop` is set, stalled statements together have `STOPPING_SECONDS`.
     """
@@ -61,7 +61,7 @@ class WaitBudget:
     stop: threading.Event | None = None
 
     def seconds(self, waited: float) -> float:
-        """For a stalled statement, which has waited for these seconds; they are not spent yet."""
+        """The seconds left for a stalled statement that has waited for `waited` seconds, which are not deducted yet."""
         if self.stop is not None and self.stop.is_set():
             self.stop, self.left = None, min(self.left, waited + STOPPING_SECONDS)
         return min(self.left, self.each) - waited
@@ -73,7 +73,7 @@ find_budget, set_budget, reset_budget = _current.get, _current.set, _current.res
 
 @contextmanager
 def waiting_within(budget: WaitBudget | None) -> Iterator[None]:
-    """Use this budget inside the block; None: there is no limit."""
+    """Use this budget inside the block; None means no limit."""
     token = _current.set(budget)
     try:
         yield
@@ -82,7 +82,7 @@ def waiting_within(budget: WaitBudget | None) -> Iterator[None]:
 
 
 def request_budget(seconds: float | None = None) -> WaitBudget:
-    """For a request: `REQUEST_DATABASE_SECONDS`, or fewer."""
+    """The budget of a request: `REQUEST_DATABASE_SECONDS`, or `seconds`."""
     most: float = settings.REQUEST_DATABASE_SECONDS
     return WaitBudget(_timeouts_of_requests(most), most if seconds is None else seconds)
 
@@ -93,7 +93,7 @@ def _timeouts_of_requests(seconds: float) -> ServerTimeouts:
 
 
 def consumer_budget(stop: threading.Event) -> WaitBudget:
-    """For a consumer, each of whose statements may take as long as the server allows, and some seconds more."""
+    """The budget of a consumer. Each statement may take a few seconds longer than the server's time-out."""
     statement: float = settings.INGESTION_STATEMENT_SECONDS
     timeouts = ServerTimeouts(statement * 1_000, settings.INGESTION_LOCK_SECONDS * 1_000)
     return WaitBudget(timeouts, each=statement + _LATER_SECONDS, ping_seconds=CONSUMER_PING_SECONDS, stop=stop)
@@ -101,7 +101,8 @@ def consumer_budget(stop: threading.Event) -> WaitBudget:
 
 @contextmanager
 def waiting_shortly() -> Iterator[None]:
-    """For a check or a rollback of a connection: a few seconds, within the current budget, if there is one."""
+    """Limit the block, which checks or rolls back a connection, to `SHORT_SECONDS`, within the current budget if there
+    is one."""
     outer = _current.get()
     if outer is None:
         inner = WaitBudget(ServerTimeouts(0, 0), SHORT_SECONDS)
@@ -113,8 +114,8 @@ def waiting_shortly() -> Iterator[None]:
 
 @contextmanager
 def waiting_at_most(seconds: float) -> Iterator[WaitBudget]:
-    """Within the current budget, these seconds for all statements of the block together; without one, as in commands,
-    there is no limit."""
+    """Limit all statements of the block to `seconds` together, within the current budget. Commands have no budget and
+    no limit."""
     outer = _current.get()
     if outer is None:
         yield WaitBudget(ServerTimeouts(0, 0))
@@ -125,14 +126,14 @@ def waiting_at_most(seconds: float) -> Iterator[WaitBudget]:
         with waiting_within(inner):
             yield inner
     finally:
-        if inner.stop is not stop:  # told to end meanwhile: the least that is left of such blocks is all that is left
+        if inner.stop is not stop:  # `stop` was set in the block: the least time left of all such blocks applies
             outer.stop, outer.left = None, min(outer.left, inner.left)
         elif outer.stop is stop:
             outer.left -= given - inner.left
 
 
 class GaveUp(psycopg.OperationalError):
-    """The client does not wait for the server, or no longer, and has closed the connection."""
+    """The client does not wait for the server, or has stopped waiting, and has closed the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +145,12 @@ class Place:
     params: Mapping[str, Any] = field(repr=False)
 
     def answers(self, seconds: float = PING_SECONDS) -> bool:
-        """Whether the server answers a new connection, and a statement on it, each in this time. An error is an
+        """Whether the server answers a new connection and then a statement, each within `seconds`. An error is an
         answer."""
         conninfo = make_conninfo(**{name: value for name, value in self.params.items() if name not in _NOT_LIBPQ})
         ping = None
         try:
-            # not `connect`, which waits for two seconds at least
+            # not `connect`, which waits for at least two seconds
             ping = waiting.wait_conn(psycopg.Connection._connect_gen(conninfo), _INTERVAL_SECONDS, seconds)
             ping.wait(ping.cursor()._execute_gen("SELECT 1"), timeout=seconds)
         except psycopg.errors._WaitTimeout:
@@ -163,8 +164,8 @@ class Place:
 
 
 class PreparedStatements(PrepareManager):
-    """A connection's prepared statements. psycopg also keeps the last hundred others, to count them: with the values
-    that Django's cursors write into their texts, these are many megabytes."""
+    """A connection's prepared statements only. psycopg would also keep the last hundred other statements, to count
+    them: with the values that Django's cursors write into their texts, these take many megabytes."""
 
     def maybe_add_to_cache(self, query: PostgresQuery, prep: Prepare, name: bytes) -> Key | None:
         key = super().maybe_add_to_cache(query, prep, name)
@@ -173,9 +174,9 @@ class PreparedStatements(PrepareManager):
 
 
 class BudgetConnection(psycopg.Connection[Any]):
-    """Waits for the server within the current budget; after that, its socket is closed."""
+    """A connection that waits for the server within the current budget, and then closes its socket."""
 
-    place: Place  # set once it is open
+    place: Place  # set once the connection is open
     server_timeouts: ServerTimeouts | None = None
     kept_cursor: psycopg.Cursor[Any] | None = None
 
@@ -189,14 +190,14 @@ class BudgetConnection(psycopg.Connection[Any]):
         if budget is None:
             return super().connect(conninfo, **params)
         if budget.left <= 0:
-            raise GaveUp("no time is left to connect")
+            raise GaveUp("the budget for database waits is spent: no time to connect")
         if budget.left < (int(params.get("connect_timeout") or 0) or inf):
             params["connect_timeout"] = ceil(budget.left)
         with _spending(budget):
             return super().connect(conninfo, **params)
 
     def wait(self, gen: PQGen[RV], interval: float = _INTERVAL_SECONDS, timeout: float | None = None) -> RV:
-        """All statements, commits and rollbacks pass here. Raises GaveUp."""
+        """Wait for a statement, commit or rollback. Raises GaveUp."""
         budget = find_budget()
         if budget is None or timeout is not None:
             return super().wait(gen, interval, timeout)
@@ -213,15 +214,17 @@ class BudgetConnection(psycopg.Connection[Any]):
     def _require_answer_in_time(self, budget: WaitBudget) -> None:
         try:
             stalls.require_answering(self.place.server)
-            if self.pgconn.transaction_status == TransactionStatus.IDLE:  # others may wait for an open transaction
+            if (
+                self.pgconn.transaction_status == TransactionStatus.IDLE
+            ):  # other clients may wait for an open transaction
                 stalls.require_few(self.place.alias)
         except (ServerSilent, TooManyStalled) as refusal:
             raise self._give_up(str(refusal)) from refusal
         if budget.left <= 0:
-            raise self._give_up("the time to wait for databases is over")
+            raise self._give_up("the budget for database waits is spent")
 
     def _wait_stalled(self, gen: PQGen[RV], interval: float, budget: WaitBudget, began: float) -> RV:
-        """Wait on, as long as the budget, the server and other stalled statements allow."""
+        """Wait on, within the budget, unless the server is silent or too many statements are stalled."""
         place = self.place
         try:
             stalls.begin(place.alias)
@@ -240,7 +243,7 @@ class BudgetConnection(psycopg.Connection[Any]):
             stalls.end(place.alias)
 
     def _give_up(self, reason: str) -> GaveUp:
-        """Close the socket: the connection is lost, and neither a rollback nor its end waits for the server."""
+        """Close the socket: the connection is lost, and its rollback and end do not wait for the server."""
         self.pgconn.finish()
         return GaveUp(f"{reason}; the connection is closed")
 
@@ -254,7 +257,7 @@ def _spending(budget: WaitBudget) -> Iterator[None]:
         budget.left -= monotonic() - began
 
 
-# Django asks the module `Database` of its backend to connect, and for the errors' classes.
+# Django's backend connects through its attribute `Database`, a module that also has the error classes.
 driver: Any = ModuleType("psycopg within budgets")
 vars(driver).update({name: value for name, value in vars(psycopg).items() if not name.startswith("__")})
 driver.connect = BudgetConnection.connect

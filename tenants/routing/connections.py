@@ -24,10 +24,11 @@ register("database aliases of casinos")  # no reset: connections that tests keep
 
 
 class Databases(dict[str, Any]):
-    """Django's dictionary of databases; `in` and `[]` find the casinos' too.
+    """Django's dictionary of databases; `in` and `[]` also find the casinos' databases.
 
-    Iteration yields the declared ones and those casinos' to which this thread has a connection: Django iterates twice a
-    request to close old connections, which takes 1.6 ms with a thousand. An iterator never sees a change.
+    Iteration yields the declared databases and the casinos' to which this thread has a connection: Django iterates
+    twice a request to close old connections, which takes 1.6 ms with a thousand. Changes do not affect a running
+    iteration.
     """
 
     def __init__(self, declared: dict[str, Any]) -> None:
@@ -57,7 +58,7 @@ def forget_alias(alias: str) -> None:
     """Close this process's idle connections of `alias` and this thread's own, and unregister the alias."""
     known = _databases()
     if alias not in known.of_casinos:
-        POOL.close_idle(alias)  # a thread that has used it may still
+        POOL.close_idle(alias)  # a thread that has used the alias may still use it
         return
     connections[alias].close()
     del connections[alias]
@@ -75,10 +76,10 @@ def current_alias() -> str:
 
 def casino_connection() -> DatabaseWrapper:
     """The connection to the current casino's database."""
-    connection: Any  # of the only engine that casinos' databases have
+    connection: Any  # casinos' databases have this engine only
     try:
         connection = connections[get_current_casino().alias]
-    except ConnectionDoesNotExist:  # of an alias that is not registered, and that this thread has not used
+    except ConnectionDoesNotExist:  # the alias is not registered, and this thread has not used it
         connection = connections[current_alias()]
     wrapper: DatabaseWrapper = connection
     return wrapper
@@ -98,14 +99,14 @@ def execute(sql: str, parameters: Parameters = ()) -> None:
 
 
 def casino_atomic() -> AbstractContextManager[Any]:
-    """A transaction (or, inside one, a savepoint) on the current casino's database; Django's bare `atomic()` is for
-    the catalogue."""
+    """A transaction (or, inside one, a savepoint) on the current casino's database; Django's bare `atomic()` uses the
+    catalogue."""
     return transaction.atomic(using=current_alias())
 
 
 @contextmanager
 def casino_patience(seconds: float) -> Iterator[None]:
-    """A transaction on the current casino's database in which a statement that takes longer raises
+    """A transaction on the current casino's database. A statement in it that takes longer than `seconds` raises
     OperationalError."""
     with casino_atomic(), casino_connection().cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{seconds * 1000:.0f}"])
@@ -113,7 +114,7 @@ def casino_patience(seconds: float) -> Iterator[None]:
 
 
 def connection_metrics() -> PoolMetrics:
-    """Counts of this process's connections to casinos' databases."""
+    """Statistics of this process's connections to casinos' databases."""
     return POOL.metrics()
 
 

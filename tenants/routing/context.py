@@ -52,11 +52,11 @@ def hold_casino() -> Token[CurrentCasino | None]:
 
 
 def restore_casino(token: Token[CurrentCasino | None]) -> None:
-    """Make the token's casino current again, and check in the connection to the one that was entered since. Raises
-    ValueError in another context than the token's.
+    """Make the token's casino current again, and check in the connection to the casino entered since. Raises ValueError
+    in another context than the token's.
 
-    `enter_casino` may be called in another context, if that is copied back: under ASGI, asgiref runs a middleware's
-    hooks so.
+    `enter_casino` may be called in a context that is copied back: under ASGI, asgiref runs the hooks of a middleware
+    this way.
     """
     entered = _current.get()
     _current.reset(token)

@@ -1,5 +1,5 @@
-"""Chooses the database of a model's rows. Fails closed: a casino's model has no database without a current casino, and
-a model of an unclassified app has none at all."""
+"""Chooses the database of a model's rows. Fails closed: without a current casino, a casino's model has no database; a
+model of an unclassified app never has one."""
 
 from typing import Any
 

@@ -1,3 +1,2 @@
-"""Migrations of casinos' databases: `migrate` one casino, `fleet` all of them, `plan` caches the steps, `template` is
-the database that new casinos are copied from, `version` the fingerprint of applied migrations.
-"""
+"""Migrations of casinos' databases: `migrate` one casino, `fleet` all casinos; `plan` caches the steps, `template` is
+the database that new casinos are copied from, `version` the fingerprint of the applied migrations."""

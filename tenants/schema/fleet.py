@@ -1,4 +1,4 @@
-"""Migrates every casino's database, and the templates for new ones; each run is recorded, so that it can be resumed."""
+"""Migrates every casino's database, and the templates of new ones. Each run is recorded, so that it can be resumed."""
 
 import logging
 import time
@@ -39,7 +39,7 @@ class TemplateFailure:
 
 
 def behind(casinos: CatalogueQuerySet) -> CatalogueQuerySet:
-    """Casinos whose database lacks a migration, from the catalogue alone."""
+    """Casinos whose database lacks a migration, by their versions in the catalogue."""
     return casinos.exclude(schema_version__in=versions_not_behind())
 
 
@@ -59,7 +59,7 @@ def _prepare(server: str) -> TemplateFailure | None:
     try:
         with template_lock(server), server_cursor(server=server) as cursor:
             ensure_template(cursor, server)
-    except Exception as error:  # a migration may raise anything, and the casinos must go on
+    except Exception as error:  # a migration may raise any exception, and must not stop the casinos'
         logger.exception("Migrating the template on server %s failed", server)
         return TemplateFailure(server, describe_error(error), is_reachable=True)
     return None
@@ -67,7 +67,7 @@ def _prepare(server: str) -> TemplateFailure | None:
 
 @transaction.atomic
 def begin_run(casinos: CatalogueQuerySet) -> MigrationRun | None:
-    """Start a run for those of these casinos that are behind; None if none is."""
+    """Start a run for those of these casinos that are behind; None if there are none."""
     ids = list(behind(casinos).order_by("pk").values_list("pk", flat=True))
     if not ids:
         return None
@@ -105,8 +105,8 @@ def migrate_all(
 ) -> Iterator[MigratedCasino]:
     """Migrate these casinos, all pending in the run; a failure of one does not stop the others.
 
-    Except that none is started after one of the first `canary` failed, nor with `fail_fast` after any failure: they
-    stay pending, and the run unfinished. Raises WorkersFailed.
+    If one of the first `canary` casinos fails, or with `fail_fast` any casino, no other is started: the rest stays
+    pending, and the run unfinished. Raises WorkersFailed.
     """
     MigrationRun.objects.filter(pk=run.pk).update(target=code_version())  # an older release may have started it
     yield from _fail_unreachable(run, casinos, failures)
@@ -143,7 +143,7 @@ def _until(is_over: Callable[[], bool], ids: list[int]) -> Iterator[int]:
 def _fail_unreachable(
     run: MigrationRun, casinos: CatalogueQuerySet, failures: Iterable[TemplateFailure]
 ) -> Iterator[MigratedCasino]:
-    """Record casinos on unreachable servers as failed; each attempt would wait for the connection timeout."""
+    """Record the casinos of unreachable servers as failed: each attempt would wait for the connection timeout."""
     for failure in failures:
         if not failure.is_reachable:
             ids = list(casinos.filter(server=failure.server).order_by("pk").values_list("pk", flat=True))
@@ -166,9 +166,9 @@ def _migrating(run_id: int, notify: Notify) -> Iterator[Callable[[int], list[str
 def _migrate(run_id: int, casino_id: int, locks: CasinoLocks) -> list[str]:
     started = time.perf_counter()
     with locks.hold(casino_id):
-        casino = Casino.objects.get(pk=casino_id)  # read again: it may have been moved or deleted
+        casino = Casino.objects.get(pk=casino_id)  # read again: the casino may have moved or been deleted
         if casino.state not in READY_STATES:
-            raise WrongState(f"{casino} is now {casino.state}.")
+            raise WrongState(f"{casino} is {casino.state}: it has no complete database.")
         migrated = migrate_casino(casino.current)
         with transaction.atomic():
             Casino.objects.filter(pk=casino_id).update(schema_version=migrated.version)

@@ -1,4 +1,4 @@
-"""Brings one casino's database up to the code's migrations."""
+"""Applies the missing migrations to one casino's database."""
 
 from dataclasses import dataclass
 
@@ -66,7 +66,7 @@ def apply_migrations(connection: BaseDatabaseWrapper) -> list[str]:
 
 
 def migrations_in(cursor: CursorWrapper) -> list[tuple[str, str]]:
-    """(app, migration) of the casino apps' migrations applied to the cursor's database, sorted."""
+    """(app, migration) of the casino apps' applied migrations in the cursor's database, sorted."""
     cursor.execute(
         "SELECT app, name FROM django_migrations WHERE app = ANY(%s) ORDER BY app, name", [settings.CASINO_APPS]
     )
@@ -90,7 +90,7 @@ def _has_identity(cursor: CursorWrapper, casino: CurrentCasino) -> bool:
 
 
 def _complete(cursor: CursorWrapper, casino: CurrentCasino, has_identity: bool) -> None:
-    """Add the objects that a database of an older release lacks besides migrations."""
+    """Add the objects besides migrations that a database of an older release lacks."""
     if not has_identity:
         cursor.execute(identity.CREATE)
         identity.write_identity(cursor, casino)

@@ -1,4 +1,4 @@
-"""Plans the migrations that a database still needs: computed once, applied to thousands of casinos.
+"""Plans the missing migrations of a database: computed once, applied to thousands of casinos.
 
 Django computes the states of all models for each database, which takes longer than the statements. But the states
 depend only on the applied migrations, and most casinos have the same ones.
@@ -19,7 +19,7 @@ from django.db.transaction import atomic
 
 Key = tuple[str, str]  # app, migration
 
-_MAX_PLANS = 16  # casinos differ in few ways; states of models are large
+_MAX_PLANS = 16  # few plans: most casinos have the same migrations, and states of models are large
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class MigrationStep:
     operations: tuple[tuple[Any, ProjectState, ProjectState], ...]
 
     def apply(self, connection: BaseDatabaseWrapper) -> None:
-        """Recorded in the same transaction, after the statements that the operations deferred, as those of indexes:
-        Django's executor records such a migration later, and a kill between the two leaves one that fails for ever."""
+        """Apply the migration and record it in one transaction, after deferred statements such as those of indexes.
+        Django's executor records such a migration later: a kill in between leaves one that always fails."""
         with connection.schema_editor(atomic=self.migration.atomic) as editor:
             for operation, before, after in self.operations:
                 self._run(operation, editor, before, after)
@@ -54,16 +54,16 @@ class MigrationStep:
 
 @dataclass(frozen=True, slots=True)
 class MigrationPlan:
-    """The steps, and the squashed migrations whose parts are then all applied."""
+    """The steps, and the squashed migrations whose parts are all applied after them."""
 
     steps: tuple[MigrationStep, ...]
     replacements: tuple[Key, ...]
 
 
 def plan_for(connection: BaseDatabaseWrapper, applied: frozenset[Key]) -> MigrationPlan:
-    """The plan for this database, or for any other with the same `applied` migrations.
+    """The plan for this database, and for any other with the same `applied` migrations.
 
-    Raises InconsistentMigrationHistory where a migration is applied without one that it depends on.
+    Raises InconsistentMigrationHistory if a migration is applied before one that it depends on.
     """
     plans = _plans()
     key = (applied, repr(settings.CASINO_APPS), repr(settings.MIGRATION_MODULES))
@@ -89,7 +89,7 @@ def record(connection: BaseDatabaseWrapper, keys: Iterable[Key]) -> None:
         rows.create(app=app, name=name)
 
 
-_of_this_thread = threading.local()  # an operation may change a state for a moment
+_of_this_thread = threading.local()  # an operation may change a state temporarily
 
 
 def _plans() -> dict[Any, MigrationPlan]:
@@ -126,7 +126,7 @@ def _steps(migrations: list[Migration], state: ProjectState) -> tuple[MigrationS
 
 
 def _replacements(executor: MigrationExecutor, steps: tuple[MigrationStep, ...]) -> tuple[Key, ...]:
-    """Like Django's `check_replacements`: a squashed migration whose parts are all applied is recorded too."""
+    """The squashed migrations whose parts are all applied, to be recorded too, as by Django's `check_replacements`."""
     recorded = set(executor.recorder.applied_migrations())
     for step in steps:
         recorded.update(step.migration.replaces or [key_of(step.migration)])

@@ -1,4 +1,4 @@
-"""Reports on `migrate_casinos`: the missing migrations before a run, the outcomes after it."""
+"""Reports of `migrate_casinos`: the missing migrations before a run, the outcomes after it."""
 
 from collections.abc import Sequence
 

@@ -23,8 +23,8 @@ def template_name() -> str:
 def ensure_template(cursor: CursorWrapper, server: str = MAIN) -> str:
     """Create a server's template, or migrate it, and return its name.
 
-    `cursor` is on that server, and the caller holds the server's `template_lock`. The template's schema version is in
-    its comment, so that checking it opens no session: one open session would make copying fail.
+    `cursor` is on that server, and the caller holds the server's `template_lock`. The comment on the template is its
+    schema version, so that checking it opens no session: one open session would make copying fail.
     """
     name = template_name()
     if not database_exists(cursor, name):

@@ -28,7 +28,7 @@ def verify_casino(casino_id: int) -> str:
     problem, version = _read(casino)
     if problem or version == casino.schema_version:
         return problem
-    with casino_lock(casino_id):  # it may have been migrated since
+    with casino_lock(casino_id):  # another process may have migrated it since
         casino.refresh_from_db()
         problem, version = _read(casino)
         if problem or version == casino.schema_version:

@@ -1,4 +1,4 @@
-"""Schema versions: fingerprints of the migrations applied to casinos' databases, stored in the catalogue, so that a
+"""Schema versions: fingerprints of the migrations applied to casinos' databases. The catalogue has them, so that a
 casino that is behind is recognised without a query to its database."""
 
 import hashlib
@@ -30,8 +30,8 @@ def fingerprint(migrations: Migrations) -> str:
 
 
 def is_behind(version: str) -> bool:
-    """Whether a database of this version lacks a migration of the code. One with more migrations, of a newer release,
-    is not behind."""
+    """Whether a database of this version lacks a migration of the code. A newer release's database, with more
+    migrations, is not behind."""
     return not version or (version != code_version() and not _is_ahead(version, migrations_on_disk()))
 
 
@@ -57,8 +57,8 @@ def record_version(migrations: Iterable[tuple[str, str]]) -> str:
 
 @lru_cache
 def _of_disk(apps: tuple[str, ...], modules: tuple[tuple[str, str | None], ...]) -> tuple[Migrations, str]:
-    """The migrations with their fingerprint, of which each request needs only that. `modules` is part of the cache's
-    key, since tests change `MIGRATION_MODULES`."""
+    """The migrations and their fingerprint; a request needs the fingerprint only. `modules` is part of the cache's key,
+    since tests change `MIGRATION_MODULES`."""
     loader = MigrationLoader(None, ignore_no_migrations=True)
     migrations = tuple(sorted(key for key in loader.disk_migrations if key[0] in apps))
     return migrations, fingerprint(migrations)
@@ -69,7 +69,8 @@ register("versions of newer releases", reset=_known_ahead.clear)
 
 
 def _is_ahead(version: str, needed: Migrations) -> bool:
-    """A recorded version never changes, so it is cached; an unrecorded one is looked up again."""
+    """Whether the version has more migrations than needed. A recorded version never changes, so it is cached; an
+    unrecorded one is looked up again."""
     key = (version, needed)
     if key not in _known_ahead:
         found = SchemaVersion.objects.filter(pk=version).first()

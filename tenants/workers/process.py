@@ -1,5 +1,5 @@
-"""A worker process, from both sides. It is spawned: it inherits no connection, and gets the parent's settings, those
-changed at run time included."""
+"""A worker process, and the parent's side of it. The process is spawned: it inherits no connection, and gets the
+parent's settings, including those changed at run time."""
 
 import multiprocessing
 import os
@@ -17,7 +17,7 @@ from django.conf import global_settings, settings
 
 from .task import OpenWork, TaskResult, run_task
 
-GRACE_SECONDS = 5.0  # for the running task when the process is to end, as on Ctrl-C
+GRACE_SECONDS = 5.0  # for the running task before the process is terminated, as on Ctrl-C
 NO_TASK: Any = object()
 
 
@@ -32,14 +32,14 @@ class Notification:
 
 
 class WorkerProcess:
-    """The parent's side: the process, its running task, and when that started."""
+    """The parent's side: the process, its running task, and the task's start."""
 
     def __init__(self, open_work: OpenWork[Any, Any]) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, _changed_settings()))
         self.process.start()
-        theirs.close()  # or the pipe would not end with the process
+        theirs.close()  # else the pipe would not end with the process
         self._send(open_work)
         self.is_ready = False
         self.task: Any = NO_TASK
@@ -67,13 +67,13 @@ class WorkerProcess:
                 self.process.join(GRACE_SECONDS)
 
     def _send(self, message: Any) -> None:
-        with suppress(OSError):  # the process has just died: the pool will read the end of the pipe
+        with suppress(OSError):  # the process has just died: the pool notices at the pipe's end
             self.pipe.send(message)
 
 
 def _serve(pipe: "Connection[Any, Any]", changed_settings: dict[str, Any]) -> None:
-    """The process's side: runs tasks from the pipe until it ends, also by the parent's death."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the parent decides
+    """The process's side: runs tasks from the pipe until the pipe ends, at the latest with the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the parent handles it
     for name, value in changed_settings.items():
         setattr(settings, name, value)
     django.setup()

@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class TaskResult(Generic[Task, Result]):
-    """A task's result, or else its error, whose first line names the exception. It took `seconds`."""
+    """A task's result or error, and its duration `seconds`. The error's first line names the exception."""
 
     task: Task
     result: Result | None
@@ -40,12 +40,12 @@ def run_task(work: Callable[[Task], Result], task: Task) -> TaskResult[Task, Res
     started = time.perf_counter()
     try:
         result = work(task)
-    except Exception as error:  # a task may raise anything, and the others must go on
+    except Exception as error:  # a task may raise any exception, and must not stop the others
         if not isinstance(error, _EXPECTED):
             logger.exception("Task %s failed", task)
         return TaskResult(task, None, describe_error(error), time.perf_counter() - started)
     finally:
-        close_old_connections()  # a broken one must not fail the next task too
+        close_old_connections()  # a broken connection must not fail the next task too
     return TaskResult(task, result, "", time.perf_counter() - started)
 
 

@@ -1,4 +1,4 @@
-"""A pool of worker processes, each with a pipe of its own, so that one that is killed harms no other."""
+"""A pool of worker processes. Each has its own pipe, so that a killed process harms no other."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,9 +15,9 @@ RunTasks = Callable[[Iterable[Task]], Iterator[TaskResult[Task, Result]]]
 
 @contextmanager
 def workers(open_work: OpenWork[Task, Result], *, jobs: int, on_message: Notify) -> Iterator[RunTasks[Task, Result]]:
-    """A function that runs tasks in `jobs` processes (1: in this one) and yields each result when it is there.
+    """A function that runs tasks in `jobs` processes (1: in this one) and yields each result as soon as it is complete.
 
-    It takes the next task only when the last result was consumed, so that the caller's iterable can stop in time. An
+    It takes the next task only when the last result is consumed, so that the caller's iterable can stop in time. An
     exception, or the death of a process, fails its own task only. `open_work`, tasks, results and messages are pickled.
     Raises WorkersFailed if no process starts.
     """
@@ -86,7 +86,7 @@ class WorkerPool:
     def _replace(self, worker: WorkerProcess) -> Iterator[TaskResult[Any, Any]]:
         self._workers.remove(worker)
         failure = worker.failed_task()
-        if worker.is_ready:  # a process that could not start would not start the next time either
+        if worker.is_ready:  # if a process can't start, the next one can't either
             self._workers.append(WorkerProcess(self._open_work))
         if worker.task is not NO_TASK:
             yield failure

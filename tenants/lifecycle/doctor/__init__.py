@@ -1,1 +1,1 @@
-"""Finds and repairs differences between the catalogue and the servers: `symptoms` are checks that yield `findings`."""
+"""Finds and repairs differences between the catalogue and the servers: the checks in `symptoms` yield `findings`."""

@@ -17,7 +17,7 @@ from .symptoms import CASINO_SYMPTOMS, DATABASE_SYMPTOMS, partial_backup_finding
 
 
 def examine(report: Report = silent) -> list[Finding]:
-    """All findings, without those of casinos whose lock another process holds at this moment."""
+    """All findings, except those of casinos whose lock another process holds now."""
     servers: dict[str, ServerSnapshot] = {}
     findings = [finding for symptom in INSTALLATION_SYMPTOMS for finding in symptom()]
     for row in DatabaseServer.objects.order_by("name"):
@@ -37,7 +37,7 @@ def examine(report: Report = silent) -> list[Finding]:
 
 
 def repair(findings: Iterable[Finding], report: Report = silent) -> Iterator[tuple[Finding, Exception | None]]:
-    """Run the findings' repairs, and yield each with its error, if any. A failed repair does not stop the others."""
+    """Run the findings' repairs, and yield each with its error or None. A failed repair does not stop the others."""
     for finding in findings:
         if finding.repair is None:
             continue

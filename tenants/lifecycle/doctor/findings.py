@@ -1,4 +1,4 @@
-"""Findings, and the snapshot of a server's databases that they come from."""
+"""Findings, and the snapshot of a server's databases that the checks compare with the catalogue."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -18,7 +18,8 @@ from tenants.postgresql.identity import IdentityRow, read_identity
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A problem: its stable `code`, a description, and `advice`, which `repair` follows; without it a person has to."""
+    """A problem: its stable `code`, a description, and `advice`. `repair` follows the advice; without `repair`, an
+    operator has to."""
 
     code: str
     problem: str
@@ -40,8 +41,8 @@ class DatabaseFacts:
 
 @dataclass(frozen=True, slots=True)
 class ServerSnapshot:
-    """An available server, with those of its databases that are named like casinos', and the connections that it allows
-    each role that is; -1: any number."""
+    """An available server: its databases with a casino's name, and the connection limit of each role with a casino's
+    name (-1: no limit)."""
 
     name: str
     databases: dict[str, DatabaseFacts]
@@ -52,7 +53,7 @@ class ServerSnapshot:
             return read_identity(cursor)
 
     def orphans(self) -> Iterator[Finding]:
-        """Databases that are named like a casino's and are in no row of the catalogue."""
+        """Databases with a casino's name that have no row in the catalogue."""
         known = set(CasinoDatabase.objects.filter(server=self.name).values_list("db_name", flat=True))
         for db_name in sorted(self.databases.keys() - known):
             yield self._orphan(db_name)

@@ -21,7 +21,7 @@ def unfinished_restore() -> Iterator[Finding]:
 
 
 def catalogue_open_to_public() -> Iterator[Finding]:
-    """A casino's role could connect to the catalogue, and hold the locks in it."""
+    """Finds a catalogue to which every role can connect: a casino's role could hold its locks."""
     if settings.CASINO_ROLES and roles.is_catalogue_open():
         yield Finding(
             code="catalogue_open_to_public",

@@ -99,7 +99,7 @@ def wrong_identity(casino: Casino, database: CasinoDatabase, server: ServerSnaps
         problem = f"{database} of {casino} has no identity row; it is not used."
         yield _of(database, "no_identity", problem, "Run `manage.py migrate_casinos`, which writes one.")
     elif (found[0], found[2]) != (casino.identity, casino.generation):
-        problem = f"{database}, named like {casino}'s, is generation {found[2]} of casino {found[1]}; it is not used."
+        problem = f"{database} of {casino} is generation {found[2]} of casino {found[1]}; it is not used."
         yield _of(database, "wrong_identity", problem, "Put the right database in its place, or restore a backup.")
 
 
@@ -208,5 +208,5 @@ def _is_current(casino: Casino, database: CasinoDatabase, server: ServerSnapshot
 
 
 def _remove(folder: Path, report: Report) -> None:
-    with suppress(FileNotFoundError):  # finishing its casino's deletion removes it too
+    with suppress(FileNotFoundError):  # the repair of the casino's deletion removes it too
         shutil.rmtree(folder)

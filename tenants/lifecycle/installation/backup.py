@@ -1,5 +1,5 @@
-"""Backs up the catalogue and every casino into one folder: `catalogue.dump`, `manifest.json`, and below `casinos/` each
-casino's own backup, from which it can also be restored alone."""
+"""Backs up the catalogue and every casino into one folder: `catalogue.dump`, `manifest.json`, and in `casinos/` each
+casino's own backup, from which the casino can also be restored alone."""
 
 import logging
 from collections.abc import Iterator
@@ -43,7 +43,8 @@ _WITHOUT_ROWS = (Session._meta.db_table, RateBucket._meta.db_table)
 
 
 class CasinoEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """A casino in a backup of the installation. `problem`: why its database is missing there; empty if it is not."""
+    """A casino in a backup of the installation. `problem`: the reason why its database is missing there; empty if it is
+    not."""
 
     casino_id: int
     name: str
@@ -79,12 +80,12 @@ def back_up_installation(*, folder: Path | None = None, report: Report = silent)
     service. A casino that can't be backed up does not stop the others: the manifest has the reason, and `is_complete`
     is false. Raises BackupInvalid, CasinoBusy, CopyFailed.
 
-    The catalogue comes last. So it knows every user who was erased since a casino's dump, and no key that was revoked
-    before the end is valid in it.
+    The catalogue comes last: it then has every user who was erased since a casino's dump, and each key that was revoked
+    before the end is revoked in it.
     """
     with backup_lock():
         parent = settings.BACKUP_DIR / INSTALLATION
-        for leftover in parent.glob(f"*{PARTIAL}"):  # of killed calls
+        for leftover in parent.glob(f"*{PARTIAL}"):  # left by killed calls
             remove_partial(leftover, content=_CONTENT)
         target = folder or parent / folder_name()
         with new_folder(target, content=_CONTENT) as partial:
@@ -121,7 +122,7 @@ def catalogue() -> CasinoDatabase:
 
 def _back_up_casinos(folder: Path, report: Report) -> Iterator[CasinoEntry]:
     done: set[int] = set()
-    while waiting := list(Casino.objects.ready().exclude(pk__in=done).order_by("id")):  # also those created meanwhile
+    while waiting := list(Casino.objects.ready().exclude(pk__in=done).order_by("id")):  # new ones too
         for casino in waiting:
             done.add(casino.pk)
             problem = _problem_of(casino, folder, report)
@@ -130,7 +131,8 @@ def _back_up_casinos(folder: Path, report: Report) -> Iterator[CasinoEntry]:
 
 
 def _problem_of(casino: Casino, folder: Path, report: Report) -> str | None:
-    """The error of the casino's backup, or an empty text; None if the casino was deleted meanwhile."""
+    """Back up the casino. Returns the error, an empty text if there was none, or None if the casino was deleted
+    meanwhile."""
     try:
         back_up(casino, folder=folder / str(casino.pk), report=report)
     except (TenancyError, DatabaseError, OSError) as error:

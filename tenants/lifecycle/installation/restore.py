@@ -1,8 +1,8 @@
 """Restores a whole installation onto empty servers from its backup.
 
-The catalogue's database is marked, by a comment, from before it is filled until every casino is restored: so an
-interrupted restore is continued by the next call, and a catalogue in use is never touched. Casinos whose databases
-survived on their servers are kept as they are.
+A comment marks the catalogue's database from before it is filled until every casino is restored: the next call
+continues an interrupted restore, and never touches a catalogue in use. Casinos whose databases survived on their
+servers are kept unchanged.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from tenants.models import Casino
 
 from .backup import CATALOGUE_DUMP, InstallationBackup, catalogue, read_installation_backup
 
-_MARK = "restoring the backup of "  # + its time
+_MARK = "restoring the backup of "  # followed by its time
 
 
 class Outcome(StrEnum):
@@ -35,8 +35,8 @@ class Outcome(StrEnum):
 
 
 class CasinoRestore(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of restoring one casino. `erased_since`: users in its restored database who were erased since its
-    backup."""
+    """The result of restoring one casino. `erased_since`: the number of users in the restored database who were erased
+    after the backup."""
 
     casino_id: int
     name: str
@@ -47,9 +47,9 @@ class CasinoRestore(msgspec.Struct, frozen=True, kw_only=True):
 
 def restore_installation(folder: Path, *, server: str | None = None, report: Report = silent) -> list[CasinoRestore]:
     """Restore the catalogue into the configured database, which must be empty, and then every casino on its former
-    server. A casino that fails does not stop the others; called again, it goes on with those that are left.
+    server. A casino that fails does not stop the others; the next call continues with the casinos that are left.
 
-    `server`: restore all casinos on this one; their databases on servers that are unavailable count as lost. Raises
+    `server`: restore all casinos on this server; their databases on unavailable servers count as lost. Raises
     BackupInvalid, CasinoBusy, CopyFailed, InstallationInUse.
     """
     report("checking the backup")
@@ -63,7 +63,7 @@ def restore_installation(folder: Path, *, server: str | None = None, report: Rep
 
 
 def is_restore_unfinished() -> bool:
-    """Whether the catalogue is of a restore that was interrupted, or in which a casino failed."""
+    """Whether the restore of the catalogue was interrupted, or a casino failed in it."""
     with server_cursor() as cursor:
         return _marked(cursor) is not None
 
@@ -101,7 +101,7 @@ def _tables() -> set[str]:
 
 
 def _has_rows(tables: set[str]) -> bool:
-    """Whether somebody uses this database: it has casinos or logins, or tables of another kind."""
+    """Whether this database is in use: it has casinos or logins, or tables of another kind."""
     ours = {"casinos", "auth_user"}
     if not ours <= tables:
         return True
@@ -113,7 +113,7 @@ def _has_rows(tables: set[str]) -> bool:
 def _in_use(name: str, marked: str | None) -> InstallationInUse:
     if marked is not None:
         return InstallationInUse(
-            f"{name} is being restored from another backup, of {marked}; finish that, or drop the database."
+            f"{name} is being restored from another backup, of {marked}; finish that restore, or drop the database."
         )
     return InstallationInUse(
         f"The database {name} is not empty; a whole installation is restored into an empty one only. Restore a single "
@@ -131,7 +131,7 @@ def _mark(cursor: CursorWrapper, time: str | None) -> None:
 
 
 def _marked(cursor: CursorWrapper) -> str | None:
-    """The backup's time in the mark, if there is one."""
+    """The backup's time in the mark, or None."""
     cursor.execute(
         "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [catalogue().db_name]
     )
@@ -165,8 +165,8 @@ def _restore_casino(casino: Casino, backup: InstallationBackup, server: str | No
 
 
 def _forget_missing(casino: Casino, server: str | None) -> None:
-    """Delete the rows of the casino's databases that do not exist; if `server` takes the place of lost servers, also of
-    those on servers that are unavailable."""
+    """Delete the rows of the casino's databases that do not exist. If `server` replaces lost servers, also delete those
+    on unavailable servers."""
     for database in casino.databases.all():
         try:
             is_there = databases.exists(database)

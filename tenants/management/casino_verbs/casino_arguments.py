@@ -13,7 +13,7 @@ from tenants.numbers import as_id
 
 
 class InsteadOfCasino(Action):
-    """An option without which the verb needs its casino's id: stores its value, or true if it takes none."""
+    """An option that replaces the casino's id: stores its value, or true if it takes none."""
 
     def __init__(self, *args: Any, casino: Action, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -16,7 +16,7 @@ from .casino_arguments import add_name, add_server, check_name
 
 class CreateCasino(Verb):
     name = "create"
-    help = "Create a casino with an empty database; run again after a failure, it finishes."
+    help = "Create a casino with an empty database; run it again after a failure to finish."
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_name(parser)

@@ -12,7 +12,7 @@ from tenants.numbers import counted
 
 from .casino_arguments import add_yes
 
-_Errors = dict[int, Exception | None]  # of each repaired finding, by the finding's id()
+_Errors = dict[int, Exception | None]  # the error of each repaired finding, by the finding's id()
 
 
 class Doctor(Verb):
@@ -60,7 +60,7 @@ def _line(finding: Finding, errors: _Errors) -> str:
 
 
 def _document(finding: Finding, errors: _Errors) -> dict[str, Any]:
-    """The keys and outcomes have had these names since the first release: scripts read them."""
+    """The finding as JSON. The keys and outcomes have had these names since the first release: scripts read them."""
     outcome = None
     if id(finding) in errors:
         error = errors[id(finding)]

@@ -1,4 +1,4 @@
-"""`casino restore` and `casino prune`: restores a former state, and drops the databases kept for that."""
+"""`casino restore` and `casino prune`: restores a former state, and drops the retired databases."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ class RestoreCasino(Verb):
     name = "restore"
     help = (
         "Restore a casino from a backup or a retired generation of its database; the current one is kept. With --all "
-        "restore the catalogue and every casino onto empty servers; run again after a failure, it goes on. Exits with "
+        "restore the catalogue and every casino onto empty servers; run it again after a failure to continue. Exits with "
         "status 1 if a casino is not restored."
     )
 

@@ -1,4 +1,4 @@
-"""Command arguments: casinos and number of processes."""
+"""Command arguments: casinos and the number of processes."""
 
 import getpass
 import os
@@ -10,7 +10,7 @@ from tenants.models import Casino
 from tenants.models.casino import CatalogueQuerySet
 from tenants.numbers import as_positive
 
-_MAX_JOBS = 4  # by default: the database server works as much as the processes
+_MAX_JOBS = 4  # by default: more would wait for the database server
 _WORTH_PROCESSES = 20  # casinos; a process takes about a second to start
 
 

@@ -1,4 +1,4 @@
-"""A progress bar, on terminals."""
+"""A progress bar for terminals."""
 
 import sys
 from types import TracebackType

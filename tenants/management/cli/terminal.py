@@ -1,4 +1,4 @@
-"""Progress steps and confirmations, on stderr: stdout has the result only."""
+"""Progress steps and confirmations, on stderr: stdout gets the result only."""
 
 from types import TracebackType
 from typing import IO, Self
@@ -41,7 +41,7 @@ class Terminal:
         self._status.start()
 
     def confirm(self, consequence: str, *, word: str = "yes") -> None:
-        """Show the consequence, and return if `word` is typed in. Raises CommandError otherwise."""
+        """Show the consequence, and wait until the operator types `word`. Raises CommandError for any other input."""
         if self._has_yes:
             return
         if not self._stdin.isatty():

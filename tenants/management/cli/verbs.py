@@ -45,7 +45,7 @@ class Verb:
 class VerbCommand(BaseCommand):
     """Parses the verb's arguments, runs it, and prints its result."""
 
-    requires_system_checks = [Tags.models]  # the others import all URLs and pages
+    requires_system_checks = [Tags.models]  # the other checks import all URLs and pages
     verbs: ClassVar[dict[str, Verb]]
     stealth_options = ("stdin",)  # for tests: confirmations are read from it
 

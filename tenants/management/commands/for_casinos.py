@@ -30,7 +30,7 @@ class CasinoCommandResult(msgspec.Struct, frozen=True):
 
 
 class Command(BaseCommand):
-    requires_system_checks = [Tags.models]  # the others import all URLs and pages
+    requires_system_checks = [Tags.models]  # the other checks import all URLs and pages
     help = (
         "Run any management command for many casinos, each of them current. A failure does not stop the others.\n\n"
         "In the command, {id}, {name}, {alias} and {db_name} are replaced by the casino's:\n"

@@ -1,4 +1,4 @@
-"""Django's `migrate`, without the time that the migrations of casinos' tables take where there are no such tables."""
+"""Django's `migrate`, which skips the casinos' migrations in the catalogue."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tenants.current_casino import CATALOGUE
 
 
 class Command(migrate.Command):
-    requires_system_checks = [Tags.models]  # the others import all URLs and pages
+    requires_system_checks = [Tags.models]  # the other checks import all URLs and pages
 
     def handle(self, *args: Any, **options: Any) -> None:
         is_partial = options["app_label"] or options["plan"] or options["check_unapplied"]
@@ -23,7 +23,7 @@ class Command(migrate.Command):
 
 
 def _record_casino_apps() -> None:
-    """Record the casino apps' migrations in the catalogue as applied, which the router makes empty there. Django would
+    """Record the casino apps' migrations, which the router makes empty in the catalogue, as applied there. Django would
     compute the states of their models for each operation: most of the time of a fresh installation."""
     recorder = MigrationRecorder(connections[CATALOGUE])
     recorder.ensure_schema()

@@ -37,7 +37,7 @@ class CasinoProblem(msgspec.Struct, frozen=True):
 
 
 class Command(BaseCommand):
-    requires_system_checks = [Tags.models]  # the others import all URLs and pages
+    requires_system_checks = [Tags.models]  # the other checks import all URLs and pages
     help = "Migrate every server's template and every casino that is behind; a failure does not stop the others."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -122,7 +122,7 @@ class Command(BaseCommand):
     def _show_progress(
         self, label: str, names: dict[int, str], results: Iterable[TaskResult[int, Result]]
     ) -> list[CasinoProblem]:
-        """Show the progress, and each problem at once."""
+        """Show the progress, and report each problem at once. Returns the problems."""
         wrong = []
         with ProgressBar(label, len(names), self.stderr) as bar:
             for done in results:

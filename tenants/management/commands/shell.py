@@ -15,8 +15,8 @@ LOGIN_NAME = "StaffUser"
 
 
 class Command(shell.Command):
-    """Without Django's automatic import of its login as `User`, which is a casino's user everywhere in this project:
-    an operator who means the one would count or delete the other."""
+    """Django's shell without the automatic import of Django's login as `User`: everywhere else in this project, `User`
+    is a casino's user, and an operator could count or delete the wrong ones."""
 
     _casino: Casino | None = None
 
@@ -46,5 +46,9 @@ class Command(shell.Command):
         return namespace if self._casino is None else {**namespace, "casino": self._casino}
 
     def _banner(self) -> str:
-        rows = f"the rows of {self._casino}" if self._casino else "of no casino: start with --casino ID to use them"
+        rows = (
+            f"the rows of {self._casino}"
+            if self._casino
+            else "no casino is current, start with --casino ID to use them"
+        )
         return f"User, Event, PurchasedCoupon, ..: {rows}. {LOGIN_NAME}: a login of the staff, in the catalogue."
