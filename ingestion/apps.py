@@ -35,7 +35,7 @@ class IngestionConfig(AppConfig):
 def _check_mappings(options: "Options") -> None:
     from recommendations.serving.options import NO_MAPPINGS
 
-    if options.mapping != NO_MAPPINGS:  # most commands do without the readers of YAML, XML and paths
+    if options.mapping != NO_MAPPINGS:  # most commands don't need the readers of YAML, XML and paths
         from .mappings.options import check_mappings
 
         check_mappings(options)

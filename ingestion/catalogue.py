@@ -1,4 +1,4 @@
-"""Queries of the catalogue, without which nothing can be stored."""
+"""Queries of the catalogue that storing messages needs."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from tenants.models.casino import ENDED_STATES
 
 @contextmanager
 def catalogue_required() -> Iterator[None]:
-    """Raises AllDatabasesUnavailable if a query of the block to the catalogue's database fails."""
+    """Raises AllDatabasesUnavailable if a query of the block to the catalogue fails."""
     try:
         yield
     except Error as error:
@@ -27,7 +27,7 @@ def catalogue_required() -> Iterator[None]:
 
 def find_casinos(ids: Iterable[int | None], topic: str = "") -> dict[int, Casino]:
     """The casinos with these ids, except deleted ones, with the option `catalogue` as `stored_catalogue` and, with a
-    `topic`, the options for its mapping (`mapping_option`) and for odds (`odd_format_option`); the rest of their
+    `topic`, the options for its mapping (`mapping_option`) and for odds (`odd_format_option`). The rest of their
     configurations is not loaded. Raises AllDatabasesUnavailable."""
     with catalogue_required():
         casinos = Casino.objects.using(CATALOGUE).exclude(state__in=ENDED_STATES)
@@ -47,13 +47,13 @@ def ready_casino_ids() -> list[int]:
 
 
 def mapping_option(casino: Casino) -> str | None:
-    """The casino's option for the mapping of the topic that it was found for: a name, or JSON; None without one."""
+    """The casino's option for the mapping of the topic given to `find_casinos`: a name, or JSON; None without one."""
     option: str | None = getattr(casino, "mapping_option", None)
     return option
 
 
 def odd_format_option(casino: Casino) -> OddFormat:
-    """The option for odds in messages without a format, of a casino that was found for a topic. Raises
+    """The casino's option for odds in messages without a format; the casino was found for a topic. Raises
     UnusableOption."""
     return _odd_format(getattr(casino, "odd_format_option", None))
 
@@ -72,7 +72,7 @@ def _odd_format(option: str | None) -> OddFormat:
 
 
 def feed_silence_option(casino: Casino) -> timedelta:
-    """After how long without a message a feed of prices is silent. The default, too, if the option is no number."""
+    """The time without a message after which a feed of prices is silent; the default if the option is no number."""
     if hasattr(casino, "feed_silence"):
         stored = casino.feed_silence
     else:
@@ -81,8 +81,8 @@ def feed_silence_option(casino: Casino) -> timedelta:
 
 
 def require_catalogue() -> None:
-    """Raises AllDatabasesUnavailable unless the catalogue's database answers. A connection that was given up, as when a
-    casino's time ended in a query of the catalogue, is opened again first."""
+    """Raises AllDatabasesUnavailable unless the catalogue's database answers. Reconnects first if the connection was
+    given up, as when a casino's time ended in a query of the catalogue."""
     if not connection.in_atomic_block:
         connection.close_if_unusable_or_obsolete()
     with catalogue_required(), connection.cursor() as cursor:

@@ -1,4 +1,5 @@
-"""System checks of `manage.py check --deploy`: connections to Kafka that protect less than they seem to."""
+"""System checks of `manage.py check --deploy`: settings of Kafka connections that offer less protection than they seem
+to."""
 
 from typing import Any
 

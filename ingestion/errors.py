@@ -1,4 +1,4 @@
-"""Errors on a message's way into a casino's database."""
+"""Errors between receiving a message and storing it in a casino's database."""
 
 
 class IngestionError(Exception):
@@ -22,15 +22,16 @@ class DatabaseUnavailable(IngestionError):
 
 
 class AllDatabasesUnavailable(IngestionError):
-    """The catalogue's database is unavailable too, so nothing can be stored for any casino."""
+    """The catalogue's database is unavailable too, so that no casino's messages can be stored."""
 
 
 class UnusableOption(IngestionError):
-    """This release can't read one of the casino's options, as one of a later release; the message has its value."""
+    """This release can't read one of the casino's options, such as one of a later release; the message has its
+    value."""
 
 
 class DeadLettersFull(IngestionError):
-    """A casino has as many open dead letters as it may have; the message has the reason."""
+    """A casino has the highest allowed number or size of open dead letters; the message has the reason."""
 
 
 class NoSuchDeadLetter(IngestionError):
@@ -42,7 +43,8 @@ class RejectionLimitExceeded(IngestionError):
 
 
 class TooManyRejections(IngestionError):
-    """Nearly all casinos' messages are rejected: the cause is probably not in them; an operator must find it."""
+    """Nearly all casinos' messages are rejected: the cause is probably not in the messages, and an operator must find
+    it."""
 
 
 class SharedFailure(IngestionError):
@@ -58,12 +60,12 @@ class UploadInProgress(IngestionError):
 
 
 class UploadChanged(IngestionError):
-    """An upload of the same name, with other contents, was stored before."""
+    """An upload of the same name with other contents was stored before."""
 
 
 class UploadReadOtherwise(IngestionError):
-    """Another mapping, or another version of it, made the messages of the same upload that are stored."""
+    """Another mapping, or another version of it, made the stored messages of the same upload."""
 
 
 class UnreadableFile(IngestionError):
-    """A file of messages can't be read, or not to its end; the message says where."""
+    """A file of messages can't be read to its end; the message says where reading stopped."""

@@ -11,7 +11,7 @@ class PartitionOffset(CasinoModel):
 
     It advances in the transaction that stores the rows, so that neither a crash before the commit to Kafka nor a
     consumer whose partition was revoked stores a message twice. `latest_sent_at` is the latest time (Unix milliseconds)
-    of these messages: one sent later is new, whatever its offset, as in a recreated topic.
+    of these messages: a message sent later is new even if its offset is smaller, as in a recreated topic.
     """
 
     cluster = models.CharField(max_length=100)
@@ -40,9 +40,8 @@ class Upload(CasinoModel):
     """The ledger of an upload: a request with an Idempotency-Key (`name`), or an imported file (its digest).
 
     It advances in the transaction that stores the rows: messages with smaller offsets are stored. `digest` is that of
-    the contents that a repeat must have; the second half of it that of the mapping, where one makes the messages.
-    `outcomes`: of a request, the outcome, code and field of each message, as JSON of at most 90 KB; nothing personal is
-    in it.
+    the contents, which must be equal in a repeat; with a mapping, its second half is that of the mapping. `outcomes`:
+    for a request, the outcome, code and field of each message, as JSON of at most 90 KB, without personal data.
     """
 
     door = models.CharField(max_length=10)  # the transport
@@ -60,7 +59,7 @@ class Upload(CasinoModel):
             models.UniqueConstraint(name="upload_unique", fields=["door", "name"]),
         ]
         indexes = [
-            # pruning: the oldest ones
+            # pruning: the oldest uploads
             models.Index(name="upload_received", fields=["received_at"]),
         ]
 

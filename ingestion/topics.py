@@ -1,4 +1,4 @@
-"""The topics: how a message of each is decoded and stored, and creating them in Kafka."""
+"""The topics: the functions that decode and store each topic's messages, and the creation of topics in Kafka."""
 
 import logging
 import time
@@ -42,13 +42,13 @@ logger = logging.getLogger(__name__)
 
 PARTITIONS = 3
 
-# Parked messages are kept until they are stored, and are a little larger than the original ones.
+# Parked messages are kept until they are stored, and a little larger than the original ones.
 _FORWARDED_CONFIG = {"retention.ms": "-1", "max.message.bytes": str(MAX_BYTES)}
 
 
 class StoreRows(Protocol):
-    """Stores rows of a casino, which is the current one. `message_of` returns the packed message of one of them, for a
-    coupon that waits for its user."""
+    """Stores rows of `casino`, the current one. `message_of` returns the packed message of a row, for a coupon that
+    waits for its user."""
 
     def __call__(self, rows: Sequence[Any], *, message_of: Callable[[Any], bytes], casino: Casino) -> list[Outcome]: ...
 
@@ -57,12 +57,12 @@ class StoreRows(Protocol):
 class Topic:
     """A topic of messages in the format `message`, stored by one consumer group.
 
-    `name` and `group_name` are those of commands, metrics and message counts: without the installation's prefixes.
-    `parks_rejected`: a casino's messages are parked beyond its rejection limit. Not where valid messages that are
-    parked among them could leave an excluded user or a cancelled event served. `partial`: how a message that is no
-    complete row is read, or what it closes; None where it is rejected alone. `catalogue_lists`: fields of a row with
-    the lists of the casino's option `catalogue` that they must be in; none if it is not about these messages.
-    `restrict`: stores what parked messages restrict; None where none does.
+    `name` and `group_name`, without the installation's prefixes, are those in commands, metrics and message counts.
+    `parks_rejected`: beyond its rejection limit, a casino's messages are parked; false if parking valid messages could
+    leave an excluded user or a cancelled event served. `partial`: the format of incomplete rows, or the function that
+    closes for an unreadable message; None: it is only rejected. `catalogue_lists`: field of a row -> the list of the
+    casino's option `catalogue` that must have its value. `restrict`: stores the restrictions of parked messages; None
+    if they have none.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Topic:
 
     @property
     def full_name(self) -> str:
-        """The topic's name on the broker, also in the places of messages and in the ledgers."""
+        """The topic's name on the broker, which is also in places of messages and in ledgers."""
         return f"{settings.KAFKA_TOPIC_PREFIX}{self.name}"
 
     @property
@@ -86,7 +86,7 @@ class Topic:
 
     @property
     def parked(self) -> str:
-        """The topic of its messages whose casino's database is unavailable."""
+        """The name of the topic for parked messages."""
         return f"{self.full_name}.parked"
 
 
@@ -153,13 +153,13 @@ TOPICS = {topic.name: topic for topic in (EVENTS, COUPONS, USERS, RECOMMENDATION
 
 
 def topic_names() -> list[str]:
-    """The names of all topics on the broker, with those of parked messages."""
+    """The names on the broker of all topics, including those of parked messages."""
     return [name for topic in TOPICS.values() for name in (topic.full_name, topic.parked)]
 
 
 def create_topics() -> list[str]:
-    """Create the missing topics, and return their names. Add partitions to those of parked messages that have fewer
-    than their original topic.
+    """Create the missing topics, and return their names. Topics of parked messages get partitions until they have as
+    many as their original topic.
 
     Waits for a starting broker up to `KAFKA_STARTUP_SECONDS`; then, or at once if it refuses the login, raises
     BrokerUnavailable.
@@ -175,7 +175,7 @@ def create_topics() -> list[str]:
 
 
 def _new_topic(name: str, present: dict[str, Any]) -> NewTopic:
-    """Forwarded messages keep their partition: their topics need as many partitions as the original topic."""
+    """A topic with at least the partitions of its original topic: forwarded messages keep their partition."""
     origin = next(topic.full_name for topic in TOPICS.values() if name.startswith(topic.full_name))
     partitions = len(present[origin].partitions) if origin in present else PARTITIONS
     config = {} if name == origin else _FORWARDED_CONFIG
@@ -190,14 +190,14 @@ def _create_missing(admin: AdminClient, timeout: float) -> list[str]:
         try:
             future.result()
         except KafkaException as error:
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another process created it
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another process has created it
                 raise
     _even_out(admin, {name: len(topic.partitions) for name, topic in present.items()})
     return missing
 
 
 def _even_out(admin: AdminClient, counts: Mapping[str, int]) -> None:
-    """Add the missing partitions. A consumer runs without them, until it has a message to forward."""
+    """Add the missing partitions. A consumer runs without them until it forwards a message to one."""
     wanted = {topic.parked: counts.get(topic.full_name, 0) for topic in TOPICS.values()}
     too_few = [NewPartitions(name, count) for name, count in wanted.items() if counts.get(name, count) < count]
     for name, future in admin.create_partitions(too_few).items() if too_few else ():
@@ -206,5 +206,7 @@ def _even_out(admin: AdminClient, counts: Mapping[str, int]) -> None:
             future.result()
             logger.info("%s: added the missing ones", text)
         except KafkaException as error:
-            if error.args[0].code() != KafkaError.INVALID_PARTITIONS:  # another process added them
-                logger.warning("%s: add the missing ones, for they could not be added: %s", text, explain(error))
+            if error.args[0].code() != KafkaError.INVALID_PARTITIONS:  # another process has added them
+                logger.warning(
+                    "%s: the missing partitions could not be added, add them by hand: %s", text, explain(error)
+                )

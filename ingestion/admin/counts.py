@@ -19,7 +19,7 @@ class MessageCountAdmin(CasinoTableAdmin):
 
     @admin.display(ordering="is_rejection")
     def kind(self, count: MessageCount) -> str:
-        """The kind in words: a tick for a rejection looks like a success."""
+        """The kind in words: a tick for a rejection would look like a success."""
         return "rejected" if count.is_rejection else "accepted"
 
 

@@ -52,7 +52,7 @@ class ReasonFilter(FixedChoiceFilter):
 
 
 class DeadLetterTableAdmin(CasinoTableAdmin):
-    """Rejected messages, read-only, with actions for who may change them."""
+    """Rejected messages, read-only, with actions for staff who may change them."""
 
     list_display = ("id", "rejected_at", "topic", "reason", "detail", "user_id", "size", "replays", "state")
     list_filter = (LetterStateFilter, TopicFilter, ReasonFilter)
@@ -63,7 +63,7 @@ class DeadLetterTableAdmin(CasinoTableAdmin):
     actions = ("preview_replay", "replay", "purge")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Lists do not load the messages, which are large."""
+        """Dead letters without their content, which is large."""
         return super().get_queryset(request).defer(*CONTENT)
 
     def get_urls(self) -> list[URLPattern]:
@@ -83,7 +83,7 @@ class DeadLetterTableAdmin(CasinoTableAdmin):
         return HttpResponse(bytes(letter.value), content_type="application/octet-stream", headers=headers)
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
-        """Actions need the permission to change dead letters: the admin has no form to edit them."""
+        """Whether the user may change dead letters, as each action needs: the admin has no form to edit them."""
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
 
     @admin.action(description="Dry run of a replay", permissions=["replay"])

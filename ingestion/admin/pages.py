@@ -1,4 +1,4 @@
-"""The admin's page of parked messages, which are in Kafka."""
+"""The admin's page of parked messages. Kafka has them, not the database."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ see = permission_required("ingestion.view_messagecount", raise_exception=True)
 
 @see
 def parked(request: HttpRequest) -> HttpResponse:
-    """The parked messages of the chosen casino; all if none is chosen."""
+    """The parked messages of the chosen casino, or of all casinos if none is chosen."""
     try:
         found = [each for each in list_parked(casino_id=_chosen(request)) if may_see(request.user, each.casino_id)]
     except (IngestionError, KafkaException) as error:

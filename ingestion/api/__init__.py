@@ -1,1 +1,1 @@
-"""The HTTP endpoints that take messages: events, users and coupons, beside Kafka."""
+"""The HTTP endpoints for messages, besides Kafka: events, users, coupons, odds and impressions."""

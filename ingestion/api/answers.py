@@ -1,4 +1,4 @@
-"""The response to a request with messages: the outcome of each."""
+"""The response to a request with messages: each message's outcome."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ _DECODE_ID = msgspec.json.Decoder(_OwnId).decode
 
 
 def answer(values: Sequence[bytes], outcomes: Sequence[ItemOutcome], all_stored: int) -> Response:
-    """With the status `all_stored` if nothing is rejected, else 207. Of a repeat whose messages are read otherwise now,
-    without their ids."""
+    """A response with the status `all_stored` if no message is rejected, else 207. The items have no message ids if a
+    repeat's mapping now makes another number of messages."""
     if len(values) != len(outcomes):
         values = [b""] * len(outcomes)
     counts = Counter(each.outcome for each in outcomes)
@@ -36,7 +36,7 @@ def _item(index: int, value: bytes, outcome: ItemOutcome) -> dict[str, Any]:
 
 
 def _sent_id(value: bytes) -> int | float | str | None:
-    """The message's `id` as it was sent; None if there is none to be read."""
+    """The message's `id` as it was sent; None if it has no readable one."""
     try:
         sent = _DECODE_ID(value).id
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

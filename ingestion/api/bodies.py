@@ -1,6 +1,6 @@
-"""Reads a request's body as messages, each as its bytes: the decoder of Kafka's messages reads what is in them.
+"""Splits a request's body into messages, each as bytes. The decoder of Kafka's messages reads these.
 
-With the parameter `mapping` it is read as documents, of which the mapping makes messages.
+With the parameter `mapping`, the body is split into documents, and the mapping makes messages of them.
 """
 
 from typing import IO, Any
@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from recommendations.api.parsers import read_body
 from tenants.errors import RequestTooLarge
 
-MAPPING = "mapping"  # the parameter
+MAPPING = "mapping"  # the name of the parameter
 MAX_MESSAGES = 10_000  # a second's work
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BLANK = b" \t\r\n"
@@ -24,7 +24,7 @@ _DECODE_ARRAY = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class Body(msgspec.Struct, frozen=True):
-    """A body's messages or documents, and its content, which must be equal in a repeat of the request."""
+    """A body's messages or documents, and its bytes, which must be equal in a repeat of the request."""
 
     values: list[bytes]
     media_type: str
@@ -32,7 +32,7 @@ class Body(msgspec.Struct, frozen=True):
 
 
 def body_of(request: Request) -> Body:
-    """The body. Raises ParseError for an empty one, which no parser reads."""
+    """The parsed body. Raises ParseError for an empty one, for which REST framework calls no parser."""
     body: Any = request.data
     if not isinstance(body, Body):
         raise ParseError(_EMPTY)
@@ -68,7 +68,7 @@ class JSONMessagesParser(BaseParser):
 
 
 class NDJSONMessagesParser(JSONMessagesParser):
-    """One message a line; blank lines are skipped. Each line is read by itself."""
+    """One message per line; blank lines are skipped. Each line is read by itself."""
 
     media_type = "application/x-ndjson"
 
@@ -80,7 +80,7 @@ class NDJSONMessagesParser(JSONMessagesParser):
 
 
 class XMLDocumentParser(JSONMessagesParser):
-    """A document in XML, which only a mapping reads."""
+    """A document in XML, which needs a mapping."""
 
     media_type = "application/xml"
 
@@ -90,6 +90,6 @@ class XMLDocumentParser(JSONMessagesParser):
 
 
 class CSVDocumentParser(XMLDocumentParser):
-    """Rows in CSV, which only a mapping reads."""
+    """Rows in CSV, which need a mapping."""
 
     media_type = "text/csv"

@@ -1,4 +1,4 @@
-"""Makes the messages of a request's documents, by the mapping that its parameter `mapping` names."""
+"""Makes messages of a request's documents, by the mapping in the parameter `mapping`."""
 
 from collections.abc import Sequence
 
@@ -23,8 +23,9 @@ from .bodies import MAPPING, MAX_MESSAGES
 def mapped_messages(
     mapping: Mapping, documents: Sequence[bytes], max_seconds: float = MAX_SECONDS
 ) -> list[UploadedMessage]:
-    """The messages of all documents, numbered from 0. One of several that can't be read is a message that is rejected;
-    raises ParseError if it is the only one, and RequestTooLarge for more work than a request may make."""
+    """The messages of all documents, numbered from 0. An unreadable document among several becomes a rejected message;
+    a single one raises ParseError. Raises RequestTooLarge if the mapping takes longer than `max_seconds` or makes too
+    many messages."""
     found: list[UploadedMessage] = []
     time = ProcessorTime(max_seconds)
     for document in documents:
@@ -47,7 +48,7 @@ def plain_messages(values: Sequence[bytes]) -> list[UploadedMessage]:
 
 
 def request_mapping(parameters: QueryDict, casino: Casino, topic: Topic) -> ChosenMapping | None:
-    """None without the parameter. Raises InvalidParameter."""
+    """The mapping that the parameter names; None without the parameter. Raises InvalidParameter."""
     names = parameters.getlist(MAPPING)
     if not names:
         return None

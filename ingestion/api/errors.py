@@ -1,4 +1,4 @@
-"""Errors of the endpoints that take messages, each with its status and stable code."""
+"""Errors of the endpoints for messages, each with its status and stable code."""
 
 from rest_framework import status
 from rest_framework.exceptions import APIException
@@ -13,7 +13,7 @@ class IdempotencyKeyInUse(APIException):
     status_code = status.HTTP_409_CONFLICT
     default_detail = "A request with this Idempotency-Key is being stored: repeat it after Retry-After seconds"
     default_code = "idempotency_key_in_use"
-    wait = 1  # becomes the header Retry-After
+    wait = 1  # REST framework sends it as the header Retry-After
 
 
 class IdempotencyKeyReused(APIException):

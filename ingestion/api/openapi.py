@@ -1,4 +1,4 @@
-"""The OpenAPI schema of the endpoints that take messages."""
+"""The OpenAPI schema of the endpoints for messages."""
 
 from collections.abc import Callable
 
@@ -76,7 +76,8 @@ _CODES = (*docs.BODY_CODES, "invalid_parameter", "idempotency_key_in_use", "idem
 def takes(
     topic: Topic, *, all_stored: int = 200, max_messages: int = MAX_MESSAGES, is_mapped: bool = True
 ) -> Callable[[Endpoint], Endpoint]:
-    """Document an endpoint that stores messages of this topic, and documents that mappings read if there are any."""
+    """Document an endpoint that stores messages of this topic, and the documents that mappings read if there are
+    any."""
     message: Schema = {"type": "object", "description": f"See /api/schemas/{topic.name}.json."}
     messages: Schema = {"type": "array", "maxItems": max_messages, "items": message}
     lines: Schema = {"type": "string", "description": "One message a line."}

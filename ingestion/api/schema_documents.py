@@ -1,4 +1,4 @@
-"""The JSON Schemas of the topics' messages, as documents: files of docs/schemas, and responses of the API."""
+"""The JSON Schemas of the topics' messages, as documents: the files of docs/schemas, and responses of the API."""
 
 from functools import cache
 from typing import Any
@@ -10,7 +10,7 @@ from ingestion.topics import TOPICS
 
 
 def schema_document(topic: str) -> dict[str, Any]:
-    """Its `$id` is its path in the API."""
+    """The schema, whose `$id` is its path in the API."""
     described = schema(TOPICS[topic].message)
     return {"$schema": described.pop("$schema"), "$id": f"/api/schemas/{topic}.json", **described}
 

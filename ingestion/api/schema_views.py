@@ -33,7 +33,7 @@ class MessageSchemaView(APIView):
     @method_decorator(etag(_etag))
     def get(self, request: Request, topic: str) -> HttpResponse:
         if topic not in TOPICS:
-            raise NotFound(f"No topic is called {topic[:100]!r}: {', '.join(TOPICS)} are")
+            raise NotFound(f"There is no topic {topic[:100]!r}: use one of {', '.join(TOPICS)}")
         response = HttpResponse(encoded_schema(topic), content_type="application/json")
         patch_cache_control(response, private=True, max_age=_CACHE_SECONDS)
         return response

@@ -1,4 +1,4 @@
-"""The endpoints that take messages: each parses the body, stores its messages and returns their outcomes."""
+"""The endpoints for messages: each parses the body, stores its messages and returns their outcomes."""
 
 import logging
 import re
@@ -52,7 +52,7 @@ from .errors import MAPPING_CHANGED, IdempotencyKeyInUse, IdempotencyKeyReused
 
 logger = logging.getLogger(__name__)
 
-MESSAGES_PER_REQUEST = 20  # storing as many takes as long as one recommendation
+MESSAGES_PER_REQUEST = 20  # storing this many takes as long as one recommendation
 _KEY_HEADER = "Idempotency-Key"
 _KEY = re.compile(r"[!-~]{1,200}")
 
@@ -66,13 +66,14 @@ class TopicView(CasinoAPIView):
     topic: ClassVar[Topic]
 
     def store(self, messages: list[UploadedMessage], upload: UploadId | None = None) -> list[ItemOutcome]:
-        """Raises IdempotencyKeyInUse, IdempotencyKeyReused, OperationalError."""
-        with self.told_errors():
+        """Store the messages, and return their outcomes. Raises IdempotencyKeyInUse, IdempotencyKeyReused,
+        OperationalError."""
+        with self.api_errors():
             return store_request(casino=self.casino, topic=self.topic, upload=upload, messages=messages)
 
     @contextmanager
-    def told_errors(self) -> Iterator[None]:
-        """Raises IdempotencyKeyInUse, IdempotencyKeyReused, OperationalError."""
+    def api_errors(self) -> Iterator[None]:
+        """Turn errors of the block into the API's: IdempotencyKeyInUse, IdempotencyKeyReused, OperationalError."""
         try:
             yield
         except UploadInProgress as error:
@@ -83,13 +84,13 @@ class TopicView(CasinoAPIView):
             raise IdempotencyKeyReused from error
         except (DatabaseUnavailable, UnusableOption) as error:  # a consumer would park the messages
             raise OperationalError(str(error)) from error
-        except Error as error:  # of an unknown SQLSTATE, as of a trigger: the same
+        except Error as error:  # an unknown SQLSTATE, such as a trigger's
             logger.exception("%s: messages of %s can't be stored", self.topic.name, self.casino)
             raise OperationalError(str(error)) from error
 
 
 class MessagesView(TopicView):
-    """Stores messages: one, an array, or one a line; or those that a mapping makes of documents."""
+    """Stores messages: one, an array, or one per line; or those that a mapping makes of documents."""
 
     http_method_names = ["post", "options"]
     parser_classes: Sequence[type[BaseParser]] = (
@@ -99,7 +100,7 @@ class MessagesView(TopicView):
         CSVDocumentParser,
     )
     max_messages: ClassVar[int] = MAX_MESSAGES
-    all_stored: ClassVar[int] = status.HTTP_200_OK  # the status of an answer without rejections
+    all_stored: ClassVar[int] = status.HTTP_200_OK  # the response's status if no message is rejected
 
     def ingest(self, request: Request) -> Response:
         key = _idempotency_key(request)
@@ -109,7 +110,7 @@ class MessagesView(TopicView):
         chosen = request_mapping(request.query_params, self.casino, self.topic)
         upload = self._upload(key, body, chosen)
         if chosen is not None and upload is not None:
-            with self.told_errors():
+            with self.api_errors():
                 earlier = find_earlier_outcomes(upload)
             if earlier is not None:
                 return answer((), earlier, self.all_stored)
@@ -172,12 +173,12 @@ class OddsView(MessagesView):
 class ImpressionsView(MessagesView):
     """Stores what users saw and clicked, as messages of the topic `impressions`.
 
-    They are in the casino's database when the answer is sent, since front ends don't send them again. It is 202 all the
-    same: an impression counts once its recommendation has arrived too.
+    When the response is sent, the casino's database has them, since front ends don't send them again. The status is
+    still 202: an impression counts only once its recommendation has arrived too.
     """
 
     topic = IMPRESSIONS
-    scope = Scope.RECOMMEND  # a back end that shows recommendations may say that they were seen
+    scope = Scope.RECOMMEND  # a back end that shows recommendations may report that users saw them
     staff_permissions: ClassVar[Mapping[str, str]] = {"POST": "recommendations.add_impression"}
     parser_classes = (JSONMessagesParser, NDJSONMessagesParser)
     max_messages: ClassVar[int] = 500
@@ -194,9 +195,9 @@ class RemovalView(TopicView):
     http_method_names = ["delete", "options"]
 
     def remove(self, row_id: str) -> Response:
-        if parse_own_id(row_id) is None:  # else the eight bytes of its JSON could be a number
+        if parse_own_id(row_id) is None:  # else its eight bytes of JSON could be a number
             raise NotFound(f"{row_id[:100]!r} is not an id: use 1 to 128 printable characters")
-        key = msgspec.json.encode(row_id)  # eight characters alone could be a number too
+        key = msgspec.json.encode(row_id)  # quoted: eight characters alone could be a number too
         [outcome] = self.store([UploadedMessage(0, None, key=key)])
         return Response({"id": row_id, "outcome": outcome.outcome})
 
@@ -224,7 +225,7 @@ class CouponView(RemovalView):
 
 
 def _idempotency_key(request: Request) -> str:
-    """The key; empty without one. Raises InvalidParameter."""
+    """The key, or empty text without one. Raises InvalidParameter."""
     key: Any = request.headers.get(_KEY_HEADER)
     if key is None:
         return ""

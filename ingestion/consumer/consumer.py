@@ -38,16 +38,17 @@ from .lost_messages import by_casino, find_lost, is_out_of_range
 logger = logging.getLogger(__name__)
 
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 15.0
-UNKNOWN_CASINO = "unknown"  # in the metrics
+UNKNOWN_CASINO = "unknown"  # label of the metrics
 _CONNECT_SECONDS = 30.0
 _POLL_SECONDS = 0.2
 _MEASURE_SECONDS = 1.0
-_COMMIT_SECONDS = 5.0  # for offsets refused at the end; half of the 10 s that containers have to stop
-_CLOSE_SECONDS = 10.0  # to leave the group, if the broker hangs
+_COMMIT_SECONDS = 5.0  # to commit refused offsets at the end; half of the 10 s that containers have to stop
+_CLOSE_SECONDS = 10.0  # to leave the group if the broker hangs
 
 
 class TopicConsumer:
-    """Consumes one topic until `stop` is set. `counts` maps (id of a known casino or None, outcome) to messages.
+    """Consumes one topic until `stop` is set. `counts` maps (id of a known casino or None, outcome) to numbers of
+    messages.
 
     At least once from Kafka: offsets are committed after every message of the batch is stored, parked or a dead letter.
     Exactly once in the casinos' databases, by their ledgers.
@@ -63,7 +64,7 @@ class TopicConsumer:
         self._idle_exit = idle_exit
         self._heartbeat = heartbeat
         self._assigned: set[int] | None = None  # None until the group's first assignment
-        self._idle_since = inf  # until the group's first assignment
+        self._idle_since = inf  # infinite until the group's first assignment
         self._backoff_seconds = FIRST_RETRY_SECONDS
         self._to_retry: list[Envelope] = []
         self._commits = OffsetCommits()
@@ -73,19 +74,19 @@ class TopicConsumer:
         self._parking = Parking(topic, self._client, self._commits, self._forwarder)
         self._batches = BatchStore(topic, self._parking, self._forwarder, self._count)
         self._tasks = tasks_of_consumer(topic, self._batches)
-        metrics.LOST.labels(topic.name)  # a series that begins with a loss would not increase
+        metrics.LOST.labels(topic.name)  # starts the series at 0: one that starts with a loss shows no increase
         self._measured_at = 0.0
         self._outcomes_to_log: Counter[str] = Counter()
         self._counting = threading.Lock()
         self._cluster = ""
         self._identity: TopicIdentity | None = None
-        self._positions: dict[int, int] = {}  # partition -> the next offset, or OFFSET_BEGINNING; of assigned ones
-        self._has_lost = False  # whether messages stand in the place of lost ones in the next batch
+        self._positions: dict[int, int] = {}  # assigned partition -> its next offset, or OFFSET_BEGINNING
+        self._has_lost = False  # whether the next batch has placeholders of lost messages
         self._must_join_again = False
         self._is_closing = False
 
     def run(self) -> None:
-        """Raises TooManyRejections, SharedFailure, BrokerUnavailable."""
+        """Consume until `stop` is set. Raises TooManyRejections, SharedFailure, BrokerUnavailable."""
         with waiting_within(consumer_budget(self._stop)):
             self._run()
 
@@ -145,8 +146,8 @@ class TopicConsumer:
         return self._open(messages)
 
     def _is_recreated(self, messages: Sequence[Any]) -> bool:
-        """Whether the topic was deleted and created again. Checked at intervals, since new messages may have the next
-        offsets of the old ones; and at once if offsets go back, or are in the log no more."""
+        """Whether the topic was deleted and created again. Checked at intervals, since new messages may continue the
+        old offsets; and at once if an offset goes back or is no longer in the log."""
         if self._must_join_again:
             return True
         if self._identity is None:
@@ -160,14 +161,14 @@ class TopicConsumer:
         return self._identity.read() if is_suspicious else self._identity.check()
 
     def _join_again(self) -> None:
-        """Have the partitions assigned again, and read from their beginning."""
+        """Leave and join the group, so that the partitions are assigned again, and read them from their beginning."""
         logger.warning("%s: the topic was recreated; reading it from its beginning", self._topic.name)
         self._must_join_again = False
         self._client.unsubscribe()
         self._subscribe()
 
     def _open(self, messages: Sequence[Any]) -> list[Envelope]:
-        """The messages of assigned partitions; those of partitions revoked meanwhile are their next consumer's."""
+        """The messages of assigned partitions. Messages of partitions revoked meanwhile belong to the next consumer."""
         envelopes: list[Envelope] = []
         out_of_range: dict[int, int] = {}  # partition -> position
         for message in messages:
@@ -184,7 +185,8 @@ class TopicConsumer:
         return envelopes + self._pass_lost(out_of_range) if out_of_range else envelopes
 
     def _pass_lost(self, out_of_range: Mapping[int, int]) -> list[Envelope]:
-        """Go on in partitions whose position is not in their log. Returns what stands in the place of lost messages."""
+        """Skip to the log in partitions whose position is no longer in it. Returns placeholders of the lost
+        messages."""
         if self._identity is not None and self._identity.read():
             self._must_join_again = True
             self._to_retry = []
@@ -199,7 +201,8 @@ class TopicConsumer:
         return lost
 
     def _assign_again(self, partitions: Iterable[int]) -> None:
-        """Read these partitions from their positions: after its error, librdkafka refuses to seek in one."""
+        """Assign these partitions again at their positions: after its error, librdkafka refuses to seek in a
+        partition."""
         name, assigned = self._topic.full_name, self._assigned or set()
         if _is_incremental():
             self._client.incremental_unassign([TopicPartition(name, each) for each in partitions])
@@ -230,7 +233,8 @@ class TopicConsumer:
         self._commits.commit(self._client, offsets)
 
     def _back_off(self, envelopes: list[Envelope], error: Exception) -> None:
-        """Nothing can be stored: keep the batch and the partitions, read nothing more, and retry after the back-off."""
+        """Keep the batch and the partitions, pause reading, and retry after the back-off: no message can be stored
+        now."""
         logger.warning(
             "%s: nothing can be stored, retrying in %.1f s: %s", self._topic.name, self._backoff_seconds, error
         )
@@ -241,10 +245,10 @@ class TopicConsumer:
         while not self._stop.is_set() and time.monotonic() < deadline:
             self._client.pause(self._client.assignment())
             self._stop.wait(_POLL_SECONDS)
-            # Polling keeps the membership. It returns messages only of partitions that were assigned just now.
+            # Polling keeps the membership. It returns messages of newly assigned partitions only.
             messages = self._client.consume(settings.KAFKA_BATCH_SIZE, 0)
             opened = self._open(messages)
-            self._to_retry = [*self._to_retry, *opened]  # read after these, which may revoke some
+            self._to_retry = [*self._to_retry, *opened]  # `_open` may have emptied it
 
     def _resume(self) -> None:
         if self.health.problem:
@@ -290,21 +294,21 @@ class TopicConsumer:
             first, end = self._client.get_watermark_offsets(
                 TopicPartition(self._topic.full_name, partition), cached=True
             )
-            if end >= 0:  # known since the first response
+            if end >= 0:  # the first response has told it
                 metrics.LAG.labels(name, partition).set(max(end - max(position, first), 0))
 
     def _on_statistics(self, statistics: str) -> None:
         self.health.broker_problem = problem_of(statistics)
 
     def _on_assign(self, client: Consumer, partitions: list[TopicPartition]) -> None:
-        """Called before the first message of these partitions; their parked messages must be counted by then."""
-        if self._is_closing:  # closing revokes them immediately, and the client can't read offsets any more
+        """Start reading these partitions. Counts their parked messages before the first message is read."""
+        if self._is_closing:  # closing revokes them at once, and the client can no longer read offsets
             return
         numbers = {each.partition for each in partitions}
         starts = self._find_starts(client, partitions)
         self._require_partitions(numbers)
         self._parking.assign(numbers)
-        # last: once it fetches, each other request waits behind a fetch that waits for messages
+        # last: once the client fetches, each other request waits behind a fetch that waits for messages
         (client.incremental_assign if _is_incremental() else client.assign)(starts)
         client.resume(partitions)  # librdkafka keeps a partition paused that is revoked and assigned again
         self._assigned = (self._assigned or set()) | numbers
@@ -312,11 +316,11 @@ class TopicConsumer:
         logger.info("%s: assigned partitions %s, now %s", self._topic.name, _listed(numbers), _listed(self._assigned))
 
     def _find_starts(self, client: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        """The committed offsets; the beginning where there is none, or one of another topic of the same name: a
-        recreated one."""
+        """The committed offsets. The beginning of a partition without one, or with one of a deleted topic of the same
+        name."""
         if self._identity is not None and self._identity.read() and self._assigned:
             self._must_join_again = True  # the partitions assigned earlier are read at offsets of the deleted topic
-            self._to_retry = []  # committed with the new topic's id, those offsets would be taken for its own
+            self._to_retry = []  # else their offsets would be committed with the new topic's id
         committed = client.committed(partitions, timeout=_CONNECT_SECONDS)
         starts = [self._start(each) for each in committed]
         self._positions |= {each.partition: each.offset for each in starts}
@@ -335,7 +339,7 @@ class TopicConsumer:
         return TopicPartition(committed.topic, committed.partition, OFFSET_BEGINNING)
 
     def _require_partitions(self, numbers: set[int]) -> None:
-        """Create the partitions that the topic of parked messages lacks; if that is impossible, continue: storing does
+        """Create the partitions that the topic of parked messages lacks. If that is impossible, continue: storing does
         not need them."""
         try:
             if not self._forwarder.has_partitions([self._topic.parked], numbers):
@@ -344,7 +348,8 @@ class TopicConsumer:
             logger.warning("%s may lack partitions: %s", self._topic.parked, error)
 
     def _on_revoke(self, client: Consumer, partitions: list[TopicPartition]) -> None:
-        """Called between batches, so that all stored messages are committed; a batch to retry is dropped."""
+        """Give up these partitions, and drop a batch to retry. Called between batches, so that all stored messages are
+        committed."""
         numbers = {each.partition for each in partitions}
         self._assigned = (self._assigned or set()) - numbers
         logger.info("%s: revoked partitions %s", self._topic.name, _listed(numbers))

@@ -14,10 +14,10 @@ def group_config(topic: Topic) -> dict[str, Any]:
     return {
         "group.id": topic.group,
         "enable.auto.commit": False,
-        "auto.offset.reset": "error",  # each start is assigned; else messages deleted unread would be skipped silently
+        "auto.offset.reset": "error",  # a reset would silently skip messages that were deleted unread
         "session.timeout.ms": round(session),
         "heartbeat.interval.ms": round(session / 3),
         "partition.assignment.strategy": settings.KAFKA_ASSIGNMENT_STRATEGY,
-        "topic.metadata.refresh.interval.ms": 30_000,  # after which added partitions are read
-        "statistics.interval.ms": 3_000,  # from which the consumer learns that it is connected
+        "topic.metadata.refresh.interval.ms": 30_000,  # the delay until added partitions are read
+        "statistics.interval.ms": 3_000,  # show the consumer that it is connected
     } | (static if settings.KAFKA_GROUP_INSTANCE_ID else {})

@@ -17,21 +17,21 @@ HttpAnswer = tuple[int, str, bytes]
 
 
 class Health:
-    """A consumer's health: written by its loop, read by the server's threads."""
+    """A consumer's health: its loop writes it, and the server's threads read it."""
 
     def __init__(self) -> None:
         self.last_loop_at = time.monotonic()
         self.has_joined = False
         self.problem = self.broker_problem = ""
-        self.parked = ""  # whose messages are parked, and why
+        self.parked = ""  # the casinos with parked messages, and the reasons
 
     def live(self) -> HttpAnswer:
-        """200 while the loop runs; otherwise the process should be restarted."""
+        """200 while the loop runs; otherwise 503, and the process should be restarted."""
         seconds = time.monotonic() - self.last_loop_at
         return _text(seconds < LIVE_SECONDS, f"last loop iteration {seconds:.0f} s ago")
 
     def ready(self) -> HttpAnswer:
-        """200 while messages are stored; one casino's trouble does not change that."""
+        """200 while messages are stored, even if one casino's are parked; otherwise 503."""
         if not self.has_joined:
             return _text(False, "has not joined the consumer group yet")
         parked = f", but those of {self.parked}" if self.parked else ""

@@ -1,7 +1,7 @@
 """Finds the messages that the broker deleted before this consumer read them: by retention, or by DeleteRecords.
 
-With `auto.offset.reset=error` the broker itself says that a position is no longer in its log, also a committed offset.
-Offsets without a message, as of transaction markers and compacted messages, are in the log, and no loss.
+With `auto.offset.reset=error` the broker reports that a position, or a committed offset, is no longer in its log.
+Offsets without a message, as of transaction markers and compacted messages, are in the log: they are no loss.
 """
 
 import logging
@@ -23,14 +23,13 @@ logger = logging.getLogger(__name__)
 
 
 def is_out_of_range(message: Any) -> bool:
-    """Whether it is the error that the position of its partition is not in the log. Its offset is the position."""
+    """Whether the message is the error that its partition's position is not in the log. Its offset is the position."""
     error = message.error()
     return error is not None and error.code() == KafkaError._AUTO_OFFSET_RESET
 
 
 def find_lost(client: Consumer, position: Place) -> tuple[LostMessages | None, int]:
-    """The messages that are lost where `position` is not in the log, and the offset at which to go on. Raises
-    KafkaException."""
+    """The lost messages at a `position` that is not in the log, and the next offset to read. Raises KafkaException."""
     first, end = bounds_of(client, TopicPartition(position.topic, position.partition))
     if position.offset < first:
         return _lost(position, first), first
@@ -42,7 +41,8 @@ def find_lost(client: Consumer, position: Place) -> tuple[LostMessages | None, i
 
 
 def by_casino(envelopes: Sequence[Envelope]) -> list[Envelope]:
-    """The same messages, with one for each casino in the place of lost ones. Raises AllDatabasesUnavailable."""
+    """The messages, with each placeholder of lost messages replaced by one for each casino. Raises
+    AllDatabasesUnavailable."""
     casino_ids = ready_casino_ids()
     return list(chain.from_iterable(_each(envelope, casino_ids) for envelope in envelopes))
 
@@ -52,7 +52,7 @@ def _each(envelope: Envelope, casino_ids: Sequence[int]) -> Iterable[Envelope]:
 
 
 def _lost(position: Place, first_left: int) -> LostMessages:
-    """Of the messages from `position` on, up to the first that is left."""
+    """The messages from `position` on that are lost, before the offset `first_left`."""
     report_lost(position.topic, position.partition, position.offset, first_left - 1)
-    now = round(time.time() * 1_000)  # later than all that was lost
+    now = round(time.time() * 1_000)  # later than all lost messages
     return lost_messages(msgspec.structs.replace(position, offset=first_left - 1, sent_at=now), position.offset)

@@ -25,9 +25,9 @@ class _Measure:
 
 
 class DeadLetterBounds:
-    """Refuses further dead letters of a casino with `DEAD_LETTERS` or `DEAD_LETTER_BYTES` open ones, times `factor`.
+    """Rejects further dead letters of a casino that has `factor` times `DEAD_LETTERS` or `DEAD_LETTER_BYTES` open ones.
 
-    Measured at intervals: those of other processes count within half a minute, and a batch may exceed the bound.
+    Measures at intervals: dead letters of other processes count within half a minute, and a batch may exceed the bound.
     """
 
     def __init__(self, factor: int = 1) -> None:
@@ -35,7 +35,8 @@ class DeadLetterBounds:
         self._measures: dict[int | None, _Measure] = {}
 
     def require_room(self, casino_id: int | None, letters: Any) -> None:
-        """Raises DeadLettersFull. `letters` is the queryset of all of the casino's; None is the catalogue."""
+        """Raises DeadLettersFull if the bound is reached. `letters` is the queryset of all of the casino's; None is the
+        catalogue."""
         measure = self._measures.get(casino_id)
         if measure is None or self._is_full(measure) or time.monotonic() - measure.at > MEASURE_SECONDS:
             measure = self._measures[casino_id] = _measure(letters)
@@ -49,7 +50,7 @@ class DeadLetterBounds:
             )
 
     def add(self, casino_id: int | None, letters: Sequence[DeadLetterColumns]) -> None:
-        """Count dead letters that are stored now."""
+        """Count newly stored dead letters."""
         measure = self._measures[casino_id]
         measure.count += len(letters)
         measure.size += sum(letter.size for letter in letters)

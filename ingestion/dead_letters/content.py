@@ -18,7 +18,7 @@ from .users import users_in
 _PLACE = re.compile(
     r"(?P<cluster>.*)/(?P<topic>[^/]+)/(?P<partition>\d{1,9})/(?P<offset>\d{1,18})@(?P<sent_at>\d{1,15})"
 )
-_NO_TEXT = re.compile("[\x00\ud800-\udfff]")  # of no PostgreSQL text
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")  # characters that no PostgreSQL text can have
 _MAX_REPLAYS = 2**31 - 1
 
 
@@ -26,7 +26,7 @@ def columns_of(topic: Topic, result: MessageResult, now: datetime) -> dict[str, 
     """The columns of a rejected message's dead letter."""
     envelope, rejection = result.envelope, result.rejection
     if rejection is None:
-        raise ValueError(f"The message {envelope.place} is not rejected: it is no dead letter.")
+        raise ValueError(f"The message {envelope.place} is not rejected, so it is no dead letter.")
     headers = None if envelope.headers is None else msgspec.json.encode(envelope.headers).decode()
     users = users_in(topic, envelope, rejection) if result.user_ids is None else result.user_ids
     return {
@@ -63,7 +63,7 @@ def place_of(letter: DeadLetterColumns) -> Place:
 
 
 def parse_place(text: str) -> Place | None:
-    """The place in Kafka that `str` of it is; None if the text is none."""
+    """The place in Kafka whose `str` is `text`; None for any other text."""
     found = _PLACE.fullmatch(text)
     if found is None:
         return None

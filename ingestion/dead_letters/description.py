@@ -16,11 +16,11 @@ _STATES = {
 
 
 def describe_letter(letter: ShownLetter) -> str:
-    """A line for each field, the message last."""
+    """A line for each field; the message is the last."""
     refusal = f"PostgreSQL refused it with SQLSTATE {letter.sqlstate}, {_times(letter.attempts)} tried"
     lines: list[tuple[str, Any]] = [
         ("id", letter.id),
-        ("casino", "none that is known" if letter.casino_id is None else letter.casino_id),
+        ("casino", "unknown" if letter.casino_id is None else letter.casino_id),
         ("topic", letter.topic),
         ("came from", letter.place),
         ("rejected at", f"{letter.rejected_at:%Y-%m-%d %H:%M:%S} UTC"),

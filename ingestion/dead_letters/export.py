@@ -1,4 +1,4 @@
-"""The dead letters about a user, as the user's data is exported."""
+"""The dead letters about a user, for the export of the user's data."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from tenants.routing.context import get_current_casino
 
 from .content import readable
 
-MAX_LETTERS = 1_000  # the latest of each table
+MAX_LETTERS = 1_000  # the latest dead letters of each table
 MAX_MESSAGE_BYTES = 65_536  # longer messages are left out
 _COLUMNS = ("topic", "place", "state", "reason", "field", "size", "sent_at", "rejected_at")
 _HAS_MESSAGE = Q(size__lte=MAX_MESSAGE_BYTES, other_user_ids__isnull=True)
@@ -20,8 +20,8 @@ _MESSAGE_BYTES = Case(When(_HAS_MESSAGE, then=F("size")), default=Value(0))
 
 
 def export_dead_letters(names: Sequence[str]) -> list[dict[str, Any]]:
-    """The latest dead letters about the user with these names in the current casino, and in the catalogue from before
-    it was known. `message` is null if it is long, purged, or about other users too."""
+    """The latest dead letters about the user with these names in the current casino's table, and in the catalogue's
+    from before the casino was known. `message` is null if it is long, purged, or about other users too."""
     return [_as_json(row) for letters in _letters_of(names) for row in _latest(letters).values(*_COLUMNS, "message")]
 
 

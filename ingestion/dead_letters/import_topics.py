@@ -1,6 +1,6 @@
-"""Takes over the dead letters of earlier releases, which had them in topics.
+"""Imports the dead letters of earlier releases, which had them in topics.
 
-One that was written twice is stored once, by its place; so an interrupted import is repeated.
+A dead letter that was written twice is stored once, by its place; so an interrupted import can be repeated.
 """
 
 from collections import defaultdict
@@ -33,7 +33,7 @@ Report = Callable[[str], object]
 
 
 class ImportResult(msgspec.Struct):
-    """Numbers of dead letters; `foreign` messages are neither dead letters nor closing records."""
+    """Numbers of dead letters. `foreign` messages are neither dead letters nor closing records."""
 
     stored: int = 0
     known: int = 0
@@ -42,7 +42,7 @@ class ImportResult(msgspec.Struct):
 
 
 def earlier_topics() -> list[str]:
-    """The topics of dead letters that an earlier release left. Raises KafkaException."""
+    """The topics of dead letters left by an earlier release. Raises KafkaException."""
     admin = new_admin()
     with listening(admin):
         present = admin.list_topics(timeout=settings.KAFKA_ANSWER_SECONDS).topics
@@ -52,7 +52,7 @@ def earlier_topics() -> list[str]:
 def import_topics(report: Report, *, keep_topics: bool = False) -> ImportResult:
     """Store the dead letters of these topics in the databases, except purged ones, and delete the topics.
 
-    The dead letters of a casino whose database is unavailable stay in the topics: `problem` says so. Raises
+    If a casino's database is unavailable, its dead letters stay in the topics and `problem` has the reason. Raises
     KafkaException, AllDatabasesUnavailable.
     """
     topics, run = earlier_topics(), _Import()
@@ -69,7 +69,7 @@ def import_topics(report: Report, *, keep_topics: bool = False) -> ImportResult:
 
 
 class _Import:
-    """One run of the import. `failures`: why a casino's dead letters could not be stored."""
+    """One run of the import. `failures`: casino -> the reason why its dead letters could not be stored."""
 
     def __init__(self) -> None:
         self.result = ImportResult()
@@ -85,7 +85,7 @@ class _Import:
 
     def _import_partition(self, topic: Topic, partition: int, first: int, end: int) -> None:
         closed = closed_offsets(topic, partition, first, end)
-        purged: set[str] = set()  # places; the same message may be there a second time
+        purged: set[str] = set()  # places of purged messages; the topic may have a message twice
         for batch in read_partition(name_of(topic), partition, first, end):
             letters = [each for message in batch if (each := self._open(topic, message, closed, purged)) is not None]
             self._store(letters)
@@ -93,7 +93,7 @@ class _Import:
     def _open(
         self, topic: Topic, message: Any, closed: dict[int, DeadLetterState], purged: set[str]
     ) -> tuple[int | None, dict[str, Any]] | None:
-        """The casino's id and the columns; None for a message to leave out."""
+        """The casino's id and the columns; None for a message that is not imported."""
         envelope = open_message(message, "", "")
         if not is_letter(envelope):
             self.result.foreign += not is_closing_record(envelope)
@@ -141,7 +141,7 @@ class _Import:
 
 
 def _delete(topics: list[str]) -> str:
-    """The error of deleting topics; empty if they are deleted."""
+    """Delete the topics. Returns the errors; empty if all are deleted."""
     problems = []
     admin = new_admin()  # must live until the futures are done
     for name, future in admin.delete_topics(topics, request_timeout=settings.KAFKA_ANSWER_SECONDS).items():

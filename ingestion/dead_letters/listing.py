@@ -15,7 +15,7 @@ from .tables import CONTENT, DeadLetterQuery, LetterId, Letters, LetterTable, in
 
 
 class LetterSummary(msgspec.Struct):
-    """A dead letter without its content. `casino_id` is the one that the message names, if it names one."""
+    """A dead letter without its content. `casino_id` is the casino id in the message, if it has one."""
 
     id: str
     casino_id: int | None
@@ -33,7 +33,7 @@ class LetterSummary(msgspec.Struct):
 
 
 class ShownLetter(LetterSummary):
-    """A dead letter with its message, readable. A purged one has no message any more."""
+    """A dead letter with its readable message. A purged one has no message any more."""
 
     key: str | None
     headers: list[tuple[str, str | None]]

@@ -1,4 +1,4 @@
-"""The expected results of replays, without sending or storing anything."""
+"""The expected results of replays, without sending or storing a message."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,10 +36,10 @@ class ReplayPreview(msgspec.Struct):
 
 
 def preview_replay(letters: Letters, now: datetime) -> Iterator[ReplayPreview]:
-    """The expected results for the open ones, by reading and validating the messages as consumers do. A partial message
-    is acceptable, though it is rejected again where its row is not stored."""
+    """The expected results for the open dead letters: reads and validates the messages as consumers do. A partial
+    message counts as acceptable, though it is rejected again if its row is not stored."""
     for numbers in parts_of(letters):
-        # with the messages, which lists defer
+        # also loads the messages, which lists defer
         rows = letters.filter(pk__in=numbers, state=DeadLetterState.OPEN).defer(None).order_by("pk")
         part = [(letter, envelope_of(letter)) for letter in rows]
         casinos = _casinos_of(part)
@@ -51,13 +51,13 @@ def preview_replay(letters: Letters, now: datetime) -> Iterator[ReplayPreview]:
 
 
 def summary_of(results: Counter[str]) -> str:
-    """A sentence about the expected results, counted."""
+    """A sentence with the number of each expected result."""
     counts = ", ".join(f"{count} {result}" for result, count in results.most_common()) or "none"
     return f"Expected results of {results.total()} replays: {counts}. Nothing sent."
 
 
 def _casinos_of(part: Sequence[tuple[Any, Envelope]]) -> Mapping[str, Mapping[int, Casino]]:
-    """The casinos that the messages name, by topic, with their options for reading it."""
+    """The casinos of the messages by topic and id, with their options for reading the topic."""
     ids: dict[str, set[int | None]] = {}
     for letter, envelope in part:
         ids.setdefault(letter.topic, set()).add(envelope.casino_id)
@@ -81,7 +81,7 @@ def _result(topic: Topic, envelope: Envelope, casino: Casino | None, now: dateti
 
 
 def _read(topic: Topic, envelope: Envelope, casino: Casino | None, bounds: TimeBounds) -> Content | Unwanted:
-    """Raises InvalidMapping, NoSuchMapping."""
+    """The message's content. Raises InvalidMapping, NoSuchMapping."""
     option = None if casino is None else mapping_option(casino)
     if casino is None or option is None:
         message = DecodedMessage(envelope, read_message(topic.decode, topic.partial, envelope, bounds))

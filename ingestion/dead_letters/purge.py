@@ -10,8 +10,8 @@ from .tables import Letters
 
 
 def purge(letters: Letters, now: datetime) -> int:
-    """Close the open ones of these dead letters for good, delete their content, and return their number. The rest of
-    the row stays until it is pruned, as a record of the purge."""
+    """Close the open dead letters of these for good, delete their content, and return their number. The rest of the row
+    stays until it is pruned, as a record of the purge."""
     return int(
         letters.filter(state=DeadLetterState.OPEN)
         .order_by()
@@ -34,7 +34,7 @@ def prune_closed(before: datetime, at_most: int) -> int:
 
 
 def prune_closed_unassigned(before: datetime, at_most: int) -> int:
-    """The same in the catalogue."""
+    """Like `prune_closed`, in the catalogue."""
     return _delete_closed(UnassignedDeadLetter.objects.all(), before, at_most)
 
 

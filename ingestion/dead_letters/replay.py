@@ -1,4 +1,4 @@
-"""Replays dead letters, after the cause of their rejection is fixed."""
+"""Replays dead letters after the cause of their rejection is fixed."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -23,20 +23,20 @@ from .tables import Letters
 MAX_REPLAYS = 3
 TOO_OFTEN, OF_ANOTHER_CASINO = "replayed too often", "of another casino"
 NOT_HERE = "of lost messages, which only their sender can send again"
-ANY_PARTITION = -1  # the Kafka client chooses one by the key
+ANY_PARTITION = -1  # the Kafka client chooses a partition by the key
 _ROWS_AT_ONCE = 500
 _BYTES_AT_ONCE = 8_000_000
 
 
 class ReplayCount(msgspec.Struct):
-    """The dead letters that were sent, and those that were skipped, by reason."""
+    """The ids of sent dead letters, and the number of skipped ones by reason."""
 
     sent: list[int] = []
     skipped: Counter[str] = msgspec.field(default_factory=Counter)
 
 
 def replay(letters: Letters, now: datetime, *, again: bool = False) -> ReplayCount:
-    """Send the open ones of these messages to their topics again, in the order of their storing, and close them.
+    """Send the open dead letters to their topics again, in the order of their storing, and close them.
 
     Each message carries its first place, so that a message replayed twice is stored once. Messages already replayed
     three times are skipped, unless `again`. Raises NotDelivered.
@@ -57,8 +57,8 @@ class _Run:
         self._has_partition = cache(lambda name, number: self._forwarder.has_partitions([name], [number]))
 
     def replay_part(self, letters: Letters, numbers: list[int]) -> None:
-        """Deliver the messages first: after a crash before the commit they are sent twice, and stored once. Dead
-        letters that another process is replaying are left to it."""
+        """Deliver the messages, then commit that they are closed: a crash in between sends them twice, and they are
+        stored once. Skips dead letters that another process is replaying."""
         with transaction.atomic(using=letters.db):
             part = letters.model._default_manager.filter(pk__in=numbers, state=DeadLetterState.OPEN).order_by("pk")
             sent = [letter.pk for letter in part.select_for_update(skip_locked=True) if self._send(letter)]
@@ -67,7 +67,7 @@ class _Run:
         self.count.sent += sent
 
     def _send(self, letter: DeadLetterColumns) -> bool:
-        """Queue the message, unless it is to be skipped."""
+        """Queue the message, unless it must be skipped. Returns whether it was queued."""
         envelope = envelope_of(letter)
         reason = reason_to_skip(letter, envelope)
         if reason and not (self._again and reason == TOO_OFTEN):
@@ -77,7 +77,7 @@ class _Run:
         added = {ORIGIN_HEADER: origin, REPLAYS_HEADER: str(letter.replays + 1)}
         envelope.headers = [each for each in envelope.headers or () if each[0] not in added]
         name, place = TOPICS[letter.topic].full_name, envelope.place
-        if not self._has_partition(name, place.partition):  # the topic has fewer than it had
+        if not self._has_partition(name, place.partition):  # the topic has fewer partitions than before
             envelope.place = msgspec.structs.replace(place, partition=ANY_PARTITION)
         self._forwarder.forward(name, envelope, added)
         return True
@@ -103,8 +103,8 @@ def _part_after(letters: Letters, number: int) -> list[int]:
 
 
 def reason_to_skip(letter: DeadLetterColumns, envelope: Envelope) -> str:
-    """The reason for not replaying it; empty if it is replayed. A clone of a casino's database has messages that are
-    not its own."""
+    """The reason for not replaying the message; empty if it is replayed. A clone of a casino's database has messages of
+    the original casino."""
     if isinstance(letter, DeadLetter) and envelope.casino_id != get_current_casino().id:
         return OF_ANOTHER_CASINO
     if letter.reason == LOST:

@@ -1,4 +1,4 @@
-"""The tables of dead letters: each casino's, and the catalogue's; and selecting dead letters of all of them."""
+"""The tables of dead letters, each casino's and the catalogue's, and queries across all of them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -17,7 +17,7 @@ from tenants.numbers import parse_id
 from tenants.routing.context import use_casino
 from tenants.schema.version import require_up_to_date
 
-UNKNOWN = "unknown"  # the casino of those without a known one, in an id
+UNKNOWN = "unknown"  # stands in an id for an unknown casino
 CONTENT = ("key", "value", "headers")
 
 Letters = QuerySet[Any]
@@ -35,16 +35,16 @@ class LetterId(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises NoSuchDeadLetter."""
+        """The id in a text. Raises NoSuchDeadLetter."""
         casino, _, number = text.partition("/")
         casino_id, parsed = parse_id(casino), parse_id(number)
         if parsed is None or (casino_id is None and casino != UNKNOWN):
-            raise NoSuchDeadLetter(f"{text!r} is not the id of a dead letter, such as 3/17 or {UNKNOWN}/17.")
+            raise NoSuchDeadLetter(f"{text!r} is not the id of a dead letter: use one such as 3/17 or {UNKNOWN}/17.")
         return cls(casino_id, parsed)
 
 
 class DeadLetterQuery(msgspec.Struct, frozen=True):
-    """Selects dead letters by topic, casino, reason, time, id and state; None or empty: any."""
+    """Selects dead letters by topic, casino, reason, time, id and state; None or empty matches any."""
 
     topic: str | None = None
     casino_id: int | None = None
@@ -55,7 +55,7 @@ class DeadLetterQuery(msgspec.Struct, frozen=True):
 
 
 class LetterTable(msgspec.Struct, frozen=True):
-    """A casino's table of dead letters, or the catalogue's (None)."""
+    """The table of dead letters of a casino, or of the catalogue (None)."""
 
     casino: Casino | None
 
@@ -68,7 +68,7 @@ class LetterTable(msgspec.Struct, frozen=True):
 
     @contextmanager
     def select(self, query: DeadLetterQuery) -> Iterator[Letters]:
-        """The matching dead letters, the oldest first, usable inside the block."""
+        """Yield the matching dead letters, the oldest first. The queryset is usable inside the block."""
         with nullcontext() if self.casino is None else use_casino(self.casino.current):
             letters = UnassignedDeadLetter.objects if self.casino is None else DeadLetter.objects
             yield letters.filter(self._conditions(query)).order_by("rejected_at", "pk")
@@ -103,8 +103,8 @@ def tables_of(query: DeadLetterQuery) -> list[LetterTable]:
 def in_each_table(
     query: DeadLetterQuery, run: Callable[[LetterTable, Letters], Result], on_unavailable: Callable[[str], object]
 ) -> list[Result]:
-    """The result of `run` for each table, with its matching dead letters. `on_unavailable` is called with the reason
-    for each casino whose database is unavailable."""
+    """The result of `run` for each table, with its matching dead letters. For each casino with an unavailable database,
+    `on_unavailable` gets the reason."""
     results = []
     for table in tables_of(query):
         try:

@@ -1,7 +1,7 @@
 """Reads the topics `<topic>.dead` in which earlier releases had their dead letters.
 
-There a dead letter had its place and reason in headers; replaying or purging appended a closing record, whose value
-lists their offsets.
+A dead letter had its place and reason in headers; replaying or purging appended a closing record, whose value lists the
+offsets of the closed dead letters.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def name_of(topic: Topic) -> str:
 
 
 def is_letter(envelope: Envelope) -> bool:
-    """Consumers added a place to every dead letter."""
+    """Whether the message is a dead letter: consumers added a place to each."""
     return header(envelope.headers, _PLACE) is not None
 
 
@@ -50,7 +50,7 @@ def unread(topic: Topic, done: dict[int, int]) -> dict[int, tuple[int, int]]:
 
 
 def closed_offsets(topic: Topic, partition: int, first: int, end: int) -> dict[int, DeadLetterState]:
-    """The offsets that the closing records in this range list."""
+    """Offset -> state of the dead letters that the closing records in this range list."""
     found: dict[int, DeadLetterState] = {}
     for batch in read_partition(name_of(topic), partition, first, end):
         for message in batch:
@@ -61,7 +61,7 @@ def closed_offsets(topic: Topic, partition: int, first: int, end: int) -> dict[i
 
 
 def _closed_by(envelope: Envelope) -> Iterator[tuple[int, DeadLetterState]]:
-    """Nothing for a message that is no closing record."""
+    """The offsets in a closing record with their state; nothing for any other message."""
     try:
         state = DeadLetterState((header(envelope.headers, _CLOSING) or b"").decode())
         offsets = msgspec.json.decode(envelope.value or b"", type=list[int])
@@ -71,7 +71,7 @@ def _closed_by(envelope: Envelope) -> Iterator[tuple[int, DeadLetterState]]:
 
 
 def columns_of_letter(topic: Topic, envelope: Envelope, now: datetime) -> dict[str, Any]:
-    """The columns of a dead letter; `now` stands for an unreadable time."""
+    """The columns of a dead letter; an unreadable time becomes `now`."""
 
     def text_of(name: str) -> str:
         return as_text((header(envelope.headers, f"{_PREFIX}{name}") or b"").decode(errors="replace"))
@@ -87,7 +87,7 @@ def columns_of_letter(topic: Topic, envelope: Envelope, now: datetime) -> dict[s
 
 
 def _original(envelope: Envelope, place: str) -> Envelope:
-    """The rejected message, at its own place; if that is unreadable, at the dead letter's."""
+    """The rejected message, at its own place or, if that is unreadable, at the dead letter's."""
     own: Place = parse_place(place) or envelope.place
     is_unreadable = header(envelope.headers, f"{_PREFIX}headers") == b"unreadable"
     headers = [each for each in envelope.headers or () if not each[0].startswith(_PREFIX)]
@@ -95,7 +95,7 @@ def _original(envelope: Envelope, place: str) -> Envelope:
 
 
 def _time_of(text: str) -> datetime | None:
-    """None for a missing or unreadable time."""
+    """The time in a text; None if it is missing or unreadable."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:

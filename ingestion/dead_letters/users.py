@@ -1,4 +1,4 @@
-"""The users of dead letters: finds them in a rejected message, and erases a user's dead letters."""
+"""The users of dead letters: finds their ids in a rejected message, and erases a user's dead letters."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -41,7 +41,7 @@ _ERASED_AT = "SELECT row_id, timestamp FROM removed_rows WHERE kind = 'users' AN
 def with_users(
     topic: Topic, messages: Iterable[DecodedMessage], rejected: Sequence[MessageResult]
 ) -> Sequence[MessageResult]:
-    """The results of these rejected messages, with the users whom the messages are about."""
+    """Set the users of these rejected messages in their results, and return the results."""
     contents = {id(message.envelope): message.content for message in messages}
     for result in rejected:
         result.user_ids = users_in(topic, result.envelope, contents[id(result.envelope)])
@@ -49,22 +49,22 @@ def with_users(
 
 
 def users_in(topic: Topic, envelope: Envelope, content: Content | Unwanted) -> tuple[str, ...]:
-    """The ids of the message's users, as its field has them, or as what it restricts was read; of a document that a
-    mapping reads as several messages, those of all of them. Of an unmapped message, one at most."""
+    """The ids of the users of a message, from its user field or from the restriction that it caused: at most one of an
+    unmapped message, and all of a document that a mapping reads as several messages."""
     contents = content.contents if isinstance(content, Several) else (content,)
-    return tuple(dict.fromkeys(chain.from_iterable(_users_told(topic, envelope, each) for each in contents)))
+    return tuple(dict.fromkeys(chain.from_iterable(_user_ids_of(topic, envelope, each) for each in contents)))
 
 
 def erase_dead_letters(users: Mapping[int, datetime | None]) -> int:
     """Delete these users' dead letters of the current casino, sent up to the given time (None: all), and return their
-    number. One of a document about several users is erased with any of them; those whose user can't be read stay."""
+    number. A document about several users is erased with any of them. Dead letters whose user can't be read stay."""
     if not users:
         return 0
-    names = {str(user_id): until for user_id, until in users.items()}  # also those of messages of this service
+    names = {str(user_id): until for user_id, until in users.items()}  # messages of this service have numbers
     names |= {text: users[user_id] for user_id, text in texts_of(users).items()}
     parameters: list[list[Any]] = [list(names), list(names.values())]
     [(count,)] = query(_ERASE_OWN, parameters)
-    # those of the time when the casino was not known yet
+    # dead letters from before the casino was known
     with connections[CATALOGUE].cursor() as cursor:
         cursor.execute(_ERASE_UNASSIGNED, [*parameters, get_current_casino().id])
         [unassigned] = cursor.fetchone()
@@ -72,7 +72,7 @@ def erase_dead_letters(users: Mapping[int, datetime | None]) -> int:
 
 
 def erased_until(user_ids: Iterable[str | None]) -> dict[str, datetime]:
-    """Those of these users who were erased or removed from the current casino: user id -> time of the erasure."""
+    """User id -> time of the erasure, of the users that were erased or removed from the current casino."""
     stored_ids = _stored_ids({each for each in user_ids if each is not None})
     if not stored_ids:
         return {}
@@ -86,12 +86,12 @@ def _stored_ids(user_ids: Iterable[str]) -> dict[str, int]:
     return numbers | (ids_of(Kind.USERS, texts) if texts else {})
 
 
-def _users_told(topic: Topic, envelope: Envelope, content: SingleContent | Unwanted) -> Iterable[str]:
+def _user_ids_of(topic: Topic, envelope: Envelope, content: SingleContent | Unwanted) -> Iterable[str]:
     if isinstance(content, Rejection):
         named = named_user(topic.message, envelope) if content.named_users is None else content.named_users
-        return named or list(islice(_users_changed(content.changes), 1))
+        return named or list(islice(_changed_user_ids(content.changes), 1))
     if isinstance(content, Unwanted):
-        return _users_changed(content.changes)
+        return _changed_user_ids(content.changes)
     if isinstance(content, CouponRow | ServedRow | ImpressionRow):
         return [str(content.user_id)]
     if isinstance(content, Removal):
@@ -100,7 +100,7 @@ def _users_told(topic: Topic, envelope: Envelope, content: SingleContent | Unwan
     return [str(row.id)] if isinstance(row, UserRow | UserChange) and row.id is not None else []
 
 
-def _users_changed(changes: Iterable[Change]) -> Iterator[str]:
+def _changed_user_ids(changes: Iterable[Change]) -> Iterator[str]:
     for change in changes:
         if isinstance(change, UserChange) and change.id is not None:
             yield str(change.id)

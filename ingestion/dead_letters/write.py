@@ -25,19 +25,19 @@ from .users import erased_until
 
 logger = logging.getLogger(__name__)
 
-# One parameter a column: bulk_create() has one a value, which takes four times as long.
+# One parameter per column: bulk_create() has one per value, which takes four times as long.
 _INSERT = """
 INSERT INTO {table} ({columns}) SELECT {columns} FROM unnest({arrays}) WITH ORDINALITY AS letter ({columns}, number)
 ORDER BY number ON CONFLICT DO NOTHING
 """
 _ROWS_AT_ONCE = 5_000
 _BYTES_AT_ONCE = 8_000_000
-# Where rejected messages are not parked, their bound is higher: an exclusion or a cancellation would wait with them.
+# A topic whose rejected messages are not parked has a higher bound: parking would delay exclusions and cancellations.
 _FACTOR_UNLESS_PARKED = 2
 
 
 class DeadLetters:
-    """Writes one topic's dead letters, each message's once."""
+    """Writes the dead letters of one topic, one per message."""
 
     def __init__(self, topic: Topic) -> None:
         self._topic = topic
@@ -66,7 +66,7 @@ class DeadLetters:
 
 
 def store_letters(letters: Sequence[DeadLetterColumns]) -> None:
-    """Store dead letters of one table; those of a place that has one already are left out."""
+    """Store dead letters in one table, except those whose place is stored already."""
     if not letters:
         return
     connection = connections[router.db_for_write(type(letters[0]))]
@@ -80,7 +80,7 @@ def store_letters(letters: Sequence[DeadLetterColumns]) -> None:
 
 
 def without_erased_users(letters: Sequence[DeadLetter]) -> list[DeadLetter]:
-    """The dead letters but those that were sent before one of their users was erased from the current casino."""
+    """The dead letters, except those sent before one of their users was erased from the current casino."""
     until = erased_until(user_id for letter in letters for user_id in letter.user_ids)
     return [
         each
@@ -90,7 +90,7 @@ def without_erased_users(letters: Sequence[DeadLetter]) -> list[DeadLetter]:
 
 
 def log_rejected(results: Iterable[MessageResult]) -> Iterator[MessageResult]:
-    """The rejected ones of these messages; each is logged."""
+    """Log and yield the rejected messages of these."""
     for result in results:
         if result.rejection is not None:
             _log(result.envelope, result.rejection)
@@ -98,7 +98,7 @@ def log_rejected(results: Iterable[MessageResult]) -> Iterator[MessageResult]:
 
 
 def _column(field: Field[Any, Any], letters: Sequence[DeadLetterColumns]) -> list[Any]:
-    """The values of an array parameter. JSON values are text: PostgreSQL would take a list for a dimension of the
+    """The values of an array parameter. JSON values are text: PostgreSQL would read a list as a dimension of the
     array."""
     values = [getattr(letter, field.attname) for letter in letters]
     if isinstance(field, JSONField):
@@ -107,7 +107,7 @@ def _column(field: Field[Any, Any], letters: Sequence[DeadLetterColumns]) -> lis
 
 
 def _parts(letters: Sequence[DeadLetterColumns]) -> Iterator[list[DeadLetterColumns]]:
-    """Parts of bounded bytes: a statement is in memory several times."""
+    """The dead letters in parts of bounded bytes: a statement is in memory several times."""
     part: list[DeadLetterColumns] = []
     size = 0
     for letter in letters:

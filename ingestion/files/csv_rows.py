@@ -1,6 +1,6 @@
-"""Reads a CSV file: a message a row, whose columns are the message's fields.
+"""Reads a CSV file: each row is a message, whose fields are the columns.
 
-Inner fields have dotted names: `recommended_events.0.odd`. An empty cell is a field that is left out.
+Inner fields have dotted names: `recommended_events.0.odd`. An empty cell means that the field is missing.
 """
 
 import json
@@ -21,7 +21,7 @@ from ingestion.uploads.store import UploadedMessage
 from .left_out_columns import LeftOutColumns
 
 _NULL = "null"
-_SHOWN = 60  # characters of a first line
+_SHOWN = 60  # characters of the first line in messages
 _BOOLEANS = {"true": b"true", "1": b"true", "false": b"false", "0": b"false"}
 _WHOLE_NUMBER = re.compile(r"-?[1-9][0-9]*|0", re.ASCII)
 _DECODE_ANY = msgspec.json.Decoder(msgspec.Raw).decode
@@ -33,7 +33,7 @@ def read_csv(
 ) -> Iterator[UploadedMessage]:
     """The messages, numbered by their first lines. `left_out` gets the columns that are no field. Raises
     UnreadableFile."""
-    # bytes that are no UTF-8 become lone surrogates, for which the decoder rejects the message by the field
+    # invalid UTF-8 becomes lone surrogates: the decoder then rejects the message and names the field
     text = TextIOWrapper(source, "utf-8-sig", "surrogateescape", newline="")
     rows = numbered_rows(text, delimiter)
     try:
@@ -48,7 +48,7 @@ def read_csv(
 
 
 class _Cells:
-    """Makes messages of rows with these columns."""
+    """Converts rows with these columns to messages."""
 
     def __init__(self, columns: Sequence[str], message: type[msgspec.Struct]) -> None:
         self._paths = [tuple(map(_field_name, name.split("."))) for name in columns]
@@ -58,13 +58,13 @@ class _Cells:
         if not known:
             raise UnreadableFile(_no_known_column(columns, kinds))
         if len(set(known)) < len(known):
-            raise UnreadableFile("the first line names a column twice")
+            raise UnreadableFile("the first line names a column twice: rename or delete one")
         self._kinds = kinds
         self._columns = len(columns)
         self._names = columns
 
     def note_left_out(self, left_out: LeftOutColumns) -> None:
-        """The columns that are no field, and the fields that have no column."""
+        """Note the columns that are no field, and the fields without a column."""
         fields: set[tuple[str, ...]] = {(name,) for name in self._kinds}
         for path in self._paths:
             lists = [name for name in path[:-1] if name in LIST_FIELDS]
@@ -86,7 +86,8 @@ class _Cells:
 
 
 def _field_name(column: str) -> str:
-    """`Birth Year` is birth_year: a column `Status` that is left out would make the excluded active."""
+    """The field's name: `Birth Year` is birth_year. Without this, an unread column `Status` would make excluded users
+    active."""
     return column.strip().lower().replace(" ", "_")
 
 
@@ -107,7 +108,7 @@ def _kinds(field: inspect.Type) -> tuple[type[inspect.Type], ...]:
 
 
 def _value(cell: str, kinds: tuple[type[inspect.Type], ...]) -> msgspec.Raw:
-    """The cell as the field's JSON; as text where it is that of no other type, for the decoder to say so."""
+    """The cell as JSON of the field's type; as text if it fits none, so that the decoder reports it."""
     if cell == _NULL and (inspect.NoneType in kinds or inspect.RawType in kinds):
         return msgspec.Raw(b"null")
     if inspect.IntType in kinds and inspect.StrType not in kinds and _WHOLE_NUMBER.fullmatch(cell):
@@ -117,20 +118,20 @@ def _value(cell: str, kinds: tuple[type[inspect.Type], ...]) -> msgspec.Raw:
     if any(kind in kinds for kind in _CONTAINERS):
         with suppress(msgspec.DecodeError, UnicodeError):
             return _DECODE_ANY(cell)
-    return msgspec.Raw(json.dumps(cell).encode())  # escapes lone surrogates
+    return msgspec.Raw(json.dumps(cell).encode())  # json.dumps escapes lone surrogates
 
 
 def _set(fields: dict[str, Any], path: Sequence[str], value: Any) -> None:
     for name in path[:-1]:
         inner = fields.setdefault(name, {})
         if not isinstance(inner, dict):
-            return  # the column without a dot has the whole field
+            return  # the column without a dot has the complete field
         fields = inner
     fields[path[-1]] = value
 
 
 def _lists(value: Any) -> Any:
-    """With a list in place of each object whose names are all numbers."""
+    """The value, with each object whose names are all numbers as a list."""
     if not isinstance(value, dict):
         return value
     if value and all(name.isascii() and name.isdecimal() for name in value):

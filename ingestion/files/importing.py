@@ -1,4 +1,4 @@
-"""Imports a file's messages into a casino, continuing where an earlier import of the same file ended."""
+"""Imports a file's messages into a casino; continues an earlier import of the same file."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,14 +26,14 @@ VALID, VALID_CHANGE = "valid", "valid change"
 
 
 def file_upload(topic: Topic, digest: str, reading: FileReading) -> UploadId:
-    """The upload of a file with this digest. A message is identified by the file and its number, however it is read: so
-    the numbering is what a repeat must repeat."""
+    """The upload of a file with this digest. The file and a message's number identify the message, so a repeat must
+    number the messages in the same way."""
     return UploadId(Transport.FILE, f"{topic.name}:{digest}", topic.name, reading.numbering, digest, reading.digest)
 
 
 class FileImport:
-    """One import. `counts` are the messages by outcome (of rejected ones, the code), `last_place` is that of the last
-    message that is done. `from_beginning`: also of what is stored already."""
+    """One import. `counts` are the messages by outcome (rejected ones by code); `last_place` is the place of the last
+    processed message. `from_beginning`: import stored messages again too."""
 
     def __init__(
         self, casino: Casino, topic: Topic, digest: str, reading: FileReading, *, from_beginning: bool = False
@@ -45,19 +45,19 @@ class FileImport:
         self._casino, self._topic, self._messages = casino, topic, reading.messages
         self._upload, self._progress = self._find(file_upload(topic, digest, reading))
         is_other = self._progress is None or not self._progress.is_of(self._upload)
-        self._starts_anew = from_beginning or is_other
-        # in a repeat too the time of the first import: else an old file would be newer than what came after it
+        self._restarts = from_beginning or is_other
+        # a repeat has the time of the first import: else an old file would be newer than later messages
         self._received_at = timezone.now() if self._progress is None else self._progress.received_at
 
     @property
     def is_continued(self) -> bool:
-        """Whether some of the file's messages are stored already, and left out."""
-        return not self._starts_anew
+        """Whether some of the file's messages are already stored, and skipped."""
+        return not self._restarts
 
     def store(self, report: RejectionReport) -> Iterator[None]:
-        """Store the messages that are not stored yet; yields after each transaction. Raises UnreadableFile,
-        DatabaseUnavailable and other database errors, UploadInProgress, UploadReadOtherwise; what was stored before
-        stays."""
+        """Store the messages that are not stored yet; yields after each transaction. Messages stored before an error
+        stay. Raises UnreadableFile, UploadInProgress, UploadReadOtherwise, DatabaseUnavailable and other database
+        errors."""
         done = self._begin()
         store = self._store(report)
         for chunk in _chunks(message for message in self._messages if message.number >= done):
@@ -67,7 +67,7 @@ class FileImport:
             yield
 
     def check(self, report: RejectionReport) -> Iterator[None]:
-        """Validate the messages, without storing any; yields now and then. Raises UnreadableFile."""
+        """Validate the messages without storing them; yields after each chunk. Raises UnreadableFile."""
         store = self._store(report)
         for chunk in _chunks(self._messages):
             decoded = store.decode(chunk)
@@ -78,8 +78,8 @@ class FileImport:
             yield
 
     def _find(self, upload: UploadId) -> tuple[UploadId, Progress | None]:
-        """The upload, and how much of it is stored. If an earlier import numbered the messages otherwise, nothing tells
-        which of them are stored: those without an id are then rejected."""
+        """The upload, and its stored progress. If an earlier import numbered the messages in another way, it is unknown
+        which of them are stored: messages without an id are then rejected."""
         with use_casino(self._casino.current):
             progress = find_progress(upload)
         if progress is None or progress.is_of(upload) or progress.is_read_otherwise(upload):
@@ -87,10 +87,10 @@ class FileImport:
         return msgspec.structs.replace(upload, digest=progress.digest, place_id=""), progress
 
     def _begin(self) -> int:
-        """The number of the first message to be stored."""
+        """The number of the first message to store."""
         if self._progress is None:
             return 0
-        if not self._starts_anew:
+        if not self._restarts:
             return self._progress.next_offset
         with use_casino(self._casino.current):
             restart_upload(self._upload)
@@ -133,7 +133,7 @@ def _place(message: UploadedMessage) -> FilePlace:
 
 
 def _chunks(messages: Iterable[UploadedMessage]) -> Iterator[list[UploadedMessage]]:
-    """Of a file that can't be read to its end, the messages before."""
+    """The messages in parts of `CHUNK`. Before it raises UnreadableFile, it yields the messages that could be read."""
     chunk: list[UploadedMessage] = []
     try:
         for message in messages:

@@ -1,4 +1,4 @@
-"""Reads a JSON file: an array of messages, or messages one after the other."""
+"""Reads a JSON file: an array of messages, or a sequence of messages."""
 
 import re
 from collections.abc import Iterator
@@ -13,21 +13,21 @@ from ingestion.uploads.store import UploadedMessage
 
 _STARTS = {"start_map": "{", "start_array": "["}
 _ENDS = {"end_map": "}", "end_array": "]"}
-_LONGEST = 16_777_216  # bytes of a text, or of blanks
-_MAX_DIGITS = 4_300  # of which Python makes a number
+_LONGEST = 16_777_216  # bytes of a text or of blanks
+_MAX_DIGITS = 4_300  # Python's limit for a number
 _LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (_MAX_DIGITS + 1))
 
 
 def read_json(source: IO[bytes], most: int) -> Iterator[UploadedMessage]:
-    """The messages, numbered from 1. Of one with more than `most` bytes, the rest is left out: it is rejected for its
-    size. Raises UnreadableFile at the first byte that is no JSON, at a number that Python does not read, and at a text
-    that no memory holds."""
-    number, writer, guarded, is_in_array = 0, _Writer(most), _Guarded(source), False
+    """The messages, numbered from 1. A message with more than `most` bytes is cut, and later rejected for its size.
+    Raises UnreadableFile at the first byte that is no JSON, at a number with too many digits for Python, and at a text
+    too long for the memory."""
+    number, writer, checked, is_in_array = 0, _Writer(most), _CheckedSource(source), False
     try:
-        for event, value in ijson.basic_parse(guarded, multiple_values=True):
-            guarded.unparsed = 0
+        for event, value in ijson.basic_parse(checked, multiple_values=True):
+            checked.unparsed = 0
             if writer.depth == 0 and event == ("end_array" if is_in_array else "start_array"):
-                is_in_array = not is_in_array  # the file's own
+                is_in_array = not is_in_array  # the file's outer array
                 continue
             writer.write(event, value)
             if writer.depth == 0:
@@ -38,9 +38,9 @@ def read_json(source: IO[bytes], most: int) -> Iterator[UploadedMessage]:
         raise UnreadableFile(f"the file is no JSON after message {number}: {first_line}") from error
 
 
-class _Guarded:
-    """The source without what the parser can't bear: texts that fill the memory, and numbers with thousands of digits,
-    at which it ends the process. `unparsed`: the bytes since its last event."""
+class _CheckedSource:
+    """The source, checked for input that the parser can't handle: texts that fill the memory, and numbers with
+    thousands of digits, which end the process. `unparsed`: the bytes since the parser's last event."""
 
     def __init__(self, source: IO[bytes]) -> None:
         self.unparsed = 0
@@ -48,7 +48,7 @@ class _Guarded:
         self._end, self._has_long_number = b"", False
 
     def read(self, size: int = -1) -> bytes:
-        """Raises ValueError."""
+        """The next bytes. Raises ValueError for a text or a number that is too long."""
         if self._has_long_number:
             raise ValueError(f"a number has more than {_MAX_DIGITS} digits")
         block = self._source.read(size)
@@ -64,7 +64,7 @@ class _Guarded:
 
 
 class _Writer:
-    """Writes a message again, from the events of its parser: names that occur twice stay, and so do all digits."""
+    """Rebuilds a message's JSON from its parser's events; keeps repeated names and all digits."""
 
     def __init__(self, most: int) -> None:
         self.depth = 0
@@ -98,6 +98,6 @@ class _Writer:
 
 def _scalar(event: str, value: Any) -> str:
     if event == "number":
-        return str(value)  # a Decimal, for which the encoder would write text
+        return str(value)  # a Decimal, which the encoder would write as text
     text = msgspec.json.encode(value).decode()
     return f"{text}:" if event == "map_key" else text

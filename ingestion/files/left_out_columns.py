@@ -1,4 +1,4 @@
-"""The columns of a CSV file that nothing reads: a status under another name would leave the excluded active."""
+"""The unread columns of a CSV file: an unread status, under another name, would make excluded users active."""
 
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
@@ -8,18 +8,18 @@ _LONGEST = 60  # characters of a name
 
 
 class LeftOutColumns:
-    """Is filled in when the file's first line is read."""
+    """The unread columns; empty until the file's first line is read."""
 
     def __init__(self) -> None:
-        self._columns: dict[str, str] = {}  # with the name that each may be meant to have, or empty text
+        self._columns: dict[str, str] = {}  # column -> the similar name that it may stand for, or empty text
 
     def note(self, columns: Iterable[str], unused: Collection[str]) -> None:
-        """These columns are not read; `unused` are the names that would be read, and that no column has."""
+        """Note the unread `columns`. `unused` are the readable names that the file lacks."""
         by_form = {_form(name): name for name in unused}
         self._columns = {name: _near(_form(name), by_form) for name in columns if name.strip()}
 
     def __str__(self) -> str:
-        """One line, or empty text."""
+        """One line; empty if all columns are read."""
         if not self._columns:
             return ""
         shown = [_described(*each) for each in list(self._columns.items())[:_SHOWN]]

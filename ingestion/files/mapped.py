@@ -1,4 +1,4 @@
-"""Reads a file of documents of a feed, by the mapping that is chosen for it."""
+"""Reads a file of a feed's documents by a mapping."""
 
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,13 +27,13 @@ from recommendations.validation.settings_limits import limits
 from tenants.models import Casino
 
 from .left_out_columns import LeftOutColumns
-from .readers import read_lines, telling_damage
+from .readers import read_lines, reporting_damage
 
-MAX_BYTES = 268_435_456  # of a document in JSON or XML, which is read into memory
+MAX_BYTES = 268_435_456  # of a JSON or XML document, which is read into memory
 
 
 def file_mapping(given: str, casino: Casino, topic: Topic) -> ChosenMapping:
-    """The mapping in a file, of a name, or the casino's own. Raises UnreadableFile."""
+    """The mapping in the file `given`, of the name `given`, or the casino's own. Raises UnreadableFile."""
     try:
         path = Path(given)
         chosen = _in_file(path) if path.is_file() else choose_mapping(topic.name, given, casino.options)
@@ -53,13 +53,13 @@ def _in_file(path: Path) -> ChosenMapping:
 def read_mapped(
     source: IO[bytes], mapping: Mapping, *, is_by_line: bool, left_out: LeftOutColumns
 ) -> Iterator[UploadedMessage]:
-    """The messages, numbered by their lines where a line has one; those of documents with items one by one, from 1.
-    With `is_by_line` each line is a document. `left_out` gets the columns that the mapping does not read. Raises
+    """The messages, numbered by their lines if each has a line; else, in documents with items, one by one from 1. With
+    `is_by_line` each line is a document. `left_out` gets the columns that the mapping does not read. Raises
     UnreadableFile."""
     if is_by_line:
-        return telling_damage(_of_lines(source, mapping))
+        return reporting_damage(_of_lines(source, mapping))
     is_csv = mapping.source.kind == "csv"
-    return telling_damage(_of_rows(source, mapping, left_out) if is_csv else _of_document(source, mapping))
+    return reporting_damage(_of_rows(source, mapping, left_out) if is_csv else _of_document(source, mapping))
 
 
 def _of_lines(source: IO[bytes], mapping: Mapping) -> Iterator[UploadedMessage]:
@@ -82,7 +82,7 @@ def _of_lines(source: IO[bytes], mapping: Mapping) -> Iterator[UploadedMessage]:
 def _of_document(source: IO[bytes], mapping: Mapping) -> Iterator[UploadedMessage]:
     raw = source.read(MAX_BYTES + 1)
     if len(raw) > MAX_BYTES:
-        raise UnreadableFile(f"a document has at most {MAX_BYTES} bytes: split the file")
+        raise UnreadableFile(f"the document has more than {MAX_BYTES} bytes: split the file")
     try:
         document = read_document(mapping.source, raw)
         items = find_items(mapping, document)

@@ -21,18 +21,18 @@ _BLANK = b" \t\r\n"
 def read_messages(
     source: IO[bytes], file_format: FileFormat, topic: Topic, delimiter: str, left_out: LeftOutColumns
 ) -> Iterator[UploadedMessage]:
-    """The messages, numbered by their line from 1, those of a JSON file by their place. `left_out` gets the columns of
-    CSV that are no field. Raises UnreadableFile where the file can't be read any further."""
+    """The messages, numbered by their line from 1, or in a JSON file by their place. `left_out` gets the columns of CSV
+    that are no field. Raises UnreadableFile if the file can't be read to its end."""
     readers: dict[FileFormat, Callable[[], Iterator[UploadedMessage]]] = {
         FileFormat.CSV: lambda: read_csv(source, topic.message, delimiter, left_out),
         FileFormat.JSON: lambda: read_json(source, limits.message_bytes),
         FileFormat.NDJSON: lambda: read_lines(source, limits.message_bytes),
     }
-    return telling_damage(readers[file_format]())
+    return reporting_damage(readers[file_format]())
 
 
-def telling_damage(messages: Iterator[UploadedMessage]) -> Iterator[UploadedMessage]:
-    """The messages. Raises UnreadableFile where the file can't be unpacked or read any further."""
+def reporting_damage(messages: Iterator[UploadedMessage]) -> Iterator[UploadedMessage]:
+    """The messages. Raises UnreadableFile if the file can't be unpacked or read to its end."""
     try:
         yield from messages
     except (EOFError, gzip.BadGzipFile, zlib.error, OSError) as error:
@@ -40,8 +40,8 @@ def telling_damage(messages: Iterator[UploadedMessage]) -> Iterator[UploadedMess
 
 
 def read_lines(source: IO[bytes], most: int) -> Iterator[UploadedMessage]:
-    """A message a line; blank lines are skipped. Of a line with more than `most` bytes, the rest is left out: it is
-    rejected for its size."""
+    """One message per line; blank lines are skipped. A line with more than `most` bytes is cut, and later rejected for
+    its size."""
     number, line = 0, b""
     while line := source.readline(most + 2):
         number += 1

@@ -1,4 +1,4 @@
-"""How a file is read: its messages, and what identifies this way of reading it."""
+"""A way of reading a file: its messages, and the digests that identify it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ _BY_LINE, _ONE_BY_ONE = "lines", "messages"
 
 @dataclass(frozen=True, slots=True)
 class FileReading:
-    """`numbering` is the digest of what the messages' numbers count: two readings with the same one number a message
-    alike. `digest` is that of all that makes the messages."""
+    """The messages of a file. `numbering` is the digest of the numbering: two readings with equal ones give a message
+    the same number. `digest` is that of all parameters of the reading."""
 
     messages: Iterator[UploadedMessage]
     left_out: LeftOutColumns
@@ -29,7 +29,7 @@ class FileReading:
 
 
 def read_plain(source: IO[bytes], file_format: FileFormat, topic: Topic, delimiter: str) -> FileReading:
-    """A file of messages in the usual format."""
+    """Read a file of messages in the usual format."""
     left_out = LeftOutColumns()
     messages = read_messages(unpacked(source), file_format, topic, delimiter, left_out)
     numbering = _ONE_BY_ONE if file_format is FileFormat.JSON else _BY_LINE
@@ -37,7 +37,7 @@ def read_plain(source: IO[bytes], file_format: FileFormat, topic: Topic, delimit
 
 
 def read_by_mapping(source: IO[bytes], chosen: ChosenMapping, *, is_by_line: bool) -> FileReading:
-    """A file of a feed's documents."""
+    """Read a file of a feed's documents."""
     mapping, left_out = chosen.mapping, LeftOutColumns()
     messages = read_mapped(unpacked(source), mapping, is_by_line=is_by_line, left_out=left_out)
     way = _BY_LINE if is_by_line or mapping.source.kind == "csv" else _ONE_BY_ONE

@@ -13,9 +13,9 @@ from ingestion.messages.results import MessageResult
 
 
 class RejectionReport:
-    """Written before each commit: after a crash, a rejection may be there twice, but none is missing. The file is made
-    with the first rejection; `is_continued`: what is in it already stays. `places`: where the messages are, by their
-    numbers."""
+    """Written before each commit: after a crash, the file may have a rejection twice, but lacks none. The first
+    rejection creates the file; with `is_continued` its earlier lines stay. `places`: message number -> place in the
+    file."""
 
     def __init__(self, path: Path, *, is_continued: bool) -> None:
         self.path = path
@@ -33,7 +33,7 @@ class RejectionReport:
             self._file.close()
 
     def write(self, results: Iterable[MessageResult]) -> None:
-        """Write the rejected ones of these."""
+        """Write the rejected messages of these."""
         lines = b"".join(self._line(each) for each in sorted(results, key=_number) if each.rejection is not None)
         if not lines:
             return

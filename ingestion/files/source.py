@@ -1,4 +1,4 @@
-"""Opens a file of messages: its format, its digest, and its bytes, unpacked if they are compressed."""
+"""Opens a file of messages: detects its format, computes its digest, and unpacks compressed files."""
 
 import gzip
 import shutil
@@ -33,10 +33,10 @@ _SUFFIXES = {
 
 
 def format_of(name: str) -> FileFormat:
-    """The format that the file's name tells. Raises UnreadableFile."""
+    """The format, by the file's name. Raises UnreadableFile."""
     found = find_format(name)
     if found is None:
-        raise UnreadableFile(f"{name} tells no format by its name: give --format, one of {', '.join(FileFormat)}")
+        raise UnreadableFile(f"the name {name} does not show the format: give --format, one of {', '.join(FileFormat)}")
     return found
 
 
@@ -46,7 +46,7 @@ def find_format(name: str) -> FileFormat | None:
 
 @contextmanager
 def open_source(name: str) -> Iterator[IO[bytes]]:
-    """The file as it is; `-` is stdin, copied to a temporary file. Raises UnreadableFile."""
+    """The unchanged file; `-` is stdin, copied to a temporary file. Raises UnreadableFile."""
     if name == STDIN:
         with tempfile.TemporaryFile() as copy:
             shutil.copyfileobj(sys.stdin.buffer, copy)
@@ -70,7 +70,7 @@ def digest_of(source: IO[bytes]) -> str:
 
 
 def unpacked(source: IO[bytes]) -> IO[bytes]:
-    """The source, or what it unpacks to."""
+    """The unpacked source, or the source itself if it is not compressed."""
     is_packed = source.read(len(_GZIP)) == _GZIP
     source.seek(0)
     return cast(IO[bytes], gzip.open(source)) if is_packed else source

@@ -1,4 +1,5 @@
-"""Which of a file's messages withhold their events or restrict their users, and why: a wrong time format closes all."""
+"""Reports the messages of a file that withhold their events or restrict their users, and the reasons: a wrong time
+format withholds all events."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +19,8 @@ _NO_PRICE = "no usable price"
 
 @dataclass(slots=True)
 class _Reason:
-    """`count` messages with one problem of one field, and the first of them. `value` is quoted of events alone: others
-    are about people."""
+    """`count` messages with the same problem of a field, and the first of them. `value` is quoted for events only:
+    other messages are about people."""
 
     field: str
     code: str
@@ -35,7 +36,7 @@ class _Reason:
 
 
 class WithheldReport:
-    """Counts them by field and problem."""
+    """Counts such messages by field and problem."""
 
     def __init__(self, topic: Topic) -> None:
         self._is_of_events = topic is EVENTS
@@ -49,7 +50,7 @@ class WithheldReport:
             self._count(message, "odd", _NO_PRICE, "")
 
     def __str__(self) -> str:
-        """Some lines, or empty text."""
+        """The report's lines; empty text if no message is counted."""
         if not self._reasons:
             return ""
         reasons = sorted(self._reasons.values(), key=lambda each: -each.count)
@@ -70,7 +71,7 @@ class WithheldReport:
 
 
 def _value(message: UploadedMessage, field: str) -> str:
-    """The field's value as it is in the file, quoted; empty text if it has none."""
+    """The field's value in the file, quoted; empty text if it has none."""
     if field in message.unread:
         value: Any = message.unread[field]
     else:

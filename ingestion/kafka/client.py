@@ -23,7 +23,7 @@ C = TypeVar("C")
 _RETRY_SECONDS = 0.2
 
 _logger = logging.getLogger("librdkafka")
-# Forwarders rely on enable.gapless.guarantee, which has been there since 2019: no news at the start of each.
+# Forwarders rely on enable.gapless.guarantee, in librdkafka since 2019: its warning at each start is dropped.
 _logger.addFilter(lambda record: "enable.gapless.guarantee is experimental" not in record.getMessage())
 
 
@@ -43,8 +43,9 @@ def new_consumer(options: dict[str, Any]) -> Consumer:
 
 
 def close_within(consumer: Consumer, seconds: float) -> None:
-    """Leave the group and close. librdkafka waits without end for a broker that does not answer to a commit: after
-    `seconds` the consumer is left to a daemon thread, and the group to the end of the member's session."""
+    """Leave the group and close the consumer. librdkafka waits without limit for a broker that does not answer a
+    commit: after `seconds` a daemon thread keeps the consumer, and the group waits for the end of the member's
+    session."""
     closing = threading.Thread(target=contextvars.copy_context().run, args=(consumer.close,), daemon=True)
     closing.start()
     closing.join(seconds)
@@ -86,8 +87,8 @@ def _bootstrap_servers(deadline: float | None) -> str:
 
 
 def broker_state(seconds: float) -> str:
-    """`ok` if the broker answers within `seconds`; `refused` if it does not because of this client's configuration, as
-    a wrong password; else `unavailable`."""
+    """`ok` if the broker answers within `seconds`; `refused` if this client's configuration prevents it, such as a
+    wrong password; else `unavailable`."""
     try:
         admin = new_admin(log_level=2)
         with listening(admin):

@@ -1,4 +1,4 @@
-"""Options of librdkafka that `KAFKA_CLIENT_<OPTION>` sets, and those that it must not set."""
+"""The options of librdkafka that `KAFKA_CLIENT_<OPTION>` may and may not set."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from django.conf import settings
 
 from .security import SETTING_OF_OPTION
 
-_UNDERSCORED = {"log.level": "log_level"}  # the one name with an underscore
+_UNDERSCORED = {"log.level": "log_level"}  # the only option with an underscore in its name
 
 _OTHER_SETTING = {
     **SETTING_OF_OPTION,
@@ -21,10 +21,10 @@ _OTHER_SETTING = {
 
 _OFFSETS = "offsets are committed only after their messages are stored"
 _DELIVERY = "parked and replayed messages and served recommendations must be delivered once and in their order"
-_ALL_READ = "no message of a topic may be skipped, nor one of an aborted transaction be stored"
+_ALL_READ = "no message of a topic may be skipped, and none of an aborted transaction may be stored"
 _OWN = "the service chooses it for each client"
 
-# Why an option can't be set: a guarantee depends on it, or on its value for one of the service's clients.
+# Option -> the reason why it can't be set: a guarantee depends on it, or on its value for one of the service's clients.
 _RESERVED = {
     **dict.fromkeys(
         (
@@ -83,7 +83,7 @@ def variable_of(option: str) -> str:
 
 
 def refused_options() -> Iterator[str]:
-    """A line for each option that must not be set in this way."""
+    """A line for each option that `KAFKA_CLIENT_<OPTION>` must not set."""
     for option in client_options():
         if option in _OTHER_SETTING:
             yield f"{variable_of(option)} is not the variable for this: set {_OTHER_SETTING[option]}."

@@ -1,6 +1,6 @@
 """Finds the reason for failed connections to brokers: a wrong password, a missing CA, TLS against plaintext. librdkafka
-passes the reason to `error_cb` only; its exceptions say "transport failure". Waits for a broker that is starting.
-"""
+passes the reason to `error_cb` only; its exceptions have the text "transport failure". Also waits for a broker that is
+starting."""
 
 import logging
 import re
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 RECENT_SECONDS = 60.0
-_FIRST_ANSWER_SECONDS, _ANSWER_SECONDS, _RETRY_SECONDS = 1.0, 5.0, 0.5  # only between answers is a refusal noticed
+_FIRST_ANSWER_SECONDS, _ANSWER_SECONDS, _RETRY_SECONDS = 1.0, 5.0, 0.5  # a refusal is noticed only between answers
 _CONNECT_SECONDS = 2.0
 _REFUSALS = frozenset({
     KafkaError._AUTHENTICATION,
@@ -34,16 +34,16 @@ _REFUSALS = frozenset({
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
 })  # fmt: skip
 _REFUSED_LOGINS = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED})
-_TOKENLESS = "OAUTHBEARER token"  # an error of the client: its token's endpoint may be starting
-_LOST = ("transport failure", "timed out", "disconnected")  # while the login was asked for: librdkafka says refused
+_TOKENLESS = "OAUTHBEARER token"  # an error of the client; the endpoint of its token may still be starting
+_LOST = ("transport failure", "timed out", "disconnected")  # lost during the login, which librdkafka reports as refused
 _TLS_REFUSALS = ("SSL handshake failed", "tls alert")
 _WITHOUT_REASON = frozenset({KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN})
 _CLIENT_CERTIFICATE = "check KAFKA_SSL_CERTIFICATE_FILE and KAFKA_SSL_KEY_FILE"
-# What to do about a part of librdkafka's text, which names its own options, not this service's variables.
+# Part of librdkafka's text, which names its own options -> advice, which names this service's variables.
 _ADVICE = {
     "certificate verify failed": "set KAFKA_SSL_CA_FILE to the certificate of the brokers' CA",
     "alert certificate required": _CLIENT_CERTIFICATE,
-    "alert bad certificate": _CLIENT_CERTIFICATE,  # so do brokers on Java when there is none
+    "alert bad certificate": _CLIENT_CERTIFICATE,  # brokers on Java also send it without a certificate
     "connecting to a PLAINTEXT broker listener": "check KAFKA_SECURITY_PROTOCOL and the port",
     "Unsupported SASL mechanism": "check KAFKA_SASL_MECHANISM",
     _TOKENLESS: "check the variables KAFKA_OAUTH_..",
@@ -53,8 +53,8 @@ _STATE = re.compile(r"\s*\(after \d+ms in state .*\)$")
 
 
 class ConnectionErrors:
-    """The latest reason why a client of this process could not connect. A refusal is not replaced by the broken
-    connections that follow it."""
+    """The latest reason why a client of this process could not connect. Broken connections that follow a refusal do not
+    replace it."""
 
     def __init__(self) -> None:
         self.reset()
@@ -62,7 +62,7 @@ class ConnectionErrors:
     def reset(self) -> None:
         self._lock = threading.Lock()
         self._reason, self._is_refusal, self._at = "", False, float("-inf")
-        self.login_refused_at = float("-inf")  # of time.monotonic
+        self.login_refused_at = float("-inf")  # in time.monotonic()
 
     def record(self, error: KafkaError) -> None:
         """The clients' `error_cb`."""
@@ -84,7 +84,7 @@ class ConnectionErrors:
 
     @property
     def reason(self) -> str:
-        """Empty if no connection failed within a minute."""
+        """The reason; empty if no connection failed within a minute."""
         return self._reason if self._is_recent() else ""
 
     @property
@@ -116,8 +116,9 @@ def listening(client: Consumer | AdminClient) -> Iterator[None]:
 
 
 def answer_within(seconds: float, client: Consumer | AdminClient, ask: Callable[[float], T]) -> T:
-    """What `ask` returns, which gets the seconds that it may wait and is called again until a starting broker answers.
-    Raises its KafkaException after `seconds`, and after the attempt in which a broker refuses the login."""
+    """The result of `ask`, which gets the number of seconds that it may wait, and is called again until a starting
+    broker answers. Raises its KafkaException after `seconds`, and after an attempt in which a broker refuses the
+    login."""
     began, patience = time.monotonic(), _FIRST_ANSWER_SECONDS
     while True:
         left = began + seconds - time.monotonic()
@@ -133,7 +134,7 @@ def answer_within(seconds: float, client: Consumer | AdminClient, ask: Callable[
 
 
 def explain(error: KafkaException) -> str:
-    """The error, with the reason why no broker could be connected to, if it does not say so itself."""
+    """The error, with the reason for the failed connections if the error lacks it."""
     text = str(error.args[0].str())
     if error.args[0].code() not in _WITHOUT_REASON:
         return text
@@ -142,7 +143,8 @@ def explain(error: KafkaException) -> str:
 
 
 def _guess() -> str:
-    """A TLS listener closes a plaintext connection without a word."""
+    """The probable reason if a broker accepts connections but does not answer: a TLS listener closes a plaintext
+    connection without an error."""
     for address in settings.KAFKA_BOOTSTRAP_SERVERS.split(","):
         host, _, port = address.strip().rpartition(":")
         try:
@@ -168,7 +170,7 @@ _STATISTICS = msgspec.json.Decoder(_Statistics)
 
 
 def problem_of(statistics: str) -> str:
-    """The reason why the client whose `stats_cb` got these statistics is connected to no broker; empty if it is
+    """The reason why the client with these `stats_cb` statistics is connected to no broker; empty if it is
     connected."""
     states = {broker.state for broker in _STATISTICS.decode(statistics).brokers.values()}
     if states & {"UP", "UPDATE"}:

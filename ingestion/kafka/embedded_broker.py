@@ -21,7 +21,7 @@ from ingestion.errors import BrokerUnavailable
 
 
 def running_embedded_broker() -> str | None:
-    """The address of this installation's embedded broker; None if none runs (a killed one leaves its file)."""
+    """The address of this installation's embedded broker; None if none runs (the file of a killed one is ignored)."""
     try:
         servers: str = json.loads(Path(settings.EMBEDDED_BROKER_FILE).read_text())["bootstrap_servers"]
         host, port = servers.rsplit(":", 1)
@@ -84,12 +84,13 @@ class EmbeddedBroker:
             raise BrokerUnavailable(f"The embedded broker refused the topic {name} (code {code})")
 
     def _call(self, function: Any, *arguments: Any) -> Any:
-        """Call a function of the mock cluster, which may process calls without a pause only a second later."""
+        """Call a function of the mock cluster. After calls without a pause, the cluster may process one only a second
+        later."""
         time.sleep(_PAUSE_SECONDS)
         return function(self._cluster, *arguments)
 
 
-_PRODUCER = 0  # rd_kafka_type_t; a mock cluster can belong to any client
+_PRODUCER = 0  # rd_kafka_type_t; any client can have a mock cluster
 _PAUSE_SECONDS = 0.005
 
 _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {

@@ -1,4 +1,4 @@
-"""Errors that confluent_kafka reports in place of a message, or raises."""
+"""Errors that confluent_kafka returns instead of a message, or raises."""
 
 import logging
 

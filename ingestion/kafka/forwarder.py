@@ -1,4 +1,4 @@
-"""Forwards messages unchanged, with added headers, to the topics of parked messages, and of replayed ones."""
+"""Forwards parked and replayed messages unchanged, with added headers, to their topics."""
 
 import threading
 import time
@@ -16,17 +16,17 @@ from .connection_errors import connection_errors, explain
 
 FLUSH_SECONDS, STOPPING_SECONDS = 30.0, 5.0
 _POLL_SECONDS = 0.5
-MAX_BYTES = 8_000_000  # room for a message that Kafka accepted, with added headers
+MAX_BYTES = 8_000_000  # the largest message that Kafka accepts, plus the added headers
 
 
 class Forwarder:
     """Forwards messages in their order, without gaps.
 
-    A message stays queued until it is delivered, however long that takes; later messages are delivered after it.
+    A message stays queued until it is delivered; later messages are delivered after it.
     """
 
     def __init__(self, *, flush_seconds: float = FLUSH_SECONDS, stop: threading.Event | None = None) -> None:
-        """Once `stop` is set, waits `STOPPING_SECONDS` at most."""
+        """`flush` waits `flush_seconds` at most; once `stop` is set, `STOPPING_SECONDS` at most."""
         self._flush_seconds = flush_seconds
         self._stop = stop
         self._refused: list[str] = []
@@ -63,12 +63,12 @@ class Forwarder:
                     ) from error
                 self._wait_for_delivery()
             except KafkaException as error:
-                if is_last or not self.has_partitions([topic], [envelope.place.partition]):  # a new one may be unknown
+                if is_last or not self.has_partitions([topic], [envelope.place.partition]):  # it may be new
                     place = f"{topic}/{envelope.place.partition}"
                     raise NotDelivered(f"{place} does not take a message: {explain(error)}") from error
 
     def has_partitions(self, topics: Iterable[str], partitions: Iterable[int]) -> bool:
-        """Whether these topics all have these partitions. Raises NotDelivered if the broker does not answer."""
+        """Whether each topic has all of these partitions. Raises NotDelivered if the broker does not answer."""
         wanted = set(partitions)
         try:
             found = [self._describe(topic) for topic in topics]
@@ -80,7 +80,7 @@ class Forwarder:
         return self._producer.list_topics(topic, timeout=settings.KAFKA_ANSWER_SECONDS).topics[topic]
 
     def flush(self) -> None:
-        """Wait until all messages are delivered. Raises NotDelivered; then they must be forwarded again."""
+        """Wait until all messages are delivered. Raises NotDelivered; all must then be forwarded again."""
         began = time.monotonic()
         undelivered = self._wait_for_delivery()
         refused, self._refused = self._refused, []
@@ -91,7 +91,7 @@ class Forwarder:
             )
 
     def _wait_for_delivery(self) -> int:
-        """The number of messages that are not delivered in time."""
+        """Wait for delivery, and return the number of messages that are not delivered in time."""
         end = time.monotonic() + self._flush_seconds
         while left := self._producer.flush(min(_POLL_SECONDS, self._flush_seconds)):
             now = time.monotonic()

@@ -10,12 +10,12 @@ logger = logging.getLogger(__name__)
 
 
 def report_lost(topic: str, partition: int, first: int, last: int) -> None:
-    """Log and count these offsets of a topic of this name on the broker."""
+    """Log and count these lost offsets. `topic` is the topic's name on the broker."""
     count = last - first + 1
     metrics.LOST.labels(without_prefix(topic)).inc(count)
     fields = {"topic": without_prefix(topic), "partition": partition, "first": first, "last": last}
     text = (
-        "%s/%d: offsets %d to %d (%d) were deleted by the broker before they were read: send what they said again, and "
+        "%s/%d: offsets %d to %d (%d) were deleted by the broker before they were read: send their contents again, and "
         "raise the topic's retention (docs/ingestion.md, Lost messages)"
     )
     logger.error(text, topic, partition, first, last, count, extra=fields)

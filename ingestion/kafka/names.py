@@ -8,5 +8,5 @@ def without_prefix(topic: str) -> str:
 
 
 def reading_group() -> str:
-    """The group of clients that read outside of the consumers' groups. It commits nothing."""
+    """The group of clients outside of the consumers' groups. It commits no offsets."""
     return f"{settings.KAFKA_GROUP_PREFIX}recsys-reading"

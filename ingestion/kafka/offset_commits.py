@@ -1,4 +1,4 @@
-"""Committing a consumer group's offsets."""
+"""Commits a consumer group's offsets."""
 
 import logging
 import time
@@ -12,14 +12,14 @@ _RETRY_SECONDS = 1.0
 
 
 class OffsetCommits:
-    """Commits offsets asynchronously, and again if the broker refused them, as it does during a rebalance.
+    """Commits offsets asynchronously, and retries commits that the broker refused, as during a rebalance.
 
-    Offsets are committed only after their messages are stored: if a commit fails for good, the partition's next
-    consumer reads these messages again, and finds them in the ledgers. Offsets keep their metadata.
+    Offsets are committed only after their messages are stored. If a commit fails for good, the partition's next
+    consumer reads the messages again, and finds them in the ledgers. Offsets keep their metadata.
     """
 
     def __init__(self) -> None:
-        self._unconfirmed: dict[tuple[str, int], TopicPartition] = {}  # (topic, partition) -> with the latest offset
+        self._unconfirmed: dict[tuple[str, int], TopicPartition] = {}  # (topic, partition) -> its latest offset
         self._refused: set[tuple[str, int]] = set()
         self._retry_at = 0.0
 

@@ -13,15 +13,15 @@ BATCH = 2_000
 
 
 def read_partition(topic: str, partition: int, first: int, end: int) -> Iterator[list[Any]]:
-    """The messages from offset `first` to `end` (exclusive), in batches. Raises KafkaException, also where the broker
-    has deleted some of them."""
+    """The messages from offset `first` to `end` (exclusive), in batches. Raises KafkaException, also if the broker has
+    deleted some of them."""
     if first >= end:
         return
     config = {
         "group.id": reading_group(),
         "enable.auto.commit": False,
         "enable.partition.eof": True,
-        "auto.offset.reset": "error",  # or it would go on at the end of the log, behind all that is left
+        "auto.offset.reset": "error",  # else it would continue at the end of the log and skip the messages left
     }
     client = new_consumer(config)
     try:

@@ -1,4 +1,4 @@
-"""TLS and SASL of the clients, from the settings."""
+"""The TLS and SASL options of the clients, from the settings."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ _LOGIN = ("KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD")
 _TLS = ("KAFKA_SSL_CA", "KAFKA_SSL_CERTIFICATE", "KAFKA_SSL_KEY", "KAFKA_SSL_KEY_PASSWORD")
 _OWN_OAUTH = ("sasl.oauthbearer.", "enable.sasl.oauthbearer.")
 
-# Option of librdkafka -> the setting with its value.
+# Option of librdkafka -> the name of its setting.
 SETTING_OF_OPTION = {
     "security.protocol": "KAFKA_SECURITY_PROTOCOL",
     "sasl.mechanism": "KAFKA_SASL_MECHANISM",
@@ -27,10 +27,10 @@ SETTING_OF_OPTION = {
 
 
 def security_options() -> dict[str, str]:
-    """The options of librdkafka."""
+    """The options of librdkafka for TLS and SASL."""
     options = {option: value for option, setting in SETTING_OF_OPTION.items() if (value := _value(setting))}
     for option in ("ssl.ca.pem", "ssl.certificate.pem", "ssl.key.pem"):
-        if option in options:  # a file of variables may have it on one line
+        if option in options:  # a variable may have the file on one line
             options[option] = options[option].replace("\\n", "\n")
     if "sasl.oauthbearer.token.endpoint.url" in options:
         options["sasl.oauthbearer.method"] = "oidc"
@@ -42,7 +42,7 @@ def is_secured() -> bool:
 
 
 def contradictions() -> Iterator[str]:
-    """The missing settings of TLS and SASL, and those that would silently have no effect."""
+    """A line for each missing setting of TLS and SASL, and for each that would silently have no effect."""
     protocol = settings.KAFKA_SECURITY_PROTOCOL
     if is_secured() and not settings.KAFKA_BOOTSTRAP_SERVERS:
         yield (

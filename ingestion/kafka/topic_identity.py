@@ -14,7 +14,7 @@ from .connection_errors import explain
 logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 5.0
-_MOCK_CLUSTER = "mockCluster"  # the embedded broker's cluster id begins with it; its topics have no ids
+_MOCK_CLUSTER = "mockCluster"  # prefix of the embedded broker's cluster id; its topics have no ids
 
 
 class TopicIdentity:
@@ -28,12 +28,14 @@ class TopicIdentity:
         self._check_at = 0.0
 
     def read(self) -> bool:
-        """Ask the broker, and wait for its answer. Whether the topic was recreated since it was asked before."""
+        """Ask the broker for the id, and wait for its answer. Returns whether the topic was recreated since the last
+        answer."""
         self._checking = self._ask()
         return self._take_answer()
 
     def check(self) -> bool:
-        """Ask the broker at intervals, without waiting. Whether the topic was recreated since it was asked before."""
+        """Ask the broker for the id at intervals, without waiting. Returns whether the topic was recreated since the
+        last answer."""
         if self._checking is not None:
             return self._checking.done() and self._take_answer()
         if time.monotonic() >= self._check_at:
@@ -53,7 +55,7 @@ class TopicIdentity:
             return False
         try:
             found = str(answer.result().topic_id or "")
-        except KafkaException as error:  # as while it is deleted
+        except KafkaException as error:  # the topic may be deleted now
             logger.warning("The broker returned no id of topic %s: %s", self._topic, explain(error))
             return False
         known, self.id = self.id, found or self.id

@@ -10,7 +10,7 @@ from .client import new_consumer
 from .connection_errors import listening
 from .names import reading_group
 
-# The partition is new, or its broker ended.
+# The partition is new, or its broker is down.
 _ELECTING = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
 _PAUSE_SECONDS = 0.2
 
@@ -30,7 +30,8 @@ def bounds_of(client: Consumer, place: TopicPartition) -> tuple[int, int]:
 
 
 def watermarks(topic: str, group: str | None = None) -> dict[int, tuple[int, int, int]]:
-    """Partition -> (low watermark, high watermark, the committed offset of `group`) of a topic of this name.
+    """Partition -> (low watermark, high watermark, the committed offset of `group`). `topic` is the topic's name on the
+    broker.
 
     A group without a committed offset has the low watermark. Empty if the topic does not exist. Raises KafkaException
     if the broker does not answer within `KAFKA_ANSWER_SECONDS`.

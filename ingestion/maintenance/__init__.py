@@ -1,1 +1,1 @@
-"""Maintenance tasks for every casino: consumers run them between batches, `run_maintenance` where there are none."""
+"""Maintenance tasks for every casino: consumers run them between batches; `run_maintenance` replaces consumers."""

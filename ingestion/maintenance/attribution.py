@@ -23,7 +23,7 @@ _FORGET_SECONDS = 86_400.0
 
 @dataclass(slots=True)
 class _Poll:
-    """When a casino's notes are looked for next. All times are of time.monotonic()."""
+    """The next time to look for a casino's notes of coupons. All times are of time.monotonic()."""
 
     next_at: float = 0.0
     pause: float = FIRST_PAUSE
@@ -33,9 +33,10 @@ class _Poll:
 
 
 class Attribution(MaintenanceTask):
-    """Takes the notes of each casino every five seconds, and of one without any ever more rarely; sums days once a
-    minute. A casino that this process stored no recommendation of, and found no notes of for a day, has its turn every
-    ten minutes: a connection to each of a thousand databases every few seconds would cost more than the job."""
+    """Attributes each casino's noted coupons every five seconds; while there are none, the pause doubles up to
+    `LAST_PAUSE`. Sums the casino's days once a minute. Casinos for which this process has stored no recommendation and
+    found no notes for a day are processed every ten minutes: a connection to each of a thousand databases every few
+    seconds would cost more than the attribution."""
 
     interval_seconds = 1.0
     casinos_per_step = 20  # nearly all have no notes, which takes a millisecond
@@ -47,11 +48,11 @@ class Attribution(MaintenanceTask):
 
     def casinos(self) -> list[Casino]:
         now, ready = time.monotonic(), Casino.objects.ready()
-        wanted = self._wanted(now)
+        due = self._due_casino_ids(now)
         if now >= self._all_at:
             self._all_at = now + ALL_SECONDS
-            return sorted(ready, key=lambda casino: (casino.pk in wanted, -casino.pk))
-        return list(ready.filter(pk__in=wanted)) if wanted else []
+            return sorted(ready, key=lambda casino: (casino.pk in due, -casino.pk))
+        return list(ready.filter(pk__in=due)) if due else []
 
     def run(self, now: datetime) -> bool:
         window = timedelta(hours=load_options(self.casino.options).attribution_hours)
@@ -66,8 +67,9 @@ class Attribution(MaintenanceTask):
         self._plan(has_found)
         return is_done
 
-    def _wanted(self, now: float) -> set[int]:
-        """The casinos whose turn it is. One that just sent something has it within five seconds."""
+    def _due_casino_ids(self, now: float) -> set[int]:
+        """The ids of the casinos to process now. A casino whose recommendations were just stored is processed within
+        five seconds."""
         for casino_id in self._store.pop_idle_casinos(0.0):
             poll = self._polls.setdefault(casino_id, _Poll())
             poll.pause, poll.found_at = FIRST_PAUSE, now
@@ -75,7 +77,7 @@ class Attribution(MaintenanceTask):
         return {casino_id for casino_id, poll in self._polls.items() if poll.next_at <= now}
 
     def _plan(self, has_found: bool) -> None:
-        """When this casino is looked at next, after its days are summed if that is due."""
+        """Sum the casino's days if that is due, and set its next time."""
         now = time.monotonic()
         poll = self._polls.setdefault(self.casino.pk, _Poll())
         poll.is_unsummed |= has_found

@@ -1,4 +1,4 @@
-"""The base of maintenance tasks."""
+"""The base class of maintenance tasks."""
 
 import logging
 import time
@@ -22,14 +22,14 @@ logger = logging.getLogger(__name__)
 class MaintenanceTask(ABC):
     """Runs for each casino once per interval, a few casinos at each step. Several consumers may run it at once.
 
-    `due` are the casinos left of this round; the next one starts at `next_round_at` (of time.monotonic()).
-    `failures` are those of this round, and `casino` is the one that `run` is called for.
+    `due` are the casinos left of this round; the next round starts at `next_round_at` (of time.monotonic()). `failures`
+    are those of this round, and `casino` is the current one in `run`.
     """
 
     casino: Casino
 
     interval_seconds = 600.0
-    casinos_per_step = 3  # so that a thousand casinos do not delay the consumer's messages
+    casinos_per_step = 3  # few: a thousand casinos must not delay the consumer's messages
 
     def __init__(self, store: CasinoStore) -> None:
         self.due: list[Casino] = []
@@ -52,7 +52,8 @@ class MaintenanceTask(ABC):
                 self.due.insert(0, casino)  # after all others
 
     def _run_for(self, casino: Casino, now: datetime) -> bool:
-        """False if the task must run again in this round. A failure postpones it to the next one."""
+        """Run for a casino. Returns False if the task must run again in this round. A failure postpones it to the next
+        round."""
         try:
             with waiting_at_most(settings.INGESTION_TRANSACTION_SECONDS), use_casino(casino.current):
                 self.casino = casino
@@ -68,7 +69,7 @@ class MaintenanceTask(ABC):
         return True
 
     def casinos(self) -> list[Casino]:
-        """The casinos of the next round, the first one last."""
+        """The casinos of the next round, in reverse order: the last one is processed first."""
         return list(Casino.objects.ready().order_by("-pk"))
 
     @abstractmethod

@@ -29,23 +29,23 @@ from .base import MaintenanceTask
 logger = logging.getLogger(__name__)
 
 _TOO_SLOW = (
-    "A look at %s is postponed, and no guard of it evaluated, as it takes longer than INGESTION_TRANSACTION_SECONDS: "
-    "have cron run this each hour: manage.py experiment look %s --casino %s"
+    "The look at %s takes longer than INGESTION_TRANSACTION_SECONDS: it is postponed, and no guard was evaluated. "
+    "Run this every hour, by cron: manage.py experiment look %s --casino %s"
 )
 
 
 class ExperimentLooks(MaintenanceTask):
-    """Makes a look an hour at each running experiment, and stops one whose guard is broken."""
+    """Takes a look an hour at each running experiment, and stops an experiment whose guard is broken."""
 
     interval_seconds = EVERY.total_seconds()
     casinos_per_step = 1  # a look at a large casino takes seconds
 
     def __init__(self, store: CasinoStore) -> None:
         super().__init__(store)
-        self._tried: set[int] = set()  # ids of this round's experiments: a look may store nothing, or take too long
+        self._tried: set[int] = set()  # ids; a look that stores nothing or takes too long is not repeated in this round
 
     def casinos(self) -> list[Casino]:
-        """Those with experiments: the others' databases are not even connected to."""
+        """The casinos with experiments. The task does not even connect to the other casinos' databases."""
         self._tried.clear()
         wanted = experiments_to_look_at(timezone.now()).values("casino")
         return list(Casino.objects.ready().filter(pk__in=wanted).order_by("-pk"))
@@ -56,21 +56,21 @@ class ExperimentLooks(MaintenanceTask):
                 experiments = list(experiments_to_look_at(now).filter(casino=self.casino).select_related("casino"))
             due = [each for each in experiments if each.pk not in self._tried and is_due(each, now)]
             if due and not self._look(due[0], now):
-                return False  # the casino's others are next
+                return False  # the casino's next experiment follows
             for each in experiments:
-                with self._alone(each):
+                with self._isolating_errors(each):
                     _stop_if_broken(each, now)
         except AllDatabasesUnavailable:
-            self.due.append(self.casino)  # a guard must not wait for the next round
+            self.due.append(self.casino)  # guards must be evaluated in this round
             raise
         return len(due) <= 1
 
     def _look(self, experiment: Experiment, now: datetime) -> bool:
-        """False if it was not looked at: it takes too long, fails, or another process is at it. The casino's others
-        have their own time."""
+        """Take a look. Returns False if there was none: it took too long, failed, or another process is taking it. The
+        casino's other experiments have their own time."""
         is_taken = False
         try:
-            with self._alone(experiment):
+            with self._isolating_errors(experiment):
                 is_taken = take_look(experiment, now)
         except Error as error:
             if not is_out_of_time(error):
@@ -81,18 +81,18 @@ class ExperimentLooks(MaintenanceTask):
         return is_taken
 
     @contextmanager
-    def _alone(self, experiment: Experiment) -> Iterator[None]:
-        """An error of the block is of this experiment, such as a definition that this release can't load, and the
-        casino's others go on. An outage, or the end of the casino's time, is raised."""
+    def _isolating_errors(self, experiment: Experiment) -> Iterator[None]:
+        """Log an error of the block, such as a definition that this release can't load, so that the casino's other
+        experiments continue. Re-raises outages and the end of the casino's time."""
         try:
             yield
         except Exception as error:
             if _is_outage(error):
                 raise
             failure = f"{experiment}: {type(error).__name__}: {first_line(error)}"
-            if failure not in self.failures:  # told once a round
+            if failure not in self.failures:  # logged once a round
                 self.failures.append(failure)
-                logger.exception("The look at %s, or at its guards, failed; the casino's others go on", experiment)
+                logger.exception("The look at %s failed; the casino's other experiments continue", experiment)
 
 
 def _is_outage(error: Exception) -> bool:

@@ -45,7 +45,7 @@ class CouponExpiry(MaintenanceTask):
         return not taken
 
     def _is_readable(self, packed: bytes) -> bool:
-        """Whether this is a message of this topic and casino."""
+        """Whether the bytes are a message of this topic and casino."""
         try:
             envelope = unpack(packed)
         except (msgspec.MsgspecError, RecursionError):
@@ -57,7 +57,7 @@ class CouponExpiry(MaintenanceTask):
 
 
 def _waited(taken: Iterable[tuple[int, bytes | None]]) -> Iterator[tuple[bytes, tuple[str, ...]]]:
-    """The message of each coupon that has one, and the casino's own ids of the users of all coupons of that message."""
+    """The message of each coupon that has one, and the casino's ids of the users of all coupons of that message."""
     coupons = [(user_id, message) for user_id, message in taken if message]
     texts = texts_of(user_id for user_id, _ in coupons)
     users: dict[bytes, dict[str, None]] = {}

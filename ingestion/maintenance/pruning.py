@@ -37,7 +37,7 @@ class ServedPruning(MaintenanceTask):
 
 
 class ImpressionPruning(MaintenanceTask):
-    """Deletes impressions as old as the recommendations that `ServedPruning` deletes, the oldest first."""
+    """Deletes impressions older than the served recommendations that are kept, the oldest first."""
 
     def run(self, now: datetime) -> bool:
         before = now - timedelta(days=settings.SERVED_RECOMMENDATIONS_DAYS)
@@ -46,7 +46,7 @@ class ImpressionPruning(MaintenanceTask):
 
 
 class SalesPruning(MaintenanceTask):
-    """Deletes attributions and users' days of more than `USER_DAYS_DAYS` ago; the days' sums stay."""
+    """Deletes attributions and daily totals of users older than `USER_DAYS_DAYS`; the casino's daily totals stay."""
 
     def run(self, now: datetime) -> bool:
         before = (now - timedelta(days=settings.USER_DAYS_DAYS)).date()
@@ -55,14 +55,14 @@ class SalesPruning(MaintenanceTask):
 
 
 class MarketPruning(MaintenanceTask):
-    """Deletes prices whose event did not come within a day, or ended a day ago; of a casino with prices."""
+    """Deletes prices whose event did not arrive within a day, or ended a day ago. Runs for casinos with prices."""
 
     def run(self, now: datetime) -> bool:
         return prune_markets(now - _KEEP_PRICES, ROWS_PER_STEP) < ROWS_PER_STEP
 
 
 class UploadPruning(MaintenanceTask):
-    """Forgets requests that were received more than `IDEMPOTENCY_KEY_DAYS` ago, the oldest first."""
+    """Deletes the ledger entries of requests received more than `IDEMPOTENCY_KEY_DAYS` ago, the oldest first."""
 
     def run(self, now: datetime) -> bool:
         before = now - timedelta(days=settings.IDEMPOTENCY_KEY_DAYS)
@@ -95,8 +95,8 @@ class TallyMerging(MaintenanceTask):
 
 
 class DeadLetterPruning(MaintenanceTask):
-    """Deletes dead letters that were replayed or purged more than `DEAD_LETTER_DAYS` ago, the oldest first; first the
-    catalogue's. Open ones are never deleted."""
+    """Deletes dead letters that were replayed or purged more than `DEAD_LETTER_DAYS` ago, the oldest first, beginning
+    with the catalogue's. Open dead letters are never deleted."""
 
     def step(self, now: datetime) -> None:
         if not self.due:

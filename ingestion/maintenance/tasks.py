@@ -28,14 +28,14 @@ from .pruning import (
     UploadPruning,
 )
 
-_RETRY_SECONDS = 0.05  # while another process merges the same casino's tallies
+_RETRY_SECONDS = 0.05  # another process may be merging the same casino's tallies
 
 
 def tasks_of_consumer(topic: Topic, store: CasinoStore) -> list[MaintenanceTask]:
     """The tasks that a consumer of this topic runs between its batches."""
     if topic is COUPONS:
         return [CouponExpiry(topic, store), TallyPruning(store), TallyMerging(store), UploadPruning(store)]
-    if topic is USERS:  # storing a user stores the coupons that waited for it
+    if topic is USERS:  # storing a user also stores the coupons that waited for the user
         return [TallyMerging(store)]
     if topic is ODDS:
         return [MarketPruning(store)]
@@ -47,10 +47,10 @@ def tasks_of_consumer(topic: Topic, store: CasinoStore) -> list[MaintenanceTask]
 
 
 def run_round(stop: threading.Event, casinos: Iterable[Casino] | None = None) -> list[str]:
-    """Run every task until it is done, for these casinos, or for all and the catalogue. Returns the failures, which the
-    next round tries again. Raises AllDatabasesUnavailable."""
+    """Run every task until it is done, for these casinos, or for all casinos and the catalogue. Returns the failures,
+    which the next round retries. Raises AllDatabasesUnavailable."""
     store = CasinoStore(COUPONS, _count)
-    # pruning tallies merges them first
+    # TallyPruning merges tallies first
     tasks = [
         CouponExpiry(COUPONS, store),
         *(

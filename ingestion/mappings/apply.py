@@ -1,7 +1,7 @@
 """Applies a mapping: a document becomes messages in this service's format.
 
-A field whose value can't be read becomes one that no decoder reads, so that the message is rejected for it, and what
-closes or restricts works as in any other message.
+An unreadable value becomes one that no decoder accepts: the message is rejected for this field, and closes or restricts
+like any other rejected message.
 """
 
 import math
@@ -23,7 +23,7 @@ from .processor_time import ProcessorTime, require_time, within
 from .values import ABSENT, UNREADABLE, text_of
 
 MARKETS = "markets"
-MAX_SECONDS = 2.0  # of the processor, for one document: it must not stop the messages of other casinos
+MAX_SECONDS = 2.0  # of processor time per document: one must not stop the messages of other casinos
 
 MAX_OUTPUT = 16_777_216  # bytes of one document's messages
 _ENCODE = msgspec.json.Encoder().encode
@@ -31,8 +31,8 @@ _ENCODE = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class MappedMessage:
-    """A message made of one item. `value` is its JSON, None where the row of `row_id` is removed, as of `removed_at`
-    (JSON; empty if no time is told). `problems`: why fields can't be read, by their names."""
+    """A message made of one item. `value` is its JSON, or None if the row of `row_id` is removed, as of `removed_at`
+    (JSON; empty without a time). `problems`: field name -> the reason why it can't be read."""
 
     value: bytes | None
     problems: dict[str, str]
@@ -60,7 +60,7 @@ def map_key(mapping: Mapping, key: Any) -> str | None:
 
 
 class DocumentMapper:
-    """Applies a mapping to one document, within a bound of the messages' bytes."""
+    """Applies a mapping to one document. The messages together have at most `max_bytes` bytes."""
 
     def __init__(self, mapping: Mapping, document: Any, *, max_bytes: float = math.inf) -> None:
         self._mapping = mapping
@@ -69,7 +69,7 @@ class DocumentMapper:
         self._bytes_left = max_bytes
 
     def message_of(self, item: Any) -> MappedMessage:
-        """The item's message. Raises UnreadableDocument for what is no object, and beyond the bound."""
+        """The item's message. Raises UnreadableDocument for an item that is no object, and beyond `max_bytes`."""
         scope = Scope(require_object(item), self._document, self._of_document)
         problems: dict[str, str] = {}
         removal = self._mapping.remove
@@ -86,7 +86,7 @@ class DocumentMapper:
         return MappedMessage(value, problems)
 
     def values_at(self, item: Any, fields: Iterable[str]) -> dict[str, Any]:
-        """The first value at the paths of each of these fields, as it is in the document."""
+        """The first value at the paths of each of these fields, unchanged from the document."""
         scope = Scope(item, self._document, self._of_document)
         rules = {name: rule for name in fields if isinstance(rule := self._mapping.fields.get(name), FieldRule)}
         found = {name: found_values(rule, scope) for name, rule in rules.items()}
@@ -145,12 +145,16 @@ def _items_of(part: ListPart, place: Any) -> list[Any] | None:
         return [place]
     for path in part.each:
         if found := path.find(place):
-            return [item for value in map(_opened, found) for item in (value if isinstance(value, list) else [value])]
+            return [
+                item
+                for value in map(_parse_embedded, found)
+                for item in (value if isinstance(value, list) else [value])
+            ]
     return None
 
 
-def _opened(value: Any) -> Any:
-    """What is in a JSON column, which change events have as text; another value as it is."""
+def _parse_embedded(value: Any) -> Any:
+    """The content of a JSON column, which change events have as text; any other value unchanged."""
     if not isinstance(value, str):
         return value
     try:

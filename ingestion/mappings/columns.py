@@ -1,4 +1,4 @@
-"""Which columns of a CSV file a mapping reads."""
+"""The columns of a CSV file that a mapping reads."""
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Table
@@ -8,7 +8,7 @@ from .paths import Path
 
 
 def names_read(mapping: Mapping) -> frozenset[str] | None:
-    """The names at which the mapping's paths begin; None if a path may read any column."""
+    """The first names of the mapping's paths; None if a path may read any column."""
     firsts = [path.steps[0] if path.steps else None for path in _paths(mapping)]
     names = [each for each in firsts if isinstance(each, str)]
     return frozenset(names) if len(names) == len(firsts) else None
@@ -22,7 +22,7 @@ def _paths(mapping: Mapping) -> Iterator[Path]:
 
 
 def _paths_of(rules: Table[str, Rule]) -> Iterator[Path]:
-    """Those that begin at a row: not those in the items of a list in a cell."""
+    """The paths that begin at a row, without those that begin at an item of a list in a cell."""
     for rule in rules.values():
         if isinstance(rule, ListRule):
             for part in rule.parts:

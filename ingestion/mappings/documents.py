@@ -1,6 +1,6 @@
 """Reads documents: JSON, XML and CSV, as the objects and lists of JSON.
 
-Hostile ones end with an error: no entities, bounded depth, no duplicate names. The size is bounded by the callers.
+Hostile documents raise an error: entities, excessive depth and repeated names are not allowed. Callers bound the size.
 """
 
 import json
@@ -20,7 +20,7 @@ from .numbered_rows import InvalidCsv, numbered_rows
 from .values import AMBIGUOUS, kind_of
 
 MAX_DEPTH = 64
-MAX_ITEMS = 1_000  # of one document: they are stored in one transaction
+MAX_ITEMS = 1_000  # per document: one transaction stores them
 
 
 def read_document(source: Source, raw: bytes) -> Any:
@@ -37,7 +37,7 @@ def read_document(source: Source, raw: bytes) -> Any:
 
 
 def items_of(mapping: Mapping, document: Any) -> list[Any]:
-    """The items of a document; each becomes a message. Raises UnreadableDocument."""
+    """The items of a document, each of which becomes a message. Raises UnreadableDocument."""
     items = find_items(mapping, document)
     if len(items) > MAX_ITEMS:
         text = f"the document has {len(items)} items: send at most {MAX_ITEMS} in one"
@@ -46,7 +46,7 @@ def items_of(mapping: Mapping, document: Any) -> list[Any]:
 
 
 def find_items(mapping: Mapping, document: Any) -> list[Any]:
-    """The items of a document, of any number. Raises UnreadableDocument."""
+    """The items of a document, without a limit. Raises UnreadableDocument."""
     if any(path.find(document) for path in mapping.ignore):
         return []
     if not mapping.each:
@@ -55,7 +55,7 @@ def find_items(mapping: Mapping, document: Any) -> list[Any]:
         if found := [each for each in path.find(document) if each is not None]:
             return [item for value in found for item in (value if isinstance(value, list) else [value])]
     paths = " or ".join(path.text for path in mapping.each)
-    raise UnreadableDocument("unmapped", f"the document has nothing at each: {paths}")
+    raise UnreadableDocument("unmapped", f"the document has no item at the paths of each: {paths}")
 
 
 def read_json(raw: bytes) -> Any:
@@ -84,8 +84,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _read_xml(raw: bytes, lists: tuple[str, ...]) -> Any:
-    """Attributes and inner elements are names alike; an element's text beside them is `text`. Empty elements are left
-    out: they must not count as null, which removes a limit."""
+    """The document as an object. Attributes and inner elements become fields alike; an element's text beside them is
+    `text`. Empty elements are left out: they must not count as null, which removes a limit."""
 
     def bounded(path: list[Any], name: str, value: Any) -> tuple[str, Any] | None:
         if len(path) > MAX_DEPTH:
@@ -101,7 +101,7 @@ def _read_csv(raw: bytes, source: Source) -> list[Any]:
 
 
 def row_lines(source: Source, raw: bytes) -> list[int]:
-    """The first lines of the items of CSV, as far as it can be read."""
+    """The first lines of the items of CSV, up to the first unreadable one."""
     lines: list[int] = []
     with suppress(ValueError, InvalidCsv):
         text = StringIO(raw.decode(encoding_of(source, raw)), newline="")
@@ -110,7 +110,7 @@ def row_lines(source: Source, raw: bytes) -> list[int]:
 
 
 def encoding_of(source: Source, beginning: bytes) -> str:
-    """The encoding of CSV that begins with these bytes: a mark of UTF-8 overrides the mapping."""
+    """The encoding of CSV that begins with these bytes. A byte order mark of UTF-8 overrides the mapping."""
     return "utf-8-sig" if source.encoding == "utf-8" or beginning.startswith(BOM_UTF8) else source.encoding
 
 
@@ -118,8 +118,8 @@ def read_rows(
     text: TextIO, source: Source, tell_columns: Callable[[list[str]], object] = len
 ) -> Iterator[tuple[int, Any]]:
     """The items of CSV, with their first lines; `tell_columns` gets the names in the first row. A row is an object with
-    these names, without its empty cells. A row with more cells than names is a list, which becomes no message. Raises
-    InvalidCsv, and UnicodeDecodeError."""
+    these names, without its empty cells. A row with more cells than names is a list, of which no message is made.
+    Raises InvalidCsv, and UnicodeDecodeError."""
     rows = numbered_rows(text, source.delimiter)
     _, head = next(rows, (1, []))
     names = [name.strip() for name in head]
@@ -132,7 +132,7 @@ def _row(names: list[str], cells: list[str]) -> dict[str, Any]:
 
 
 def require_object(item: Any) -> dict[str, Any]:
-    """Raises UnreadableDocument for an item that is no object."""
+    """The item. Raises UnreadableDocument if it is no object."""
     if not isinstance(item, dict):
         raise UnreadableDocument("unmapped", f"an item of the document is {kind_of(item)}, not an object")
     return item

@@ -1,4 +1,4 @@
-"""Errors of mappings and of the documents that they are applied to."""
+"""Errors of mappings and of documents."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from ingestion.errors import IngestionError
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong at one place of a mapping: `mapping.yaml:12:5`, or `mapping.events.fields.id`."""
+    """A problem at one place of a mapping: `mapping.yaml:12:5`, or `mapping.events.fields.id`."""
 
     place: str
     text: str
@@ -18,7 +18,7 @@ class Problem:
 
 
 class InvalidMapping(IngestionError):
-    """The mapping can't be used; one line a problem, with its place and what is allowed."""
+    """The mapping can't be used. The message has one line per problem, with its place and the allowed values."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
@@ -34,7 +34,7 @@ class NoSuchMapping(IngestionError):
 
 
 class UnreadableDocument(IngestionError):
-    """A document is not in the mapping's format, or too large; `code` is the rejection's."""
+    """A document is not in the mapping's format, or too large; `code` is the rejection code."""
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
@@ -42,4 +42,4 @@ class UnreadableDocument(IngestionError):
 
 
 class UnreadableValue(IngestionError):
-    """A value of a document can't become a field; the message says why, without the value."""
+    """A value of a document can't become a field. The message has the reason, without the value."""

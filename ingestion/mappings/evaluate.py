@@ -1,4 +1,4 @@
-"""Finds the value of a field in an item, and takes it through the functions of its rule."""
+"""Finds the value of a field in an item, and applies the functions of its rule."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from .format import AllOf, Constant, FieldRule, FirstOf
 from .processor_time import require_time
 from .values import ABSENT, Function, is_plain, kind_of
 
-MOST_VALUES = 1_000  # of a list
-_LONGEST_TEXT = 1_000  # characters, of a value: no field has as many
+MOST_VALUES = 1_000  # in a list
+_LONGEST_TEXT = 1_000  # characters of a value: no field may have more
 
 
 @dataclass(slots=True)
 class Scope:
-    """Where paths begin, and the values found for the whole document, which are the same for all items."""
+    """The item and the document in which paths begin, and the values found in the document, which all items share."""
 
     item: Any
     document: Any
@@ -35,7 +35,7 @@ class Scope:
 
 
 def value_of(rule: FieldRule, scope: Scope) -> Any:
-    """The value of a field, as the functions leave it. Raises UnreadableValue."""
+    """The value of a field after the rule's functions. Raises UnreadableValue."""
     source = rule.source
     if isinstance(source, Constant):
         return source.value
@@ -46,11 +46,11 @@ def value_of(rule: FieldRule, scope: Scope) -> Any:
         return ABSENT
     if not rule.functions and len(found) == 1 and not isinstance(found[0], list):
         return found[0]
-    return _through(rule, found)
+    return _apply_functions(rule, found)
 
 
 def found_values(rule: FieldRule, scope: Scope) -> list[Any]:
-    """What is at the rule's paths, before any function."""
+    """The values at the rule's paths, before any function."""
     source = rule.source
     if isinstance(source, Constant):
         return [source.value]
@@ -59,7 +59,7 @@ def found_values(rule: FieldRule, scope: Scope) -> list[Any]:
     return scope.find(source)
 
 
-def _through(rule: FieldRule, found: list[Any]) -> Any:
+def _apply_functions(rule: FieldRule, found: list[Any]) -> Any:
     values = found[0] if len(found) == 1 and isinstance(found[0], list) else found
     if not values:
         return ABSENT
@@ -89,7 +89,7 @@ def _nothing() -> list[Any]:
 
 
 def _first_found(source: FirstOf, place: Any) -> list[Any]:
-    """The values at the first path that has some; else what the paths have of null and empty text."""
+    """The values at the first path with a value that is neither null nor empty text; else the null and empty values."""
     if len(source.paths) == 1:
         return source.paths[0].find(place)
     empty: list[Any] = []
@@ -111,7 +111,7 @@ def _all_found(source: AllOf, scope: Scope) -> list[Any]:
 
 
 def encodable(value: Any) -> Any:
-    """The value as JSON has it. Raises UnreadableValue for what no field can be."""
+    """The value in the form that the JSON encoder takes. Raises UnreadableValue for a value that no field can have."""
     if isinstance(value, str) and len(value) <= _LONGEST_TEXT:
         return value
     if isinstance(value, tuple):
@@ -127,6 +127,6 @@ def encodable(value: Any) -> Any:
 
 
 def require_few(values: Sequence[Any], most: int = MOST_VALUES) -> None:
-    """Raises UnreadableValue."""
+    """Raises UnreadableValue if there are more than `most` values."""
     if len(values) > most:
         raise UnreadableValue(f"is a list of more than {most}")

@@ -1,4 +1,4 @@
-"""A mapping, as it is applied."""
+"""The rules of a parsed mapping."""
 
 from collections.abc import Iterator
 from collections.abc import Mapping as Table
@@ -13,7 +13,7 @@ SourceKind = Literal["json", "xml", "csv"]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """How a document is read. `lists`: XML elements that are lists even where there is only one."""
+    """The format of documents. `lists`: XML elements that are lists even if there is only one."""
 
     kind: SourceKind = "json"
     lists: tuple[str, ...] = ()
@@ -28,8 +28,8 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class FirstOf:
-    """The values at the first path that has any but null and empty text; of the document with `of_document`, else of
-    the item."""
+    """The values at the first path with a value that is neither null nor empty text; in the document with
+    `of_document`, else in the item."""
 
     paths: tuple[Path, ...]
     of_document: bool = False
@@ -37,8 +37,8 @@ class FirstOf:
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
-    """The values at all of the paths, of which each must have one, unless none has; then those at the `optional` ones
-    that have one."""
+    """The values at all `paths`, each of which must have one unless none has; then the values at the `optional`
+    paths."""
 
     paths: tuple[Path, ...]
     optional: tuple[Path, ...] = ()
@@ -46,7 +46,7 @@ class AllOf:
 
 @dataclass(frozen=True, slots=True)
 class FieldRule:
-    """Where a field's value comes from, the functions that it goes through, and what stands for a missing one."""
+    """The source of a field's value, the functions applied to it, and the default for a missing value."""
 
     source: Constant | FirstOf | AllOf
     functions: tuple[Function, ...] = ()
@@ -64,8 +64,8 @@ class ListPart:
 
 @dataclass(frozen=True, slots=True)
 class ListRule:
-    """A field that is a list of objects, those of its parts one after another. Where nothing is found, it is left out,
-    or an empty list with `is_empty_by_default`."""
+    """A field that is a list of objects: those of its parts, one part after another. Without an item, the field is
+    missing, or an empty list with `is_empty_by_default`."""
 
     parts: tuple[ListPart, ...]
     is_empty_by_default: bool = False
@@ -73,7 +73,7 @@ class ListRule:
 
 @dataclass(frozen=True, slots=True)
 class ObjectRule:
-    """A field that is an object of the surrounding item; left out if it has no field."""
+    """A field that is an object, read from the surrounding item; missing if the object has no field."""
 
     fields: Table[str, FieldRule]
 
@@ -82,7 +82,7 @@ Rule = FieldRule | ListRule | ObjectRule
 
 
 def field_rules(rules: "Table[str, Rule]") -> Iterator[tuple[str, FieldRule]]:
-    """All rules of single values, also those in lists and objects, with their names."""
+    """All rules of single values, including those in lists and objects, with their names."""
     for name, rule in rules.items():
         if isinstance(rule, FieldRule):
             yield name, rule
@@ -95,7 +95,7 @@ def field_rules(rules: "Table[str, Rule]") -> Iterator[tuple[str, FieldRule]]:
 
 @dataclass(frozen=True, slots=True)
 class RemovalRule:
-    """Items that remove the row of the id at `row_id`: those whose text at `when` is one of `words`."""
+    """Items that remove the row with the id at `row_id`: those whose text at `when` is one of `words`."""
 
     when: Path
     words: frozenset[str]
@@ -104,11 +104,11 @@ class RemovalRule:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """How the documents of one feed become messages of the topic `messages`.
+    """The rules by which the documents of one feed become messages of the topic `messages`.
 
-    `each`: the paths of the items in a document, of which the first that exists counts; without one, the document is
-    the item. `ignore`: a document that has something at one of these paths has no items. `key`: the id in a Kafka
-    message's key that is JSON.
+    `each`: the paths of the items in a document; the first one that exists is used; without a path, the document is the
+    item. `ignore`: a document with a value at one of these paths has no items. `key`: the id in a Kafka message's key
+    that is JSON.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The functions of mappings. Each is made of its arguments in the mapping, which are checked then."""
+"""The functions of mappings. Each is made from its arguments in the mapping, which are checked first."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _ALL_OTHERS = "*"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A function's name, how it is made, and what it does; `make` gets None where it takes no arguments."""
+    """A function's name, its constructor and its description. `make` gets None if the function takes no arguments."""
 
     make: Callable[[Node], Function]
     meaning: str
@@ -37,7 +37,7 @@ class Kind:
 
 
 def make_function(node: Node) -> Function:
-    """The function that one item of `then` names: `lower`, or `split: {at: ..}`. Raises InvalidMapping."""
+    """The function in one item of `then`, such as `lower`, or `split: {at: ..}`. Raises InvalidMapping."""
     if isinstance(node.value, str):
         name, arguments = node.value, node
     elif isinstance(node.value, dict) and len(node.value) == 1:
@@ -58,7 +58,8 @@ def _of_all(name: str, choose: Callable[[list[Any]], Any]) -> Callable[[Node], F
 
 
 def _make_words(node: Node) -> Function:
-    """Other words than the table's stay, unless it has `*`: the service knows many words for a status itself."""
+    """Translates words by a table. Words outside the table stay unless it has `*`: the service itself knows many words
+    for a status."""
     table = _table("words", node)
 
     def translate(value: Any) -> Any:
@@ -80,7 +81,7 @@ def _make_only_words(node: Node) -> Function:
 
 
 def _make_codes(node: Node) -> Function:
-    """Compared to the letter: -1 is another code than 1."""
+    """Translates exact codes: -1 is another code than 1."""
     table = _entries("codes", node)
 
     def translate(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Splits markets whose outcomes tell a line, or a part of the market's name, of their own."""
+"""Splits markets whose outcomes have their own line, or their own part of the market's name."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,19 +10,20 @@ from recommendations.validation.fields import line_text, market_text
 
 from .values import UNREADABLE
 
-OF_OUTCOMES = ("market", "line")  # fields of an outcome in a mapping that say which market it belongs to
+OF_OUTCOMES = ("market", "line")  # fields of an outcome in a mapping that identify its market
 _BETWEEN = "|"
 _ENCODE = msgspec.json.Encoder().encode
 
 
 def split_markets(markets: list[Any]) -> list[Any]:
-    """Each market as one for each line that its outcomes tell, in their order. An outcome's own `market` is added to
+    """The markets, each split into one per line of its outcomes, in their order. An outcome's own `market` is added to
     the market's name: PLAYER POINTS|A PLAYER."""
     return [part for market in markets for part in _parts(market)]
 
 
 def _parts(market: Any) -> list[Any]:
-    """An outcome that can't be read is in all of them, so that they are closed: its line is not known."""
+    """The markets that one market is split into. An unreadable outcome is in all of them, since its line is unknown; so
+    all of them are closed."""
     outcomes = market.get("outcomes") if isinstance(market, dict) else None
     if not isinstance(outcomes, list):
         return [market]
@@ -43,7 +44,7 @@ def _parts(market: Any) -> list[Any]:
 
 
 def _own_fields(outcome: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Takes them from the outcome; null and empty text say nothing."""
+    """Remove and yield the outcome's own fields, without null and empty text."""
     for name in OF_OUTCOMES:
         value = outcome.pop(name, None)
         if value is not None and value != "":
@@ -60,7 +61,7 @@ def _named(market: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
 
 
 def _normal_form(name: str, value: Any) -> str:
-    """One text for 2.5, "2.50" and "+2.5"; of what can't be read, its JSON."""
+    """The same text for 2.5, "2.50" and "+2.5"; for an unreadable value its JSON."""
     text = _text(value)
     try:
         if text is not None:
@@ -71,7 +72,7 @@ def _normal_form(name: str, value: Any) -> str:
 
 
 def _text(value: Any) -> str | None:
-    """None for what is neither text nor a number."""
+    """The value as text; None if it is neither text nor a number."""
     if isinstance(value, msgspec.Raw):
         return bytes(value).decode()
     return str(value) if isinstance(value, str | int) else None

@@ -1,4 +1,4 @@
-"""The functions of numbers: other forms than the service's own, cents, and decimals in bytes."""
+"""The functions of numbers: number formats of feeds, cents, and decimals in bytes."""
 
 import base64
 import binascii
@@ -10,7 +10,7 @@ from .tree import Node
 from .values import Function, number_of, text_of
 
 _MAX_SCALE = 18
-_MAX_BYTES = 20  # of an integer in bytes: some 48 digits
+_MAX_BYTES = 20  # the most bytes of an integer: some 48 digits
 
 
 def make_number(node: Node) -> Function:
@@ -38,13 +38,13 @@ def whole_number(value: Any) -> int:
 
 
 def negate(value: Any) -> Decimal:
-    """Of 0, 0: -0 would be written."""
+    """The number with the other sign; 0 for 0, since -0 would be written out."""
     number = number_of(value)
     return -number if number else Decimal(0)
 
 
 def plain_number(text: str) -> Decimal | None:
-    """The number that a text is, such as 2.5, -1 or +0; None if it is none."""
+    """The number in a text, such as 2.5, -1 or +0; None for any other text."""
     try:
         return number_of(text[1:] if text[:1] == "+" and text[1:2].isdigit() else text)
     except UnreadableValue:

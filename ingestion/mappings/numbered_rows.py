@@ -10,8 +10,8 @@ class InvalidCsv(Exception):
 
 
 def numbered_rows(text: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """The rows with their first lines; those whose cells are all empty are left out, as spreadsheets leave them at the
-    end. Raises InvalidCsv, and UnicodeDecodeError."""
+    """The rows with their first lines. Skips rows whose cells are all empty, which spreadsheets leave at the end.
+    Raises InvalidCsv, and UnicodeDecodeError."""
     rows = csv.reader(text, delimiter=delimiter, strict=True)
     line = 1
     try:

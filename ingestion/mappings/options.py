@@ -1,4 +1,4 @@
-"""The mappings in a casino's options: by topic the name of a shipped one, or a mapping itself."""
+"""The mappings in a casino's options: for each topic the name of a shipped mapping, or a mapping itself."""
 
 import json
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ from .parse import FORMATS, parse_mapping
 from .shipped import shipped_mapping, shipped_text
 from .tree import read_json
 
-OWN = "own"  # names the mapping of the casino's options
-_CACHED = 256  # the options of casinos, at most 64 KB each
+OWN = "own"  # selects the mapping of the casino's options
+_CACHED = 256  # stored options, at most 64 KB each
 
 
 @dataclass(frozen=True, slots=True)
 class ChosenMapping:
-    """A mapping, the name or file by which it was chosen, and the digest of all that it says, which may change."""
+    """A mapping, the name or file that selects it, and the digest of its contents, which may change."""
 
     mapping: Mapping
     given: str
@@ -37,7 +37,7 @@ class ChosenMapping:
 
 
 def check_mappings(options: Options) -> None:
-    """Raises InvalidConfiguration for options with a mapping that can't be used."""
+    """Raises InvalidConfiguration if a mapping in the options can't be used."""
     for topic in FORMATS:
         given = getattr(options.mapping, topic)
         try:
@@ -48,7 +48,7 @@ def check_mappings(options: Options) -> None:
 
 
 def use_mapping(casino_id: int, topic: str, given: str | dict[str, Any], *, now: datetime) -> None:
-    """Make it the casino's option for the topic. Raises InvalidConfiguration."""
+    """Make the mapping the casino's option for the topic. Raises InvalidConfiguration."""
 
     def change(options: dict[str, Any]) -> dict[str, Any]:
         return {**options, "mapping": {**options.get("mapping", {}), topic: given}}
@@ -58,7 +58,7 @@ def use_mapping(casino_id: int, topic: str, given: str | dict[str, Any], *, now:
 
 @lru_cache(_CACHED)
 def stored_mapping(topic: str, stored: str) -> Mapping:
-    """The mapping in the text that the catalogue's database makes of an option: a name, or an object in JSON. Raises
+    """The mapping in an option as the catalogue's database returns it: a name, or an object in JSON. Raises
     InvalidMapping and NoSuchMapping."""
     if not stored.startswith("{"):
         return find_mapping(topic, stored)
@@ -69,7 +69,7 @@ def stored_mapping(topic: str, stored: str) -> Mapping:
 
 
 def choose_mapping(topic: str, name: str, options: Any) -> ChosenMapping:
-    """The mapping of this release with this name, or `own`, that of a casino's options as they are stored. Raises
+    """The mapping of this release with this name, or for `own` the mapping in a casino's stored options. Raises
     InvalidMapping and NoSuchMapping."""
     if topic not in FORMATS:
         raise NoSuchMapping(f"messages of {topic} have none: send them in the usual format")
@@ -81,7 +81,8 @@ def choose_mapping(topic: str, name: str, options: Any) -> ChosenMapping:
 
 
 def find_mapping(topic: str, given: str | dict[str, Any]) -> Mapping:
-    """The mapping that an option or a parameter names, or is. Raises InvalidMapping and NoSuchMapping."""
+    """The mapping in an option or a parameter: a name, or the mapping itself. Raises InvalidMapping and
+    NoSuchMapping."""
     place = f"mapping.{topic}"
     mapping = shipped_mapping(given) if isinstance(given, str) else parse_mapping(read_json(given, place), place)
     if mapping.messages != topic:

@@ -1,4 +1,4 @@
-"""Checks a mapping's tree and makes the mapping of it. All problems are told at once, each with its place."""
+"""Checks a mapping's tree, and makes the mapping. Reports all problems at once, each with its place."""
 
 from collections.abc import Callable, Iterator
 from typing import TypeVar, cast, get_args
@@ -60,7 +60,7 @@ def parse_mapping(tree: Node, name: str) -> Mapping:
 
 
 def _of_rows(given: dict[str, Node], mapping: Mapping) -> Iterator[Problem]:
-    """What a mapping of CSV can't have, whose rows are read one by one."""
+    """Problems of a mapping of CSV, whose rows are read one by one."""
     if "each" in given:
         yield Problem(given["each"].place, "csv has no each: each row is an item")
     if "ignore" in given:

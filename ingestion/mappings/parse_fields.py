@@ -1,4 +1,4 @@
-"""Checks the fields of a mapping, also those of lists and objects in them, and makes the rules of them."""
+"""Checks the fields of a mapping, including those of lists and objects, and makes their rules."""
 
 from functools import cache, partial
 
@@ -23,7 +23,7 @@ _MAX_PARTS = 50
 
 
 def parse_fields(node: Node, message: type[msgspec.Struct], problems: list[Problem]) -> dict[str, Rule]:
-    """The rules of all fields; a problem of one does not hide those of the others."""
+    """The rules of all fields. A problem in one field does not hide problems in others."""
     allowed = _field_names(message)
     if not isinstance(node.value, dict) or not node.value:
         problems.append(Problem(node.place, f"fields is an object with some of {listed(allowed)}"))
@@ -52,7 +52,7 @@ def _field_names(message: type[msgspec.Struct]) -> tuple[str, ...]:
 
 
 def _list(name: str, node: Node) -> ListRule:
-    """A list's parts: one with its `each`, fields and default, or a list of them."""
+    """A list's parts: one part with `each`, fields and default, or a list of parts."""
     if not 0 < len(node.items()) <= _MAX_PARTS:
         raise node.fail(f"{name} is a part with each and fields, or a list of 1 to {_MAX_PARTS} parts")
     problems: list[Problem] = []

@@ -1,4 +1,4 @@
-"""Checks the rule of one value: where it comes from, its functions and its default."""
+"""Checks the rule of one value: its source, its functions and its default."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from .paths import InvalidPath, Path, compile_path
 from .tree import Node, listed
 from .values import ABSENT, Function
 
-# A default would say of a row what its feed has left out: that it is open, at this price, without this limit.
+# A default would assert a value that the feed did not send: that the row is open, at this price, without this limit.
 NO_DEFAULT = frozenset({
     "id", "user_id", "event_id", "status", "status_until", "odd", "stake", "stake_limit", "limit_left", "birth_date",
     "birth_year", "market", "line", "outcome", "complete", "personalisation",
@@ -34,7 +34,7 @@ D = TypeVar("D")
 
 
 def collected(problems: list[Problem], parse: Callable[[Node], T], node: Node, default: D) -> T | D:
-    """What `parse` makes of the node; the default if it has problems, which are added to the others."""
+    """The result of `parse` for the node. If the node has problems, adds them to `problems` and returns the default."""
     try:
         return parse(node)
     except InvalidMapping as error:
@@ -56,7 +56,7 @@ def parse_path(node: Node) -> Path:
 
 
 def parse_list_path(node: Node) -> Path:
-    """The path of a list, which may be empty; that of its items, with [*] at the end, is the same. Raises
+    """The path of a list; the list may be empty. The path of its items, with [*] at the end, is the same path. Raises
     InvalidMapping."""
     return _compiled(node, node.text("a path").removesuffix("[*]") or "$")
 

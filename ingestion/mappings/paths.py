@@ -1,7 +1,7 @@
-"""Paths into a document: JSONPath (RFC 9535), without what could cost more than one walk over the document.
+"""Paths into a document: JSONPath (RFC 9535), without features that could cost more than one walk over the document.
 
-The same path is compiled once. A path of names and indexes alone, as most are, is followed directly: through the
-library's chain of generators it takes several times as long.
+Each path is compiled once. A path of names and indexes alone, as most are, is followed directly: the library's chain of
+generators takes several times as long.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,17 +20,17 @@ MAX_LENGTH = 200
 
 
 class InvalidPath(ValueError):
-    """Not a path, or one that is not allowed; the message says what is."""
+    """The text is no path, or its path is not allowed; the message names the allowed forms."""
 
 
 class _Environment(JSONPathEnvironment):
-    """Without functions: `match` and `search` would run a mapping's regular expressions on any text."""
+    """JSONPath without functions: `match` and `search` would run a mapping's regular expressions on any text."""
 
     def setup_function_extensions(self) -> None:
         pass
 
     def is_truthy(self, obj: object) -> bool:
-        """Called for each value that a filter looks at."""
+        """The library calls this for each value that a filter tests."""
         require_time()
         return super().is_truthy(obj)
 
@@ -40,7 +40,7 @@ _ENVIRONMENT = _Environment(strict=True, filter_caching=False)
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A compiled path. `steps` are its names and indexes, None if it has anything else."""
+    """A compiled path. `steps` are its names and indexes; None if it has any other segment."""
 
     text: str
     query: JSONPath
@@ -55,13 +55,13 @@ class Path:
         require_time()
         try:
             return self.query.findall(document)
-        except RecursionError:  # comparing two deeply nested values
+        except RecursionError:  # of a comparison of two deeply nested values
             return []
 
 
 @lru_cache(1_024)
 def compile_path(text: str) -> Path:
-    """The compiled path; `$.` at its beginning may be left out. Raises InvalidPath."""
+    """The compiled path; the leading `$.` may be omitted. Raises InvalidPath."""
     if not text or len(text) > MAX_LENGTH:
         raise InvalidPath(f"a path has 1 to {MAX_LENGTH} characters")
     whole = text if text.startswith("$") else f"${text}" if text.startswith("[") else f"$.{text}"
@@ -77,7 +77,8 @@ def compile_path(text: str) -> Path:
 
 
 def _require_allowed(segment: Any) -> None:
-    """What selects a value at most once, so that following a path is never slower than walking over the document."""
+    """Raises InvalidPath unless the segment selects each value at most once, so that following a path is never slower
+    than a walk over the document."""
     if not isinstance(segment, JSONPathChildSegment):
         raise InvalidPath("'..' is not allowed: name the whole path")
     if len(segment.selectors) != 1:

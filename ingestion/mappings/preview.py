@@ -1,4 +1,5 @@
-"""Shows what a mapping makes of a sample: each message's fields, what it leaves out, and what the validation says."""
+"""Shows the messages that a mapping makes of a sample: their fields, their missing fields, and the result of
+validation."""
 
 from collections.abc import Iterable, Iterator
 from itertools import count, islice
@@ -9,7 +10,7 @@ from msgspec import UNSET
 
 from ingestion.messages.decoding import Partial, Rejection, TimeBounds
 from ingestion.messages.envelope import CASINO_HEADER, Envelope, FilePlace, Place
-from ingestion.messages.reading import Several, SingleContent, told_markets
+from ingestion.messages.reading import Several, SingleContent, odds_row_of
 from ingestion.topics import TOPICS, Topic
 from recommendations.models import MarketStatus
 from recommendations.storing import Result
@@ -31,10 +32,13 @@ _SHOWN_CHANGES = ("status", "status_until", "is_withheld", "stake_limit", "limit
 
 
 class PreviewedMessage(msgspec.Struct, frozen=True):
-    """One message of a sample, and its `place` in it. `result` is a rejection's code if it is rejected, with the
-    `detail`; `partial`, if it changes a stored row and makes no new one; `stored_in_part`, if some of its markets can't
-    be read; or `accepted` or `removes`. `left_out` are the fields of a full message that it lacks; `restricts` is what
-    it closes or restricts though it is rejected. `markets` is what it says about markets, one a line of text."""
+    """One message of a sample, and its `place` there.
+
+    `result` is a rejection's code, with `detail`; `partial` if the message changes a stored row and makes no new one;
+    `stored_in_part` if some of its markets can't be read; or `accepted` or `removes`. `left_out` are the fields of a
+    full message that it lacks. `restricts` are the closings and restrictions of a rejected message. `markets` are its
+    markets, one per line of text.
+    """
 
     place: FilePlace
     result: str
@@ -58,7 +62,7 @@ def preview(
     own_words: Words,
     first: FilePlace = _FIRST,
 ) -> list[PreviewedMessage]:
-    """The messages of one document, read as the consumer reads them. `first` is the place of its first message."""
+    """The messages of one document, read as the consumer reads them. `first` is the place of the first message."""
     topic = TOPICS[mapping.messages]
     envelope = Envelope(Place("", topic.name, 0, 0, 0), 1, key, raw, [(CASINO_HEADER, b"1")])
     content = read_mapped(mapping, topic, envelope, bounds, own_words)
@@ -69,7 +73,7 @@ def preview(
 
 
 def _places(mapping: Mapping, raw: bytes | None, first: FilePlace) -> Iterator[FilePlace]:
-    """Those of a document's messages, as an import of the file tells them."""
+    """The places of a document's messages, as in an import of the file."""
     if mapping.source.kind == "csv" and raw is not None and not first.line:
         yield from (FilePlace(line=line) for line in row_lines(mapping.source, raw))
     if first.line:
@@ -104,7 +108,7 @@ def _previewed(topic: Topic, place: FilePlace, content: SingleContent, message: 
 def _result(content: SingleContent) -> tuple[str, str]:
     if isinstance(content, Rejection):
         return content.code, content.detail
-    odds = told_markets(content)
+    odds = odds_row_of(content)
     if odds is not None and odds.unread is not None:
         return IN_PART, odds.unread.detail
     if isinstance(content, Partial) and not content.change.makes_row:
@@ -113,17 +117,17 @@ def _result(content: SingleContent) -> tuple[str, str]:
 
 
 def _restrictions(content: SingleContent) -> dict[str, Any]:
-    """What is stored of a rejected message, or of one without a usable price."""
+    """The stored closings and restrictions of a rejected message, or of one without a usable price."""
     changes = content.changes if isinstance(content, Rejection) else ()
-    if isinstance(content, Partial) and content.change.is_withheld is True and told_markets(content) is None:
+    if isinstance(content, Partial) and content.change.is_withheld is True and odds_row_of(content) is None:
         changes = (content.change,)
     found = {name: getattr(change, name, UNSET) for change in changes for name in _SHOWN_CHANGES}
     return {name: value for name, value in found.items() if value is not UNSET and value is not None}
 
 
 def _markets(content: SingleContent) -> Iterator[str]:
-    """Each market as it is stored, then what is closed."""
-    told = told_markets(content)
+    """Each market in its stored form, then the closings."""
+    told = odds_row_of(content)
     rows = content.closed_odds if isinstance(content, Rejection) else () if told is None else (told,)
     for row in rows:
         yield from map(_market, row.markets)

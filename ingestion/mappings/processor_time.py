@@ -1,4 +1,4 @@
-"""A bound of the processor's time that a thread may use: on a busy machine, waiting for it does not count."""
+"""A limit of a thread's processor time. On a busy machine, the time of waiting for the processor does not count."""
 
 import time
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from .errors import UnreadableDocument
 
 
 class ProcessorTime:
-    """The time from now on. Reading a thread's time is a slow system call, so it is read only where the clock, which is
-    quick, says that the bound may be reached."""
+    """The processor time from now on. Reading it is a slow system call, so it is read only if the quick clock shows
+    that the limit may be reached."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -36,7 +36,7 @@ _BOUND = ContextVar[ProcessorTime | None]("bound of a document's processor time"
 
 @contextmanager
 def within(bound: ProcessorTime) -> Iterator[None]:
-    """Make it the bound that `require_time` looks at."""
+    """Set the limit that `require_time` checks inside the block."""
     token = _BOUND.set(bound)
     try:
         yield
@@ -45,8 +45,8 @@ def within(bound: ProcessorTime) -> Iterator[None]:
 
 
 def require_time() -> None:
-    """Raises UnreadableDocument if the time is over, in which a document must be mapped. To call in each loop whose
-    length a document decides."""
+    """Raises UnreadableDocument if the processor time for mapping the document is over. Each loop whose length depends
+    on the document must call this."""
     bound = _BOUND.get()
     if bound is not None and bound.is_over():
         raise UnreadableDocument("too_large", f"the mapping takes longer than {bound.seconds:g} s for the document")

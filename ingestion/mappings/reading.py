@@ -1,4 +1,4 @@
-"""Reads a message by its casino's mapping: one message of a feed, one or several contents."""
+"""Reads a message by its casino's mapping: one message of a feed has one or several contents."""
 
 import logging
 from collections.abc import Sequence
@@ -28,20 +28,20 @@ from .format import Mapping
 
 logger = logging.getLogger(__name__)
 
-_NO_JSON = b"{"  # no decoder reads it: what the message's key names is withheld
+_NO_JSON = b"{"  # no decoder accepts it: the row in the message's key is withheld
 
 
 def read_mapped(
     mapping: Mapping, topic: Topic, envelope: Envelope, bounds: TimeBounds, own_words: Words = NO_WORDS
 ) -> Content:
-    """What the message says by the mapping. `Several` if its document has another number of items than one."""
+    """The message's content by the mapping; `Several` unless its document has exactly one item."""
     envelope = msgspec.structs.replace(envelope, key=_row_key(mapping, envelope))
     try:
         messages = _messages_of(mapping, envelope)
     except UnreadableDocument as error:
         return _rejected(topic, envelope, bounds, error)
-    except Exception as error:  # no single message ends the process
-        logger.exception("An error of this program: the message %s can't be mapped", envelope.place)
+    except Exception as error:  # one message must not end the process
+        logger.exception("Internal error: the message %s can't be mapped", envelope.place)
         text = f"an error of this program, {type(error).__name__}: see the log"
         return _rejected(topic, envelope, bounds, UnreadableDocument("undecodable", text))
     contents = read_messages(topic, envelope, messages, bounds, own_words)
@@ -51,8 +51,8 @@ def read_mapped(
 def read_messages(
     topic: Topic, envelope: Envelope, messages: Sequence[MappedMessage], bounds: TimeBounds, own_words: Words = NO_WORDS
 ) -> list[SingleContent]:
-    """The contents of the messages that a document became, each validated like a message of its own. The envelope's
-    key counts where there is one message."""
+    """The contents of a document's messages, each validated like any message. The envelope's key is used if there is
+    only one message."""
     key = envelope.key if len(messages) == 1 else None
     contents = []
     for number, message in enumerate(messages):
@@ -70,14 +70,14 @@ def read_messages(
 
 
 def unknown_words(content: Content) -> list[str]:
-    """The words for a status that nobody but the casino may know."""
+    """The unknown words for a status, which may be the casino's own."""
     parts = content.contents if isinstance(content, Several) else (content,)
     return [word for word in map(unknown_word_of, parts) if word]
 
 
 def _messages_of(mapping: Mapping, envelope: Envelope) -> list[MappedMessage]:
     value = envelope.value
-    if value is None:  # a tombstone, of the row that the key names
+    if value is None:  # a tombstone of the row with this key
         return [MappedMessage(None, {})]
     if len(value) > limits.message_bytes:
         text = f"the value has {len(value)} bytes: send at most {limits.message_bytes}"
@@ -86,7 +86,7 @@ def _messages_of(mapping: Mapping, envelope: Envelope) -> list[MappedMessage]:
 
 
 def _row_key(mapping: Mapping, envelope: Envelope) -> bytes | None:
-    """The row's id in a key that is an object, None if it can't be read; another key as it is."""
+    """The row's id in a key that is an object, or None if it can't be read; any other key unchanged."""
     if mapping.key is None or not envelope.key:
         return envelope.key
     try:
@@ -100,12 +100,13 @@ def _row_key(mapping: Mapping, envelope: Envelope) -> bytes | None:
 
 
 def _key(row_id: str) -> bytes:
-    """In quotes: eight bytes could be a number."""
+    """The id as JSON text: without quotes, eight bytes could be a number."""
     return msgspec.json.encode(row_id)
 
 
 def _headers(envelope: Envelope, number: int) -> list[tuple[str, bytes | None]] | None:
-    """Each further message of a document has a place of its own, which identifies a coupon without an id."""
+    """The headers of a document's message. Each message after the first has its own place, which identifies a coupon
+    without an id."""
     source = envelope.source
     if not number or not source:
         return envelope.headers
@@ -116,8 +117,8 @@ def _headers(envelope: Envelope, number: int) -> list[tuple[str, bytes | None]] 
 
 
 def _rejected(topic: Topic, envelope: Envelope, bounds: TimeBounds, error: UnreadableDocument) -> SingleContent:
-    """The rejection of a document that can't be read; the row that the message's key names is withheld."""
-    damaged = msgspec.structs.replace(envelope, value=envelope.value and _NO_JSON)  # an empty one may be `lost`
+    """The rejection of an unreadable document; the row in the message's key is withheld."""
+    damaged = msgspec.structs.replace(envelope, value=envelope.value and _NO_JSON)  # an empty value: lost messages
     content = read_message(topic.decode, topic.partial, damaged, bounds)
     if not isinstance(content, Rejection) or content.code != "malformed":
         return content

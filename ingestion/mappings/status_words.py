@@ -1,4 +1,4 @@
-"""The casinos' own words for a status, an option of theirs; read only for messages whose word is none of the usual."""
+"""The casinos' own words for a status, from their options; read only for messages with an unknown word."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,13 +20,13 @@ logger = logging.getLogger(__name__)
 
 
 class _StoredOptions(msgspec.Struct):
-    """The part of a casino's options that is needed here: of the others, a later release may have more."""
+    """The options with status words. Other options are not decoded: a later release may have more."""
 
     status_words: StatusWords = NO_STATUS_WORDS
 
 
 class OwnWords(NamedTuple):
-    """A casino's own words: for the status of a topic's rows, and for that of markets and outcomes."""
+    """A casino's own words: for the status of a topic's rows, and of markets and outcomes."""
 
     rows: Words = NO_WORDS
     markets: Words = NO_WORDS
@@ -36,8 +36,8 @@ NO_OWN_WORDS = OwnWords()
 
 
 def read_own_words(topic: Topic, messages: Sequence[DecodedMessage], bounds: TimeBounds) -> None:
-    """Read the messages with unknown words again, with the words of their casinos: one query of the catalogue. Raises
-    AllDatabasesUnavailable, after which the messages are read again when the catalogue is available."""
+    """Read the messages with unknown words again, with the words of their casinos, by one query of the catalogue.
+    Raises AllDatabasesUnavailable: the caller must then read the messages again later."""
     unknown = [each for each in messages if unknown_word_of(each.content)]
     if not unknown:
         return
@@ -66,7 +66,8 @@ def _words_of(topic: Topic, casino_ids: Iterable[int | None]) -> Mapping[int | N
 
 
 def stored_words(topic: Topic, casino_id: int, options: object) -> OwnWords:
-    """No words if they can't be read: one casino's options must not stop the messages of the others."""
+    """The casino's own words; none if the options can't be read: one casino's options must not stop the messages of
+    others."""
     try:
         words = msgspec.convert(options or {}, _StoredOptions).status_words
     except msgspec.ValidationError:

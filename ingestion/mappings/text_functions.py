@@ -1,4 +1,4 @@
-"""The functions of texts: their form, their parts, and text around them."""
+"""The functions of texts: their case, their parts, and added text."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -27,7 +27,7 @@ def make_suffix(node: Node) -> Function:
 
 
 def make_split(node: Node) -> Function:
-    """One part of a text with `take`, else all of them, as several values."""
+    """One part of a text with `take`, else all parts, as several values."""
     given = node.fields(("at", "take"), "split")
     if "at" not in given:
         raise node.fail("split needs at, a text; with take, a part's number from 0, it is that part alone")
@@ -89,13 +89,13 @@ def _beginnings(name: str, node: Node) -> tuple[str, ...]:
 
 
 def before_number(text: str) -> str:
-    """What stands before the number at the end of `Over 2.5`; a text without one as it is."""
+    """The text before the number, as `Over` of `Over 2.5`; the whole text if no number ends it."""
     words, _ = _number_at_end(text)
     return words
 
 
 def number_at_end(text: str) -> Any:
-    """The number at the end of `Over 2.5`; nothing of a text without one."""
+    """The number at the end, as 2.5 of `Over 2.5`; ABSENT without one."""
     _, number = _number_at_end(text)
     return ABSENT if number is None else number
 

@@ -1,4 +1,4 @@
-"""The functions `time` and `date`: times in other forms than the service's own, and in a time zone."""
+"""The functions `time` and `date`, for other formats than the service's own, and time zones."""
 
 import re
 from collections.abc import Callable
@@ -32,7 +32,7 @@ _MAX_SECONDS = Decimal(253_402_300_799)  # the last second of the year 9999
 
 
 def make_time(node: Node) -> Function:
-    """`time`: `format` (one or several, in the order to try) and `zone`, or the `unit` since 1970."""
+    """`time`: `format` (one or several, tried in order) and `zone`, or the `unit` since 1970."""
     given = node.fields(("format", "zone", "unit"), "time")
     if "unit" in given and len(given) > 1:
         raise node.fail("time has either a unit, or a format and a zone")
@@ -48,7 +48,7 @@ def make_time(node: Node) -> Function:
 
 
 def make_date(node: Node) -> Function:
-    """`date`: a `format`, or a `unit` since 1970; what is no number is read in the service's own forms."""
+    """`date`: a `format`, or a `unit` since 1970; text that is no number is read in the service's own formats."""
     given = node.fields(("format", "unit"), "date")
     if len(given) != 1:
         raise node.fail("date has a format or a unit")
@@ -120,10 +120,10 @@ def _local(value: Any, formats: tuple[str, ...], zone: ZoneInfo | None) -> datet
     time = _parse(text_of(value), formats) if formats else _iso(text_of(value))
     if time.tzinfo is not None or zone is None:
         return time
-    aware = time.replace(tzinfo=zone)  # of an hour that a clock change repeats, the first
+    aware = time.replace(tzinfo=zone)  # the first of two hours if a clock change repeats an hour
     try:
         is_skipped = aware.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != time
-    except OverflowError as error:  # on the first or last day, as of .NET's DateTime.MinValue
+    except OverflowError as error:  # on the first or last day, such as .NET's DateTime.MinValue
         raise UnreadableValue("is no time between the years 1 and 9999") from error
     if is_skipped:
         raise UnreadableValue(f"is an hour that {zone.key} skips at a clock change")
@@ -133,7 +133,7 @@ def _local(value: Any, formats: tuple[str, ...], zone: ZoneInfo | None) -> datet
 def _parse(text: str, formats: tuple[str, ...]) -> datetime:
     for each in formats:
         try:
-            return datetime.strptime(text.strip(), each)  # noqa: DTZ007 (the zone comes after)
+            return datetime.strptime(text.strip(), each)  # noqa: DTZ007 (the zone is set later)
         except ValueError:
             continue
     raise UnreadableValue(f"is not in the format {' or '.join(formats)}")

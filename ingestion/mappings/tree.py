@@ -1,6 +1,7 @@
 """Reads a mapping's text, YAML or JSON, as a tree whose nodes know their places.
 
-Of YAML only what JSON has too: no anchors, tags or documents in a row, and plain `no`, `off` and `12:30` are text.
+Of YAML, only the features of JSON are allowed: no anchors, tags or several documents; plain `no`, `off` and `12:30` are
+text.
 """
 
 import re
@@ -25,7 +26,7 @@ Scalar = str | int | Decimal | bool | None
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value with its place; `key_place` is that of its name in the surrounding object."""
+    """A value with its place; `key_place` is the place of its name in the surrounding object."""
 
     value: "Scalar | list[Node] | dict[str, Node]"
     place: str
@@ -59,7 +60,7 @@ class Node:
 
 
 def as_json(node: Node) -> Any:
-    """The tree as JSON's values, which `read_json` reads as the same tree."""
+    """The tree as values of JSON; `read_json` reads them as the same tree."""
     if isinstance(node.value, dict):
         return {name: as_json(each) for name, each in node.value.items()}
     if isinstance(node.value, list):
@@ -72,14 +73,14 @@ def listed(names: tuple[str, ...]) -> str:
 
 
 def unknown(name: str, allowed: tuple[str, ...], what: str) -> str:
-    """The error of a name that is none of the allowed ones, with the nearest of them."""
+    """The error text for an unknown name, with the nearest allowed one."""
     near = get_close_matches(name, allowed, 1)
     hint = f"did you mean {near[0]}? " if near else ""
     return f"{what} has no {name[:40]!r}; {hint}Allowed: {listed(allowed)}"
 
 
 def read_yaml(text: str, name: str) -> Node:
-    """The tree of a YAML (or JSON) text; `name` is the file's, for the places. Raises InvalidMapping."""
+    """The tree of a YAML (or JSON) text; `name` is the file's name in places. Raises InvalidMapping."""
     if len(text.encode(errors="replace")) > MAX_BYTES:
         raise InvalidMapping.at(name, f"a mapping must have at most {MAX_BYTES} bytes")
     reader = _Reader(text, name)
@@ -89,7 +90,7 @@ def read_yaml(text: str, name: str) -> Node:
         mark = error.problem_mark or error.context_mark
         place = name if mark is None else _place(name, mark)
         raise InvalidMapping.at(place, f"is no YAML: {error.problem or error.context}") from error
-    except (yaml.YAMLError, ValueError) as error:  # characters that YAML has not
+    except (yaml.YAMLError, ValueError) as error:  # characters that YAML does not allow
         raise InvalidMapping.at(name, f"is no YAML: {' '.join(str(error).split())}") from error
 
 
@@ -110,13 +111,13 @@ def _keyed(node: Node, key_place: str) -> Node:
 
 
 def _place(name: str, mark: Any) -> str:
-    """The mark's line and column, which an event of the parser always has."""
+    """The line and column of the mark, which each event of the parser has."""
     return f"{name}:{mark.line + 1}:{mark.column + 1}"
 
 
 @dataclass
 class _Reader:
-    """Builds the tree from YAML's events: without anchors, its size is that of the text."""
+    """Builds the tree from YAML's events. Without anchors, the tree is no larger than the text."""
 
     text: str
     name: str
@@ -172,7 +173,7 @@ class _Reader:
 
 
 def _plain(text: str) -> Scalar:
-    """The value of unquoted text: JSON's, else the text itself."""
+    """The value of unquoted text: JSON's value, or else the text itself."""
     if text in _PLAIN:
         return _PLAIN[text]
     if _WHOLE.fullmatch(text):

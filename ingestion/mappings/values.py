@@ -1,4 +1,4 @@
-"""The values of documents, on their way into a field."""
+"""The values of documents before they become fields."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from tenants.numbers import parse_decimal
 
 from .errors import UnreadableValue
 
-LONGEST = 10_000  # characters of a text that functions read
+LONGEST = 10_000  # characters of a text in functions
 _MAX_EXPONENT = 30
 
 
 class _Ambiguous:
-    """Stands for a name that an object has twice, with different values: it can't be read."""
+    """The value of a name that an object has twice with different values: it can't be read."""
 
     def __repr__(self) -> str:
         return "AMBIGUOUS"
@@ -24,7 +24,7 @@ AMBIGUOUS = _Ambiguous()
 
 
 class _Absent:
-    """Stands for a field that a message leaves out, which is not null: of a limit, null means that there is none."""
+    """The value of a missing field. It is not null: a null limit means no limit."""
 
     def __repr__(self) -> str:
         return "ABSENT"
@@ -36,10 +36,10 @@ UNREADABLE = {"unreadable": True}  # an object, which no field can be
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One step on a value's way. With `takes_all` it gets the list of all values found, else each of them. With
-    `makes_several` it makes a list of values; with `filters` too, of one or none.
+    """One function of a rule. With `takes_all` it gets the list of all values found, else each value. With
+    `makes_several` it returns a list of values, with `filters` a list of one or none.
 
-    `apply` raises UnreadableValue. `guesses`: it gives a value also for text that is not in its table.
+    `apply` raises UnreadableValue. `guesses`: it returns a value even for text that is not in its table.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Function:
 
 
 def text_of(value: Any) -> str:
-    """Text, a number or a truth value as JSON writes it, a number without an exponent. Raises UnreadableValue."""
+    """Text, or a number or truth value as JSON text, a number without an exponent. Raises UnreadableValue."""
     if isinstance(value, str):
         if len(value) > LONGEST:
             raise UnreadableValue(f"has more than {LONGEST} characters")
@@ -66,7 +66,7 @@ def text_of(value: Any) -> str:
 
 
 def number_of(value: Any) -> Decimal:
-    """A number, or text of one such as 2.50. Raises UnreadableValue."""
+    """A number, or the number in a text such as 2.50. Raises UnreadableValue."""
     number = parse_decimal(value.strip()) if isinstance(value, str) and len(value) <= LONGEST else value
     if isinstance(number, bool) or not isinstance(number, int | Decimal):
         raise UnreadableValue("is no number such as 2.50")
@@ -77,7 +77,7 @@ def number_of(value: Any) -> Decimal:
 
 
 def is_plain(number: Decimal) -> bool:
-    """Whether the number can be written out: 1e999999 would have a million digits."""
+    """Whether the number can be written without an exponent: 1e999999 would have a million digits."""
     if not number.is_finite():
         return False
     exponent = number.as_tuple().exponent

@@ -1,10 +1,10 @@
 """Decodes messages of coupons: keeps readable selections, and records the unreadable ones.
 
-A coupon is a bet of its user. If one unreadable selection rejected it, the user would be shown the events of all its
-other selections again.
+A coupon is a bet of its user. If one unreadable selection rejected the coupon, the events of its other selections would
+be recommended to the user again.
 
-Nearly all coupons have an id and no problem: the decoder checks their types, and nothing is checked twice. Any other is
-read value by value, which alone says what is wrong.
+Nearly all coupons have an id and no problem: the decoder checks their types, and no value is checked twice. Any other
+coupon is read value by value, which finds the problem.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,7 +33,7 @@ from .formats import RawCouponMessage, SelectionMessage, UsualCouponMessage
 
 T = TypeVar("T")
 
-# Of selections with decimal odds, with each other format of odds, and of stakes; more and longer ones would fill the
+# Cache sizes: selections with decimal odds, with each other odd format, and stakes. More and longer ones would fill the
 # memory: the casino's tallies keep a selection's key with it, of up to four times the JSON's bytes.
 _CACHED, _CACHED_OTHERS, _CACHED_STAKES = 16_384, 2_048, 16_384
 _CACHED_BYTES, _CACHED_STAKE_BYTES = 512, 32
@@ -41,8 +41,8 @@ _VOID = Decimal(1)  # the odd of a selection that pays its stake back
 
 
 class _CachedJson(dict[bytes, T]):
-    """The results of `read` by their JSON, at most `limit` of at most `max_bytes`. A dictionary looks bytes up in a
-    fifth of the time of `lru_cache`."""
+    """Caches the results of `read` by their JSON: at most `limit` values with at most `max_bytes` of JSON each. A
+    dictionary finds bytes in a fifth of the time of `lru_cache`."""
 
     def __init__(self, read: Callable[[bytes], T], limit: int, max_bytes: int) -> None:
         super().__init__()
@@ -58,14 +58,14 @@ class _CachedJson(dict[bytes, T]):
 
 
 class _Reference(msgspec.Struct):
-    """The part of a selection that can be read where others can't."""
+    """The readable part of an unreadable selection."""
 
     event_id: int | float | str | None = None
 
 
 class _DecodedSelection(msgspec.Struct, frozen=True):
-    """`selection` is None if it can't be read, and `problem` if it was read whole. `event_id` where known; `bare` is
-    the JSON of one that tells no more of its event than that, with its format of odds."""
+    """`selection` is None if it can't be read, and `problem` None if all of it was read. `event_id` is set if it is
+    known. `bare` is the JSON, with its odd format, of a selection that identifies its event by the id alone."""
 
     selection: Selection | None
     problem: Rejection | None
@@ -73,10 +73,10 @@ class _DecodedSelection(msgspec.Struct, frozen=True):
     bare: bytes = b""
 
 
-_NOTHING_IDENTIFIES = {
+_ID_REQUIRED = {
     Transport.HTTP: "is required without an Idempotency-Key: a repeat would count the coupon twice",
     Transport.FILE: "is required: an earlier import of this file numbered its messages by another `each` or format, so "
-    "that the coupon might count twice. Map an id, or import as the first time",
+    "that the coupon might count twice. Map an id, or import with the first mapping and format",
 }
 
 _DECODE_USUAL = msgspec.json.Decoder(UsualCouponMessage).decode
@@ -86,20 +86,20 @@ _DECODE_SELECTION = msgspec.json.Decoder(SelectionMessage).decode
 _DECODE_REFERENCE = msgspec.json.Decoder(_Reference).decode
 _DECODE_PARTS = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _OF_MATCH = ("sport", "country", "league", "home_team", "away_team", "name", "category")
-_UNTOLD = (b"null", b'""')
+_MISSING = (b"null", b'""')
 
 
 def decode_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
-    """The coupon with the selections that can be read. Raises InvalidRow if there are none, unless the others tell
-    the ids of their events."""
+    """The coupon with its readable selections. Raises InvalidRow if there are none, unless all others have an event
+    id."""
     return usual_coupon(envelope, bounds) or any_coupon(envelope, bounds)
 
 
 def usual_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow | None:
-    """The coupon if it has an id and no problem, in less time than any; else None."""
+    """The coupon if it has an id and no problem, else None. Faster than `any_coupon`."""
     try:
         message = _DECODE_USUAL(envelope.value or b"")
-        if not 0 < len(message.recommended_events) <= limits.selections:  # before the others are read
+        if not 0 < len(message.recommended_events) <= limits.selections:  # checked before reading the selections
             return None
         coupon_id, user_id, time = message.id, message.user_id, message.timestamp
         coupon_id = coupon_id if isinstance(coupon_id, int) else own_id("id", coupon_id)
@@ -124,7 +124,7 @@ def usual_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow | None:
 
 
 def any_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
-    """As `decode_coupon`, value by value."""
+    """Like `decode_coupon`, value by value."""
     message = _DECODE_COUPON(envelope.value or b"")
     require_selections(len(message.recommended_events))
     decoded = _decode_selections(message.recommended_events, message.odd_format or bounds.odd_format)
@@ -134,7 +134,7 @@ def any_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
         raise _invalid_row(decoded)
     source = envelope.source if message.id is None else None
     if source == "":
-        raise InvalidRow("missing", "id", _NOTHING_IDENTIFIES[envelope.place.transport])
+        raise InvalidRow("missing", "id", _ID_REQUIRED[envelope.place.transport])
     return CouponRow(
         id=given_id("id", message.id),
         user_id=own_id("user_id", message.user_id),
@@ -148,7 +148,7 @@ def any_coupon(envelope: Envelope, bounds: TimeBounds) -> CouponRow:
 
 
 def _recommendation_id(given: msgspec.Raw | UnsetType) -> UUID | None:
-    """None for what is no UUID: a coupon counts whatever it says of its recommendation."""
+    """The UUID; None for any other value: a coupon counts even if its recommendation's id is invalid."""
     if isinstance(given, UnsetType):
         return None
     with suppress(msgspec.DecodeError):
@@ -157,7 +157,7 @@ def _recommendation_id(given: msgspec.Raw | UnsetType) -> UUID | None:
 
 
 def _decode_selections(given: Iterable[msgspec.Raw], odd_format: str) -> list[_DecodedSelection]:
-    """The selections, whose odds have this format unless they name their own."""
+    """The selections; `odd_format` is the default format of their odds."""
     known = _DECODED.get(odd_format if odd_format in _DECODED else odd_format.strip().lower())
     if known is None:
         return [_decode_selection(bytes(each), odd_format) for each in given]
@@ -192,7 +192,7 @@ def _decode_selection(raw: bytes, odd_format: str) -> _DecodedSelection:
 
 
 def _teams(message: SelectionMessage) -> tuple[str, str]:
-    """The teams; of a one-sided event, its name and empty text. Raises InvalidRow for one team alone."""
+    """The teams; for a one-sided event its name and empty text. Raises InvalidRow if only one team is given."""
     home, away = message.home_team or "", message.away_team or ""
     if home and away:
         return home, away
@@ -202,16 +202,16 @@ def _teams(message: SelectionMessage) -> tuple[str, str]:
 
 
 def _odd(given: msgspec.Raw | UnsetType, odd_format: str) -> Decimal | None:
-    """None for a void selection. Raises InvalidRow for a value that is not an odd."""
+    """The odd; None for a void selection. Raises InvalidRow for a value that is no odd."""
     if isinstance(given, UnsetType) or (raw := bytes(given)) == b"null":
         return None
-    is_decimal = odd_format == OddFormat.DECIMAL  # nearly all are
+    is_decimal = odd_format == OddFormat.DECIMAL  # as nearly all are
     odd = fields.amount("odd", raw) if is_decimal else read_odd("odd", raw, parse_format(odd_format))
     return None if odd <= _VOID else fields.odd("odd", odd)
 
 
 def _event_id(raw: bytes) -> OwnId | None:
-    """The id of the event of a selection that can't be read."""
+    """The event's id in an unreadable selection."""
     try:
         return given_id("event_id", _DECODE_REFERENCE(raw).event_id)
     except (InvalidRow, msgspec.ValidationError):
@@ -219,17 +219,17 @@ def _event_id(raw: bytes) -> OwnId | None:
 
 
 def _bare(raw: bytes, odd_format: str) -> bytes:
-    """The selection with its format of odds, if it has no field of its match; else empty."""
+    """The selection with its odd format, if it has no field of its match; else empty."""
     parts = _DECODE_PARTS(raw)
-    if any(bytes(parts[name]) not in _UNTOLD for name in _OF_MATCH if name in parts):
+    if any(bytes(parts[name]) not in _MISSING for name in _OF_MATCH if name in parts):
         return b""
     told = {name: value for name, value in parts.items() if name not in _OF_MATCH}
     return msgspec.json.encode({"odd_format": odd_format} | told)
 
 
 def complete_coupon(coupon: CouponRow, matches: Mapping[OwnId, Mapping[str, str]]) -> CouponRow:
-    """The coupon, in which each selection that told its event by the id alone is whole if the event's match is known:
-    `matches` are the match's fields, by the ids."""
+    """The coupon, with the selections that had only an event id completed if the event's match is known. `matches`:
+    event id -> fields of the match."""
     selections, unread = list(coupon.recommended_events), []
     for each in coupon.unread_selections or ():
         match = matches.get(each.event_id) if each.bare and each.event_id is not None else None
@@ -242,7 +242,7 @@ def complete_coupon(coupon: CouponRow, matches: Mapping[OwnId, Mapping[str, str]
             selections.append(decoded.selection)
         if decoded.problem is not None:
             unread.append(msgspec.structs.replace(note, code=decoded.problem.code, field=decoded.problem.field))
-    found = copy(coupon)  # its natural key stays
+    found = copy(coupon)  # the natural key stays
     found.recommended_events, found.unread_selections = tuple(selections), tuple(unread) or None
     return found
 
@@ -262,7 +262,7 @@ def _unread(decoded: Sequence[_DecodedSelection]) -> tuple[UnreadSelection, ...]
 
 
 def _invalid_row(decoded: Sequence[_DecodedSelection]) -> InvalidRow:
-    """The first problem, with the selection's number in its field."""
+    """The first problem; its field has the selection's number."""
     number, problem = next((n, each.problem) for n, each in enumerate(decoded) if each.problem is not None)
     inner = f"recommended_events[{number}].{problem.field}".removesuffix(".")
     return InvalidRow(problem.code, inner, problem.detail.removeprefix(f"{problem.field} "))

@@ -44,16 +44,16 @@ logger = logging.getLogger(__name__)
 
 _CLOCK_SKEW = timedelta(days=1)
 _EARLIEST_SENT = EARLIEST.timestamp() * 1_000
-_MAX_BYTES_BESIDE = 16_384  # of a message's key and headers, to which a replay adds two
+_MAX_BYTES_BESIDE = 16_384  # of a message's key and headers; a replay adds two headers
 
 
 class Rejection(msgspec.Struct):
-    """The reason for a rejection: a stable `code`, and the invalid `field` (empty: the message as a whole).
+    """The reason for a rejection: a stable `code`, and the invalid `field` (empty: the whole message).
 
-    `sqlstate` is PostgreSQL's code if PostgreSQL refused the row, after this number of `attempts`. `changes` are what
-    the message closes or restricts all the same, and `closed_odds` what a message of `odds` closes; `unknown_word` is
-    its status, if that is none of the built-in words. `named_users` are the ids of users in a message that a mapping
-    made; None: the message's own bytes tell.
+    `sqlstate` is PostgreSQL's code if PostgreSQL refused the row, after this number of `attempts`. `changes` are the
+    closings and restrictions of the rejected message, and `closed_odds` the closings of a message of `odds`.
+    `unknown_word` is the status, if it is none of the built-in words. `named_users` are the ids of the users in a
+    mapped message; None: read them from the message's own bytes.
     """
 
     code: str
@@ -68,7 +68,7 @@ class Rejection(msgspec.Struct):
 
 
 class Partial(msgspec.Struct):
-    """A message that leaves out fields: the change of a stored row, and why it is rejected if there is none."""
+    """A message without some fields: the change of a stored row, and the reason for a rejection if no row is stored."""
 
     change: Change
     unless_stored: Rejection
@@ -81,8 +81,8 @@ _NO_CASINO = Rejection(
 
 class TimeBounds(msgspec.Struct):
     """The latest valid times in messages of one batch: of past facts (`past`), and of events to come (`future`).
-    `received` is the time of the batch's receipt; `next_clamped` that of the next message dated after it. `odd_format`
-    is that of the casino's messages without one; `market_words` are its own words for the status of a market."""
+    `received` is the time of the batch's receipt; `next_clamped` the time of the next message dated after it.
+    `odd_format` is the casino's default format; `market_words` are its own words for the status of a market."""
 
     past: datetime
     future: datetime
@@ -96,7 +96,7 @@ class TimeBounds(msgspec.Struct):
         return cls(now + _CLOCK_SKEW, now + limits.horizon, now, now, odd_format)
 
     def clamp(self, time: datetime) -> datetime:
-        """At the latest the time of receipt. Messages dated after it keep their order, the order of decoding: they
+        """The time, or at most the time of receipt. Messages dated after it keep the order of decoding: their times
         differ by a microsecond each."""
         return time if time <= self.received else self.now()
 
@@ -123,8 +123,8 @@ def decode_message(decode: Decode, envelope: Envelope, bounds: TimeBounds) -> An
     except (InvalidRow, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         problem = problem_of_encoding(envelope.value or b"")
         return Rejection("malformed", "", problem) if problem else rejection_of(error)
-    except Exception as error:  # no single message ends the process
-        logger.exception("An error of this program: the message %s can't be decoded", envelope.place)
+    except Exception as error:  # one message must not end the process
+        logger.exception("Internal error: the message %s can't be decoded", envelope.place)
         return Rejection("undecodable", "", f"an error of this program, {type(error).__name__}: see the log")
 
 
@@ -170,13 +170,13 @@ def decode_user(envelope: Envelope, bounds: TimeBounds) -> UserRow:
     if until is not None and row.status_until is None and row.status != UserStatus.ACTIVE:
         text = "%s: status_until is ignored: the status is closed, or would end before the message's timestamp"
         logger.warning(text, envelope.place)
-    # only now: the end was compared with the time in the message, which may be ahead like the end
+    # set last: the end was compared with the time in the message, and both may be ahead
     row.timestamp = not_ahead(row.timestamp, envelope, bounds)
     return row
 
 
 def decode_event(envelope: Envelope, bounds: TimeBounds) -> EventRow:
-    """A message without a `timestamp` is valid as of the time at which it was first sent."""
+    """Decode an event. Without a `timestamp` it is valid as of its first sending."""
     message = _DECODE_EVENT(resolve_event(envelope))
     if message.timestamp is None:
         as_of = sent_time(envelope, bounds)
@@ -199,7 +199,7 @@ def decode_event(envelope: Envelope, bounds: TimeBounds) -> EventRow:
     )
     if not isinstance(message.markets, UnsetType):
         row.markets = _markets(message, bytes(message.markets), bounds, as_of)
-    if not (row.country and row.league):  # blank, which changes nothing: read field by field
+    if not (row.country and row.league):  # blank, which changes no field: read field by field
         raise InvalidRow("missing", "league" if row.country else "country", "must not be empty")
     return row
 
@@ -214,7 +214,7 @@ def _markets(message: EventMessage, given: bytes, bounds: TimeBounds, as_of: dat
 
 def _odd(message: EventMessage, bounds: TimeBounds) -> Decimal:
     told, given = message.odd_format, bytes(message.odd)
-    if told is None and bounds.odd_format is OddFormat.DECIMAL:  # nearly all are
+    if told is None and bounds.odd_format is OddFormat.DECIMAL:  # as nearly all are
         return fields.amount("odd", given)
     return read_odd("odd", given, bounds.odd_format if told is None else parse_format(told))
 
@@ -243,7 +243,7 @@ def decode_served(envelope: Envelope, bounds: TimeBounds) -> ServedRow:
 
 
 def decode_impression(envelope: Envelope, bounds: TimeBounds) -> ImpressionRow:
-    """A message without a `timestamp` is of the time at which it was first sent."""
+    """Decode an impression. Without a `timestamp` it has the time of its first sending."""
     message = _DECODE_IMPRESSION(envelope.value or b"")
     given = message.timestamp
     return ImpressionRow(
@@ -271,7 +271,7 @@ R = TypeVar("R")
 
 
 def _convert_each(field: str, items: Iterable[T], convert: Callable[[T], R]) -> tuple[R, ...]:
-    """The converted items. Raises InvalidRow, with the item's number in its field."""
+    """The converted items. Raises InvalidRow, whose field has the item's number."""
     converted: list[R] = []
     for number, item in enumerate(items):
         try:
@@ -292,7 +292,7 @@ def _served_event(message: ServedEventMessage) -> ServedEventRow:
 
 
 def parse_time(field: str, value: datetime | float, latest: datetime) -> datetime:
-    """Raises InvalidRow for a number that is not a time, and for a time later than `latest`."""
+    """The time. Raises InvalidRow for a number that is not a time, and for a time later than `latest`."""
     return _not_later(field, fields.time(field, value), latest)
 
 
@@ -307,8 +307,8 @@ def _not_later(field: str, time: datetime, latest: datetime) -> datetime:
 
 
 def not_ahead(time: datetime, envelope: Envelope, bounds: TimeBounds) -> datetime:
-    """The time by which the message is ordered: not later than its sending, by Kafka's clock, and its receipt.
-    Otherwise a message dated ahead would make closings and restrictions stale until then."""
+    """The time that orders the message: at the latest its sending, by Kafka's clock, and its receipt. Otherwise
+    closings and restrictions would be stale until the time of a message dated ahead."""
     sent_at = envelope.sent_at
     if time.timestamp() * 1_000 - 1 >= sent_at >= _EARLIEST_SENT:  # Kafka has no microseconds
         time = datetime.fromtimestamp(sent_at / 1_000, UTC)
@@ -316,7 +316,7 @@ def not_ahead(time: datetime, envelope: Envelope, bounds: TimeBounds) -> datetim
 
 
 def sent_time(envelope: Envelope, bounds: TimeBounds) -> datetime:
-    """The sending time of the message by Kafka's clock; the time of its receipt if Kafka has no time, or an impossible
+    """The sending time of the message by Kafka's clock; the time of its receipt if Kafka has no time or an impossible
     one."""
     sent_at = envelope.sent_at
     if sent_at < _EARLIEST_SENT or sent_at >= bounds.received.timestamp() * 1_000:
@@ -335,10 +335,10 @@ def parse_end(value: datetime | float | None) -> datetime | None:
 
 
 def _decode_removal(envelope: Envelope, bounds: TimeBounds) -> Removal | Rejection:
-    """A message without a value deletes the row whose id is its key."""
+    """Decode a message without a value, which deletes the row whose id is its key."""
     row_id = parse_key(envelope.key or b"")
     if row_id is None:
-        # without the key, which may be a name: rejections are logged
+        # rejections are logged, so the text lacks the key, which may be a name
         detail = "a message without a value deletes the row whose id is its key: send it as JSON text, in double quotes"
         return Rejection("bad_key", "", detail)
     return Removal(id=row_id, timestamp=sent_time(envelope, bounds))

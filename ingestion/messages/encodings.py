@@ -1,4 +1,4 @@
-"""Names the encoding of values and keys that are not plain UTF-8, and decodes unambiguous ones."""
+"""Detects the encoding of values and keys that are not plain UTF-8, and decodes unambiguous ones."""
 
 import re
 from contextlib import suppress
@@ -12,7 +12,7 @@ _FRAMED = b"\x00"  # the magic byte of a schema registry, before a schema's id o
 
 _QUOTE = b'"'
 _LONG_BYTES = 8
-# Of eight bytes, also three characters behind the five bytes of a schema registry, and four characters in UTF-16.
+# Eight bytes may also be three characters after a schema registry's five bytes, or four characters in UTF-16.
 _LONG_OR_TEXT = re.compile(rb"\x00....[\x20-\x7e]{3}|(?:\x00[\x20-\x7e]){4}|(?:[\x20-\x7e]\x00){4}", re.DOTALL)
 
 
@@ -32,7 +32,7 @@ def problem_of_encoding(value: bytes) -> str:
 
 def parse_key(key: bytes) -> OwnId | None:
     """The id in a key: text, the same as JSON text, or eight bytes, the most significant first (Java's LongSerializer).
-    None for anything else, and for eight bytes that could be the one id as text, and another as a number."""
+    None for any other key, and for eight bytes that are one id as text and another as a number."""
     text = _text_of(key)
     own = None if text is None else parse_own_id(text)
     if len(key) != _LONG_BYTES or isinstance(own, int) or (own is not None and key.startswith(_QUOTE)):
@@ -45,7 +45,7 @@ def parse_key(key: bytes) -> OwnId | None:
 
 
 def _text_of(key: bytes) -> str | None:
-    """None for bytes that are not text, and for a quotation mark at one end."""
+    """The text; None for bytes that are not text, and for a quotation mark at one end only."""
     with suppress(msgspec.DecodeError, UnicodeDecodeError):
         if key.startswith(_QUOTE) and key.endswith(_QUOTE):
             return msgspec.json.decode(key, type=str)

@@ -11,13 +11,13 @@ import msgspec
 from tenants.numbers import parse_id
 
 CASINO_HEADER = "casino_id"
-ORIGIN_HEADER = "replay.origin"  # the first place of a replayed message
+ORIGIN_HEADER = "replay.origin"  # the original place of a replayed message
 REPLAYS_HEADER = "replay.count"
 
 Headers = list[tuple[str, bytes | None]]
 
-_ID_BYTES = 40  # of the greatest id 19; longer ones would fill the cache
-# Digits, perhaps in quotes, as JSON serializers write text, and perhaps with blanks around.
+_ID_BYTES = 40  # the greatest id has 19; longer texts would fill the cache
+# Digits, optionally in quotes, as JSON serializers write text, and with blanks around them.
 _QUOTED_ID = re.compile(rb'\s*("?)([0-9]+)\1\s*')
 
 _HEADERS = methodcaller("headers")
@@ -25,21 +25,21 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Transport(StrEnum):
-    """How a message comes in."""
+    """The way of a message into the service."""
 
     KAFKA = "kafka"
     HTTP = "http"
     FILE = "file"
 
 
-# The name in parked messages and dead letters stays that of the release that wrote the first of them.
+# Parked messages and dead letters keep the name that the first release wrote into them.
 class Place(msgspec.Struct, frozen=True, omit_defaults=True, rename={"transport": "door"}):
     """The origin of a message, and its sending time (Unix milliseconds; 0: unknown).
 
-    In Kafka its cluster, topic, partition and offset; time and `topic_id` (empty if the broker has none) distinguish it
-    from a message with the same offset in a recreated topic. Of a request and of a file, `topic` is that of such
-    messages, `topic_id` identifies the upload (empty for a request that can't be repeated), and `offset` is the number
-    of the item or line.
+    For Kafka the cluster, topic, partition and offset; time and `topic_id` (empty if the broker has none) distinguish
+    the message from one with the same offset in a recreated topic. For a request or a file, `topic` is the topic of
+    such messages, `topic_id` identifies the upload (empty for a request that can't be repeated), and `offset` is the
+    number of the item or line.
     """
 
     cluster: str
@@ -56,7 +56,7 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True, rename={"transport"
 
     @property
     def source(self) -> str:
-        """Identifies the message whenever it is delivered; empty if nothing does."""
+        """Identifies the message for each delivery; empty for a message that can't be identified."""
         return str(self) if self.transport is Transport.KAFKA or self.topic_id else ""
 
     def __str__(self) -> str:
@@ -66,8 +66,8 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True, rename={"transport"
 
 
 class FilePlace(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A message's place in its file: the line, with the item's number if a line may have several; the number of the
-    `message` where lines tell none, as in a document in JSON. All count from 1; 0 where it does not apply."""
+    """A message's place in its file: the `line`, and the item's number if a line may have several items; or the number
+    of the `message` in a file without such lines, such as a JSON document. All count from 1; 0: not applicable."""
 
     line: int = 0
     item: int = 0
@@ -81,7 +81,7 @@ class FilePlace(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class Envelope(msgspec.Struct, gc=False):
     """An undecoded message. `headers` is None if a name is not UTF-8; `casino_id` is None if its header is missing,
-    invalid, or there more than once."""
+    invalid or repeated."""
 
     place: Place
     casino_id: int | None
@@ -91,7 +91,7 @@ class Envelope(msgspec.Struct, gc=False):
 
     @property
     def source(self) -> str:
-        """Identifies the message, also after a replay; empty if nothing does."""
+        """Identifies the message, also after a replay; empty for a message that can't be identified."""
         origin = header(self.headers, ORIGIN_HEADER)
         return self.place.source if origin is None else origin.decode(errors="replace")
 
@@ -128,8 +128,8 @@ def unpack(packed: bytes) -> Envelope:
 def read_headers(message: Any) -> Headers | None:
     """The message's headers; None if a name is not UTF-8.
 
-    Then confluent_kafka returns a broken list with an exception pending. A plain `message.headers()`, once specialised
-    by Python, would crash the process; through `methodcaller` it raises SystemError.
+    For such a name, confluent_kafka returns a broken list with an exception pending. A plain `message.headers()`, once
+    specialised by Python, would crash the process; through `methodcaller` it raises SystemError.
     """
     try:
         return _HEADERS(message) or []
@@ -147,14 +147,14 @@ def header(headers: Headers | None, name: str) -> bytes | None:
 
 
 def casino_id_of(headers: Headers | None) -> int | None:
-    """The casino's id; None unless there is one header with a valid one."""
+    """The casino's id; None unless exactly one header has a valid one."""
     values = [value for name, value in headers or () if name == CASINO_HEADER]
     text = values[0] or b"" if len(values) == 1 else b""
     return _parse_id(text) if len(text) <= _ID_BYTES else None
 
 
 def repeated_header(headers: Headers | None) -> str:
-    """A header that must be unambiguous, and is there more than once; empty if none is."""
+    """The name of a repeated header that must be unique; empty if there is none."""
     names = [name for name, _ in headers or ()]
     return next((name for name in (CASINO_HEADER, ORIGIN_HEADER, REPLAYS_HEADER) if names.count(name) > 1), "")
 

@@ -1,6 +1,7 @@
 """Reads a message of users or events that is no complete row, field by field.
 
-A partial message, of which all can be read, changes the stored row. What else is rejected may still close or restrict.
+A partial message whose fields are all readable changes the stored row. Any other is rejected, but may close or
+restrict.
 """
 
 import re
@@ -30,11 +31,11 @@ from .partial_formats import NULL, Key, PartialFormat
 from .restrictions import UNKNOWN_WORD, ReadFields, Values
 
 _UNREADABLE = (InvalidRow, msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError, ArithmeticError)
-_MOST_IDS = 100  # of one message: each is a change in memory
+_MOST_IDS = 100  # of one message, since each becomes a change in memory
 _NEVER_WHOLE = frozenset({"too_large", "undecodable"})
-# Alone in a list, or in an object as MongoDB's {"$numberLong": "7"} and {"$oid": ".."}.
+# The only value of a list, or of an object such as MongoDB's {"$numberLong": "7"} and {"$oid": ".."}.
 _INNER_ID = re.compile(rb'[\s\[]*(?:\{\s*"[^"]*"\s*:\s*)?("(?:[^"\\]|\\.)*"|[^\s"\[\]{},:]+)[\s\]}]*')
-_LONGEST_ID = 1_000  # bytes: with its escapes
+_LONGEST_ID = 1_000  # bytes, including escapes
 _DECODE_ID = msgspec.json.Decoder(int | float | str).decode
 _NUMBER_IN_TEXT = re.compile(r"\s*\+?0*([1-9][0-9]*)(?:\.0*)?\s*", re.ASCII)
 _WITHHELD: Values = {"is_withheld": True}
@@ -43,8 +44,8 @@ _WITHHELD: Values = {"is_withheld": True}
 def read_field_by_field(
     kind: PartialFormat, envelope: Envelope, bounds: TimeBounds, rejection: Rejection, own_words: Words
 ) -> UserRow | EventRow | Partial | Rejection:
-    """A message that has been rejected as a complete row: the row after all, if only the casino's own words were
-    unknown; the change of a stored row; or the rejection, with the message's closings and restrictions."""
+    """The result for a message rejected as a complete row: the row, if only the casino's own words were unknown; the
+    change of a stored row; or the rejection, with the message's closings and restrictions."""
     is_damaged = rejection.code in _NEVER_WHOLE
     found = scan_fields(envelope.value or b"") if is_damaged else find_fields(envelope, kind.resolve)
     read = ReadFields(found.is_whole)
@@ -70,26 +71,26 @@ def read_field_by_field(
 def _row_or_change(
     kind: PartialFormat, found: Fields, read: ReadFields, ids: list[OwnId], as_of: datetime
 ) -> UserRow | EventRow | Partial:
-    """The row or change of a message whose fields are all readable. Raises InvalidRow where fields contradict each
-    other, nothing names the row, or the message is another topic's."""
+    """The row or change of a message whose fields are all readable. Raises InvalidRow if fields contradict each other,
+    the row is not identified, or the message belongs to another topic."""
     if kind.required <= {name for name, value in read.values.items() if value is not None}:
         return _row(kind, read, ids, as_of)
     if of_another_kind := sorted(kind.foreign & found.values.keys()):
-        # an event sent as a user, of whose fields `open` would activate the user of the same id
+        # an event sent as a user: its status `open` would activate the user with the same id
         text = "is a field of another topic's messages: send the message there"
         raise InvalidRow("inconsistent", of_another_kind[0], text)
     key, lacking = _key(kind, read, ids), kind.lacking(read)
     change = _change(kind, key, {**read.values, "makes_row": not lacking}, as_of)
     if isinstance(change, EventChange) and change.makes_row:
-        change.first_row()  # contradictory fields are told here, not while storing
+        change.first_row()  # reports contradictory fields before storing
     field = lacking[0] if lacking else "id"
     unless_stored = Rejection("missing", field, f"{field} is required of what is not stored yet: send it once")
     return Partial(change, unless_stored)
 
 
 def _reason(rejection: Rejection, read: ReadFields) -> Rejection:
-    """The reason for a rejection. The decoder's reason may be a missing field, which a partial message may lack, or a
-    form of times and dates that only this reader accepts: then the problem of the field replaces it."""
+    """The reason for a rejection. The problem of a field replaces the decoder's reason if that is a missing field,
+    which a partial message may lack, or a format of times and dates that only this reader accepts."""
     problems = read.problems
     if rejection.code == "wrong_type" and rejection.field in problems:
         return rejection_of(problems[rejection.field])
@@ -107,9 +108,8 @@ def _reason(rejection: Rejection, read: ReadFields) -> Rejection:
 def _restricted_rows(
     kind: PartialFormat, found: Fields, envelope: Envelope, read: ReadFields, ids: list[OwnId]
 ) -> tuple[list[Key], bool]:
-    """The rows that a rejected message may be about, and whether it is certainly about these. The message's key decides
-    about an id that may be cut, that is in an inner object or has another form than ids, and about a message that is
-    not JSON."""
+    """The keys of the rows that a rejected message may be about, and whether it is certainly about them. The Kafka key
+    decides if the id may be cut, is in an inner object or has another format, and for a message that is not JSON."""
     by_key: list[Key] = [{"id": row_id} for row_id in _id_of_key(envelope)]
     keys: list[Key] = [{"id": row_id} for row_id in ids]
     if not keys:
@@ -121,14 +121,14 @@ def _restricted_rows(
 
 
 def _row(kind: PartialFormat, read: ReadFields, ids: list[OwnId], as_of: datetime) -> UserRow | EventRow:
-    """Raises InvalidRow where fields contradict each other."""
+    """The complete row. Raises InvalidRow if fields contradict each other."""
     row = kind.row(id=ids[0] if ids else None, **read.values)
     row.timestamp = as_of
     return row
 
 
 def _key(kind: PartialFormat, read: ReadFields, ids: list[OwnId]) -> Key:
-    """Raises InvalidRow where nothing names the row."""
+    """The key of the row: its id, or its natural key. Raises InvalidRow if the message has neither."""
     if ids:
         return {"id": ids[0]}
     if unnamed := kind.unnamed(read):
@@ -138,12 +138,12 @@ def _key(kind: PartialFormat, read: ReadFields, ids: list[OwnId]) -> Key:
 
 def _change(kind: PartialFormat, key: Key, values: Values, as_of: datetime) -> Change:
     change = kind.change(**key, **values)
-    change.timestamp = as_of  # only now: the end of a status is compared with the time in the message
+    change.timestamp = as_of  # set last: the end of a status was compared with the time in the message
     return change
 
 
 def _time(kind: PartialFormat, found: Fields, envelope: Envelope, bounds: TimeBounds, read: ReadFields) -> datetime:
-    """The time in the message, or else that of its sending."""
+    """The time in the message, or else its sending time."""
     for given in found.values.get("timestamp", ()):
         if given != NULL or "timestamp" not in kind.nulls:
             try:
@@ -158,7 +158,7 @@ def _read_fields(kind: PartialFormat, found: Fields, bounds: TimeBounds, own_wor
         given = list(dict.fromkeys(found.values.get(name, ())))
         if len(given) > 1:
             read.unreadable.add(name)
-        elif given and name in kind.nulls and _says_nothing(kind, name, given[0]):
+        elif given and name in kind.nulls and _is_empty(kind, name, given[0]):
             if kind.nulls[name] is not UNSET:
                 read.values[name] = kind.nulls[name]
         elif given:
@@ -174,8 +174,8 @@ def _read_fields(kind: PartialFormat, found: Fields, bounds: TimeBounds, own_wor
     kind.complete(found, read)
 
 
-def _says_nothing(kind: PartialFormat, name: str, given: bytes) -> bool:
-    """Null; in some fields also text of nothing, as files have it."""
+def _is_empty(kind: PartialFormat, name: str, given: bytes) -> bool:
+    """Whether the value is null or, in some fields, text without content, as in files."""
     if given == NULL or name not in kind.blanks or not given.startswith(b'"'):
         return given == NULL
     with suppress(*_UNREADABLE):
@@ -207,7 +207,7 @@ def _read_status(kind: PartialFormat, given: bytes, own_words: Words, read: Read
 
 
 def _ids(found: Fields, read: ReadFields) -> Iterable[OwnId]:
-    """The ids in the message, also in another form than that of an id."""
+    """The ids in the message, including those in another format."""
     for given in dict.fromkeys(found.values.get("id", ())):
         if given == NULL:
             continue
@@ -226,7 +226,8 @@ def _own_id(given: bytes) -> OwnId | None:
 
 
 def _id_in_other_form(given: bytes) -> OwnId | None:
-    """As the only value of a list or object; text with blanks around, or of a number with a sign or decimals."""
+    """The id in an unusual format: the only value of a list or object; text with blanks around it, or of a number with
+    a sign or decimals."""
     inner = _INNER_ID.fullmatch(given) if len(given) <= _LONGEST_ID else None
     with suppress(*_UNREADABLE):
         value = None if inner is None else _DECODE_ID(inner[1])

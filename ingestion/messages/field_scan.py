@@ -1,5 +1,5 @@
-"""Finds a message's fields by name, also in one that is no valid JSON: cut, in another encoding, with a trailing comma,
-NaN, single quotes, .."""
+"""Finds a message's fields by name, even if the message is no valid JSON: cut, in another encoding, with a trailing
+comma, NaN, single quotes, .."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -12,21 +12,22 @@ from recommendations.errors import InvalidRow
 from .envelope import Envelope
 
 _SCANNED_BYTES = 65_536
-# Text in quotes, perhaps cut; punctuation; anything else, such as a number. What begins with a quote always matches, in
-# one way: else many escaped quotes would take the square of their number in time.
+# Text in quotes, perhaps cut; punctuation; other characters, such as a number. Text after a quote always matches, in
+# exactly one way: else the time would grow with the square of the number of escaped quotes.
 _TOKEN = re.compile(
     rb'"(?:[^"\\]|\\.?)*+(?:"|\Z)|\'(?:[^\'\\]|\\.?)*+(?:\'|\Z)|[{}\[\]:,]|[^\s{}\[\]:,"\']+', re.DOTALL
 )
-# For fields that a stray quote hides from the tokens.
+# Finds fields that a stray quote hides from the tokens.
 _PAIR = re.compile(rb'\b(id|status)\b["\'\\]*\s*:\s*\\?("[^"]*"?|[^\s,}\]]+)', re.IGNORECASE)
 _DECODE_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """A message's fields, by name in lower case: each with its values in JSON, one unless the message is damaged.
+    """A message's fields: name in lower case -> values in JSON, more than one only in a damaged message.
 
-    `is_id_doubtful`: the id may be cut, or that of an inner object."""
+    `is_id_doubtful`: the id may be cut, or that of an inner object.
+    """
 
     is_whole: bool
     values: dict[str, list[bytes]] = field(default_factory=dict)
@@ -34,7 +35,7 @@ class Fields:
 
 
 def find_fields(envelope: Envelope, resolve: Callable[[Envelope], bytes]) -> Fields:
-    """The message's fields; `resolve` returns it with each field once, or raises InvalidRow."""
+    """The message's fields. `resolve` returns the message with each field once, or raises InvalidRow."""
     try:
         found = _DECODE_FIELDS(resolve(envelope))
     except (msgspec.DecodeError, InvalidRow, UnicodeDecodeError, RecursionError):
@@ -46,8 +47,8 @@ def find_fields(envelope: Envelope, resolve: Callable[[Envelope], bytes]) -> Fie
 
 
 def scan_fields(value: bytes) -> Fields:
-    """The fields of the outermost object, as far as they can be told, in the first bytes of the message."""
-    # of UTF-16, what is left without the zeros is ASCII
+    """The detectable fields of the outermost object, in the first bytes of the message."""
+    # UTF-16 without its zero bytes is ASCII
     text = value[:_SCANNED_BYTES].replace(b"\x00", b"")
     fields: dict[str, list[bytes]] = {}
     for name, found in _outermost_pairs(text):
@@ -61,8 +62,8 @@ def scan_fields(value: bytes) -> Fields:
 
 
 def _outermost_pairs(text: bytes) -> Iterator[tuple[str, bytes]]:
-    """Names and values in objects that are in no other one: also in a list of objects, and where the first brace is
-    lost."""
+    """Names and values in objects that are in no other object: also in a list of objects, and if the first brace is
+    missing."""
     depth, name, before = 0, "", b""
     for match in _TOKEN.finditer(text):
         token = match[0]
@@ -86,7 +87,7 @@ def _name(token: bytes) -> str:
 
 
 def _plain(name: str) -> str:
-    """As converters from CSV write names: in capitals, with blanks, the first behind a byte order mark."""
+    """The field's name from a CSV converter's, which may have capitals, blanks, or a byte order mark."""
     return name.strip(" \t\ufeff").lower()
 
 

@@ -1,6 +1,6 @@
-"""Describes each field of a message to its senders, for the JSON Schemas: meaning, units, defaults and an example.
+"""Describes each field of a message for the JSON Schemas: meaning, units, defaults and an example.
 
-`formats.py` has the texts that belong to a bound or a form; these complete them.
+`formats.py` has the texts about bounds and formats; these complete them.
 """
 
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ _TEXTS_OF_MATCH = {
 }
 
 _TEXTS_OF_OUTCOME = {
-    "market": FieldText("The market that was bet on; absent: not told.", "TOTALS"),
+    "market": FieldText("The market that was bet on; absent: unknown.", "TOTALS"),
     "line": FieldText("The line of the market.", 2.5),
     "outcome": FieldText("The outcome that was bet on.", "OVER"),
 }
@@ -76,7 +76,7 @@ FIELD_TEXTS: dict[str, dict[str, FieldText]] = {
         "recommended_events": FieldText("The selections, at least one.", None),
         "odd_format": FieldText("How the odds of selections without an odd_format are written.", "decimal"),
         "recommendation_id": FieldText(
-            "The recommendation that the user bet on, as /recommend answered it; absent: not told.",
+            "The recommendation that the user bet on, as /recommend returned it; absent: unknown.",
             "6f1c2f1e-8a51-4c43-9f0c-0d6a3f7c1b52",
         ),
     },
@@ -99,12 +99,12 @@ FIELD_TEXTS: dict[str, dict[str, FieldText]] = {
         "markets": FieldText("The markets that changed.", None),
         "stop": FieldText("Which markets are suspended.", False),
         "heartbeat": FieldText("A sign of life, true or an object.", True),
-        "status": FieldText("What the producer says about itself.", "up"),
+        "status": FieldText("The status of the producer.", "up"),
         "odd_format": FieldText("How the odds are written.", "decimal"),
     },
     "ImpressionMessage": {
         "recommendation_id": FieldText(
-            "The recommendation's, of the source field recommendation_id.", "0190b5a4-6f2e-7c3a-9b1d-2f6f0c9d8e7a"
+            "The id in the field recommendation_id of the recommendation.", "0190b5a4-6f2e-7c3a-9b1d-2f6f0c9d8e7a"
         ),
         "user_id": FieldText("The casino's own id of the user whom it was recommended to.", 31),
         "kind": FieldText("What the user did.", "seen"),
@@ -116,7 +116,7 @@ FIELD_TEXTS: dict[str, dict[str, FieldText]] = {
         "recommendation_id": FieldText(
             "Identifies the served recommendation (UUID).", "0190b5a4-6f2e-7c3a-9b1d-2f6f0c9d8e7a"
         ),
-        "user_id": FieldText("The id of the user in the database, by which it is 31 for the own id 31.", 31),
+        "user_id": FieldText("The user's id in the database; a numeric own id, such as 31, is the same.", 31),
         "timestamp": FieldText("The time of the request.", "2026-06-30T18:00:00Z"),
         "recommender": FieldText("The recommender.", "hybrid"),
         "asked_for": FieldText("The configured recommender.", "hybrid"),
@@ -137,10 +137,10 @@ FIELD_TEXTS: dict[str, dict[str, FieldText]] = {
         "event_id": FieldText("The id of the event in the database.", 7),
         "odd": FieldText("The odd when it was recommended, decimal.", 2.69),
         "score": FieldText("The score.", 0.73),
-        "team": FieldText("Whose event it is; absent where both recommenders ranked it first.", "A"),
-        "first_team": FieldText("Who picked first in the slip.", "B"),
+        "team": FieldText("The recommender that picked the event; absent if both ranked it first.", "A"),
+        "first_team": FieldText("The recommender that had the first pick in the slip.", "B"),
         "propensity": FieldText("The probability of the event.", 0.2),
-        "candidates": FieldText("The ids from which it was drawn.", [7, 9]),
+        "candidates": FieldText("The ids of the candidates from which the event was drawn.", [7, 9]),
     }
     | _TEXTS_OF_OUTCOME,
 }

@@ -99,7 +99,8 @@ _EventOdd = Annotated[
 
 
 class UserMessage(msgspec.Struct):
-    """A customer of the casino, in full. All but what names the user may be absent, and stays as it was."""
+    """A customer of the casino, in full. All fields but those that identify the user may be absent; absent fields keep
+    their values."""
 
     name: Text
     surname: Text
@@ -135,7 +136,7 @@ Participants = Annotated[
 ]
 
 
-# Numbers too: providers number their markets and outcomes.
+# Numbers are allowed: providers number their markets and outcomes.
 MarketText = (
     Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)] | Annotated[int, Meta(ge=-MAX_ID, le=MAX_ID)] | float
 )
@@ -152,7 +153,7 @@ MarketStatusWord = Annotated[str, Meta(description=_MARKET_STATUS)]
 
 
 class OutcomeMessage(msgspec.Struct):
-    """An outcome of a market, with its price. Without a usable one it is closed."""
+    """An outcome of a market, with its price. An outcome without a usable price is closed."""
 
     outcome: OutcomeName
     odd: _EventOdd | UnsetType = UNSET
@@ -160,7 +161,7 @@ class OutcomeMessage(msgspec.Struct):
 
 
 class MarketMessage(msgspec.Struct):
-    """A market of an event, with all its outcomes: one that it leaves out is closed."""
+    """A market of an event, with all its outcomes: missing outcomes are closed."""
 
     market: MarketName
     outcomes: Annotated[list[OutcomeMessage], Meta(max_length=MAX_OUTCOMES)] = []
@@ -171,13 +172,13 @@ class MarketMessage(msgspec.Struct):
 Markets = Annotated[list[MarketMessage], Meta(max_length=MAX_MARKETS)]
 
 
-# Read market by market, so that one that can't be read closes alone.
+# Read market by market, so that an unreadable market closes only itself.
 EventMarkets = Annotated[msgspec.Raw, Meta(description="All markets: others of the producer are closed.")]
 
 
 class EventMessage(msgspec.Struct):
-    """A match, in full, or a one-sided event: open for bets, live, suspended, cancelled or settled. All but what names
-    the event may be absent, and stays as it was."""
+    """A match, or a one-sided event, in full: open for bets, live, suspended, cancelled or settled. All fields but
+    those that identify the event may be absent; absent fields keep their values."""
 
     begin_timestamp: Time
     end_timestamp: Time
@@ -217,11 +218,11 @@ class SelectionMessage(msgspec.Struct):
     outcome: OutcomeName | None = None
 
 
-# Raw: what is no id of a recommendation is left out, and the coupon counts all the same.
+# Raw: an invalid id of a recommendation is ignored, and the coupon still counts.
 RecommendationId = Annotated[
     msgspec.Raw,
     Meta(
-        description="One that is unknown, or another user's, is ignored.",
+        description="An unknown id, or that of another user's recommendation, is ignored.",
         extra_json_schema={"type": ["string", "null"], "format": "uuid"},
     ),
 ]
@@ -238,12 +239,12 @@ class CouponMessage(_CouponFields):
 
     recommended_events: Annotated[list[SelectionMessage], Meta(min_length=1)]
     id: Id | None = None
-    odd_format: OddFormat | None = None  # of the selections that don't tell theirs
+    odd_format: OddFormat | None = None  # the default of the selections
     recommendation_id: RecommendationId | UnsetType = UNSET
 
 
 class RawCouponMessage(_CouponFields):
-    """A coupon with undecoded selections, whose decoding is cached: many coupons have the same ones."""
+    """A coupon with undecoded selections. Decoded selections are cached, since many coupons have the same ones."""
 
     recommended_events: list[msgspec.Raw]
     id: Id | None = None
@@ -255,7 +256,7 @@ _UsualId = Annotated[int, Meta(ge=1, le=MAX_OWN_ID)] | Annotated[str, Meta(min_l
 
 
 class UsualCouponMessage(msgspec.Struct, gc=False):
-    """A raw coupon as nearly all are: with an id, and a recommendation's id that is one, if any."""
+    """A raw coupon in the usual form: it has an id, and any recommendation id is a UUID."""
 
     user_id: _UsualId
     stake: msgspec.Raw
@@ -269,14 +270,16 @@ class UsualCouponMessage(msgspec.Struct, gc=False):
 class HeartbeatMessage(msgspec.Struct):
     """A sign of life of a producer, sent to each partition."""
 
-    complete: Annotated[bool, Meta(description="false: prices before it can't be trusted any more.")] = True
+    complete: Annotated[bool, Meta(description="false: earlier prices can no longer be trusted.")] = True
 
 
 class OddsMessage(msgspec.Struct):
-    """Prices of markets of one event, or a stop of its bets, or what a producer says about itself. Markets that it
-    leaves out stay as they were."""
+    """Prices of markets of one event, a stop of its bets, or the producer's own status. Missing markets stay
+    unchanged."""
 
-    producer: Annotated[MarketText, Meta(description="The source of the prices; it closes only its own.")]
+    producer: Annotated[
+        MarketText, Meta(description="The source of the prices; a message closes only prices of its own source.")
+    ]
     event_id: Reference | None = None
     timestamp: Annotated[Time, Meta(description="Valid as of this time; absent: the sending time.")] | None = None
     markets: Markets | UnsetType = UNSET
@@ -293,13 +296,13 @@ class OddsMessage(msgspec.Struct):
 
 
 ShortName = Annotated[str, Meta(max_length=MAX_NAME)]
-Probability = Annotated[float, Meta(gt=0, le=1, description="With which it was drawn; absent: it was not drawn.")]
+Probability = Annotated[float, Meta(gt=0, le=1, description="The probability of the draw; absent: there was no draw.")]
 _KINDS = [kind.value for kind in ImpressionKind]
 _Placement = Annotated[
     str,
     Meta(
         max_length=MAX_NAME,
-        description=f"Where it was shown; absent or empty: not told. Else it {PLACEMENT_RULE}.",
+        description=f"The place where it was shown; absent or empty: unknown. Else it {PLACEMENT_RULE}.",
     ),
 ]
 
@@ -324,14 +327,21 @@ class ServedEventMessage(msgspec.Struct):
     market: MarketName | None = None
     line: Line | None = None
     outcome: OutcomeName | None = None
-    team: Annotated[Literal["A", "B"], Meta(description="Of a drafted slip: whose event it is.")] | UnsetType = UNSET
+    team: (
+        Annotated[Literal["A", "B"], Meta(description="In a drafted slip: the recommender that picked the event.")]
+        | UnsetType
+    ) = UNSET
     first_team: (
-        Annotated[Literal["A", "B"], Meta(description="Of a drafted slip's first event: who had the first turn.")]
+        Annotated[
+            Literal["A", "B"], Meta(description="In a drafted slip's first event: the recommender with the first pick.")
+        ]
         | UnsetType
     ) = UNSET
     propensity: Probability | UnsetType = UNSET
     candidates: (
-        Annotated[list[StoredId], Meta(max_length=MAX_CANDIDATES, description="What it was drawn from, best first.")]
+        Annotated[
+            list[StoredId], Meta(max_length=MAX_CANDIDATES, description="The candidates of the draw, best first.")
+        ]
         | UnsetType
     ) = UNSET
 

@@ -1,7 +1,7 @@
-"""A range of messages that the broker deleted before they were read, as one message in their place for each casino.
+"""A range of messages that the broker deleted before they were read, as one placeholder message for each casino.
 
-Nobody knows whose messages they were, so each casino rejects one: it closes what a message of its topic closes that
-can't be read, and is a dead letter until the messages are sent again.
+The casinos of the messages are unknown, so each casino rejects one placeholder: it closes like any unreadable message
+of its topic, and is a dead letter until the messages are sent again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,8 @@ _MAX_OFFSET = 2**63 - 1
 
 
 class LostMessages(Envelope):
-    """Without a casino yet. The place is that of the last lost message, as of when the loss was found."""
+    """The lost messages, without a casino yet. The place is that of the last one, at the time when the loss was
+    found."""
 
     first: int
 
@@ -29,20 +30,20 @@ def lost_messages(place: Place, first: int) -> LostMessages:
 
 
 def for_each_casino(lost: LostMessages, casino_ids: Sequence[int]) -> Iterator[Envelope]:
-    """The message that each casino rejects in their place. It survives being parked."""
+    """The placeholder that each casino rejects. It can be parked."""
     for casino_id in casino_ids:
         headers: Headers = [(CASINO_HEADER, b"%d" % casino_id), (FIRST_HEADER, b"%d" % lost.first)]
         yield Envelope(lost.place, casino_id, None, b"", headers)
 
 
 def name_lost(envelope: Envelope, rejection: Rejection) -> Rejection:
-    """The rejection of a message that can't be read: it is `lost` where the message is in the place of lost ones."""
+    """The rejection of an unreadable message, with the code `lost` if the message is a placeholder of lost ones."""
     if envelope.value or (first := _first_of(envelope)) is None:
         return rejection
     place = envelope.place
     text = (
         f"{counted(place.offset - first + 1, 'offset')} of {place.topic}/{place.partition}, {first} to {place.offset}, "
-        "were deleted by the broker before they were read: send what they said again, then purge this dead letter"
+        "were deleted by the broker before they were read: send their contents again, then purge this dead letter"
     )
     return msgspec.structs.replace(rejection, code=LOST, field="", detail=text)
 

@@ -1,8 +1,8 @@
-"""Reads the markets of a message: what can be read is kept, and what can't be read closes.
+"""Reads the markets of a message: keeps readable ones, and closes unreadable ones.
 
-An outcome without a usable odd, or that is not open, is closed. A market that can't be read is closed whole, if its
-name and line can be read; else all markets of the event are. So is a market line that is there twice. One that is not
-open needs no outcomes. The first problem is told with its place.
+An outcome that has no usable odd, or is not open, is closed. An unreadable market is closed as a whole if its name and
+line can be read; else all markets of the event are closed. A repeated market line is closed too. A market that is not
+open needs no outcomes. The first problem is reported with its place.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class Market(msgspec.Struct, gc=False):
 
 
 class _Named(msgspec.Struct):
-    """The part of a market that can be read where others can't."""
+    """The readable part of an unreadable market."""
 
     market: MarketText
     line: MarketText | UnsetType | None = UNSET
@@ -55,8 +55,8 @@ _UNREADABLE = (InvalidRow, msgspec.DecodeError, UnicodeDecodeError, RecursionErr
 
 @dataclass(slots=True)
 class ReadMarkets:
-    """The markets that can be read, by the casino's `own_words` too, and the closings of the others. `unread` is the
-    first problem, `unknown_word` a status that is none of the known words."""
+    """The readable markets, by the casino's `own_words` too, and the closings of the others. `unread` is the first
+    problem, `unknown_word` a status that is none of the known words."""
 
     own_words: Words
     markets: list[MarketRow] = field(default_factory=list)
@@ -66,7 +66,7 @@ class ReadMarkets:
     lines: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, row: MarketRow) -> None:
-        """Raises InvalidRow for a market line that is there already: which one counts is not known."""
+        """Add a market. Raises InvalidRow for a repeated market line, since it is unknown which one counts."""
         line = row.market, row.line
         if line in self.lines:
             raise InvalidRow("inconsistent", "market", "is there more than once with this line: send each line once")
@@ -99,7 +99,7 @@ def read_markets(raw: bytes, odd_format: OddFormat, own_words: Words = NO_WORDS)
 def read_each(
     markets: Sequence[Market | msgspec.Raw], odd_format: OddFormat, own_words: Words = NO_WORDS
 ) -> ReadMarkets:
-    """The markets of a message, each undecoded if one of them may have a wrong type."""
+    """The markets of a message. A market that may have a wrong type is undecoded."""
     found = ReadMarkets(own_words)
     if len(markets) > MAX_MARKETS:
         problem = f"lists {len(markets)}; must list at most {MAX_MARKETS}"
@@ -113,7 +113,7 @@ def read_each(
 
 
 def event_odds(producer: str, read: ReadMarkets, as_of: datetime) -> OddsRow:
-    """The markets in an event's message, which are all that the producer has."""
+    """The markets in an event's message, which has all of the producer's markets."""
     return OddsRow(
         producer=producer,
         timestamp=as_of,
@@ -146,7 +146,7 @@ def _line(given: Market | _Named) -> str:
 
 
 def _closing_of(told: Market | msgspec.Raw) -> Closing:
-    """Of a market that can't be read: it alone, if it is known which."""
+    """The closing of an unreadable market: the market alone if its name and line are known, else all markets."""
     try:
         named = told if isinstance(told, Market) else _NAMED(told)
         return Closing(scope_of(market_text("market", named.market), _line(named)))
@@ -155,7 +155,7 @@ def _closing_of(told: Market | msgspec.Raw) -> Closing:
 
 
 def _odds(outcomes: Sequence[Outcome], market: int, odd_format: OddFormat, found: ReadMarkets) -> tuple[int, ...]:
-    """In thousandths, 0 for a closed outcome."""
+    """The odds in thousandths, 0 for a closed outcome."""
     odds: list[int] = []
     for number, given in enumerate(outcomes):
         odd: int | InvalidRow = CLOSED_ODD
@@ -175,7 +175,7 @@ def _is_open(word: str | UnsetType | None, market: int, number: int, found: Read
 
 
 def _status(word: str | UnsetType | None, place: str, found: ReadMarkets) -> str:
-    """An unknown word closes."""
+    """The status; CLOSED for an unknown word."""
     if word is None or isinstance(word, UnsetType):
         return MarketStatus.OPEN
     try:

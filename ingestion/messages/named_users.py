@@ -1,4 +1,4 @@
-"""The user whom a message names, also one that is rejected."""
+"""The user in a message, including a rejected one."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from .formats import CouponMessage, ImpressionMessage, ServedMessage, UserMessag
 
 
 class _OfUsers(msgspec.Struct):
-    """The field of a message that names its user."""
+    """The field with the user of a message."""
 
     user_id: Any = msgspec.field(default=None, name="id")
 
@@ -31,7 +31,7 @@ _NAMES_USER: Mapping[type[msgspec.Struct], type[_OfUser | _OfUsers]] = {
 
 
 def named_user(message: type[msgspec.Struct], envelope: Envelope) -> tuple[str, ...]:
-    """The id of the user in a message of this format; empty if it names none, or none that is readable."""
+    """The id of the user in a message of this format; empty without a readable one."""
     names_user = _NAMES_USER.get(message)
     if names_user is None:
         return ()
@@ -43,7 +43,7 @@ def named_user(message: type[msgspec.Struct], envelope: Envelope) -> tuple[str, 
 
 
 def _normal_form(user_id: object) -> tuple[str, ...]:
-    """31, "31" and 31.0 are the same user; True is none."""
+    """The id as text: 31, "31" and 31.0 are the same user; True is none."""
     if isinstance(user_id, bool) or not isinstance(user_id, int | float | str):
         return ()
     try:

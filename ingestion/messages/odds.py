@@ -1,6 +1,6 @@
 """Decodes messages of the topic `odds`: prices of one event's markets, stops, heartbeats, and producers going down.
 
-What can't be read closes: the event that the message or its key names, else all prices that came by its partition.
+An unreadable message closes the event that it or its key names, or else all prices received by its partition.
 """
 
 from contextlib import suppress
@@ -25,11 +25,11 @@ from .market_parts import ReadMarkets, read_each, read_markets
 from .odds_fields import Heartbeat, RawOdds, ReadOdds, read_odds_fields
 from .repeated_fields import producer_status
 
-_MOST_EVENTS = 100  # of one message: each is a closing in memory
+_MOST_EVENTS = 100  # of one message, since each becomes a closing in memory
 
 
 class _Reference(msgspec.Struct):
-    """The part that can be read where others can't."""
+    """The readable part of an unreadable message."""
 
     event_id: Any = None
 
@@ -40,7 +40,7 @@ _UNREADABLE = (InvalidRow, msgspec.DecodeError, UnicodeDecodeError, RecursionErr
 
 
 def decode_odds(envelope: Envelope, bounds: TimeBounds) -> OddsRow:
-    """A message without a `timestamp` is as of the time at which it was first sent. Raises InvalidRow."""
+    """Decode a message; without a `timestamp` it is valid as of its first sending. Raises InvalidRow."""
     message = read_odds_fields(envelope)
     producer = market_text("producer", message.producer)
     sent_at = sent_time(envelope, bounds)
@@ -68,7 +68,7 @@ def decode_odds(envelope: Envelope, bounds: TimeBounds) -> OddsRow:
 
 
 def _has_no_markets(message: ReadOdds | RawOdds) -> bool:
-    """An empty list says nothing where no event is named."""
+    """Whether the message has no markets. An empty list counts as none if the message has no event."""
     if isinstance(message.markets, UnsetType):
         return True
     if message.event_id is not UNSET and message.event_id is not None:
@@ -77,7 +77,7 @@ def _has_no_markets(message: ReadOdds | RawOdds) -> bool:
 
 
 def close_unread(envelope: Envelope, bounds: TimeBounds, rejection: Rejection) -> Rejection:
-    """The rejection of a message that can't be read, with what it closes."""
+    """The rejection of an unreadable message, with its closings."""
     sent_at = sent_time(envelope, bounds)
     closed = [OddsRow(id=each, timestamp=sent_at, closings=(Closing(ALL_MARKETS),)) for each in _named_events(envelope)]
     if not closed:
@@ -97,14 +97,14 @@ def _markets(message: ReadOdds | RawOdds, bounds: TimeBounds) -> ReadMarkets:
 
 
 def _stops(stop: bool | list[MarketText] | UnsetType | None) -> tuple[Closing, ...]:
-    """Of all markets, or of those with the names in the list; an empty one names none."""
+    """The closings of all markets, or of those with the names in the list, which may be empty."""
     if isinstance(stop, list):
         return tuple(Closing(market_text("stop", each)) for each in stop)
     return (Closing(ALL_MARKETS),) if stop is True else ()
 
 
 def _heard(message: ReadOdds | RawOdds, envelope: Envelope, sent_at: datetime) -> Heard | None:
-    """What the message says about its feed. Raises InvalidRow for an unknown status, which can't be up."""
+    """The status of the message's feed. Raises InvalidRow for an unknown status: it must not count as up."""
     told = message.status
     status = producer_status(told) if isinstance(told, str) and told.strip() else ""
     beat = message.heartbeat
@@ -120,8 +120,8 @@ def _partition(envelope: Envelope) -> int:
 
 
 def _named_events(envelope: Envelope) -> list[OwnId]:
-    """The events that a message that can't be read may be about: those that it names, but for an id with which it ends,
-    and that of its key, unless the message is valid JSON and names one."""
+    """The events that an unreadable message may be about: those in the message, except an id at its cut end, and that
+    in its key, unless the message is valid JSON with an event."""
     value = envelope.value or b""
     found = [each for each in scan_fields(value).values.get("event_id", ()) if not value.rstrip().endswith(each)]
     is_whole = False

@@ -1,5 +1,5 @@
-"""The fields of a message of `odds`: each read once. Of a field with different values, none counts, and the message is
-rejected, but for what a producer says about itself: then the stricter value counts."""
+"""The fields of a message of `odds`, each read once. A field with different values has none, and the message is
+rejected; the producer's own status is an exception: the stricter value counts."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -29,13 +29,13 @@ class OddsFields(msgspec.Struct, kw_only=True):
 
 
 class ReadOdds(OddsFields, kw_only=True):
-    """With all markets of the right types."""
+    """A message whose markets all have the right types."""
 
     markets: list[Market] | UnsetType = UNSET
 
 
 class RawOdds(OddsFields, kw_only=True):
-    """With undecoded markets: one of them may have a wrong type."""
+    """A message with undecoded markets: one of them may have a wrong type."""
 
     markets: msgspec.Raw | UnsetType = UNSET
 
@@ -46,7 +46,7 @@ _OPTIONAL = ("event_id", "timestamp", "stop", "heartbeat", "status", "odd_format
 
 
 def read_odds_fields(envelope: Envelope) -> ReadOdds | RawOdds:
-    """Raises InvalidRow for a field with different values, and msgspec.DecodeError."""
+    """The fields of the message. Raises InvalidRow for a field with different values, and msgspec.DecodeError."""
     value = envelope.value or b""
     with suppress(msgspec.ValidationError):
         message = _DECODE(value)
@@ -56,8 +56,8 @@ def read_odds_fields(envelope: Envelope) -> ReadOdds | RawOdds:
 
 
 def _is_each_once(value: bytes, message: ReadOdds) -> bool:
-    """Whether each name occurs as often as a decoded field: counting takes a fifth of the time of decoding. Names in
-    values only make it false."""
+    """Whether no name occurs more often than the decoded fields have it: counting takes a fifth of the time of
+    decoding. Names in values can only make it false."""
     if b"\\" in value and ESCAPED_NAME.search(value):
         return False
     count = value.lower().count

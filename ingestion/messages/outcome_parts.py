@@ -22,14 +22,15 @@ _LONGEST_ODD, _LONGEST_NAMES = 40, 300  # bytes, characters; longer ones would f
 _NULL = b"null"
 
 
-class Outcome(msgspec.Struct, gc=False):  # of which a batch has tens of thousands
+class Outcome(msgspec.Struct, gc=False):  # a batch has tens of thousands
     outcome: MarketText
     odd: msgspec.Raw | UnsetType = UNSET
     status: str | UnsetType | None = UNSET
 
 
 def outcome_names(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
-    """The stored names, in the order of the outcomes. Raises InvalidRow for no outcomes, too many, or two alike."""
+    """The stored names, in the order of the outcomes. Raises InvalidRow for no outcomes, too many, or two equal
+    names."""
     given = tuple([each.outcome for each in outcomes])
     try:
         is_short = len("".join(given)) <= _LONGEST_NAMES  # type: ignore[arg-type]  # numbers raise

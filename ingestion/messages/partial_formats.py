@@ -1,4 +1,4 @@
-"""The formats of partial messages: how those of users and events are read field by field."""
+"""The formats of partial messages: the rules for reading users and events field by field."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,12 +42,12 @@ Key = Mapping[str, Any]
 class PartialFormat:
     """The rules for reading messages of one topic field by field.
 
-    `required`: the fields of a complete row. `lacking`: those that a message lacks to make a row that is not stored.
-    `foreign`: those that only messages of another topic have. `read`: the readers of fields that the decoder does not
-    read in all forms. `nulls`: what null means in a field, UNSET for nothing; elsewhere it can't be read. `blanks`:
-    where empty text is the same as null. `key_of` is the natural key of a row without an id if its fields are there, or
-    raises LookupError; `unnamed` are the fields that it lacks to be exact, and `named_by` the sets of fields of which a
-    message needs one. `complete` decides what needs several fields.
+    `required`: the fields of a complete row. `lacking`: returns the missing fields of a new row. `foreign`: the fields
+    of other topics' messages only. `read`: readers of fields with more forms than the decoder reads. `nulls`: the
+    meaning of null in a field, UNSET for no change; in other fields null can't be read. `blanks`: fields in which empty
+    text means null. `key_of`: returns the natural key of a row without an id, or raises LookupError if fields are
+    missing; `unnamed` returns the fields that the key lacks to be exact. `named_by`: sets of fields; a message needs
+    all fields of one set. `complete` applies the rules that need several fields.
     """
 
     message: type[msgspec.Struct]
@@ -69,7 +69,7 @@ class PartialFormat:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """The fields that are read each by itself."""
+        """The names of the fields that are read one by one."""
         return frozenset(self.decoders) - {"id", "timestamp", "status", "odd_format"}
 
     @cached_property
@@ -82,7 +82,7 @@ def _to_come(name: str) -> Read:
 
 
 def _price(raw: bytes, bounds: TimeBounds, found: Fields) -> Decimal | None:
-    """The odd; None where the message says that there is none."""
+    """The odd; None if the message declares that there is none."""
     if raw == NULL or (raw.startswith(b'"') and status_words.normalized(READ_TEXT(raw)) in OFF_THE_BOARD):
         return None
     odd = read_odd("odd", raw, _odd_format(found, bounds.odd_format))
@@ -90,7 +90,7 @@ def _price(raw: bytes, bounds: TimeBounds, found: Fields) -> Decimal | None:
 
 
 def _odd_format(found: Fields, default: OddFormat) -> OddFormat:
-    """Raises InvalidRow for an unknown format, and for several."""
+    """The format of the odd. Raises InvalidRow for an unknown format, and for several."""
     told = {READ_TEXT(each) for each in found.values.get("odd_format", ()) if each != NULL}
     if len(told) > 1:
         raise InvalidRow("inconsistent", "odd_format", "occurs more than once, with different values: send it once")
@@ -110,7 +110,7 @@ def _participants(raw: bytes, *_: object) -> tuple[str, ...]:
 
 
 def _complete_event(found: Fields, read: ReadFields) -> None:
-    """An event without a usable odd is withheld: where it says that it has none, or has all else."""
+    """Withhold an event without a usable odd if the message declares that it has none, or has all other fields."""
     _complete_sides(found, read)
     has_no_odd = "odd" in read.values and read.values["odd"] is None
     is_full = (EVENT_FIELDS - {"odd"}) <= read.values.keys() and "odd" not in found.values
@@ -121,7 +121,7 @@ def _complete_event(found: Fields, read: ReadFields) -> None:
 
 
 def _complete_markets(read: ReadFields) -> bool:
-    """Whether the message has markets, which need their producer."""
+    """Whether the message has markets, which require a producer. Converts them to an OddsRow."""
     producer, markets = read.values.pop("producer", None), read.values.pop("markets", None)
     if markets is None:
         return False
@@ -134,7 +134,7 @@ def _complete_markets(read: ReadFields) -> bool:
 
 
 def _complete_sides(found: Fields, read: ReadFields) -> None:
-    """An event has teams, or else a name and participants, which are of no use beside teams."""
+    """Keep either the teams, or the name and participants of a one-sided event; drop these if there are teams."""
     told = [name for name in ("home_team", "away_team") if not set(found.values.get(name, ())) <= _EMPTY]
     if told:
         unused, is_kept = ("name", "participants"), False
@@ -158,7 +158,7 @@ def _unnamed_user(read: ReadFields) -> list[str]:
 
 
 def _complete_user(found: Fields, read: ReadFields) -> None:
-    """A user of whom a message can be read is no longer withheld. A status ends only with the status itself."""
+    """Stop withholding a user whose message is readable. The end of a status needs the status in the same message."""
     if not read.unreadable:
         read.values["is_withheld"] = False
     if "status_until" in read.values and not read.statuses:

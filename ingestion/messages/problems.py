@@ -1,4 +1,4 @@
-"""What is wrong with a value, in the words of rejections."""
+"""Describes the problem of a value for rejections."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Reads a Kafka message: as a complete row; else field by field, as the change of a stored row."""
+"""Reads a Kafka message: as a complete row, or else field by field, as the change of a stored row."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ from .partial_formats import PartialFormat
 
 logger = logging.getLogger(__name__)
 
-CloseUnread = Callable[[Envelope, TimeBounds, Rejection], Rejection]  # adds what a rejected message closes
+CloseUnread = Callable[[Envelope, TimeBounds, Rejection], Rejection]  # adds the closings of a rejected message
 SingleContent = AnyRow | Removal | Partial | Rejection
 UNMAPPED = "unmapped"
 _WITHOUT_CASINO = frozenset({"no_casino", "ambiguous_header"})
@@ -35,8 +35,8 @@ Content = SingleContent | Several
 
 
 class Unwanted(msgspec.Struct):
-    """A message about a sport, currency, .. that its casino does not offer: `note` names it; `changes` are those of a
-    stored row."""
+    """A message about a sport, currency, .. that its casino does not offer. `note` names the value; `changes` apply to
+    a stored row."""
 
     note: str
     changes: tuple[Change, ...]
@@ -58,10 +58,10 @@ class DecodedMessage(msgspec.Struct, gc=False):
 
     @property
     def rows(self) -> tuple[AnyRow | Change | Removal, ...]:
-        """The rows and changes to store: those of a rejected message are its closings and restrictions. Several are
-        stored one by one (`storing/several.py`)."""
+        """The rows and changes to store: for a rejected message its closings and restrictions. The contents of a
+        `Several` are stored one by one (`storing/several.py`)."""
         content = self.content
-        if isinstance(content, CouponRow):  # most messages are
+        if isinstance(content, CouponRow):  # the case of most messages
             return (content,)
         if isinstance(content, Rejection):
             return content.closed_odds or content.changes
@@ -79,11 +79,10 @@ def read_message(
     bounds: TimeBounds,
     own_words: Words = NO_WORDS,
 ) -> SingleContent:
-    """The message's row, the change of a stored one, or the reason for its rejection with its closings and
+    """The message's row, the change of a stored row, or the reason for its rejection with its closings and
     restrictions.
 
-    `partial` is None for topics whose messages are always complete; `own_words` are the casino's words
-    for a status.
+    `partial` is None for topics whose messages are always complete; `own_words` are the casino's words for a status.
     """
     envelope = without_byte_order_mark(envelope)
     content = decode_message(decode, envelope, bounds)
@@ -96,14 +95,14 @@ def read_message(
         if not isinstance(partial, PartialFormat):
             return partial(envelope, bounds, content)
         return read_field_by_field(partial, envelope, bounds, content, own_words)
-    except Exception:  # no single message ends the process
-        logger.exception("An error of this program: the message %s can't be read field by field", envelope.place)
+    except Exception:  # one message must not end the process
+        logger.exception("Internal error: the message %s can't be read field by field", envelope.place)
         return content
 
 
 def with_problems(content: SingleContent, problems: Mapping[str, str], named: tuple[str, ...] = ()) -> SingleContent:
-    """Of a message that a mapping made: record the users whom a rejected one names, and why the mapping could not read
-    a field, not that the decoder could not."""
+    """The content of a mapped message. A rejection gets the users in the document, and the mapping's reason for an
+    unreadable field instead of the decoder's."""
     if not isinstance(content, Rejection):
         return _stored_in_part(content, problems) if problems else content
     content = msgspec.structs.replace(content, named_users=named)
@@ -114,32 +113,32 @@ def with_problems(content: SingleContent, problems: Mapping[str, str], named: tu
 
 
 def _stored_in_part(content: SingleContent, problems: Mapping[str, str]) -> SingleContent:
-    """With the mapping's problem, where a market could not be read."""
-    odds = told_markets(content)
+    """The content, with the mapping's reason for an unreadable market."""
+    odds = odds_row_of(content)
     if odds is not None and odds.unread is not None:
         field = odds.unread.field if odds.unread.field in problems else next(iter(problems))
         odds.unread = UnreadMarket(UNMAPPED, field, problems[field])
     return content
 
 
-def told_markets(content: object) -> OddsRow | None:
-    """What a message that can be read says about markets: one of odds, or an event or its change."""
+def odds_row_of(content: object) -> OddsRow | None:
+    """The markets of a readable message: of odds, an event, or an event's change. None without markets."""
     row = content.change if isinstance(content, Partial) else content
     told = row.markets if isinstance(row, EventRow | EventChange) else row
     return told if isinstance(told, OddsRow) else None
 
 
 def unknown_word_of(content: Content | Unwanted) -> str:
-    """The unknown word for a status in a single content; empty for none."""
+    """The unknown word for a status in a single content; empty if there is none."""
     if isinstance(content, Rejection):
         return content.unknown_word
-    told = told_markets(content)
+    told = odds_row_of(content)
     return "" if told is None else told.unknown_word
 
 
 def removed_as_of(content: SingleContent, told: bytes, envelope: Envelope, bounds: TimeBounds) -> SingleContent:
-    """Of a removal that a mapping made: as of the time in the document (JSON; empty for none), at the latest that of
-    sending, which also counts where the time can't be read."""
+    """A mapped removal with its time: the time in the document (JSON), at the latest the sending time. An empty or
+    unreadable time becomes the sending time."""
     if not told or not isinstance(content, Removal):
         return content
     try:

@@ -1,4 +1,4 @@
-"""The stable codes of rejections, with their meaning and what to do."""
+"""The stable codes of rejections, with their meaning and the action to take."""
 
 REASONS = {
     "no_casino": "The header `casino_id` is missing, not an integer, or unreadable. Send it with every message.",
@@ -35,6 +35,6 @@ REASONS = {
     "unknown_user": "The coupon's user did not arrive within `WAITING_COUPON_DAYS`, or `WAITING_COUPONS` other "
     "coupons were waiting for users. Send the user, then replay.",
     "lost": "The broker deleted messages before they were read. Nobody knows whose: each casino has such a dead "
-    "letter. Send what they said again, then purge it ([Lost messages](#lost-messages)).",
+    "letter. Send their contents again, then purge it ([Lost messages](#lost-messages)).",
     "refused_by_database": "PostgreSQL refused the row (see its SQLSTATE): a constraint or trigger of this casino.",
 }

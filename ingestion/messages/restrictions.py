@@ -1,5 +1,5 @@
-"""Finds the closings and restrictions of a rejected message, which are stored nevertheless: an unreadable value counts
-as closed."""
+"""Finds the closings and restrictions of a rejected message, which are stored nevertheless. An unreadable value
+closes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,9 +20,8 @@ _REACHED = Decimal(0)
 
 @dataclass(slots=True)
 class ReadFields:
-    """A message's fields: the valid values, as rows have them; those found several times in a damaged message; and the
-    names of the unreadable ones, with the problem if the reader of a row's field reports one. `statuses` may have
-    UNKNOWN_WORD."""
+    """A message's fields: the valid values in the form of rows, the repeated ones of a damaged message, and the names
+    of the unreadable ones, with the problem if a reader reports one. `statuses` may have UNKNOWN_WORD."""
 
     is_whole: bool
     values: dict[str, Any] = field(default_factory=dict)
@@ -38,13 +37,15 @@ class ReadFields:
 
 
 def event_restrictions(read: ReadFields) -> Values:
-    """A known event is withheld by each rejected message, and closed by each status but open and live."""
+    """The restrictions of an event: each rejected message withholds a known event, and each status but open and live
+    closes it."""
     return {"is_withheld": True} | _status(read.statuses, _CLOSING, EventStatus.SUSPENDED)
 
 
 def user_restrictions(read: ReadFields) -> Values:
-    """A known user is restricted by each status but active, and by each limit. An unreadable limit is reached, and
-    unreadable consent is none. Where more can't be read that may restrict, the user is withheld."""
+    """The restrictions of a user: each status but active restricts a known user, and so does each limit. An unreadable
+    limit counts as reached, and unreadable consent as none. Another unreadable field that may restrict withholds the
+    user."""
     restricting = (UserStatus.CLOSED, UserStatus.SELF_EXCLUDED, UserStatus.TIME_OUT)
     found = _status(read.statuses, restricting, UserStatus.CLOSED)
     if found:
@@ -60,7 +61,7 @@ def user_restrictions(read: ReadFields) -> Values:
 
 
 def _may_be_under_age(read: ReadFields) -> bool:
-    """Whether the message tells an age that some law forbids to bet, contradicts itself, or can't be read."""
+    """Whether the message's age is below some country's betting age, contradictory or unreadable."""
     born, year = read.values.get("birth_date"), read.values.get("birth_year")
     years = {each for each in (born and born.year, year) if each is not None}
     is_young = any(read.values["timestamp"].year - year <= HIGHEST_LEGAL_AGE for year in years)
@@ -68,6 +69,6 @@ def _may_be_under_age(read: ReadFields) -> bool:
 
 
 def _status(statuses: Sequence[Any], restricting: Sequence[str], unknown: str) -> dict[str, Any]:
-    """The strictest of these statuses, the first of `restricting`; empty if none restricts."""
+    """The strictest of these statuses, by the order of `restricting`; empty if none restricts."""
     known = [unknown if status is UNKNOWN_WORD else status for status in statuses]
     return next(({"status": status} for status in restricting if status in known), {})

@@ -9,12 +9,12 @@ from .envelope import Envelope
 
 
 class MessageResult(msgspec.Struct):
-    """A message's outcome: a Result, `parked`, `repeated` (the ledger has it already), `skipped` (about what the casino
-    does not offer), or a rejection's code.
+    """A message's outcome: a Result, `parked`, `repeated` (already in the ledger), `skipped` (about a value that the
+    casino does not offer), or a rejection's code.
 
-    `note` lists the selections of a coupon that could not be read, or has the reason for skipping a message. Senders
-    can name any number as a casino: unless `is_casino_known`, nothing counts by it. `user_ids` are the users whom a
-    rejected message is about; None: its own bytes contain them.
+    `note` lists the unreadable selections of a coupon, or has the reason for skipping a message. Senders can name any
+    number as a casino: unless `is_casino_known`, no statistics use it. `user_ids` are the users of a rejected message;
+    None: read them from its own bytes.
     """
 
     envelope: Envelope

@@ -20,13 +20,13 @@ def schema(message: type[msgspec.Struct]) -> dict[str, Any]:
         del definition["required"]
         definition["anyOf"] = [{"required": list(fields)} for fields in partial.named_by]
         _let_be_empty(definition["properties"], partial)
-    for name in sorted(described["$defs"], key=message.__name__.__eq__):  # the whole after its parts
+    for name in sorted(described["$defs"], key=message.__name__.__eq__):  # the message after its parts
         _explain(described["$defs"], name)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
 
 
 def _explain(definitions: dict[str, Any], name: str) -> None:
-    """Add the meaning of each field, and an example of it and of the message, which the formats lack."""
+    """Add the meaning and an example of each field, and an example of the message; the formats lack these."""
     definition, texts = definitions[name], FIELD_TEXTS[name]
     definition["description"] = " ".join(definition["description"].split())
     for field, part in definition["properties"].items():
@@ -44,7 +44,7 @@ def _is_described(part: dict[str, Any]) -> bool:
 
 
 def _let_be_empty(properties: dict[str, Any], partial: PartialFormat) -> None:
-    """Describe where null and empty text are read."""
+    """Describe the fields that may be null or empty text."""
     for name in partial.blanks:
         properties[name].pop("minLength", None)
     for name in partial.nulls:
@@ -53,8 +53,8 @@ def _let_be_empty(properties: dict[str, Any], partial: PartialFormat) -> None:
 
 
 def _described(part: Any) -> Any:
-    """Describe an amount as a number or as text in the format of one; one with a title may be null. Describe an id as
-    a whole number, of which 31.0 is one too, or as text."""
+    """Describe an amount as a number or as text of one (null if it has a title), and an id as a whole number, such as
+    31.0, or as text."""
     if isinstance(part, list):
         return [_described(each) for each in part]
     if not isinstance(part, dict):

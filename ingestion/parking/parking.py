@@ -1,10 +1,10 @@
-"""Messages of casinos with an unavailable database wait in `<topic>.parked`, so that the other casinos' are stored.
+"""Parks messages of casinos with an unavailable database in `<topic>.parked`, so that the other casinos' are stored.
 
-While messages of a casino and partition are parked, its later ones are parked behind them. So each partition's messages
-of a casino are stored in the order of their offsets, on which the ledger relies. After a crash, or by a consumer that
-has not noticed yet that its partition was revoked, a message may be parked twice; the ledger detects it.
+While messages of a casino and partition are parked, its later ones are parked behind them. So the messages of a casino
+and partition are stored in the order of their offsets, as the ledger requires. After a crash, or by a consumer that has
+not noticed yet that its partition was revoked, a message may be parked twice; the ledger detects it.
 
-Where the broker deleted parked messages, each casino that they may have been of closes what they may have closed.
+If the broker deletes parked messages, each casino that they may belong to closes all that they could have closed.
 """
 
 import logging
@@ -41,8 +41,7 @@ CloseLost = Callable[[Envelope], bool]
 
 
 def unpark(message: Any) -> Envelope | None:
-    """The original message of a parked one, with its original place; None for a message that was not parked by a
-    consumer."""
+    """The original message of a parked one, with its original place; None if no consumer parked it."""
     envelope = open_message(message, "", "")
     try:
         place = msgspec.json.decode(header(envelope.headers, PLACE_HEADER) or b"", type=Place)
@@ -56,8 +55,8 @@ def unpark(message: Any) -> Envelope | None:
 
 
 class Parking:
-    """The parked messages of this consumer's partitions. Their offsets are committed by `client`, the group's member:
-    the broker refuses commits from a consumer whose partitions were revoked."""
+    """The parked messages of this consumer's partitions. `client`, the group's member, commits their offsets: the
+    broker rejects commits from a consumer whose partitions were revoked."""
 
     def __init__(self, topic: Topic, client: Consumer, commits: OffsetCommits, forwarder: Forwarder) -> None:
         self._topic = topic
@@ -67,8 +66,8 @@ class Parking:
         self._parked: dict[int, Counter[int]] = {}  # partition -> casino id -> number of messages
         self._first_offsets: dict[int, int] = {}  # partition -> offset of its first parked message
         self._drains: dict[int, Iterator[None]] = {}
-        self._drained = -1  # the last partition
-        # partition -> deleted messages, and the casinos that have not closed what these may have closed; None: all
+        self._drained = -1  # the partition of the last step
+        # partition -> deleted messages, and the casinos that have not handled their loss yet; None: all
         self._lost: dict[int, tuple[LostMessages, set[int] | None]] = {}
 
     def assign(self, partitions: Iterable[int]) -> None:
@@ -92,11 +91,11 @@ class Parking:
         self._commits.forget(self._topic.parked, partitions)
 
     def has_parked(self, casino_id: int, partition: int) -> bool:
-        """Whether messages of the casino are parked, so that later ones of the partition must be parked too."""
+        """Whether messages of the casino are parked: later ones of the partition must then be parked too."""
         return casino_id in self._parked.get(partition, ())
 
     def park(self, envelopes: Iterable[Envelope], reason: str, now: datetime) -> None:
-        """Queue messages; they are parked when the forwarder's `flush` has returned."""
+        """Queue messages; they are parked once the forwarder's `flush` has returned."""
         for envelope in envelopes:
             added = {
                 PLACE_HEADER: msgspec.json.encode(envelope.place).decode(),
@@ -106,7 +105,7 @@ class Parking:
             self._forwarder.forward(self._topic.parked, envelope, added)
             counts = self._parked.setdefault(envelope.place.partition, Counter())
             if not counts and envelope.place.partition in self._first_offsets:
-                self._commit(envelope.place.partition)  # without a committed offset, no later consumer finds a loss
+                self._commit(envelope.place.partition)  # later consumers detect a loss by this offset
             counts[envelope.casino_id or 0] += 1
 
     @property
@@ -116,11 +115,11 @@ class Parking:
 
     def drain_step(self, is_unavailable: Callable[[int], bool], store: StoreParked, close: CloseLost) -> None:
         """Store one batch of parked messages, of the next partition with messages of a casino that may be available
-        again. Only one at a time, so that new messages do not wait long. Before, have casinos that may be available
-        `close` what deleted messages may have closed; it returns whether that is done.
+        again; only one batch, so that new messages do not wait long. First calls `close` for the casinos that may be
+        available and have not handled a loss yet; it returns whether that is done.
 
-        Raises AllDatabasesUnavailable, NotDelivered. After these, and after other errors of Kafka, draining starts
-        again at a later step.
+        Raises AllDatabasesUnavailable, NotDelivered. After these, and after other errors of Kafka, a later step starts
+        draining again.
         """
         self._close_lost(is_unavailable, close)
         available = {casino_id for casino_id in self.counts if not is_unavailable(casino_id)}
@@ -140,11 +139,11 @@ class Parking:
             self._drains[partition] = drain
 
     def drain(self, partition: int, store: StoreParked) -> Iterator[None]:
-        """Go through the partition's parked messages, one batch at each `next`.
+        """Store the partition's parked messages, one batch at each `next`.
 
         `store` stores messages of one casino, or only the first of them if its database is slow or still unavailable,
-        and returns their number. Ends as soon as messages of all these casinos are left. At the end, casinos without
-        any are stored directly again.
+        and returns their number. Ends as soon as each of these casinos has messages that can't be stored. At the end,
+        casinos without parked messages are stored directly again.
         """
         stored: Counter[int] = Counter()
         remaining: dict[int, int] = {}  # casino id -> the offset of its first message that stays parked
@@ -159,7 +158,7 @@ class Parking:
                     if count < len(messages):
                         remaining[casino_id] = messages[count][0]
                 position = batch[-1].offset() + 1
-                self._reach(partition, min(remaining.values(), default=position))
+                self._advance(partition, min(remaining.values(), default=position))
                 is_hopeless = self._parked[partition].keys() <= remaining.keys()
                 if is_hopeless:
                     break
@@ -168,13 +167,13 @@ class Parking:
             position = (
                 position if is_hopeless else end
             )  # without a yield: after one there might always be more messages
-        self._reach(partition, min(remaining.values(), default=position))
+        self._advance(partition, min(remaining.values(), default=position))
         counts = self._parked[partition]
         self._parked[partition] = Counter({each: max(counts[each] - stored[each], 1) for each in remaining})
 
-    def _reach(self, partition: int, first: int) -> None:
-        """No message before this offset is left. Committed at each batch: a consumer that is killed more often than
-        drains end would start all over each time."""
+    def _advance(self, partition: int, first: int) -> None:
+        """Record that no message before this offset is left. It is committed after each batch: a consumer that is
+        always killed before a drain ends would otherwise start over each time."""
         if first != self._first_offsets[partition]:
             self._first_offsets[partition] = first
             self._commit(partition)
@@ -190,8 +189,8 @@ class Parking:
                 self._commit(partition)
 
     def _commit(self, partition: int) -> None:
-        """Not before all casinos have closed what lost messages may have closed: until then, another consumer finds the
-        loss again."""
+        """Commit the first offset, unless a casino has not handled a loss yet: another consumer must then detect it
+        again."""
         if partition not in self._lost:
             place = TopicPartition(self._topic.parked, partition, self._first_offsets[partition])
             self._commits.commit(self._client, [place])
@@ -208,7 +207,7 @@ class Parking:
 
     def _lose(self, partition: int, first: int, first_left: int, casino_ids: set[int] | None) -> None:
         report_lost(self._topic.parked, partition, first, first_left - 1)
-        now = round(time.time() * 1_000)  # later than all that was lost
+        now = round(time.time() * 1_000)  # later than all lost messages
         place = Place("", self._topic.parked, partition, first_left - 1, now)
         self._lost[partition] = lost_messages(place, first), casino_ids
 

@@ -20,13 +20,13 @@ from tenants.routing.context import use_casino
 
 from .malformed import corrupt
 
-_POOL = 2_000  # users and events of a casino in its messages
-_SHARE_OF_CHANGES = 0.9  # of users' and events' messages; the rest are new users and events
+_POOL = 2_000  # of users and events per casino in its messages
+_SHARE_OF_CHANGES = 0.9  # share of known users and events in their messages; the others are new
 _STATUSES = [EventStatus.OPEN] * 17 + [EventStatus.SUSPENDED] * 2 + [EventStatus.CANCELLED]
 
 
 class GeneratedMessage(msgspec.Struct):
-    """Goes to the partition of its key, unless it names one."""
+    """A message for the partition of its key, or for `partition`."""
 
     casino_id: int
     key: str
@@ -37,9 +37,9 @@ class GeneratedMessage(msgspec.Struct):
 def generate_load(
     topic: Topic, casinos: Sequence[Casino], rng: random.Random, bad_ratio: float
 ) -> Iterator[GeneratedMessage]:
-    """Endless messages: events with changed odds and statuses, users, coupons of a few selections,
-    impressions of served recommendations. A share `bad_ratio`
-    of them is invalid. Raises NothingToSend if a casino has no users or open events for coupons."""
+    """Endless messages: events with changed odds and statuses, users, coupons of a few selections, impressions of
+    served recommendations. A share `bad_ratio` of them is invalid. Raises NothingToSend if a casino has no users or
+    open events for coupons."""
     sources = [_CasinoMessages(topic, casino, rng) for casino in casinos]
     while True:
         message = rng.choice(sources).next()
@@ -69,12 +69,12 @@ class _CasinoMessages:
             self._users = list(User.objects.order_by("id").values_list("pk", flat=True)[:_POOL])
             self._slips = latest_slips(_POOL) if topic.name == "impressions" else []
         self._selections = [Selection.of(event) for event in self._events]
-        self._last_coupon_id = rng.getrandbits(40) << 20  # so that two producers hardly ever send the same id
+        self._last_coupon_id = rng.getrandbits(40) << 20  # random: two producers should not send the same id
         if topic.name == "coupons" and not (self._users and self._events):
             raise NothingToSend(f"{casino} has no users or no open events for coupons: send users and events first.")
         if topic.name == "impressions" and not self._slips:
             raise NothingToSend(
-                f"{casino} has no stored recommendations: ask for some while consume_recommendations runs."
+                f"{casino} has no stored recommendations: request some while consume_recommendations runs."
             )
 
     def next(self) -> GeneratedMessage:

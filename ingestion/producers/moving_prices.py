@@ -1,4 +1,4 @@
-"""Dummy prices of one event's markets, which walk at random, stop now and then, and settle with goals."""
+"""Dummy prices of one event's markets: random walks with occasional stops, and settlements after goals."""
 
 import math
 import random
@@ -10,11 +10,11 @@ from decimal import Decimal
 
 from recommendations.models import MarketStatus
 
-MARGIN = 1.06  # the probabilities that the odds tell add up to more than 1: the bookmaker's margin
+MARGIN = 1.06  # sum of the probabilities implied by the odds, more than 1: the bookmaker's margin
 _STEP = 0.04  # of a walk, in logits
-_PULL = 0.98  # back to where the walk began, so that prices stay plausible for days
+_PULL = 0.98  # pulls the walk back to its start, so that prices stay plausible for days
 _SHARE_OF_STOPS = 0.02
-_SHARE_OF_GOALS = 0.02  # of the messages about a football match in play
+_SHARE_OF_GOALS = 0.02  # share of the messages about a football match in play
 _SHIFT_OF_GOAL = {"OVER": 0.6, "UNDER": -0.6}
 _LOWEST, _HIGHEST = 1.02, 50.0
 
@@ -35,7 +35,7 @@ Message = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class PricedLine:
-    """A market line, and its outcomes with the probabilities from which their prices walk."""
+    """A market line: its outcomes with the probabilities at the start of their prices' walk."""
 
     market: str
     line: str
@@ -52,14 +52,14 @@ def random_lines(sport: str, rng: random.Random) -> list[PricedLine]:
 
 
 def line_of_odds(market: str, line: str, outcomes: Sequence[str], odds: Sequence[float]) -> PricedLine:
-    """The line of which these decimal odds are the prices."""
+    """The line whose prices are these decimal odds."""
     inverse = [1 / odd for odd in odds]
     return PricedLine(market, line, outcomes, _normalized(inverse), sum(inverse))
 
 
 @dataclass(slots=True)
 class MovingPrices:
-    """The markets of one event. `stopped` until the next message, which opens all of them again."""
+    """The markets of one event. `stopped`: all are suspended until the next message."""
 
     sport: str
     begin: datetime
@@ -70,7 +70,7 @@ class MovingPrices:
     shifts: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
 
     def change(self, rng: random.Random, now: datetime) -> Message:
-        """What the next message says: new prices of one market, of all after a stop, or a stop."""
+        """The contents of the next message: new prices of one market, of all after a stop, or a stop."""
         if self.stopped:
             self.stopped = False
             return self.all_markets()

@@ -20,8 +20,8 @@ from .moving_prices import Message, MovingPrices, PricedLine, line_of_odds, rand
 
 PRODUCER = "DUMMY"
 HEARTBEAT_SECONDS = 2.0
-_POOL = 1_000  # events of a casino
-_REREAD_SECONDS = 600.0  # meanwhile events end, and others are sent
+_POOL = 1_000  # events per casino
+_REREAD_SECONDS = 600.0  # reloads the events: some have ended, and others have been sent
 _BEAT = msgspec.json.encode({"producer": PRODUCER, "heartbeat": {"complete": True}})
 _OPEN = (EventStatus.OPEN, EventStatus.LIVE)
 _PRICED = (MarketStatus.OPEN, MarketStatus.SUSPENDED)
@@ -30,8 +30,8 @@ _Key = tuple[int, OwnId]  # casino, event
 
 
 class OddsFeed:
-    """Prices of the events that begin first, from those that are stored on; of an event without, invented ones. Raises
-    NothingToSend if no casino has an open event."""
+    """Prices of the first events to begin. The stored prices are the start; an event without any gets invented prices.
+    Raises NothingToSend if no casino has an open event."""
 
     def __init__(self, casinos: Sequence[Casino], rng: random.Random, partitions: int) -> None:
         self._casinos, self._rng, self._partitions = casinos, rng, partitions
@@ -40,8 +40,8 @@ class OddsFeed:
         self._reread_at = 0.0
 
     def snapshot(self) -> Iterator[GeneratedMessage]:
-        """Heartbeats, and all prices of each event that had none before. What was sent before a silence of the feed
-        counts no more, so that it begins with this."""
+        """Heartbeats, and all prices of each event without earlier ones. After a silence of the feed, its earlier
+        prices no longer count, so that each feed begins with a snapshot."""
         self._reread_at = time.monotonic() + _REREAD_SECONDS
         found = {
             (casino.pk, own_id): prices for casino in self._casinos for own_id, prices in self._open_events(casino)
@@ -82,7 +82,7 @@ class OddsFeed:
 
 
 def _stored_lines(event_ids: Sequence[int]) -> dict[int, list[PricedLine]]:
-    """The market lines of these events in which each outcome has a price."""
+    """The market lines of these events whose outcomes all have a price."""
     markets = Market.objects.filter(event_id__in=event_ids, status__in=_PRICED).order_by("event_id", "line_id")
     lines = MarketLine.objects.in_bulk()
     found: dict[int, list[PricedLine]] = {}

@@ -1,4 +1,4 @@
-"""Publishes served recommendations to the topic `recommendations`. It neither delays nor fails requests."""
+"""Publishes served recommendations to the topic `recommendations`. Publishing neither delays nor fails requests."""
 
 import atexit
 import ctypes
@@ -56,8 +56,8 @@ class Publisher:
         self._reset()
 
     def publish(self, casino_id: int, served: ServedRecommendation, **signal: object) -> None:
-        """Queue the message, or drop it; do nothing if `PUBLISH_RECOMMENDATIONS` is off. Never waits for the broker,
-        never raises its errors. It receives `recommendation_served`."""
+        """Queue the message, or drop it; do nothing if `PUBLISH_RECOMMENDATIONS` is off. Never waits for the broker and
+        never raises its errors. A receiver of the signal `recommendation_served`."""
         if not settings.PUBLISH_RECOMMENDATIONS:
             return
         producer = self._producer or self._start()
@@ -83,14 +83,14 @@ class Publisher:
         producer, self._producer = self._producer, None
         if producer is None:
             return
-        with suppress(KafkaException):  # of a producer after a fatal error, which delivers no more
+        with suppress(KafkaException):  # a producer delivers nothing after a fatal error
             producer.flush(seconds)
         if left := len(producer):
             self._drops.note(DropReason.NOT_DELIVERED, left)
 
     def reset_after_fork(self) -> None:
         """Start without a producer in a forked process."""
-        if self._producer is not None:  # another thread of the parent created it since `close`
+        if self._producer is not None:  # another thread of the parent has created it after `close`
             # Freeing it would wait for threads that do not exist here: never free it.
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._producer))
         self._reset()  # with new locks: a thread of the parent may have held the old ones

@@ -1,4 +1,4 @@
-"""Sends messages, and dummy messages for trying out the service."""
+"""Sends messages, including dummy messages to try out the service."""
 
 import logging
 import random
@@ -69,7 +69,7 @@ class Sender:
     def send(
         self, topic: str, value: bytes, *, headers: dict[str, str], key: str, partition: int | None = None
     ) -> None:
-        """Queue a message to the topic of this name without prefix, waiting while the queue is full. Messages with the
+        """Queue a message to the topic of this name without prefix; wait while the queue is full. Messages with the
         same key keep their order."""
         name = TOPICS[topic].full_name
         chosen = _BY_KEY if partition is None else partition

@@ -1,5 +1,5 @@
-"""The problems of ingestion that `casino doctor` finds: parked and lost messages, too many dead letters, and those of
-earlier releases."""
+"""The problems of ingestion that `casino doctor` finds: parked and lost messages, too many dead letters, and dead
+letters of earlier releases."""
 
 from collections.abc import Iterator
 
@@ -19,10 +19,10 @@ _BROKER_SECONDS = 2.0
 
 
 def parked_messages() -> Iterator[Finding]:
-    """Nothing while the broker does not answer: readiness reports that."""
+    """Parked messages. No finding while the broker does not answer: readiness reports that."""
     if broker_state(_BROKER_SECONDS) != "ok":
         return
-    from .parked import list_parked  # with all that stores messages, which no other process has to import
+    from .parked import list_parked  # imports all modules that store messages, which other processes don't need
 
     try:
         parked = list_parked()
@@ -35,7 +35,7 @@ def parked_messages() -> Iterator[Finding]:
             code="messages_parked",
             problem=f"{counted(each.count, 'message')} of {casino} parked in {each.topic} since "
             f"{each.since:%Y-%m-%d %H:%M}: {each.reason}",
-            advice="Remove the reason; then the consumers store them within half a minute.",
+            advice="Fix the cause; the consumers then store them within half a minute.",
             casino_id=each.casino_id,
         )
 
@@ -57,7 +57,7 @@ def unread_topics() -> Iterator[Finding]:
 
 
 def full_dead_letters() -> Iterator[Finding]:
-    """Casinos, and the catalogue, with as many open dead letters as they may have."""
+    """Casinos, and the catalogue, with the highest allowed number or size of open dead letters."""
     bounds = DeadLetterBounds()
 
     def require_room(table: LetterTable, letters: Letters) -> str:
@@ -79,8 +79,8 @@ def full_dead_letters() -> Iterator[Finding]:
 
 
 def lost_messages() -> Iterator[Finding]:
-    """Casinos whose messages the broker may have deleted before they were read, until somebody purges the dead letters
-    that say so."""
+    """Casinos whose messages the broker may have deleted before they were read, until an operator purges the dead
+    letters about them."""
     query = DeadLetterQuery(reason=LOST)
     details = in_each_table(query, lambda table, letters: (table, _details(letters)), lambda _: None)
     for table, found in details:

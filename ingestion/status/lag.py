@@ -8,7 +8,7 @@ from ingestion.topics import Topic
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """The messages of a topic's partitions, and the number that its consumer group has committed."""
+    """The number of messages in a topic's partitions, and the number that its consumer group has committed."""
 
     messages: int
     done: int

@@ -1,4 +1,4 @@
-"""Consumer lag for pages: measured by a thread of its own, for which a request waits only a moment."""
+"""Consumer lag for pages: a background thread measures it, and a request waits only a moment for it."""
 
 import threading
 import time
@@ -24,7 +24,8 @@ class TopicLag:
 
 
 class LagCache:
-    """The latest measurement. Asking an unavailable broker takes many seconds, so only one thread at a time does."""
+    """Caches the latest measurement. A request to an unavailable broker takes many seconds, so only one thread at a
+    time makes one."""
 
     def __init__(self) -> None:
         self.reset()

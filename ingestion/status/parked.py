@@ -51,9 +51,10 @@ def list_parked(topics: Iterable[Topic] = tuple(TOPICS.values()), casino_id: int
 
 
 def drain_parked(topics: Iterable[Topic] = tuple(TOPICS.values()), casino_id: int | None = None) -> Counter[str]:
-    """Store parked messages of casinos with an available database; returns outcome -> number of messages.
+    """Store parked messages of casinos with an available database. Returns outcome -> number of messages.
 
-    May run while consumers do the same: the ledgers prevent duplicates. Raises KafkaException, AllDatabasesUnavailable.
+    Consumers may store them at the same time: the ledgers prevent duplicates. Raises KafkaException,
+    AllDatabasesUnavailable.
     """
     outcomes = Counter[str]()
     for topic in topics:
@@ -62,13 +63,13 @@ def drain_parked(topics: Iterable[Topic] = tuple(TOPICS.values()), casino_id: in
         for owner, envelopes in _chunks(_parked_messages(topic, casino_id)):
             count = 0 if owner in unavailable else store.store_parked(owner, envelopes)
             if count < len(envelopes):
-                unavailable.add(owner)  # so that the casino's later messages keep their order
+                unavailable.add(owner)  # left for later, so that the casino's messages keep their order
                 outcomes["still parked"] += len(envelopes) - count
     return outcomes
 
 
 def _chunks(messages: Iterable[ParkedMessage]) -> Iterator[tuple[int, list[Envelope]]]:
-    """(casino id, some of its messages in their order)."""
+    """Yield (casino id, some of its messages in their order)."""
     groups: dict[int, list[Envelope]] = {}
     for message in messages:
         owner = message.envelope.casino_id or 0
@@ -96,7 +97,7 @@ def _parked_messages(topic: Topic, casino_id: int | None) -> Iterator[ParkedMess
 
 
 def _open(message: object) -> ParkedMessage | None:
-    """None for a message that was not parked by a consumer."""
+    """The parked message; None if no consumer parked it."""
     envelope, headers = unpark(message), read_headers(message)
     reason = (header(headers, REASON_HEADER) or b"").decode(errors="replace")
     try:

@@ -36,8 +36,8 @@ class PartitionStatus(msgspec.Struct):
 
 
 class FeedReport(msgspec.Struct):
-    """A producer of prices: `open`, `silent`, `down` or `closed_by_hand`. `silent_seconds` since the oldest of its
-    partitions was heard; None if it sends no heartbeats."""
+    """A producer of prices: `open`, `silent`, `down` or `closed_by_hand`. `silent_seconds`: the time since the last
+    message of the partition that has been silent longest; None if the producer sends no heartbeats."""
 
     producer: str
     state: str
@@ -49,7 +49,7 @@ class CasinoStatus(msgspec.Struct):
     """A casino's messages since the start of the previous hour: stored (or updated), rejected, and stored per minute.
 
     `waiting`: coupons whose users have not arrived yet. `dead`: open dead letters. `last_error`: the latest rejection,
-    or the error of the unavailable database. `lost`: the open dead letters about lost messages, each in a sentence.
+    or the error of the unavailable database. `lost`: one sentence for each open dead letter about lost messages.
     `feeds`: the producers of prices of markets.
     """
 

@@ -99,7 +99,7 @@ def quality(now: datetime, days: int) -> list[TopicQuality]:
 
 
 def latest_rejections(now: datetime, *, days: int, limit: int) -> list[MessageCount]:
-    """The hourly counts of rejections, each with its last message's place and detail; the newest first."""
+    """The hourly counts of rejections, the newest first, each with the place and detail of its last message."""
     return list(_since(now - timedelta(days=days)).filter(is_rejection=True).order_by("-last_at", "-pk")[:limit])
 
 

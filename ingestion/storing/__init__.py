@@ -1,1 +1,1 @@
-"""Storing messages: a batch is dispatched by casino; each casino's part is one transaction with its ledger."""
+"""Stores messages: a batch is split by casino, and each casino's part is one transaction with its ledger."""

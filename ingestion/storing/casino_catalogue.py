@@ -1,7 +1,8 @@
-"""Applies the casino's option `catalogue` to its messages: those about values that it does not offer make no rows.
+"""Applies the casino's option `catalogue` to its messages: a message with a value that the casino does not offer makes
+no row.
 
-They change a stored row all the same: it closes and restricts, and by its new sport or currency it is not offered.
-Without a list, the values in messages are learnt, up to a number of them.
+Such a message still changes a stored row: it closes and restricts, and the row's new sport or currency withdraws it
+from the offer. Without a list in the option, the values in messages are learnt, up to `MAX_LEARNT`.
 """
 
 import logging
@@ -26,21 +27,22 @@ logger = logging.getLogger(__name__)
 
 Row = UserRow | EventRow | Change
 
-_UNTOLD = (UNSET, "")
+_MISSING = (UNSET, "")
 _RESTRICTING = (UserStatus.CLOSED, UserStatus.SELF_EXCLUDED, UserStatus.TIME_OUT)
 _CLOSING = (EventStatus.SUSPENDED, EventStatus.CANCELLED, EventStatus.SETTLED)
 
 
 def apply_catalogue(topic: Topic, casino: Casino, messages: Sequence[DecodedMessage]) -> Sequence[DecodedMessage]:
-    """The messages, with an Unwanted or a Rejection in the place of those that the casino does not offer or can't
-    learn. The current casino is `casino`, in a transaction."""
+    """The messages, with an Unwanted for a value that the casino does not offer, and a Rejection for a value that it
+    can't learn. `casino` is the current casino, in a transaction."""
     catalogue = _catalogue_of(casino)
     checked = [_check(message, catalogue, topic.catalogue_lists) for message in messages]
     return _learn(checked, catalogue, topic.catalogue_lists)
 
 
 def _catalogue_of(casino: Casino) -> Catalogue:
-    """An open catalogue if it can't be read, as one of a later release: then it is not served by either."""
+    """The casino's catalogue. An open one if the option can't be read, such as a later release's: requests don't serve
+    such a casino either."""
     stored = getattr(casino, "stored_catalogue", UNSET)
     if stored is UNSET:
         stored = (casino.options or {}).get("catalogue")
@@ -49,7 +51,7 @@ def _catalogue_of(casino: Casino) -> Catalogue:
     try:
         return msgspec.convert(stored, Catalogue)
     except msgspec.ValidationError:
-        logger.exception("Casino %s: the option catalogue can't be read, so that nothing is skipped", casino.pk)
+        logger.exception("Casino %s: the option catalogue can't be read, so no message is skipped", casino.pk)
         return OPEN_CATALOGUE
 
 
@@ -63,18 +65,18 @@ def _check(message: DecodedMessage, catalogue: Catalogue, lists: Mapping[str, st
     row = _row_of(message)
     if row is None:
         return message
-    untold = ""
+    missing = ""
     for field, listed in lists.items():
         value, offered = getattr(row, field), getattr(catalogue, listed)
-        if value in _UNTOLD:
-            untold = untold if offered is None else field
+        if value in _MISSING:
+            missing = missing if offered is None else field
         elif offered is not None and value not in offered:
             note = f"{field} is not in the casino's option catalogue.{listed}"
             return DecodedMessage(message.envelope, Unwanted(note, _changes(row)))
         elif field == "currency" and smallest_amount(value, catalogue.currency_decimals) is None:
             return _reject(message, row, "unknown_value", field, _UNKNOWN_CURRENCY)
-    if untold and isinstance(row, Change) and not row.makes_row:
-        note = f"no such row is stored, and {untold} is missing, so it may be none that the casino offers"
+    if missing and isinstance(row, Change) and not row.makes_row:
+        note = f"no such row is stored, and {missing} is missing, so it may be none that the casino offers"
         return DecodedMessage(message.envelope, Unwanted(note, (row,)))
     return message
 
@@ -92,20 +94,20 @@ def _reject(message: DecodedMessage, row: Row, code: str, field: str, problem: s
 def _learn(
     messages: Sequence[DecodedMessage], catalogue: Catalogue, lists: Mapping[str, str]
 ) -> Sequence[DecodedMessage]:
-    """Learn the values in the messages; reject those with one value too many."""
-    told = {each for message in messages for each in _told(message)}
+    """Learn the values in the messages, and reject the messages with values beyond the limit."""
+    told = {each for message in messages for each in _values_to_learn(message)}
     unbounded = ["currency", *(field for field, name in lists.items() if getattr(catalogue, name) is not None)]
     too_many = learn(told, unbounded=unbounded)
     return [_reject_new(message, too_many, lists) for message in messages] if too_many else messages
 
 
-def _told(message: DecodedMessage) -> set[Learnt]:
+def _values_to_learn(message: DecodedMessage) -> set[Learnt]:
     row = _row_of(message)
     return set() if row is None else values_to_learn(row)
 
 
 def _reject_new(message: DecodedMessage, too_many: set[Learnt], lists: Mapping[str, str]) -> DecodedMessage:
-    row, new = _row_of(message), _told(message) & too_many
+    row, new = _row_of(message), _values_to_learn(message) & too_many
     if row is None or not new:
         return message
     [(field, _), *_] = new
@@ -117,8 +119,8 @@ def _reject_new(message: DecodedMessage, too_many: set[Learnt], lists: Mapping[s
 
 
 def _changes(row: Row) -> tuple[Change, ...]:
-    """What the row says, for a stored one; of an unknown user, what restricts waits for the day on which the casino
-    offers the user's currency. Of unknown events nothing waits: of each one that is not offered, it would for ever."""
+    """The row's changes of a stored one. The restrictions of an unknown user wait until the casino offers the user's
+    currency. Changes of unknown events do not wait: those of events that are never offered would wait for ever."""
     change = msgspec.structs.replace(change_of(row), makes_row=False, waits=False)
     if isinstance(change, EventChange):
         change.markets = UNSET
@@ -136,7 +138,8 @@ def _changes(row: Row) -> tuple[Change, ...]:
 
 
 def _withholding(row: Row) -> tuple[Change, ...]:
-    """The closings and restrictions of the row, and the withholding of a stored one, since the rest is not stored."""
+    """The closings and restrictions of the row, and the withholding of a stored one, since the other changes are not
+    stored."""
     change, *restricting = _changes(row)
     status = change.status if change.status in _CLOSING else UNSET
     named: dict[str, Any] = {"id": change.id, "natural_key": change.natural_key, "timestamp": change.timestamp}

@@ -1,4 +1,4 @@
-"""Stores messages of one casino at a time, as its database permits."""
+"""Stores messages of one casino at a time, depending on the state of its database."""
 
 import logging
 import time
@@ -40,18 +40,18 @@ from .transaction import store_messages
 
 logger = logging.getLogger(__name__)
 
-NO_CASINO = 0  # the id under which messages without one are parked
-_NEARLY_OVER = 0.2  # the server ends a statement before the client gives up
+NO_CASINO = 0  # the id under which messages without a casino are parked
+_NEARLY_OVER = 0.2  # seconds; the server ends a statement before the client gives up
 _UNKNOWN_CASINO = Rejection(
     "unknown_casino", "casino_id", "casino_id is not a known casino: create the casino, then replay"
 )
 
 
 class CasinoStore:
-    """Stores messages of one casino at a time. `report` is called with the result of each message. With a `limit`,
-    messages of a casino that exceeds it stay parked.
+    """Stores messages of one casino at a time. `report` gets the results of the messages. With a `limit`, messages of a
+    casino that exceeds it stay parked.
 
-    Raises AllDatabasesUnavailable if the catalogue is unavailable too. Then the same messages must be stored again; the
+    Raises AllDatabasesUnavailable if the catalogue is unavailable too. The same messages must then be stored again; the
     ledger prevents duplicates.
     """
 
@@ -67,12 +67,12 @@ class CasinoStore:
         self._stored_at: dict[int, float] = {}
         self._topic = topic
         self._limit = limit
-        self._failures = CasinoFailures()  # of unexpected kinds
+        self._failures = CasinoFailures()  # unexpected errors
         self._pace = Pace()
 
     def decode(self, envelopes: Iterable[Envelope], bounds: TimeBounds | None = None) -> list[DecodedMessage]:
-        """Decode the messages, unknown words by their casinos' own. `bounds` are by default those of now. Raises
-        AllDatabasesUnavailable if the catalogue is unavailable, and a casino's own words are needed."""
+        """Decode the messages; unknown words are read with their casinos' own words. `bounds` are by default those of
+        now. Raises AllDatabasesUnavailable if own words are needed and the catalogue is unavailable."""
         topic, bounds = self._topic, bounds or TimeBounds.at(timezone.now())
         messages = [DecodedMessage(each, read_message(topic.decode, topic.partial, each, bounds)) for each in envelopes]
         if topic.partial is not None:
@@ -80,7 +80,7 @@ class CasinoStore:
         return messages
 
     def store_parked(self, casino_id: int, envelopes: Iterable[Envelope]) -> int:
-        """Store parked messages of one casino, or only the first of them; returns their number."""
+        """Store parked messages of one casino, or only the first of them. Returns their number."""
         now = timezone.now()
         messages = self.decode(envelopes)
         casino = find_casinos([casino_id], self._topic.name).get(casino_id)
@@ -92,8 +92,8 @@ class CasinoStore:
         return len(messages)
 
     def close_lost(self, lost: Envelope) -> bool:
-        """Store what closes because the broker deleted parked messages that may have been the casino's. Returns whether
-        that is done, or can't be."""
+        """Store the closings that replace the casino's deleted parked messages. Returns whether that is done, or
+        impossible."""
         casino_id = lost.casino_id or NO_CASINO
         casino = find_casinos([casino_id], self._topic.name).get(casino_id)
         if casino is None or self._topic.restrict is None:
@@ -117,8 +117,8 @@ class CasinoStore:
         return stored
 
     def _read_mapped(self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime) -> MappedTurn:
-        """Read the messages' contents again by the casino's options, a mapping or a format of odds, as long as its turn
-        lasts. Those of a paused casino are read when they are tried again. Raises AllDatabasesUnavailable."""
+        """Read the messages' contents again by the casino's mapping or odd format, until its turn is over. Messages of
+        a paused casino are read at the next try. Raises AllDatabasesUnavailable."""
         option = mapping_option(casino)
         try:
             odd_format = odd_format_option(casino)
@@ -137,15 +137,15 @@ class CasinoStore:
         return MappedTurn(len(messages))
 
     def _record_mapped_turn(self, casino: Casino, turn: MappedTurn) -> None:
-        """A casino whose messages are not all read pauses as long as its turn took, and for a while if its mapping
-        can't be used."""
+        """Pause a casino with unread messages for the duration of its turn, and a casino whose mapping can't be used
+        for a while."""
         if turn.done and turn.reason:
             self.circuit_breaker.record_pause(casino.pk, turn.reason, turn.seconds)
         elif turn.reason:
             self._record_failure(casino, turn.reason)
 
     def _try_to_store(self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime) -> int:
-        """Store the messages, the first of them, or none, as the casino's database permits; returns their number."""
+        """Store all messages, the first of them, or none, depending on the casino's database. Returns their number."""
         if self.circuit_breaker.is_open(casino.pk):
             return 0
         began, stored = time.monotonic(), 0
@@ -174,7 +174,7 @@ class CasinoStore:
         return stored
 
     def _store(self, casino: Casino, messages: Sequence[DecodedMessage], now: datetime) -> list[MessageResult]:
-        """Store the messages in one transaction, within its time."""
+        """Store the messages in one transaction, within its time limit."""
         if casino.state not in READY_STATES:
             raise DatabaseUnavailable(f"the casino is {casino.state}")
         require_few_rejections = list if self._limit is None else partial(self._limit.require, casino.pk)
@@ -198,8 +198,8 @@ class CasinoStore:
                 ) from error
 
     def _record_turn(self, casino: Casino, stored: int, wanted: int, seconds: float) -> None:
-        """A casino that is slow again and again counts as unavailable; one with more messages than fit its turn pauses
-        as long as the turn took, so that it takes at most half of the consumer's time."""
+        """Record the turn. A casino that is slow in many turns counts as unavailable. A casino with messages left after
+        its turn pauses for the turn's duration, so that it takes at most half of the consumer's time."""
         self._pace.record_turn(casino.pk, stored, seconds)
         if self._pace.is_slow(casino.pk):
             text = f"storing {stored} messages took {seconds:.1f} s; it was as slow {SLOW_TURNS} times in a row or more"
@@ -212,16 +212,16 @@ class CasinoStore:
             self.circuit_breaker.record_success(casino.pk)
 
     def _restrict(self, casino: Casino, messages: Sequence[DecodedMessage]) -> bool:
-        """Store at once what messages close or restrict that are parked, if only their rejections have no room, or they
-        wait behind others. Stored in their turn, they still count; so this may happen any number of times. Returns
-        whether it is stored."""
+        """Store the closings and restrictions of parked messages at once, if the messages are parked only because their
+        rejections have no room, or behind others. Storing the messages later repeats them, so this may run any number
+        of times. Returns whether they are stored."""
         if not messages or not self._may_restrict(casino):
             return False
         try:
             with waiting_at_most(settings.INGESTION_TRANSACTION_SECONDS):
                 store_restrictions(self._topic, casino, messages)
         except (DatabaseUnavailable, Error) as error:
-            self._record_failure(casino, f"{first_line(error)}, so what parked messages restrict waits with them")
+            self._record_failure(casino, f"{first_line(error)}, so the restrictions of parked messages wait too")
         except AllDatabasesUnavailable:
             raise
         except Exception as error:  # the contents of one casino's database must not stop the other casinos
@@ -241,14 +241,14 @@ class CasinoStore:
         self.circuit_breaker.record_failure(casino.pk, reason, is_database_usable=is_database_usable)
 
     def _record_unexpected(self, casino: Casino, error: Exception) -> None:
-        """A trigger's own SQLSTATE, an unreadable stored value, or an error of this program."""
+        """Record an unexpected error: a trigger's own SQLSTATE, an unreadable stored value, or an error in the code."""
         reason = f"{type(error).__name__} {sqlstate_of(error)}".strip() + f": {first_line(error)}"
         self._record_failure(casino, reason)
         self._failures.record_failure(casino.pk, reason)
 
     def _reject_unknown_casino(self, messages: Sequence[DecodedMessage], now: datetime) -> list[DecodedMessage]:
-        """Send messages without a casino's database to the catalogue's dead letters; no database counts them. Returns
-        those to park: all of them, while the catalogue can't take more."""
+        """Send messages without a casino's database to the catalogue's dead letters; no casino counts them. Returns the
+        messages to park: all of them while the catalogue is full."""
         results = [
             MessageResult.reject(
                 each.envelope,
@@ -270,7 +270,8 @@ class CasinoStore:
         return []
 
     def _to_park_without_casino(self, messages: Sequence[DecodedMessage], reason: str) -> list[DecodedMessage]:
-        """These messages; each id that they name waits, so that parked ones are not read again and again."""
+        """These messages. Opens the circuit of each casino id in them, so that the parked ones are not read
+        repeatedly."""
         for casino_id in {each.envelope.casino_id or NO_CASINO for each in messages} - {NO_CASINO}:
             self.circuit_breaker.record_failure(casino_id, reason)
         return list(messages)

@@ -1,4 +1,4 @@
-"""Tracks the casinos whose databases are unavailable, and the time of each one's next try."""
+"""Tracks the casinos whose databases are unavailable, and the next time to try each."""
 
 import random
 import time
@@ -18,7 +18,7 @@ class _Outage:
 
 
 class CircuitBreaker:
-    """The unavailable casino databases, and when to try each again (in time.monotonic() seconds)."""
+    """The unavailable casino databases, and the next time to try each (in time.monotonic() seconds)."""
 
     def __init__(self) -> None:
         self._outages: dict[int, _Outage] = {}
@@ -34,7 +34,7 @@ class CircuitBreaker:
         return "earlier messages are still parked" if outage is None else outage.reason
 
     def is_usable(self, casino_id: int) -> bool:
-        """Whether the casino's database can be written to, though its messages may be parked for another reason."""
+        """Whether the casino's database can be written to, even if its messages are parked for another reason."""
         outage = self._outages.get(casino_id)
         return outage is None or outage.is_database_usable or time.monotonic() >= outage.retry_at
 
@@ -46,15 +46,15 @@ class CircuitBreaker:
         self._outages[casino_id] = _Outage(reason, is_database_usable, seconds, time.monotonic() + seconds * jitter)
 
     def record_pause(self, casino_id: int, reason: str, seconds: float) -> None:
-        """Open the circuit for these seconds."""
+        """Open the circuit for this number of seconds."""
         self._outages[casino_id] = _Outage(reason, False, FIRST_RETRY_SECONDS, time.monotonic() + seconds)
 
     def record_success(self, casino_id: int) -> None:
         self._outages.pop(casino_id, None)
 
     def forget_unparked(self, parked: Collection[int]) -> None:
-        """Forget the casinos without parked messages that may be tried again: their partitions are another consumer's
-        now, or they were deleted."""
+        """Forget the casinos without parked messages whose next try is due: their messages were deleted, or are another
+        consumer's now."""
         now = time.monotonic()
         self._outages = {
             casino_id: outage

@@ -9,9 +9,9 @@ from tenants.errors import CasinoOutage, NoAnswer, ServerSilent
 
 
 class DatabaseErrorKind(Enum):
-    CONFLICT = "conflict"  # with another transaction: a retry may succeed
-    OUTAGE = "outage"  # the casino's database can't be written to now; not caused by a message
-    BAD_ROW = "bad row"  # PostgreSQL refuses the row of one of the messages
+    CONFLICT = "conflict"  # another transaction interferes: a retry may succeed
+    OUTAGE = "outage"  # the casino's database can't be written to now; no message is the cause
+    BAD_ROW = "bad row"  # PostgreSQL refuses the row of one message
     UNKNOWN = "unknown"
 
 
@@ -51,14 +51,15 @@ def sqlstate_of(error: BaseException) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The error's message without DETAIL, which may contain the row; cut, since a trigger may make it any length, and
-    every parked message carries it."""
+    """The first line of the error's message, without DETAIL, which may contain the row. Shortened: a trigger's message
+    may have any length, and every parked message carries it."""
     line = str(error).strip().partition("\n")[0]
     return line if len(line) <= _MAX_LINE else f"{line[:_MAX_LINE]}.."
 
 
 def is_out_of_time(error: BaseException) -> bool:
-    """Whether a statement was ended because it took too long, by its server or by the client of one that answers."""
+    """Whether a statement ended because it took too long: the server ended it, or the client of a server that
+    answers."""
     is_given_up = isinstance(error, NoAnswer) and not isinstance(error, ServerSilent)
     return is_given_up or sqlstate_of(error) == _QUERY_CANCELED
 
@@ -73,7 +74,7 @@ def classify(error: Error) -> DatabaseErrorKind:
 
 
 def _without_sqlstate(error: Error) -> DatabaseErrorKind:
-    """The kind of a client-side error. A failed connection is an OperationalError, a value that can't be sent a
+    """The kind of a client-side error. A failed connection raises OperationalError, and a value that can't be sent
     DataError. Django raises TransactionManagementError if a savepoint can't be rolled back: the connection is lost."""
     if isinstance(error, OperationalError | TransactionManagementError):
         return DatabaseErrorKind.OUTAGE

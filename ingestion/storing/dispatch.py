@@ -37,8 +37,8 @@ Result = TypeVar("Result")
 class BatchStore(CasinoStore):
     """Stores batches. After `store` returns, each message of the batch is stored, parked or a dead letter.
 
-    Casinos are stored in `INGESTION_STORING_THREADS` threads, so that `report` is called in several. `store` waits for
-    all of them: what is not of one casino belongs to the caller's thread.
+    `INGESTION_STORING_THREADS` threads store the casinos, so `report` is called in several threads. `store` waits for
+    all of them; the caller's thread does everything that does not belong to one casino.
     """
 
     def __init__(
@@ -48,12 +48,12 @@ class BatchStore(CasinoStore):
         super().__init__(topic, report, self._rejections if topic.parks_rejected else None)
         self._parking = parking
         self._forwarder = forwarder
-        most = min(settings.CASINO_CONNECTIONS, most_stalled())  # more would not get a connection, or could not wait
+        most = min(settings.CASINO_CONNECTIONS, most_stalled())  # more would get no connection, or could not wait
         self._turns = CasinoTurns(min(settings.INGESTION_STORING_THREADS, most))
 
     def store(self, messages: Sequence[DecodedMessage], *, is_retry: bool = False) -> None:
-        """Raises TooManyRejections with nothing stored, and SharedFailure; then too the same messages must be stored
-        again. `is_retry`: they are counted already."""
+        """Store the batch. Raises TooManyRejections, with nothing stored, and SharedFailure; after both, the same
+        messages must be stored again. `is_retry`: the messages are counted already."""
         now = timezone.now()
         groups: dict[int | None, list[DecodedMessage]] = defaultdict(list)
         for message in messages:
@@ -83,7 +83,7 @@ class BatchStore(CasinoStore):
         self._turns.close()
 
     def _require_no_shared_failure(self) -> None:
-        """Before anything is parked: a restarted consumer would park it again each time."""
+        """Raises SharedFailure before any message is parked: a restarted consumer would park it again each time."""
         if shared := self._failures.reasons_if_shared():
             raise SharedFailure(
                 f"{self._topic.name}: messages of nearly all casinos fail in an unexpected way ({listed(shared)}), so "
@@ -94,14 +94,14 @@ class BatchStore(CasinoStore):
     def _store_turn(
         self, casino: Casino, group: list[DecodedMessage], turn: MappedTurn, now: datetime
     ) -> list[DecodedMessage]:
-        """Store the messages that are read; returns those to park, and with them all that are not read."""
+        """Store the messages that are read. Returns the messages to park, with all that are not read."""
         to_park = self._store_group(casino, group[: turn.done], now)
         self._restrict(casino, to_park)
         self._record_mapped_turn(casino, turn)
         return to_park + group[turn.done :]
 
     def _store_group(self, casino: Casino, group: list[DecodedMessage], now: datetime) -> list[DecodedMessage]:
-        """Store one casino's messages; returns those to park, which keep their order behind parked ones."""
+        """Store one casino's messages. Returns the messages to park, which must stay behind those already parked."""
         to_park: list[DecodedMessage] = []
         to_store: list[DecodedMessage] = []
         for message in group:
@@ -122,16 +122,16 @@ class BatchStore(CasinoStore):
 
 
 class CasinoTurns:
-    """Runs the turns of a batch's casinos, up to `threads` at once, each in one thread and within the caller's wait
-    budget: while PostgreSQL stores one casino's rows, another's are prepared, and a slow database delays fewer others.
-    """
+    """Runs the turns of a batch's casinos, at most `threads` at once, each in one thread and within the caller's wait
+    budget. While PostgreSQL stores one casino's rows, another's are prepared, and a slow database delays fewer
+    others."""
 
     def __init__(self, threads: int) -> None:
         self._executor = ThreadPoolExecutor(threads, "casino-turn") if threads > 1 else None
 
     def run(self, turns: Mapping[int, Callable[[], Result]]) -> dict[int, Result]:
-        """The turns' results, by casino. If one fails, turns that have not begun are left out, and the first error in
-        the order of the turns is raised. In any case no turn runs any more."""
+        """The turns' results, by casino. If a turn fails, those not begun are skipped, and the first error in the order
+        of the turns is raised, once all running turns have ended."""
         if self._executor is None or len(turns) < 2:
             return {casino_id: turn() for casino_id, turn in turns.items()}
         futures = dict[int, Future[Result]]()
@@ -146,9 +146,14 @@ class CasinoTurns:
         failed = [each for each, future in futures.items() if not future.cancelled() and future.exception()]
         for casino_id in failed[1:]:
             error = futures[casino_id].exception()
-            is_expected = isinstance(error, IngestionError)  # such as the catalogue's outage, which all turns notice
-            logger.error("Storing casino %d failed, too: %s", casino_id, error, exc_info=None if is_expected else error)
-        return {casino_id: future.result() for casino_id, future in futures.items()}  # those left out are the last
+            is_expected = isinstance(error, IngestionError)  # such as an outage of the catalogue, which fails all turns
+            logger.error(
+                "Storing messages of casino %d failed too: %s",
+                casino_id,
+                error,
+                exc_info=None if is_expected else error,
+            )
+        return {casino_id: future.result() for casino_id, future in futures.items()}  # the skipped turns are the last
 
     def close(self) -> None:
         if self._executor is not None:
@@ -159,4 +164,4 @@ def _run(turn: Callable[[], Result]) -> Result:
     try:
         return turn()
     finally:
-        connections.close_all()  # the catalogue's, which few turns need; the casino's is checked in
+        connections.close_all()  # the catalogue's connection, which few turns need; the casino's is checked in

@@ -1,4 +1,4 @@
-"""Completes coupons' selections that have only the event's id, from the stored event."""
+"""Completes coupons' selections that have only an event id, from the stored event."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -15,7 +15,7 @@ _COLUMNS = ("country", "league", "home_team", "away_team", "category", "sport")
 
 
 def with_known_events(messages: Sequence[DecodedMessage]) -> list[DecodedMessage]:
-    """The messages, whose coupons have such selections whole where the current casino's event is stored."""
+    """The messages, with such selections of coupons completed if the current casino has the event."""
     coupons = [message.content for message in messages if isinstance(message.content, CouponRow)]
     matches = _matches({event_id for coupon in coupons for event_id in _told_by_id_alone(coupon)})
     return [_completed(message, matches) for message in messages]
@@ -33,7 +33,7 @@ def _completed(message: DecodedMessage, matches: Mapping[OwnId, Mapping[str, str
 
 
 def _matches(event_ids: set[OwnId]) -> dict[OwnId, dict[str, str]]:
-    """The fields of a selection of each of these events that is stored."""
+    """Event id -> the match fields of a selection, for the stored events of these."""
     if not event_ids:
         return {}
     texts = ids_of(Kind.EVENTS, [each for each in event_ids if isinstance(each, str)])

@@ -1,4 +1,4 @@
-"""The ledger: which of a casino's messages are already stored, kept in the casino's database with their rows."""
+"""The ledger: the positions up to which a casino's messages are stored, in the casino's database with their rows."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -60,7 +60,7 @@ class LedgerOffset(msgspec.Struct):
 
     def covers(self, place: Place) -> bool:
         """Whether the message is stored already. A smaller offset does not prove it: the topic or the broker may have
-        been recreated; then the message was sent later than all stored ones."""
+        been recreated; the message was then sent later than all stored ones."""
         return place.offset < self.next_offset and place.sent_at <= self.latest_sent_at
 
     def advance(self, place: Place) -> None:
@@ -69,7 +69,7 @@ class LedgerOffset(msgspec.Struct):
 
 
 class OutcomeCount(msgspec.Struct):
-    """The number of messages with one outcome; of rejections and coupons in part the last detail too."""
+    """The number of messages with one outcome; for rejections and partly stored coupons also the last detail."""
 
     outcome: str
     is_rejection: bool = False
@@ -79,13 +79,13 @@ class OutcomeCount(msgspec.Struct):
 
 
 class Ledger(Protocol):
-    """The messages of a source that are stored in the current casino; locked until the transaction ends."""
+    """The stored messages of a source in the current casino; locked until the transaction ends."""
 
     def take_new(self, messages: Iterable[DecodedMessage]) -> list[DecodedMessage]:
         """The messages that are not stored yet; the ledger advances past them."""
 
     def write(self, results: Sequence[MessageResult], counts: Iterable[OutcomeCount], now: datetime) -> None:
-        """Store the new position, and count the messages. `results` are those of the new ones."""
+        """Store the new position, and count the messages. `results` are those of the new messages."""
 
 
 OpenLedger = Callable[[Topic, Sequence[DecodedMessage]], Ledger]
@@ -103,7 +103,7 @@ class PartitionLedger:
             self._offsets = self._lock(keys)
 
     def take_new(self, messages: Iterable[DecodedMessage]) -> list[DecodedMessage]:
-        """Each partition's messages must be in the order of their offsets."""
+        """The messages that are not stored yet. Each partition's messages must be in the order of their offsets."""
         new = []
         for message in messages:
             place = message.envelope.place
@@ -139,7 +139,7 @@ class PartitionLedger:
 
 
 def limit_waits() -> None:
-    """Limit the waits of the current casino's transaction, as the ledger does in those that store messages."""
+    """Limit the waits of the current casino's transaction, as in transactions that store messages."""
     lock_timeout, statement_timeout = _timeouts()
     execute(
         "SELECT set_config('lock_timeout', %s, true), set_config('statement_timeout', %s, true)",
@@ -169,8 +169,8 @@ def partition_key(place: Place) -> PartitionKey:
 
 
 def _timeouts() -> tuple[str, str]:
-    """In milliseconds: for a lock, and for a statement. The latter is a little less than the transaction may wait, so
-    that the server cancels statements whose client has given up."""
+    """The time-outs in milliseconds: for a lock, and for a statement. The statement's is a little less than the
+    client's, so that the server cancels statements before the client gives up."""
     budget = find_budget()
     left: float = inf if budget is None else max(0.9 * budget.left, 0.001)
     statement = min(settings.INGESTION_STATEMENT_SECONDS, left)

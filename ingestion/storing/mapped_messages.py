@@ -12,12 +12,12 @@ from ingestion.messages.decoding import TimeBounds
 from ingestion.messages.reading import DecodedMessage
 from ingestion.topics import Topic
 
-TURN_SECONDS = 2.0  # of the processor, for one casino in a batch: it must not stop the messages of the others
+TURN_SECONDS = 2.0  # of processor time, per casino in a batch: one must not stop the messages of others
 
 
 @dataclass(frozen=True, slots=True)
 class MappedTurn:
-    """The first `done` messages are read by the mapping; `reason` says why not all of them are."""
+    """The mapping has read the first `done` messages; `reason` says why it has not read all."""
 
     done: int
     reason: str = ""
@@ -27,7 +27,7 @@ class MappedTurn:
 def read_mapped_messages(
     topic: Topic, casino_id: int, option: str, messages: Sequence[DecodedMessage], bounds: TimeBounds
 ) -> MappedTurn:
-    """Read the messages' contents by the casino's mapping, as long as its turn lasts."""
+    """Read the messages' contents by the casino's mapping, until its turn is over."""
     try:
         mapping = stored_mapping(topic.name, option)
     except (InvalidMapping, NoSuchMapping) as error:

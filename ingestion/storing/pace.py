@@ -1,5 +1,5 @@
-"""Limits the messages of a casino that are stored at once, so that a slow casino delays the others of a batch by some
-seconds only."""
+"""Limits the number of a casino's messages that are stored at once, so that a slow casino delays the others of a batch
+by a few seconds only."""
 
 import time
 from collections import Counter
@@ -16,15 +16,15 @@ _GROWTH = 4
 
 
 class Pace:
-    """A casino's turn is the storing of its messages of one batch, in parts of a transaction each: one part, unless an
-    earlier one took longer than `INGESTION_TRANSACTION_SECONDS`."""
+    """Divides a casino's turn, the storing of its messages of one batch, into parts of one transaction each: a single
+    part, unless an earlier one took longer than `INGESTION_TRANSACTION_SECONDS`."""
 
     def __init__(self) -> None:
-        self._sizes: dict[int, int] = {}  # casino id -> messages of a part; of casinos that need several
+        self._sizes: dict[int, int] = {}  # casino id -> messages per part, for casinos that need several parts
         self._slow_turns: Counter[int] = Counter()  # casino id -> slow turns in a row
 
     def parts(self, casino_id: int, messages: Sequence[DecodedMessage]) -> Iterator[Sequence[DecodedMessage]]:
-        """The messages in parts, in their order, as long as the turn's time suffices for one more like the last."""
+        """The messages in parts, in their order, while the turn has time for one more part like the last."""
         size, seconds = self._sizes.get(casino_id, max(len(messages), 1)), settings.INGESTION_TRANSACTION_SECONDS
         began = ended = time.monotonic()
         last = longest = 0.0
@@ -39,7 +39,7 @@ class Pace:
             self._grow(casino_id)
 
     def record_timeout(self, casino_id: int, size: int) -> None:
-        """A part of this size took too long."""
+        """Record that a part of this size took too long."""
         self._sizes[casino_id] = max(size // 2, 1)
 
     def record_turn(self, casino_id: int, stored: int, seconds: float) -> None:
@@ -49,7 +49,7 @@ class Pace:
             self._slow_turns.pop(casino_id, None)
 
     def is_slow(self, casino_id: int) -> bool:
-        """Whether the casino was slow for `SLOW_TURNS` turns in a row: each keeps all others waiting."""
+        """Whether the casino was slow for `SLOW_TURNS` turns in a row: each turn delays all other casinos."""
         return self._slow_turns[casino_id] >= SLOW_TURNS
 
     def _grow(self, casino_id: int) -> None:

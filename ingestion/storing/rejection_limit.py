@@ -1,5 +1,5 @@
-"""Limits each casino's rejected messages, before they all become dead letters, and distinguishes failures of one casino
-from failures of nearly all casinos, which have a common cause."""
+"""Limits each casino's rejected messages before all of them become dead letters, and distinguishes failures of one
+casino from failures of nearly all casinos, which have a common cause."""
 
 import logging
 import time
@@ -14,16 +14,16 @@ from ingestion.messages.reading import DecodedMessage
 
 logger = logging.getLogger(__name__)
 
-SEVERAL = 3  # so that two casinos together can't stop a consumer
+SEVERAL = 3  # two casinos together must not stop a consumer
 NEARLY_ALL = 0.9
 RECENT_SECONDS = 600.0
-WARM_UP_SECONDS = RECENT_SECONDS  # a restarted consumer has seen too few casinos to know what nearly all are
+WARM_UP_SECONDS = RECENT_SECONDS  # a restarted consumer has not seen enough casinos yet
 
-_BUCKETS = 20  # of a window; its length is exact to a twentieth
+_BUCKETS = 20  # parts of a window, whose length is therefore exact to a twentieth
 
 
 class CasinoFailures:
-    """The casinos of the last ten minutes, and the errors of those that fail now."""
+    """The active casinos of the last ten minutes, and the errors of those that fail now."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
@@ -39,8 +39,8 @@ class CasinoFailures:
         self._reasons.pop(casino_id, None)
 
     def reasons_if_shared(self) -> dict[int, str]:
-        """The reasons of the failing casinos if these are several and nearly all; else, and during the first
-        `WARM_UP_SECONDS`, empty."""
+        """The reasons of the failing casinos if these are several and nearly all of the active ones; else, and in the
+        first `WARM_UP_SECONDS`, empty."""
         self._forget_old()
         failing = len(self._reasons)
         is_shared = failing >= SEVERAL and failing >= NEARLY_ALL * len(self._seen_at)
@@ -62,7 +62,7 @@ def listed(casino_ids: Iterable[int]) -> str:
 
 @dataclass(slots=True)
 class _Batch:
-    """The rejected messages among some messages of one casino: their number, and the most in a row."""
+    """The rejections among some messages of one casino: their number, and the longest series of them."""
 
     messages: int
     rejected: int
@@ -85,14 +85,14 @@ class _Batch:
 
 
 class _Window:
-    """One casino's last `INGESTION_REJECTION_WINDOW` messages: how many are rejected, and how many in a row."""
+    """One casino's last `INGESTION_REJECTION_WINDOW` messages: the number of rejections, and of rejections in a row."""
 
     def __init__(self) -> None:
         self._buckets: deque[list[int]] = deque()  # [messages, rejected] each
         self._messages = self._rejected = self._run = 0
 
     def add(self, batch: _Batch) -> str:
-        """The reason for exceeding the limit; empty if it is not exceeded."""
+        """Add a batch. Returns the reason for exceeding the limit; empty if it is not exceeded."""
         longest = max(batch.longest_run, self._run + batch.first_run if batch.first_run else 0)
         self._run = self._run + batch.messages if batch.rejected == batch.messages else batch.last_run
         self._append(batch)
@@ -116,12 +116,12 @@ class _Window:
 
 
 class RejectionLimit:
-    """Limits the share of rejections in a casino's last `INGESTION_REJECTION_WINDOW` messages of a topic, and those in
-    a row. Beyond it the casino's messages are parked if the topic parks rejected ones, so that an operator can look at
-    them; other casinos' are stored.
+    """Limits the share of rejections in a casino's last `INGESTION_REJECTION_WINDOW` messages of a topic, and the
+    number in a row. Beyond the limit, the casino's messages are parked if the topic parks rejected ones, so that an
+    operator can examine them; other casinos' messages are stored.
 
-    Messages without a known casino do not count, since any sender can write them: there is no database for which to
-    park them, so they become dead letters in any case.
+    Messages without a known casino do not count, since any sender can write them, and no database would ever store
+    them: they become dead letters in any case.
     """
 
     def __init__(self, topic: str) -> None:
@@ -132,7 +132,7 @@ class RejectionLimit:
 
     def count(self, groups: Mapping[int, Sequence[DecodedMessage]]) -> None:
         """Count a batch's messages, by casino. Raises TooManyRejections if several casinos, and nearly all, exceed the
-        limit: then the cause is hardly in the messages."""
+        limit: the cause is then probably not in the messages."""
         example = ""
         for casino_id, messages in groups.items():
             batch = _Batch.of(messages)
@@ -155,14 +155,14 @@ class RejectionLimit:
             )
 
     def require(self, casino_id: int, messages: Sequence[DecodedMessage]) -> None:
-        """Raises RejectionLimitExceeded if these messages, read or parked, are among those to park."""
+        """Raises RejectionLimitExceeded if these messages, newly read or parked, must be parked."""
         batch = _Batch.of(messages)
         is_run = batch.longest_run >= settings.INGESTION_REJECTION_RUN
         is_many = casino_id in self._exceeded or batch.messages >= settings.INGESTION_REJECTION_WINDOW
         if is_run or (is_many and _is_most(batch.rejected, batch.messages)):
             reason = self._exceeded.get(casino_id) or f"{batch.rejected} of {batch.messages} messages are rejected"
             raise RejectionLimitExceeded(
-                f"{reason}, for example {batch.example}. Fix the sender or the settings, or make them dead letters "
+                f"{reason}, for example {batch.example}. Fix the sender or the settings, or store them as dead letters "
                 f"with `manage.py parked drain --topic {self._topic} --casino {casino_id}`"
             )
 

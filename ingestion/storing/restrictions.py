@@ -1,4 +1,4 @@
-"""What a casino's parked messages close or restrict, stored before their turn."""
+"""Stores the closings and restrictions of a casino's parked messages before the messages themselves."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,8 +31,8 @@ Restricting = Change | Removal | OddsRow
 
 
 def store_restrictions(topic: Topic, casino: Casino, messages: Sequence[DecodedMessage]) -> None:
-    """Store what these messages close or restrict, and what they remove, without advancing the ledger: the messages are
-    stored in their turn all the same. Raises django.db.Error, with nothing stored."""
+    """Store the closings, restrictions and removals of these messages without advancing the ledger: the messages
+    themselves are stored later. Raises django.db.Error, with nothing stored."""
     require_up_to_date(casino)
     with use_casino(casino.current):
         for attempt in range(1, _ATTEMPTS + 1):
@@ -50,7 +50,7 @@ def store_restrictions(topic: Topic, casino: Casino, messages: Sequence[DecodedM
 
 
 def _restricting(messages: Iterable[DecodedMessage]) -> Iterator[Restricting]:
-    """In the order of the messages."""
+    """The rows and changes that restrict, in the order of the messages."""
     for message in messages:
         for row in message.rows:
             if isinstance(row, Removal | OddsRow):
@@ -60,7 +60,7 @@ def _restricting(messages: Iterable[DecodedMessage]) -> Iterator[Restricting]:
 
 
 def _markets_of_events(messages: Iterable[DecodedMessage]) -> Iterator[OddsRow]:
-    """Of events with ids."""
+    """The markets of events with ids."""
     for message in messages:
         for row in message.rows:
             if isinstance(row, EventRow | EventChange) and isinstance(row.markets, OddsRow) and row.id is not None:
@@ -68,7 +68,7 @@ def _markets_of_events(messages: Iterable[DecodedMessage]) -> Iterator[OddsRow]:
 
 
 def _restrict(topic: Topic, restrict: Callable[[Sequence[Any]], None], changes: Sequence[Restricting]) -> None:
-    """Behind a savepoint; if PostgreSQL refuses a row, each half by itself, and the refused row is left out."""
+    """Store behind a savepoint. If PostgreSQL refuses a row, store each half by itself; the refused row is skipped."""
     if not changes:
         return
     try:
@@ -78,7 +78,9 @@ def _restrict(topic: Topic, restrict: Callable[[Sequence[Any]], None], changes: 
         if classify(error) is not DatabaseErrorKind.BAD_ROW:
             raise
         if len(changes) == 1:
-            logger.warning("%s: what a parked message restricts is refused: %s", topic.name, first_line(error))
+            logger.warning(
+                "%s: PostgreSQL refused a restriction of a parked message: %s", topic.name, first_line(error)
+            )
             return
         middle = len(changes) // 2
         _restrict(topic, restrict, changes[:middle])

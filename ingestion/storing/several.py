@@ -19,12 +19,12 @@ _RANKS = {result.value: rank for rank, result in enumerate(_FIRST_COUNTS)}
 
 
 def split_messages(messages: Sequence[DecodedMessage]) -> list[DecodedMessage]:
-    """The messages, each part of several as one."""
+    """The messages, with each part of a `Several` as a message."""
     return [part for message in messages for part in _parts(message)]
 
 
 def merge_results(messages: Sequence[DecodedMessage], results: list[MessageResult]) -> list[MessageResult]:
-    """One result for each message: of several parts the first rejection, else the first of the ranks."""
+    """One result for each message: the first rejection among its parts, else the outcome with the first rank."""
     several = {id(message.envelope): message for message in messages if isinstance(message.content, Several)}
     merged, of_parts = [], defaultdict[int, list[MessageResult]](list)
     for result in results:
@@ -54,7 +54,8 @@ def _merge(message: DecodedMessage, results: Sequence[MessageResult]) -> Message
 
 
 def _first_of(results: Sequence[MessageResult], number: int, are: str) -> Rejection | None:
-    """The rejection of the first of these `number` items' results; its detail says how many there are."""
+    """The first rejection among the results of a document with `number` items. Its detail has the number of such
+    items."""
     if not results or (first := results[0].rejection) is None or number == 1:
         return results[0].rejection if results else None
     detail = f"{len(results)} of the {number} items of the document are {are}; one of them: {first.detail}"

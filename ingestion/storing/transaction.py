@@ -12,7 +12,7 @@ from ingestion.dead_letters.users import with_users
 from ingestion.errors import DatabaseUnavailable
 from ingestion.messages.decoding import Partial, Rejection
 from ingestion.messages.envelope import Envelope, pack
-from ingestion.messages.reading import Content, DecodedMessage, Several, Unwanted, told_markets
+from ingestion.messages.reading import Content, DecodedMessage, Several, Unwanted, odds_row_of
 from ingestion.messages.results import MessageResult
 from ingestion.topics import Topic
 from recommendations.models import MAX_PRODUCERS
@@ -34,7 +34,7 @@ ATTEMPTS = 6
 _BACKOFF_SECONDS = 0.05
 _QUICK_SECONDS = 1.0
 REPEATED, SKIPPED = "repeated", "skipped"
-_STORED, _STORED_WORD = Result.STORED, Result.STORED.value  # looking them up in Result takes longer than the rest
+_STORED, _STORED_WORD = Result.STORED, Result.STORED.value  # a lookup in Result takes longer than the rest
 
 SendToDeadLetters = Callable[[Iterable[MessageResult]], None]
 RequireFewRejections = Callable[[Sequence[DecodedMessage]], object]
@@ -55,9 +55,9 @@ def store_messages(
 
     If PostgreSQL refuses a row, the batch is bisected to find it, and its message is rejected. `send_to_dead_letters`
     stores the rejected messages in the same transaction. `open_ledger` opens the ledger of the messages' source, in the
-    transaction of each attempt. `require_few_rejections` is called with the messages that are not stored yet. Raises
-    DatabaseUnavailable and the functions' errors, with nothing stored; so do other errors: those of an unknown
-    SQLSTATE, and of unreadable values in the casino's database.
+    transaction of each attempt. `require_few_rejections` gets the messages that are not stored yet. Raises
+    DatabaseUnavailable, the exceptions of these functions, and errors of an unknown SQLSTATE or of unreadable values in
+    the casino's database, all with nothing stored.
     """
     store: Store = _store
     for attempt in range(1, ATTEMPTS + 1):
@@ -81,8 +81,8 @@ def store_messages(
 
 
 def _store_of_next_attempt(error: Error, attempt: int, store: Store, *, seconds: float) -> Store:
-    """What the next attempt stores with, after an attempt with `store` that took `seconds`; waits after a conflict.
-    Raises DatabaseUnavailable, or the error, where there is to be no other attempt."""
+    """The function that stores in the next attempt, after an attempt with `store` that took `seconds`. Waits after a
+    conflict. Raises DatabaseUnavailable, or the error, if there must be no other attempt."""
     kind = classify(error)
     if kind is DatabaseErrorKind.BAD_ROW and store is _store:
         return _bisect
@@ -90,7 +90,7 @@ def _store_of_next_attempt(error: Error, attempt: int, store: Store, *, seconds:
         time.sleep(_BACKOFF_SECONDS * attempt * random.random())
         return store
     if kind is DatabaseErrorKind.OUTAGE and attempt == 1 and seconds < _QUICK_SECONDS:
-        return store  # the connection may have been cut; try once with a new one
+        return store  # the connection may have been cut: try once with a new one
     if kind in {DatabaseErrorKind.OUTAGE, DatabaseErrorKind.CONFLICT}:
         raise DatabaseUnavailable(first_line(error)) from error
     raise error
@@ -123,8 +123,8 @@ def _store_in_transaction(
 
 
 def _resolve(topic: Topic, casino: Casino, messages: Sequence[DecodedMessage], store: Store) -> list[MessageResult]:
-    """Store the valid messages, and what rejected ones close or restrict; the result of each message, those of which
-    nothing is stored first."""
+    """Store the valid messages, and the closings and restrictions of rejected ones. Returns each message's result;
+    messages without rows come first."""
     if any(isinstance(message.content, Several) for message in messages):
         return merge_results(messages, _resolve(topic, casino, split_messages(messages), store))
     if any(isinstance(message.content, CouponRow) and message.content.unread_selections for message in messages):
@@ -144,7 +144,7 @@ def _resolve(topic: Topic, casino: Casino, messages: Sequence[DecodedMessage], s
 
 
 def _store(topic: Topic, casino: Casino, messages: Sequence[DecodedMessage]) -> list[Outcome]:
-    """The outcome of each message's first row."""
+    """Store the rows. Returns the outcome of each message's first row."""
     envelopes: dict[int, Envelope] = {}
 
     def packed_message_of(row: Row) -> bytes:
@@ -164,7 +164,7 @@ def _bisect(
     """Store behind a savepoint; if PostgreSQL refuses a row, store each half by itself, down to the bad row."""
     try:
         with casino_atomic():
-            # deferred constraints would fail at the commit, when the bad row can't be found any more
+            # deferred constraints would fail at the commit, too late to find the bad row
             execute("SET CONSTRAINTS ALL IMMEDIATE")
             return list(_store(topic, casino, messages))
     except DatabaseError as error:
@@ -176,7 +176,7 @@ def _bisect(
         halves = messages[:middle], messages[middle:]
         return [outcome for half in halves for outcome in _bisect(topic, casino, half, attempt + 1)]
     if isinstance(refusal, IntegrityError) and not is_last:
-        # a generated id may have been in use; the sequence's next one may be free
+        # the generated id may be in use; the sequence's next one may be free
         return _bisect(topic, casino, messages, attempt + 1, is_last=True)
     return [Rejection("refused_by_database", "", first_line(refusal), sqlstate_of(refusal), attempt)]
 
@@ -222,8 +222,8 @@ def _result_of(message: DecodedMessage, outcome: Outcome | Rejection) -> Message
 
 
 def _unread_market(content: Content | Unwanted) -> Rejection | None:
-    """The first problem of a message that is stored in part: a dead letter all the same."""
-    told = told_markets(content)
+    """The first problem of a partly stored message, which also becomes a dead letter."""
+    told = odds_row_of(content)
     unread = None if told is None else told.unread
     return None if unread is None else Rejection(unread.code, unread.field, unread.detail)
 
@@ -233,7 +233,7 @@ def _in_words(unread: Iterable[UnreadSelection]) -> str:
 
 
 def count_results(results: Iterable[MessageResult], repeated: int = 0) -> Iterable[OutcomeCount]:
-    """The number of messages by outcome, with `repeated` messages more that were stored before."""
+    """The number of messages by outcome; `repeated` more were stored before."""
     counts: dict[str, OutcomeCount] = {}
     for result in results:
         count = counts.get(result.outcome)

@@ -1,1 +1,1 @@
-"""Uploads: messages that come in HTTP requests and in files, stored in parts by the same code as Kafka's."""
+"""Uploads: messages in HTTP requests and files, stored in parts by the same code as Kafka's."""

@@ -1,4 +1,4 @@
-"""The ledger of an upload: how many of its messages are stored, kept in the casino's database with their rows."""
+"""The ledger of an upload: the number of its stored messages, in the casino's database with their rows."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ from tenants.routing.connections import casino_connection, execute, query
 from .outcomes import StoredOutcomes, decode_outcomes
 
 _READ = "SELECT digest, next_offset, outcomes, received_at FROM ingestion_uploads WHERE door = %s AND name = %s"
-# Each statement has a snapshot of its own: the row is read as it is once the lock is held.
+# Each statement has its own snapshot: the row is read after the lock is held.
 _LOCK_AND_READ = f"""
 SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 'ingestion_uploads'::regclass::oid::bigint)); {_READ}
 """
@@ -25,21 +25,21 @@ VALUES (%s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (door, name) DO UPDATE SET next_offset = excluded.next_offset, outcomes = excluded.outcomes
 """
 _RESTART = "UPDATE ingestion_uploads SET digest = %s, next_offset = 0 WHERE door = %s AND name = %s"
-# Files stay, some hundred bytes each: by the time of its first import, no later one makes an old file new.
+# Rows of files stay, some hundred bytes each: the time of its first import keeps an old file from being newer.
 _PRUNE = """
 DELETE FROM ingestion_uploads WHERE id IN (
     SELECT id FROM ingestion_uploads WHERE received_at < %s AND door = 'http' ORDER BY received_at LIMIT %s
 )
 """
-_HALF = 32  # characters of a digest of 64
+_HALF = 32  # of the 64 characters of a digest
 
 
 class UploadId(msgspec.Struct, frozen=True):
-    """An upload's name within its transport, and the digest of all that a repeat must repeat.
+    """An upload's name within its transport, and the digest of its contents, which must be equal in a repeat.
 
-    `reading` is the digest of what makes its messages, such as a mapping, which may change between two tries; empty for
-    messages in the usual format. `place_id` tells its messages from those of other uploads for ever, also once it is
-    forgotten; empty if nothing does.
+    `reading` is the digest of a mapping or other parameters that make its messages, and may change between two tries;
+    empty for messages in the usual format. `place_id` distinguishes its messages from those of other uploads even after
+    the upload's row is deleted; empty if they can't be distinguished.
     """
 
     transport: Transport
@@ -55,8 +55,8 @@ class UploadId(msgspec.Struct, frozen=True):
 
 
 class Progress(msgspec.Struct):
-    """The messages with smaller offsets are stored, as this `digest` read them. `outcomes`: of a request, what became
-    of each of them."""
+    """The messages with smaller offsets are stored, as read with this `digest`. `outcomes`: for a request, the outcome
+    of each message."""
 
     digest: str
     next_offset: int
@@ -64,17 +64,17 @@ class Progress(msgspec.Struct):
     received_at: datetime
 
     def is_of(self, upload: UploadId) -> bool:
-        """Whether it is this upload's, read in this way."""
+        """Whether this is the progress of the upload, read in the same way."""
         return self.digest == upload.stored_digest
 
     def is_read_otherwise(self, upload: UploadId) -> bool:
-        """Whether it is this upload's, whose messages were made in another way."""
+        """Whether this is the progress of the same contents, read in another way."""
         is_same = bool(upload.reading) and self.digest[:_HALF] == upload.digest[:_HALF]
         return is_same and not self.is_of(upload)
 
 
 class UploadLedger:
-    """The ledger of one upload, for one transaction; `total` is the number of its messages, 0 if that is not known yet.
+    """The ledger of one upload, for one transaction; `total` is the number of its messages, 0 while it is unknown.
 
     Raises UploadInProgress if another transaction has it, UploadReadOtherwise if another process has begun to store it
     as read in another way, and UploadChanged if the stored upload of this name has other contents.
@@ -110,7 +110,7 @@ class UploadLedger:
 
 
 def require_same(upload: UploadId, progress: Progress) -> None:
-    """Raises UploadReadOtherwise and UploadChanged."""
+    """Raises UploadReadOtherwise, or UploadChanged, if the stored upload is not the same."""
     if progress.is_read_otherwise(upload):
         raise UploadReadOtherwise(upload.name)
     if not progress.is_of(upload):
@@ -118,7 +118,7 @@ def require_same(upload: UploadId, progress: Progress) -> None:
 
 
 def find_progress(upload: UploadId) -> Progress | None:
-    """What is stored in the current casino of the upload with this name and transport, with any contents."""
+    """The progress in the current casino of the upload with this name and transport, with any contents."""
     return _progress(query(_READ, [upload.transport, upload.name]))
 
 
@@ -128,7 +128,7 @@ def restart_upload(upload: UploadId) -> None:
 
 
 def prune_uploads(before: datetime, limit: int) -> int:
-    """Forget requests that were received before this time, the oldest first; returns their number."""
+    """Delete the rows of requests received before this time, the oldest first. Returns their number."""
     with casino_connection().cursor() as cursor:
         cursor.execute(_PRUNE, [before, limit])
         return int(cursor.rowcount)

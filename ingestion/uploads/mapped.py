@@ -1,4 +1,4 @@
-"""Messages that a mapping makes of a feed's documents, as those of an upload."""
+"""Turns the messages that a mapping makes into messages of an upload."""
 
 from collections.abc import Iterable, Iterator
 

@@ -1,4 +1,4 @@
-"""What became of the messages of an upload: as its sender is told, and as the ledger keeps it for repeats."""
+"""The outcomes of an upload's messages: as the sender gets them, and as the ledger stores them for repeats."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,8 +11,9 @@ _MOST_KINDS = 250  # different outcomes of one upload
 
 
 class ItemOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An outcome of storing; or `rejected` with the rejection's code, field and detail. Of a coupon that is stored in
-    part, `detail` lists the selections that could not be read; of a skipped message it says what is not offered."""
+    """An outcome of storing; or `rejected` with the rejection's code, field and detail. `detail` also lists the
+    unreadable selections of a partly stored coupon, and the value that the casino does not offer for a skipped
+    message."""
 
     outcome: str
     code: str = ""
@@ -28,10 +29,10 @@ def outcome_of(result: MessageResult) -> ItemOutcome:
 
 
 class StoredOutcomes(msgspec.Struct, omit_defaults=True):
-    """The outcomes of a request's messages, without details, which may quote people's data.
+    """The outcomes of a request's messages, without details, which may quote personal data.
 
-    `kinds` are the different outcomes, and `items` the number of each message's. Beyond 250 kinds a rejection has no
-    field: so 10,000 messages take at most some 90 KB. `total` is the number of the request's messages.
+    `kinds` are the different outcomes; `items` has for each message the index of its kind. Beyond 250 kinds a rejection
+    has no field: 10,000 messages then take at most some 90 KB. `total` is the number of the request's messages.
     """
 
     total: int = 0
@@ -59,7 +60,7 @@ class StoredOutcomes(msgspec.Struct, omit_defaults=True):
 
 
 def decode_outcomes(stored: str) -> StoredOutcomes:
-    """What the ledger has; of a row of an earlier release, a list of outcomes."""
+    """The outcomes in the ledger; a row of an earlier release has a list of outcomes."""
     found = msgspec.json.decode(stored, type=StoredOutcomes | list[ItemOutcome])
     if isinstance(found, StoredOutcomes):
         return found

@@ -33,8 +33,8 @@ def request_upload(topic: Topic, key: str, *parts: bytes, reading: str = "") -> 
 
 
 def find_earlier_outcomes(upload: UploadId) -> list[ItemOutcome] | None:
-    """What became of the messages of this upload in the current casino, if another version of its mapping made them.
-    Raises UploadReadOtherwise if they are stored in part."""
+    """The outcomes of this upload's messages in the current casino, if another version of its mapping made them; else
+    None. Raises UploadReadOtherwise if they are stored in part."""
     progress = find_progress(upload)
     if progress is None or not progress.is_read_otherwise(upload):
         return None
@@ -46,11 +46,11 @@ def find_earlier_outcomes(upload: UploadId) -> list[ItemOutcome] | None:
 def store_request(
     *, casino: Casino, topic: Topic, upload: UploadId | None, messages: Sequence[UploadedMessage]
 ) -> list[ItemOutcome]:
-    """Store the messages, numbered from 0, in the current casino; what became of each.
+    """Store the messages, numbered from 0, in the current casino. Returns the outcome of each.
 
-    A repeat continues where the earlier request ended, and has its outcomes, without details. Raises UploadChanged,
-    UploadReadOtherwise, UploadInProgress; DatabaseUnavailable and other database errors once a chunk can't be stored:
-    those before it are.
+    A repeat continues after the last stored message, and returns the earlier outcomes without details. Raises
+    UploadChanged, UploadReadOtherwise, UploadInProgress; DatabaseUnavailable and other database errors if a chunk can't
+    be stored; earlier chunks are then stored.
     """
     progress = None if upload is None else find_progress(upload)
     received_at, done = timezone.now(), 0

@@ -1,4 +1,4 @@
-"""Stores the messages of an upload, a chunk in a transaction: of Kafka's batches, with another ledger."""
+"""Stores the messages of an upload, one chunk per transaction: like Kafka's batches, but with another ledger."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,15 +23,16 @@ from tenants.models import Casino
 
 from .ledger import Progress, UploadId, UploadLedger
 
-# Reading a message without a time takes up to three microseconds of `TimeBounds`. So a message is as old in a repeat as
-# in the first try, and later than the ones before it.
+# A message without a time takes up to three microseconds of `TimeBounds`. With steps of four, a message has the same
+# time in a repeat as in the first try, and a later one than the messages before it.
 _STEP = 4 * timedelta.resolution
 
 
 class UploadedMessage(msgspec.Struct, frozen=True):
-    """A message and its number in the upload. `value` is None for a tombstone, with `key`. `problem`: why there is no
-    message; `problems`: why a mapping could not read fields, by their names, and `unread` their values. `removed_at`:
-    the time that it read of a tombstone, in JSON. `place`: in its file; None: the line of its number."""
+    """A message and its number in the upload. `value` is None for a tombstone, which has a `key`. `problem`: the reason
+    if no message could be read. `problems`: field name -> the reason why a mapping could not read it, and `unread`
+    their values. `removed_at`: a tombstone's time in the document, in JSON. `place`: the place in its file; None: the
+    line `number`."""
 
     number: int
     value: bytes | None
@@ -44,13 +45,13 @@ class UploadedMessage(msgspec.Struct, frozen=True):
 
 
 def _report_nothing(_: Iterable[MessageResult]) -> None:
-    """For uploads whose sender is answered."""
+    """Does nothing: the sender gets the rejections in the response."""
 
 
 class UploadStore:
-    """Stores one upload in one casino. `report_rejected` is called with the rejected messages before each commit.
+    """Stores one upload in one casino. `report_rejected` gets the rejected messages before each commit.
 
-    Without an `upload`, nothing is remembered of it. `total` is the number of its messages, if that is known.
+    Without an `upload`, no ledger is kept. `total` is the number of its messages, if it is known.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class UploadStore:
         report_rejected: SendToDeadLetters = _report_nothing,
         total: int = 0,
     ) -> None:
-        self.progress: Progress | None = None  # after the last chunk; None without an `upload`
+        self.progress: Progress | None = None  # as of the last chunk; None without an `upload`
         self._topic, self._casino, self._transport = topic, casino, transport
         self._upload, self._received_at, self._total = upload, received_at, total
         self._report_rejected = report_rejected
@@ -78,7 +79,7 @@ class UploadStore:
         return self.store_decoded(self.decode(chunk), now)
 
     def store_decoded(self, messages: Sequence[DecodedMessage], now: datetime) -> list[MessageResult]:
-        """As `store`, of messages that `decode` has read."""
+        """Like `store`, for messages read by `decode`."""
         results = store_messages(
             self._topic,
             self._casino,
@@ -110,7 +111,7 @@ class UploadStore:
         return DecodedMessage(envelope, with_problems(content, message.problems))
 
     def _rejected(self, envelope: Envelope, bounds: TimeBounds, problem: str) -> Rejection:
-        """With what a message that can't be read closes."""
+        """The rejection, with the closings of an unreadable message."""
         rejection, partial = Rejection("malformed", "", problem), self._topic.partial
         if partial is None or isinstance(partial, PartialFormat):
             return rejection
@@ -125,7 +126,7 @@ class UploadStore:
 
 
 class _NoLedger:
-    """Of an upload that can't be repeated: all messages are new."""
+    """The ledger of an upload that can't be repeated: all messages are new."""
 
     def __init__(self, topic: str) -> None:
         self._topic = topic

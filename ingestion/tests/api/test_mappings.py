@@ -189,7 +189,7 @@ def test_odds_are_read_by_a_mapping(sender, casino_a, casino_b):
     assert (statuses(casino_a), statuses(casino_b)) == ({"suspended"}, set())
     response = sender.post(path, b"<no_such_message/>", media_type="application/xml")
     assert response.status_code == 400
-    assert "nothing at each: odds_change or bet_stop" in response.json()["error"]
+    assert "no item at the paths of each: odds_change or bet_stop" in response.json()["error"]
 
 
 def test_events_bring_their_markets_by_a_mapping(sender, casino_a, settings):

@@ -172,7 +172,7 @@ def test_items_of_lines_are_told_by_their_lines(casino_a):
     ("content", "mapping", "text"),
     [
         ('{"customers": [', MAPPING, "the document is no valid JSON"),
-        ("{}", MAPPING, "nothing at each"),
+        ("{}", MAPPING, "no item at the paths of each"),
         ("{}", PLAIN.replace("users", "events"), "--mapping own.yaml"),
         ("{}", "fields", "--mapping own.yaml"),
     ],

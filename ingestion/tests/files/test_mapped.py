@@ -110,7 +110,7 @@ def test_a_dry_run_stores_nothing(folder, casino_a):
         ("debezium-users", b"{}", "makes messages of users, not of events"),
         ("api-footbal", b"{}", "this release has no 'api-footbal'; did you mean api-football?"),
         ("mine.yaml", b"{", "the document is no valid JSON"),
-        ("mine.yaml", b"{}", "the document has nothing at each: matches"),
+        ("mine.yaml", b"{}", "the document has no item at the paths of each: matches"),
         ("sportradar-uof-fixture", b"<a>", "the document is no valid XML"),
         ("football-data-co-uk", b'a\n"b', "the file is no CSV in windows-1252: line 2: "),
     ],

@@ -97,7 +97,7 @@ def test_the_items_are_those_of_the_first_path_that_exists():
 
 @pytest.mark.parametrize("path", ["nothing", "none", "event.id.x", "data[*].x"])
 def test_a_document_without_items_is_rejected(path):
-    with pytest.raises(UnreadableDocument, match="has nothing at each") as caught:
+    with pytest.raises(UnreadableDocument, match="has no item at the paths of each") as caught:
         items(f"each: {path}", {"none": None, "event": {"id": 3}, "data": []})
     assert caught.value.code == "unmapped"
 

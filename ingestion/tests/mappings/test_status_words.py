@@ -7,7 +7,7 @@ from django.db.transaction import atomic, set_rollback
 from ingestion.errors import AllDatabasesUnavailable
 from ingestion.mappings.status_words import read_own_words
 from ingestion.messages.decoding import Rejection, TimeBounds
-from ingestion.messages.reading import told_markets
+from ingestion.messages.reading import odds_row_of
 from ingestion.tests.closing_messages import NOW, event, user
 from ingestion.tests.database_outages import execute
 from ingestion.tests.decoded_messages import decoded_messages
@@ -49,15 +49,15 @@ def market(status, of_outcome="open"):
     return {"market": "1X2", "status": status, "outcomes": [{"outcome": "HOME", "odd": 2, "status": of_outcome}]}
 
 
-def values_to_learn(content):
-    told = told_markets(content)
+def odds_of(content):
+    told = odds_row_of(content)
     assert told is not None
     return told
 
 
 def markets_of(content):
     """Of an event or a message of `odds`: the statuses and odds of its markets."""
-    return [(each.status, *each.odds) for each in values_to_learn(content).markets]
+    return [(each.status, *each.odds) for each in odds_of(content).markets]
 
 
 @pytest.mark.parametrize("topic", [EVENTS, ODDS])
@@ -77,7 +77,7 @@ def test_own_words_for_markets_and_outcomes_are_read_as_their_status(own, topic,
     assert [markets_of(each)[0] for each in contents] == [
         ("open", 2000), ("suspended", 2000), ("open", 0), ("open", 2000), ("closed", 2000),
     ]  # fmt: skip
-    assert [values_to_learn(each).unread is not None for each in contents] == [False, False, False, False, True]
+    assert [odds_of(each).unread is not None for each in contents] == [False, False, False, False, True]
     [another_casinos] = decode(topic, values[0], casino=2)
     assert markets_of(another_casinos) == [("closed", 2000)]
 

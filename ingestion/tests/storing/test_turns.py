@@ -119,7 +119,7 @@ def test_all_errors_are_logged_or_raised_and_unexpected_ones_with_a_traceback(tu
     with pytest.raises(error) as raised:
         turns.run({1: fail, 2: fail})
     [logged] = caplog.records
-    assert logged.getMessage().startswith("Storing casino 2 failed, too: in ")
+    assert logged.getMessage().startswith("Storing messages of casino 2 failed too: in ")
     assert str(raised.value) not in logged.getMessage()
     assert bool(logged.exc_info) == (error is LookupError)
 

@@ -28,8 +28,8 @@ class RestoreCasino(Verb):
     name = "restore"
     help = (
         "Restore a casino from a backup or a retired generation of its database; the current one is kept. With --all "
-        "restore the catalogue and every casino onto empty servers; run it again after a failure to continue. Exits with "
-        "status 1 if a casino is not restored."
+        "restore the catalogue and every casino onto empty servers; run it again to continue after a failure. Exits "
+        "with status 1 if a casino is not restored."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
