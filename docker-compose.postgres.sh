@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs once, when the container of PostgreSQL creates its volume: the service's own role, which is no superuser. It owns the
-# catalogue, may create databases, and roles only where CASINO_ROLES=1 needs them. The superuser postgres then has no password:
+# catalogue, may create databases and, with CASINO_ROLES=1, roles. The superuser postgres then has no password:
 # it can log in only inside the container, `docker compose exec postgres psql -U postgres`.
 set -eu
 

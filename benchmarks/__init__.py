@@ -1,4 +1,4 @@
-"""Benchmarks, run by `make bench`; results are ratios within one run on one machine. Not tests."""
+"""Benchmarks, run by `make bench`. They are no tests; results are ratios within one run on one machine."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Cost of publishing a served recommendation, for the request: with an available, an unavailable and no broker.
+"""The cost for a request of publishing its served recommendation: with an available, an unavailable and no broker.
 
 Prints the time of sending the signal, compared with a signal without receivers. Messages are sent in bursts with pauses
 for their delivery; the first message of a burst handles the delivery reports of the previous one.
@@ -55,7 +55,7 @@ def _measure_publishing(table: Table, name: str, servers: str, *, already: int =
     settings.KAFKA_BOOTSTRAP_SERVERS = servers
     publisher = Publisher()
     recommendation_served.connect(publisher.publish)
-    for _ in range(already + 1):  # the first creates the producer
+    for _ in range(already + 1):  # the first call creates the producer
         _send(_recommendation())
     _measure(table, name, pause=0.2)
     publisher.close(0)

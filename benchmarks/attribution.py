@@ -1,8 +1,9 @@
-"""Attribution: how long after a coupon is stored it is attributed, and what its note adds to storing.
+"""Attribution: the time from storing a coupon to its attribution, and the cost that its note adds to storing it.
 
 `--part lag`: coupons are stored at a steady rate as a consumer stores them, while `consume_recommendations` stores a
-fifth as many answers and attributes; behind them are 200,000 answers of 50,000 users. `--part cost`: batches with
-and without the trigger that notes coupons, in turn, by the processor time of this process and its PostgreSQL backend.
+fifth as many recommendations and attributes coupons; the database has 200,000 recommendations of 50,000 users. `--part
+cost`: batches with and without the trigger that notes coupons alternate; measures the processor time of this process
+and its PostgreSQL backend.
 
     python -m benchmarks.attribution --part lag [--seconds N] [--rate N]
     python -m benchmarks.attribution --part cost [--batches N]
@@ -42,7 +43,7 @@ from .attribution_coupons import EVENTS, USERS, Coupons, build_casino
 from .consumers import StoppedProcess, consumer
 
 _TICK = 0.5  # seconds between batches
-_PATIENCE = 120.0  # seconds for the last coupons
+_PATIENCE = 120.0  # seconds to wait for the last coupons
 _MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
 
 
@@ -76,9 +77,9 @@ def measure_lag(console: Console, coupons: Coupons, seconds: int, rate: int) -> 
 
 
 def _lags(coupons: Coupons, seconds: int, size: int) -> list[float]:
-    """Of each batch: the seconds from its storing to the attribution of its last coupon."""
+    """For each batch, the seconds from its storing to the attribution of its last coupon."""
     began = time.monotonic()
-    waiting: list[tuple[int, float]] = []  # stored so far, when
+    waiting: list[tuple[int, float]] = []  # (coupons stored so far, time)
     lags: list[float] = []
     for number in range(int((seconds + _PATIENCE) / _TICK)):
         if number < seconds / _TICK:

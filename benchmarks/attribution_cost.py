@@ -1,4 +1,4 @@
-"""What the note of a coupon adds to storing it."""
+"""The cost that the note of a coupon adds to storing it."""
 
 import random
 import statistics
@@ -27,7 +27,8 @@ def measure_cost(console: Console, pair: tuple[Coupons, Coupons], batches: int) 
 
 
 def _compare(pair: tuple[Coupons, Coupons], size: int, batches: int) -> tuple[str, str, str]:
-    """Each casino has notes in one half, so that what else differs between the two cancels out."""
+    """Compare batches with and without notes. Each casino has notes in one half, so that other differences between the
+    two casinos cancel out."""
     halves = [_half(pair, noted, size, batches) for noted in pair]
     samples = [_ratio([_again(with_notes), _again(without)] for with_notes, without in halves) for _ in range(1_000)]
     low, *_, high = statistics.quantiles(samples, n=40)
@@ -36,7 +37,7 @@ def _compare(pair: tuple[Coupons, Coupons], size: int, batches: int) -> tuple[st
 
 
 def _half(pair: tuple[Coupons, Coupons], noted: Coupons, size: int, batches: int) -> list[list[float]]:
-    """The processor seconds of each batch with notes, and of each without."""
+    """The processor seconds of each batch with notes, and of each batch without."""
     taken: dict[bool, list[float]] = {True: [], False: []}
     for coupons in pair:
         with use_casino(coupons.casino.current):
@@ -52,7 +53,7 @@ def _half(pair: tuple[Coupons, Coupons], noted: Coupons, size: int, batches: int
 
 
 def _ratio(halves: Iterable[Sequence[Sequence[float]]]) -> float:
-    """The geometric mean of both halves' ratios of medians: means are led by the few batches that were interrupted."""
+    """The geometric mean of both halves' ratios of medians: a few interrupted batches would dominate means."""
     return statistics.geometric_mean(statistics.median(one) / statistics.median(other) for one, other in halves)
 
 
@@ -62,7 +63,7 @@ def _again(values: Sequence[float]) -> list[float]:
 
 
 def _processor_seconds_of(coupons: Coupons, size: int) -> float:
-    """Of storing a batch: of this process and its PostgreSQL backend."""
+    """The processor seconds of storing a batch, in this process and its PostgreSQL backend."""
     batch = coupons.messages(size)
     before = _processor_seconds()
     coupons.store(batch)

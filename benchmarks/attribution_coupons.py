@@ -1,4 +1,4 @@
-"""A casino with 200,000 answers of 50,000 users, and coupons that are stored as a consumer stores them."""
+"""A casino with 200,000 served recommendations of 50,000 users, and coupons that are stored as by a consumer."""
 
 import random
 from collections.abc import Iterable, Sequence
@@ -29,7 +29,7 @@ INSERT INTO users (id, name, surname, currency, country, gender, timestamp, favo
 SELECT id, 'ADA', 'LOVELACE', 'EUR', 'X', 'FEMALE', now() - interval '90 days', 'FOOTBALL', ''
 FROM generate_series(1, {USERS}) AS id
 """
-# The events of a user's answers are id % EVENTS + 1, and two others.
+# The events of a user's recommendations are id % EVENTS + 1, and two others.
 _ADD_ANSWERS = f"""
 INSERT INTO served_recommendations (
     recommendation_id, user_id, timestamp, recommender, asked_for, fallback, model_version, stake, currency, events
@@ -45,7 +45,7 @@ FROM generate_series(1, {ANSWERS}) AS number
 
 
 def build_casino(name: str) -> tuple[Casino, list[EventRow]]:
-    """With nothing due: what is there already was attributed before."""
+    """Build the casino and its events. No attribution is due: existing coupons count as attributed."""
     ensure_catalogue()
     [casino] = store_casinos([name])
     rng, now = random.Random(5), timezone.now()
@@ -58,7 +58,7 @@ def build_casino(name: str) -> tuple[Casino, list[EventRow]]:
 
 
 class Coupons:
-    """Stores coupons as a consumer does, each with an event of an answer that its user was sent."""
+    """Stores coupons as a consumer does. Each has an event of a recommendation to its user."""
 
     def __init__(self, casino: Casino, events: list[EventRow]) -> None:
         self.casino, self.stored = casino, 0

@@ -27,7 +27,7 @@ OwnIdOf = Callable[[str, int], OwnId]
 
 
 def build_fitted_casino() -> Casino:
-    """The casino as it is after the nightly work: its tallies pruned, its models fitted."""
+    """The casino after the nightly maintenance: its tallies are pruned, and its models fitted."""
     casino = build_casino()
     with use_casino(casino.current):
         prune_casino_tallies(timezone.now())
@@ -40,8 +40,8 @@ def build_casino(
     own_id: OwnIdOf = lambda _, number: number,
     coupon_of: Callable[[CouponRow], CouponRow] = lambda coupon: coupon,
 ) -> Casino:
-    """Fills the casino with the same ids at each call, so that a second call moves its events to the future. `own_id`
-    makes the id of the row of a table with this number, `coupon_of` the coupon that is stored for one."""
+    """Fill the casino with the same ids at each call; a second call moves its events to the future. `own_id` makes the
+    id of a table's row from its number, `coupon_of` the stored coupon from the generated one."""
     ensure_catalogue()
     [casino] = store_casinos([name])
     rng, now = random.Random(5), timezone.now()

@@ -1,4 +1,4 @@
-"""Cost for one process of serving 1,000 casinos in turn instead of 10: time, connections, threads.
+"""The cost for one process of serving 1,000 casinos in turn instead of 10: time, connections, threads.
 
 Creates 1,000 real databases on its own server (some minutes and 8 GB, removed at the end), and requests `/recommend` of
 10 and of 1,000 casinos, round-robin: directly, where nearly every request to 1,000 casinos opens a connection; and
@@ -48,7 +48,7 @@ from .sessions import most_connections
 FEW, MANY = 10, 1_000
 EVENTS, USERS, COUPONS = 200, 20, 200
 REQUESTS, ROUNDS = 2_000, 2
-SOME_OFFERS_MB = 2  # the offers of about 70 such casinos; the default has room for all
+SOME_OFFERS_MB = 2  # the offers of about 70 such casinos; the default size holds all
 SCHEMA = {"user_id": "int", "stake": "float", "timestamp": "float", "recommended_events": "list"}
 LIMIT = {"max_connections": MANY + 150, "fsync": "off", "autovacuum": "off"}
 
@@ -83,7 +83,7 @@ def _pg_ctl(*arguments: str) -> None:
 
 
 def _build_casinos() -> None:
-    """Creates one casino, and copies its database for the others."""
+    """Create one casino, and copy its database for the others."""
     first = _build_first()
     copied = ("server_id", "generation", "schema_version", "state", "recommender_type", "recommendation_schema")
     values = {field: getattr(first, field) for field in copied}
@@ -119,7 +119,7 @@ def _routes(socket_dir: str) -> Iterator[tuple[str, str]]:
 
 
 def _measure(table: Table, title: str, url: str, socket_dir: str, *, threads: int, megabytes: int) -> None:
-    """Alternates few and many casinos, so that other load affects both; the best round of each counts."""
+    """Measure few and many casinos in turn, so that other load affects both; the best round of each counts."""
     direct = url_by_socket(socket_dir, "recommendation_system")
     limits = {"OFFERS_MEMORY_MB": str(megabytes), "API_REQUESTS_AT_ONCE": str(threads)}
     env = environment(url, DATABASE_DIRECT_URL=direct, **limits)

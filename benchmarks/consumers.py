@@ -1,4 +1,4 @@
-"""Consumers in processes of their own, and topics to measure them with."""
+"""Consumers in their own processes, and empty topics to measure them with."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ _MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
 
 
 def recreate_topics(topic: Topic) -> None:
-    """All topics created again, empty, and no consumer group of this one."""
+    """Create all topics again, empty, and delete this topic's consumer group."""
     admin = AdminClient(client_config())
     for future in (
         *admin.delete_topics(topic_names()).values(),
@@ -47,8 +47,8 @@ class StoppedProcess(subprocess.Popen[bytes]):
 def wait_for(topic: Topic, count: float) -> tuple[float, int]:
     """(time, processed messages) once at least `count` messages of a new topic are processed.
 
-    One client asks for the committed offsets alone: a new client for each question, with the ends of all partitions,
-    took the broker as much processor time as half of a consumer's.
+    Polls with one client, for committed offsets only: with a new client for each poll, and the ends of all partitions,
+    the broker used as much processor time as half of a consumer.
     """
     seconds = settings.KAFKA_ANSWER_SECONDS
     with closing(new_consumer({"group.id": topic.group, "enable.auto.commit": False})) as client:

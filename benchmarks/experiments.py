@@ -1,7 +1,7 @@
-"""What an experiment adds to a request: processor time of `/recommend` in process, by kind of experiment.
+"""The processor time that an experiment adds to a request of `/recommend` in process, by kind of experiment.
 
-Each experiment is of a fifth of the users, and of requests with its own placement: the same users ask with it and
-without one, in blocks of requests in random order. A receiver encodes the announced slips.
+Each experiment has a fifth of the users, and a placement of its own: the same users send requests with it and without
+one, in blocks of requests in random order. A receiver encodes the announced slips.
 
     python -m benchmarks.experiments [--events N] [--blocks N]
 """
@@ -36,9 +36,9 @@ from . import casino as benchmark
 from .in_process import get
 from .recommend import SCHEMA
 
-_REQUESTS = 25  # of a block
+_REQUESTS = 25  # requests of a block
 _OTHER, _OPTION = {"recommender_type": "trending"}, {"options": {"max_per_league": 2}}
-# The definition's kind and metric, and what the second variant differs in.
+# The definition's kind and metric, and the second variant's difference.
 KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "ab, another option": ("ab", "bet_days", _OPTION),
     "holdout": ("holdout", "influence", {}),
@@ -77,7 +77,7 @@ def _encode(served: Any, **signal: Any) -> None:
 
 
 def _start(casino: Casino, number: int) -> list[int]:
-    """Start the experiment of this number, and return the users who take part in it."""
+    """Start the experiment with this number, and return its users."""
     kind, metric, differing = list(KINDS.values())[number]
     own = {} if kind == "holdout" else {"recommender_type": "hybrid"}
     variants = [{"name": "own", "share": 0.5, **own}, {"name": "other", "share": 0.5, **own, **differing}]
@@ -89,9 +89,9 @@ def _start(casino: Casino, number: int) -> list[int]:
 
 
 def _measure(casino: Casino, users: dict[str, list[int]], blocks: int) -> dict[str, tuple[list[float], list[float]]]:
-    """Of each kind: the processor seconds of a request in each block, without an experiment and with it."""
+    """Kind -> the processor seconds of a request in each block, without and with the experiment."""
     taken: dict[str, tuple[list[float], list[float]]] = {kind: ([], []) for kind in KINDS}
-    for block in range(blocks + 1):  # the first one warms up
+    for block in range(blocks + 1):  # the first block warms up
         for number, kind in random.sample(list(enumerate(KINDS)), len(KINDS)):
             asking = random.choices(users[kind], k=_REQUESTS)
             for is_with in random.sample([False, True], 2):

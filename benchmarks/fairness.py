@@ -1,5 +1,5 @@
-"""Effect of casino A's burst on the latency of casino B: p50 and p99 of B's single client, alternately without and with
-32 concurrent connections of A.
+"""The effect of casino A's burst on the latency of casino B: p50 and p99 of B's single client, alternately without and
+with 32 concurrent connections of A.
 
 After a rejection (429), A's clients wait for `Retry-After` (`polite`), continue at ten times A's rate limit
 (`tenfold`), or retry immediately (`hammering`, which keeps a core busy with its client; `counting` only keeps a core
@@ -157,7 +157,7 @@ def _run_client(key: str, is_polite: bool, pause: float) -> None:
 
 
 def send(connection: http.client.HTTPConnection, key: str) -> int | None:
-    """None, or the seconds of `Retry-After` if the request was rejected."""
+    """Send a request. Returns None, or the seconds of `Retry-After` if it was rejected."""
     connection.request("GET", f"/recommend/{random.randint(1, 500)}", headers={"Authorization": f"Api-Key {key}"})
     response = connection.getresponse()
     response.read()

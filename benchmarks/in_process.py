@@ -1,4 +1,4 @@
-"""A request in process, through the WSGI application."""
+"""Sends a request in process, through the WSGI application."""
 
 import io
 from typing import Any
@@ -7,7 +7,7 @@ from recsys_project.wsgi import application
 
 
 def get(path: str, casino_id: int, query: str = "") -> None:
-    """GET the path with a casino's header. Raises SystemExit for an answer that is not 200."""
+    """GET the path with a casino's header. Raises SystemExit if the status is not 200."""
     environ = {
         "REQUEST_METHOD": "GET",
         "PATH_INFO": path,

@@ -1,5 +1,5 @@
 """Throughput of ingestion, end to end: from Kafka through validation into the casinos' databases, including ledger and
-commit. Of coupons into ten casinos, with profile counters and tallies; with `--topic odds`, of prices into one.
+commit. Measures coupons into ten casinos, with profile counters and tallies; with `--topic odds`, prices into one.
 
 Compared with a raw COPY of the same rows into the same tables (one transaction per casino and batch, like the consumer)
 and with single inserts (decode, one ORM save and one commit per row). Consumers run in their own processes and are
@@ -108,7 +108,7 @@ def ingest_coupons(console: Console, messages: int, memory_messages: int) -> Non
 
 
 def compare_threads(console: Console, numbers: list[int], turns: int, messages: int) -> None:
-    """One consumer with each number of INGESTION_STORING_THREADS, in turn."""
+    """Measure one consumer with each number of INGESTION_STORING_THREADS, in turn."""
     casinos = build_casinos()
     rounds = [[consumed_by_threads(casinos, messages, number) for number in numbers] for _ in range(turns)]
     table = Table("threads", "messages/s", "/ first", "µs of processor a message", title=f"medians of {turns} turns")
@@ -120,7 +120,7 @@ def compare_threads(console: Console, numbers: list[int], turns: int, messages: 
 
 
 def consumed_by_threads(casinos: list[Casino], count: int, threads: int) -> tuple[float, float]:
-    """Messages per second, and the consumer's processor seconds a message, between 10 % and 90 % of the messages."""
+    """Messages per second, and the consumer's processor seconds per message, between 10 % and 90 % of the messages."""
     send(casinos, count)
     with consumer(COUPONS, INGESTION_STORING_THREADS=f"{threads}") as running:
         process = psutil.Process(running.pid)
@@ -189,7 +189,7 @@ def single_inserts(casinos: list[Casino]) -> float:
 
 
 def consumed(casinos: list[Casino], count: int, processes: int) -> float:
-    """Messages per second of this number of consumers, between 10 % and 90 % of the messages."""
+    """Messages per second of `processes` consumers, between 10 % and 90 % of the messages."""
     send(casinos, count)
     with ExitStack() as running:
         for _ in range(processes):
@@ -203,7 +203,7 @@ def consumed(casinos: list[Casino], count: int, processes: int) -> float:
 
 
 def memory(casinos: list[Casino], count: int) -> tuple[float, float]:
-    """Resident megabytes of a consumer after 10 % of the messages and after all."""
+    """Resident megabytes of a consumer after 10 % of the messages, and after all."""
     send(casinos, count)
     with consumer(COUPONS) as process:
         wait_for(COUPONS, count * 0.1)
@@ -243,7 +243,7 @@ def sample(casinos: list[Casino], count: int) -> list[tuple[int, bytes]]:
 
 
 def send(casinos: list[Casino], count: int) -> None:
-    """Recreates the topics and sends `count` coupons."""
+    """Create the topics again, and send `count` coupons."""
     recreate_topics(COUPONS)
     messages = generate_load(COUPONS, casinos, random.Random(7), bad_ratio=0.0)
     with Sender() as sender:

@@ -1,9 +1,9 @@
-"""Where the time of a coupon goes, in one process and without Kafka: decoding it and storing it in ten casinos'
-databases, next to a raw COPY of other coupons into the same tables, in turn.
+"""The time of decoding a coupon and of storing it in ten casinos' databases, in one process and without Kafka, compared
+with a raw COPY of other coupons into the same tables, in turn.
 
     python -m benchmarks.ingest_parts [--batches N]
 
-By the clock, and by the processor time of this process and of PostgreSQL, which depends less on other work.
+Measures clock time, and the processor time of this process and of PostgreSQL, which depends less on other load.
 """
 
 import argparse
@@ -44,7 +44,7 @@ from .ingest import COPY, _as_copied, build_casinos, sample
 
 _SENT_AT = 1_748_777_300_000
 Messages = Sequence[tuple[int, bytes]]  # casino id and value
-Costs = dict[str, list[tuple[float, float, float]]]  # part -> microseconds a coupon: clock, Python, PostgreSQL
+Costs = dict[str, list[tuple[float, float, float]]]  # part -> microseconds per coupon: clock, Python, PostgreSQL
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def main() -> None:
     casinos, size = build_casinos(), int(settings.KAFKA_BATCH_SIZE)
     messages = sample(casinos, 2 * (batches + 1) * size)
     measure(casinos, messages[: 2 * size], 0)  # opens the connections
-    collect_rarely()  # as the process of a consumer
+    collect_rarely()  # like a consumer's process
     costs: Costs = defaultdict(list)
     for number in range(1, batches + 1):
         first = 2 * number * size
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def measure(casinos: Sequence[Casino], messages: Messages, first_offset: int) -> Costs:
-    """Of the first half of the messages, decoded and stored, and the second half, copied."""
+    """The costs of decoding and storing the first half of the messages, and of copying the second half."""
     costs: Costs = defaultdict(list)
     half = len(messages) // 2
     envelopes = [_envelope(offset, *each) for offset, each in enumerate(messages[:half], first_offset)]
@@ -115,11 +115,11 @@ def _timed(costs: list[tuple[float, float, float]], coupons: int) -> Iterator[No
 
 
 def _postgresql_seconds() -> float:
-    """Processor time of the server of this process's own data. Its backends stay connected."""
+    """The processor time of this process's own PostgreSQL server, whose backends stay connected."""
     pid_file = Path(str(settings.EMBEDDED_POSTGRES_DIR)) / "postmaster.pid"
     seconds = 0.0
     for process in psutil.Process(int(pid_file.read_text().split()[0])).children():
-        with suppress(psutil.NoSuchProcess):  # autovacuum's come and go
+        with suppress(psutil.NoSuchProcess):  # autovacuum's processes start and end
             times = process.cpu_times()
             seconds += times.user + times.system
     return seconds

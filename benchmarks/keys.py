@@ -1,4 +1,4 @@
-"""Time and queries of checking an API key: cached, not cached, and unknown.
+"""The time and queries of checking an API key: cached, not cached, and unknown.
 
 python -m benchmarks.keys
 """
@@ -34,7 +34,7 @@ def main() -> None:
     settings.API_KEY_USE_SECONDS = 3_600
     [casino] = store_casinos(["Keys"])
     issued = issue_key(casino, name="benchmark", scopes=["recommend"], by="benchmark")
-    settings.CATALOGUE_LEASE_SECONDS = 3_600  # only now, because a change waits until the caches expire
+    settings.CATALOGUE_LEASE_SECONDS = 3_600  # imported late: a change waits until the caches expire
     table = Table("key", "p50 µs", "p99 µs", "queries")
     for name, prepare, text in (
         ("cached", lambda: None, issued.text),
@@ -49,7 +49,8 @@ def main() -> None:
 
 
 def measure(text: str, prepare: Callable[[], Any]) -> tuple[str, ...]:
-    """p50, p99 and queries of a request's key handling: removed from the request, looked up, its casino read."""
+    """p50, p99 and queries of a request's key handling: removing it from the request, its lookup, and reading its
+    casino."""
     check(text)
     taken = []
     for _ in range(ROUNDS):

@@ -14,7 +14,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-# Its own server, unless the environment sets one.
+# Use an own server, unless the environment sets one.
 os.environ.setdefault("LOCAL_DIR", str(Path(__file__).resolve().parent.parent / ".local" / "leaks"))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
 os.environ["RECSYS_OPEN_API"] = "1"

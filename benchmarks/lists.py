@@ -1,8 +1,8 @@
-"""Latency of the lists beside `/recommend`, as ratios to `/recommend` of the same casino in the same run.
+"""Latency of the other endpoints with lists, as ratios to `/recommend` of the same casino in the same run.
 
-One client asks all of them in turn, one request each, so that other load on the machine affects all equally. `next`
+One client requests all of them in turn, one request each, so that other load on the machine affects all equally. `next`
 has three selections, `session` three and ten viewed events. Prints p10, p50, p99 and the ratios of p10 and p50; `POST
-/recommend` of one user shows what a body alone costs.
+/recommend` of one user shows the cost of a body alone.
 
     python -m benchmarks.lists [--events N] [--recommenders hybrid inference_score ..]
 """
@@ -34,7 +34,7 @@ from . import casino as benchmark
 from .recommend import PORT, SCHEMA, serving
 
 BASE = "GET /recommend/<user_id>"
-MOST = 1.5  # of the p50 of BASE
+MOST = 1.5  # highest ratio to the p50 of BASE
 WARM_UP = 20
 
 Send = Callable[[http.client.HTTPConnection], None]

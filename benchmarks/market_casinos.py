@@ -1,6 +1,5 @@
-"""Two casinos that are alike but for the prices of their events, one with an odd for each and one with markets; and a
-process that changes the prices of markets.
-"""
+"""Two casinos that differ in the prices of their events only: an odd for each, or markets. And a process that changes
+the prices of markets."""
 
 import multiprocessing
 import random
@@ -27,14 +26,14 @@ from .recommend import SCHEMA
 
 OUTCOMES = ("HOME", "DRAW", "AWAY")
 PRODUCER, PARTITIONS = "LIVE", 3
-_NAMES, _LINES = 20, 20  # of markets; lines of each
+_NAMES, _LINES = 20, 20  # names of markets; lines of each
 _OPEN_OF_TEN = 9
 _LOADED_AT_ONCE = 100  # events
 _BATCHES_A_SECOND = 10
 
 
 def build_casinos(events: int, markets: int) -> dict[str, Casino]:
-    """By what their events are recommended by: their `odd`, or `markets`, which their coupons name too."""
+    """Kind of prices -> casino: `odd`, or `markets`, which its coupons name too."""
     rng, benchmark.EVENTS = random.Random(6), events
     casinos = {
         "odd": benchmark.build_casino("Benchmark of odds"),
@@ -43,7 +42,7 @@ def build_casinos(events: int, markets: int) -> dict[str, Casino]:
     with use_casino(casinos["markets"].current):
         store_markets(events, markets, timezone.now())
     for casino in casinos.values():
-        # the prices are from before the silence in which the casinos were built
+        # the prices are older than the silence while the casinos were built
         configure(
             casino=casino,
             recommender_type="hybrid",
@@ -52,13 +51,13 @@ def build_casinos(events: int, markets: int) -> dict[str, Casino]:
             now=timezone.now(),
         )
         with use_casino(casino.current):
-            prune_casino_tallies(timezone.now())  # counts what is offered, too
+            prune_casino_tallies(timezone.now())  # also counts the offered outcomes
             execute("VACUUM ANALYZE")
     return casinos
 
 
 def store_markets(events: int, markets: int, now: datetime) -> None:
-    """Store this number of market lines for each of the current casino's events, instead of those that it has."""
+    """Replace the market lines of the current casino's events by this number for each."""
     rng = random.Random(5)
     execute("TRUNCATE markets, market_stops, market_lines, price_changes")
     for start in range(1, events + 1, _LOADED_AT_ONCE):
@@ -68,7 +67,7 @@ def store_markets(events: int, markets: int, now: datetime) -> None:
 
 
 def message(event: int, numbers: Sequence[int], rng: random.Random, as_of: datetime) -> OddsRow:
-    """New prices of an event's market lines with these numbers."""
+    """A message with new prices of an event's market lines with these numbers."""
     markets = tuple(_market(event, each, rng) for each in numbers)
     return OddsRow(id=event, producer=PRODUCER, timestamp=as_of, markets=markets)
 
@@ -85,8 +84,8 @@ def heartbeats(now: datetime) -> list[OddsRow]:
 
 @contextmanager
 def changing(casino: Casino, events: int, markets: int, changes: int) -> Iterator[list[int]]:
-    """Another process stores `changes` of market lines a second, each with three prices, and heartbeats. Yields the id
-    of its PostgreSQL process, in a list."""
+    """Start a process that stores `changes` of market lines a second, each with three prices, and heartbeats. Yields
+    the id of its PostgreSQL process, in a list."""
     spawning = multiprocessing.get_context("spawn")
     backend = spawning.Value("i", 0)
     arguments = (casino.pk, events, markets, changes, backend)
@@ -124,7 +123,7 @@ def _with_outcomes(markets: int, rng: random.Random, coupon: CouponRow) -> Coupo
 
 
 def _bet(selection: Selection, markets: int, rng: random.Random) -> Selection:
-    """On one of the event's markets, the first ones more often."""
+    """The selection on one of the event's markets, more often the first ones."""
     number = min(int(rng.expovariate(0.3)), markets - 1)
     market, line = name_of(int(selection.event_id or 0), number)
     return msgspec.structs.replace(selection, market=market, line=line, outcome=rng.choice(OUTCOMES))

@@ -1,4 +1,4 @@
-"""The memory of kept prices, and the first requests of a casino with nothing in memory."""
+"""The memory of cached prices, and the first requests of a casino without cached data."""
 
 import random
 import statistics
@@ -22,11 +22,11 @@ from tenants.routing.context import use_casino
 from . import casino as benchmark
 from .market_serving import Casinos
 
-COLD = 200  # requests, each with nothing in memory
+COLD = 200  # requests, each without cached data
 
 
 def memory_of_prices(casino: Casino) -> str:
-    """Of those that this process keeps, after a look at all events."""
+    """A sentence about the memory of this process's cached prices, after all events were loaded."""
     with use_casino(casino.current):
         RequestPrices(price_cache.known()).of(range(1, benchmark.EVENTS + 1))
         known = price_cache.known()
@@ -39,7 +39,7 @@ def memory_of_prices(casino: Casino) -> str:
 
 
 def cold(casinos: Casinos) -> Table:
-    """Requests of a casino with nothing in memory, next to warm ones, and next to loading alone what they need."""
+    """Requests of a casino without cached data, compared with warm requests and with loading the data alone."""
     table = Table("casino", "warm ms", "without prices", "without prices and offer", "load of four events' prices")
     for name, casino in casinos.items():
         with use_casino(casino.current):

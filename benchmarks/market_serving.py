@@ -1,6 +1,6 @@
 """The cost of serving markets, as ratios to a casino with an odd for each event: over HTTP, and in process.
 
-Each user asks both casinos, in random order, so that other load on the machine affects both equally.
+Each user sends requests to both casinos, in random order, so that other load on the machine affects both equally.
 """
 
 import http.client
@@ -34,8 +34,8 @@ Casinos = Mapping[str, Casino]
 
 @dataclass(slots=True)
 class Taken:
-    """Of one casino: the seconds of each request, in process also those of the processor, and those of the processors
-    in all, ours and PostgreSQL's."""
+    """One casino's seconds of each request; in process also its processor seconds, and those of this process and
+    PostgreSQL together."""
 
     seconds: list[float] = field(default_factory=list)
     computing: list[float] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Taken:
 
 
 def over_http(casinos: Casinos, requests: int, server: str, writers: Sequence[int]) -> dict[str, Taken]:
-    """A server for each casino. `writers`: ids of PostgreSQL processes that write meanwhile."""
+    """Measure with one server per casino. `writers`: ids of PostgreSQL processes that write meanwhile."""
     with ExitStack() as stack:
         ports = {name: PORT + number for number, name in enumerate(casinos)}
         processes = {name: stack.enter_context(serving(server, 1, port)) for name, port in ports.items()}
@@ -67,7 +67,8 @@ def over_http(casinos: Casinos, requests: int, server: str, writers: Sequence[in
 
 
 def in_process(casinos: Casinos, requests: int, writers: Sequence[int]) -> dict[str, Taken]:
-    """Everything of a request but HTTP: the query, scores and gate, and the answer in the casino's schema."""
+    """Measure all steps of a request but HTTP: the query, scores and guard rails, and the response in the casino's
+    schema."""
     _in_turn(_asking(casinos, {name: Taken() for name in casinos}), casinos, WARM_UP)
     used = {name: Taken() for name in casinos}
     before = {name: _used_in_postgresql(casinos[name], writers) for name in casinos}
@@ -80,7 +81,7 @@ def in_process(casinos: Casinos, requests: int, writers: Sequence[int]) -> dict[
 
 
 def _asking(casinos: Casinos, used: Mapping[str, Taken]) -> Callable[[str, int], None]:
-    """Asks in this process, and adds the processor time and the queries to `used`."""
+    """A function that sends a request in this process, and adds its processor time and queries to `used`."""
 
     def ask(name: str, user: int) -> None:
         with use_casino(casinos[name].current), _counting(used[name]):
@@ -113,19 +114,19 @@ def _in_turn(ask: Callable[[str, int], None], casinos: Casinos, requests: int) -
 
 
 def _used_by(process: int) -> float:
-    """Seconds of the processors, with the process's own processes."""
+    """The processor seconds of a process and its child processes."""
     server = psutil.Process(process)
     times = [each.cpu_times() for each in (server, *server.children(recursive=True))]
     return float(sum(each.user + each.system for each in times))
 
 
 def _added(before: Mapping[int, float], after: Mapping[int, float]) -> float:
-    """By the processes that are there after; those that ended meanwhile do not count."""
+    """The seconds added by the processes that still run; processes that have ended do not count."""
     return sum(seconds - before.get(process, 0.0) for process, seconds in after.items())
 
 
 def _used_in_postgresql(casino: Casino, writers: Sequence[int]) -> dict[int, float]:
-    """By each process that serves the casino's database, but for the writers."""
+    """The seconds of each process that serves the casino's database, without the writers."""
     with use_casino(casino.current):
         rows = query("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
     return {process: processor_seconds(process) for (process,) in rows if process not in writers}
@@ -137,7 +138,7 @@ def processor_seconds(process: int) -> float:
 
 
 def table_of(taken: Mapping[str, Taken], title: str) -> Table:
-    """The first casino is the base of the ratios."""
+    """A table in which the first casino is the base of the ratios."""
     table = Table(
         "casino", "p50 ms", "p99 ms", "p50 ratio", "processor ms", "p99", "PostgreSQL", "queries", title=title
     )

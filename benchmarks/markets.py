@@ -42,7 +42,7 @@ from .market_serving import in_process, over_http, processor_seconds, table_of
 from .recommend import SERVERS
 
 BATCHES = (400, 2_000)
-CHANGES = 40_000  # of each size of batch
+CHANGES = 40_000  # batches of each size
 _TABLE = "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'markets'"
 
 
@@ -114,7 +114,7 @@ def _measure(batch: int, events: int, markets: int, rng: random.Random, now: dat
 
 
 def load_markets(events: int, markets: int) -> datetime:
-    """Store the prices of the current casino's events from 1 to `events`, as of the returned time, an hour ago."""
+    """Store the prices of the current casino's events from 1 to `events`. Returns their time, an hour ago."""
     now = timezone.now() - timedelta(hours=1)
     store_markets(events, markets, now)
     execute("VACUUM ANALYZE markets")
@@ -122,7 +122,7 @@ def load_markets(events: int, markets: int) -> datetime:
 
 
 def table_statistics() -> tuple[tuple[int, int], int]:
-    """Updates and updates within a page since the table was made, and its bytes."""
+    """Updates, and updates within a page, since the table was created; and its bytes."""
     execute("SELECT pg_stat_force_next_flush()")
     [counts] = query(_TABLE)
     [(size,)] = query("SELECT pg_table_size('markets')")

@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def change_odds(casino_id: int, is_changing: Any) -> None:
-    """One transaction per change, like a feed of single changes."""
+    """Change one odd per transaction, like a feed of single changes."""
     rng = random.Random(5)
     with use_casino(Casino.objects.get(pk=casino_id).current):
         due = time.perf_counter()

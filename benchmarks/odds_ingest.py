@@ -92,7 +92,7 @@ def _steadily(console: Console, casino: Casino, events: int, markets: int, secon
 
 
 def _backend_of(casino: Casino) -> int:
-    """The process of the consumer's connection to the casino's database."""
+    """The id of the PostgreSQL process of the consumer's connection to the casino's database."""
     with use_casino(casino.current):
         [(backend,)] = query(_BACKENDS, [casino.current.alias])
     return int(backend)
@@ -124,6 +124,6 @@ def _market(event: int, number: int, rng: random.Random) -> dict[str, object]:
 
 
 def _seconds(process: int) -> float:
-    """Its processor time."""
+    """The processor seconds of a process."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS

@@ -50,7 +50,7 @@ CHANGE = """
 UPDATE events SET odd = odd + CASE WHEN odd > 500 THEN -400 ELSE 0.01 END
 WHERE id IN (SELECT 1 + (%s + n * 997) %% %s FROM generate_series(1, %s) AS n)
 """
-# The teams of a new event are new to the offer.
+# The offer does not have the teams of a new event yet.
 GROW = """
 INSERT INTO events (id, country, begin_timestamp, end_timestamp, league, sport, odd, home_team, away_team)
 SELECT n, 'COUNTRY 1', now() + interval '1 day', now() + interval '26 hours', 'LEAGUE 1', 'FOOTBALL', 1.5,
@@ -95,7 +95,7 @@ def _refresh(size: int, changed: int) -> tuple[str, str, str]:
 
 
 def _patch(what: str, sql: str, parameters: Callable[[int], list[int]]) -> tuple[str, str, str]:
-    """The refresh without its query."""
+    """A row of the refresh without its query."""
     changes: list[Any] = []
 
     def change(number: int) -> None:

@@ -17,7 +17,7 @@ from itertools import cycle, islice
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
 
-from .in_process import get  # isort: skip  (sets Django up, which all below needs)
+from .in_process import get  # isort: skip  (sets Django up for the imports below)
 
 from django.db import close_old_connections, connections
 
@@ -31,7 +31,7 @@ def main(casinos: int, threads: int, requests: int) -> None:
     ids = [casino.pk for casino in served]
     for casino_id in ids:
         get("/recommend/1", casino_id)
-    connections["default"].close()  # so that only the worker threads' connections count
+    connections["default"].close()  # only the worker threads' connections count
     started = time.perf_counter()
     with ThreadPoolExecutor(threads) as executor:
         shares = [_share(ids, thread, threads, requests) for thread in range(threads)]
@@ -56,7 +56,7 @@ def main(casinos: int, threads: int, requests: int) -> None:
 
 
 def _share(ids: list[int], thread: int, threads: int, requests: int) -> list[int]:
-    """Each thread cycles through all casinos, from a different start."""
+    """The casinos for the requests of one thread, which cycles through all from its own start."""
     begin = thread * len(ids) // threads
     return list(islice(cycle(ids[begin:] + ids[:begin]), requests // threads))
 

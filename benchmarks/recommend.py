@@ -1,11 +1,10 @@
 """Latency and throughput of `/recommend`, compared with a view of one primary-key query behind the same router (`one
 key`) and with a naive view that loads all events with the ORM (`plain`).
 
-Prints of each recommender p50 and p99 of one client, requests per second and the server's processor time of a request
-with eight clients, ratios to both views, and the age of answers: how long after the commit of a changed odd the last
-request was sent whose answer lacked it. Each round measures all of them in turn, so that other load on the machine
-affects all equally. `--servers` compares servers, `--workers` numbers
-of processes with four threads each.
+Prints for each recommender p50 and p99 of one client; requests per second and the server's processor time per request
+with eight clients; ratios to both views; and the age of responses: the time from the commit of a changed odd to the
+last request whose response lacked it. Each round measures all of them in turn, so that other load on the machine
+affects all equally. `--servers` compares servers, `--workers` numbers of processes with four threads each.
 
     python -m benchmarks.recommend [--events N] [--servers granian gunicorn] [--workers N ..]
 """
@@ -52,7 +51,7 @@ SCHEMA = {"user_id": "int", "stake": "float", "timestamp": "float", "recommended
 KEY, PLAIN = "one key", "plain"
 FOLDERS = {KEY: "key", PLAIN: "plain"}
 
-# By name, with the port and the number of processes to be filled in.
+# Name -> command line, with placeholders for the port and the number of processes.
 SERVERS = {
     "gunicorn": f"gunicorn benchmarks.server --bind 127.0.0.1:{{port}} --worker-class gthread --threads {THREADS} "
     "--log-level error --no-control-socket --workers {workers}",
@@ -66,7 +65,7 @@ Send = Callable[[http.client.HTTPConnection], object]
 
 
 class Measured(NamedTuple):
-    """Seconds, but for the `rate` of requests per second; no `age` where it is not measured."""
+    """Seconds, except the `rate` of requests per second; no `age` if it is not measured."""
 
     latencies: list[float]
     rate: float
@@ -143,7 +142,7 @@ def measure_latencies(send: Send, requests: int) -> list[float]:
 
 
 def _measure_rate(send: Send, requests: int, server: psutil.Process) -> tuple[float, float]:
-    """Requests per second with `CLIENTS` concurrent clients, and the server's processor time of one, in seconds."""
+    """Requests per second with `CLIENTS` concurrent clients, and the server's processor seconds per request."""
     of_client = max(requests // 2, 2)
 
     def work(_: int) -> None:
@@ -160,14 +159,14 @@ def _measure_rate(send: Send, requests: int, server: psutil.Process) -> tuple[fl
 
 
 def _processor_time(server: psutil.Process) -> float:
-    """Seconds that the server and its processes have taken."""
+    """The processor seconds of the server and its processes."""
     times = [each.cpu_times() for each in (server, *server.children(recursive=True))]
     return float(sum(each.user + each.system for each in times))
 
 
 def _measure_age(casino: Casino, name: str) -> float:
-    """Seconds between the commit of a changed odd and the last request whose answer lacked it; 0 if the first had
-    it."""
+    """The seconds from the commit of a changed odd to the last request whose response lacked it; 0 if the first
+    response had it."""
     connection = http.client.HTTPConnection("127.0.0.1", PORT)
     path, key = f"/{FOLDERS.get(name, 'recommend')}/1", "events" if name == PLAIN else "recommended_events"
 
@@ -191,7 +190,7 @@ def _measure_age(casino: Casino, name: str) -> float:
 
 @contextmanager
 def serving(name: str, workers: int, port: int = PORT) -> Iterator[int]:
-    """Runs a server, and yields the id of its process."""
+    """Run a server, and yield the id of its process."""
     settings = {"RECSYS_OPEN_API": "1", "HTTPS": "0", "LOG_LEVEL": "ERROR", "WEB_THREADS": str(THREADS)}
     process = subprocess.Popen(
         (sys.executable, "-m", *SERVERS[name].format(port=port, workers=workers).split()),

@@ -3,14 +3,14 @@
 
     python -m benchmarks.request_cpu [--calls N] [--events N] [--json] [--parts]
 
-Prints the median milliseconds of this thread's processor, and their ratio to `plain`; with `--json` an object of name
+Prints the median processor milliseconds of this thread, and their ratio to `plain`; with `--json` an object of name
 -> milliseconds. All are measured in turns, so that other load on the machine affects all equally.
 
-Each is asked for twice: alone, one request like the other, and in turn with the plain view. Alone, the plain view's
-code stays in the processor's nearest caches, where no server of many endpoints has it, and that of a recommendation
-doesn't fit into small ones. In turn, both find these caches as the other left them.
+Each is measured twice: alone, with equal requests in a row, and in turn with the plain view. Alone, the plain view's
+code stays in the processor's nearest caches, unlike in a server with many endpoints, and a recommendation's code does
+not fit into small ones. In turn, both start with caches that the other has filled.
 
-`--parts` also prints how long each part of a request takes, from other calls, whose timing adds some microseconds to
+`--parts` also prints the duration of each part of a request, from other calls, whose timing adds some microseconds to
 each part.
 """
 
@@ -28,7 +28,7 @@ from unittest.mock import patch
 
 os.environ.update(LOG_LEVEL="ERROR", HTTPS="0")
 
-from .server import application  # isort: skip  (sets Django up, which all below needs)
+from .server import application  # isort: skip  (sets Django up for the imports below)
 
 from django.conf import settings
 from django.test import RequestFactory
@@ -58,7 +58,7 @@ PLAIN = "plain"
 USERS, TURNS, WARM_UP = 200, 20, 10
 Call = Callable[[str], None]
 
-# Where each part of a request begins; one that is called inside another counts as its own.
+# The functions that begin the parts of a request; a part within another counts as its own.
 PARTS: dict[str, list[tuple[Any, str]]] = {
     "authentication": [
         (request_state, "mask_key"), (middleware, "find_key"), (middleware, "admit"),
@@ -81,7 +81,7 @@ REST = "middleware"
 
 @dataclass
 class Seconds:
-    """Processor seconds of requests with a recommender: alone, and in turn with a plain view; and of that view."""
+    """Processor seconds of requests with a recommender: alone, in turn with a plain view, and of that view."""
 
     alone: list[float] = field(default_factory=list)
     in_turn: list[float] = field(default_factory=list)
@@ -89,7 +89,7 @@ class Seconds:
 
 
 class PartTimes:
-    """The processor seconds of each part of the requests in a `timing` block, without those of parts inside it."""
+    """The processor seconds of each part of the requests in a `timing` block, without those of inner parts."""
 
     def __init__(self) -> None:
         self.seconds = dict.fromkeys((REST, *PARTS), 0.0)
@@ -107,7 +107,7 @@ class PartTimes:
             self._turn()
 
     def milliseconds(self, calls: int) -> dict[str, float]:
-        """Of one call."""
+        """The milliseconds of each part per call."""
         return {part: seconds / calls * 1_000 for part, seconds in self.seconds.items()}
 
     def _timed(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -197,13 +197,13 @@ def measure(
 
 
 def configured(casino: Casino, name: str) -> list[str]:
-    """Configure the recommender. Returns the paths to ask for."""
+    """Configure the recommender. Returns the paths to request."""
     if name == PLAIN:
         return [f"/nothing/{user}" for user in range(1, USERS + 1)]
     settings.CATALOGUE_LEASE_SECONDS = 0
     configure(casino=casino, recommender_type=name, recommendation_schema=SCHEMA, now=timezone.now())
     api_key_cache.reset()
-    settings.CATALOGUE_LEASE_SECONDS = 3_600  # so that no measured request queries the catalogue
+    settings.CATALOGUE_LEASE_SECONDS = 3_600  # no measured request then queries the catalogue
     return [f"/recommend/{user}" for user in range(1, USERS + 1)]
 
 

@@ -114,7 +114,7 @@ def co_bettors_of(offer: Offer) -> CoBettors:
 
 
 def sequences_of(offer: Offer) -> tuple[SequenceCounts, BetSequence]:
-    """The counts of 20,000 selections by a thousand users, few events having most of them, and a user's 20 events."""
+    """The counts of 20,000 selections by a thousand users, most of them on a few events, and a user's 20 events."""
     rng = np.random.default_rng(7)
     shares = 1.0 / np.arange(1, len(offer) + 1) ** 0.7
     bet_on = offer.ids[rng.choice(len(offer), (10_001, 2), p=shares / shares.sum())].tolist()

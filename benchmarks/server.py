@@ -30,7 +30,7 @@ SHOWN = (*POINTS_FOR_TOP_VALUES, "odd")
 
 
 class KeyView(CasinoAPIView):
-    """One row by its primary key, through the same router: the cost of the server, Django and REST framework."""
+    """Reads one row by its primary key, through the same router: the cost of the server, Django and REST framework."""
 
     permission_classes = [AllowAny]
 
@@ -39,8 +39,8 @@ class KeyView(CasinoAPIView):
 
 
 class PlainView(CasinoAPIView):
-    """A naive `inference_score`: loads all events and coupons with the ORM and scores them one by one. It has no
-    wait budget: with eight clients, a thread that waits for the interpreter would exceed it."""
+    """A naive `inference_score`: loads all events and coupons with the ORM and scores them one by one. It has no wait
+    budget, which a thread that waits for the interpreter would exceed with eight clients."""
 
     permission_classes = [AllowAny]
 
@@ -61,7 +61,7 @@ class PlainView(CasinoAPIView):
 
 
 def answer_nothing(request: HttpRequest, user_id: int) -> JsonResponse:
-    """What Django and the middleware cost alone."""
+    """Does nothing: the cost of Django and the middleware alone."""
     return JsonResponse({"user_id": user_id})
 
 

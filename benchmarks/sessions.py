@@ -1,4 +1,4 @@
-"""Counts a process's connections to databases from outside."""
+"""Counts a process's database connections from outside."""
 
 import threading
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ class MaximumConnections:
 
 @contextmanager
 def most_connections(pid: int, socket_dir: str) -> Iterator[MaximumConnections]:
-    """Counts every 10 ms. Sessions of all clients of the server with its socket in `socket_dir` count."""
+    """Count every 10 ms. The sessions of all clients count, on the server whose socket is in `socket_dir`."""
     maximum, done = MaximumConnections(), threading.Event()
 
     def count() -> None:

@@ -45,7 +45,7 @@ from .casino import _coupon, _event
 
 BATCH, REQUESTS = 500, 200
 SCHEMA = {"user_id": "string", "stake": "float", "timestamp": "float", "recommended_events": "list"}
-Measure = tuple[float, float]  # of one coupon or request: seconds, and those of this process's processor
+Measure = tuple[float, float]  # seconds of one coupon or request, and processor seconds of this process
 
 _rng, _offsets = random.Random(7), count()
 
@@ -71,7 +71,7 @@ def main() -> None:
         for own_id, casino in list(casinos.items())[:: -1 if turn % 2 else 1]:
             for what, run in (("coupon", _store), ("request", _ask)):
                 measured = run(casino, own_id)
-                if turn:  # the first one warms up
+                if turn:  # the first round warms up
                     taken.setdefault((what, own_id.__name__), []).append(measured)
     table = Table("", "ids", "a second", "ms", "processor µs")
     for (what, ids), each in sorted(taken.items()):

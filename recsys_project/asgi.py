@@ -1,6 +1,6 @@
-"""ASGI entry point, for granian: runs the WSGI application, whose requests are read in the event loop."""
+"""ASGI entry point, for granian: runs the WSGI application; the event loop reads the bodies of requests."""
 
-from . import wsgi  # sets Django up, which the next import needs
+from . import wsgi  # sets Django up: the next import needs it
 
 in_threads = wsgi.application
 

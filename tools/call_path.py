@@ -1,12 +1,12 @@
-"""Counts how much of the project's code one warm `GET /recommend` and one coupon from Kafka run through.
+"""Counts the project's files and functions that one warm `GET /recommend` and one coupon from Kafka run through.
 
     python -m tools.call_path             # files, functions and depth of both, on an embedded PostgreSQL and broker
-    python -m tools.call_path --list      # besides: each function, in the order of its first call
-    python -m tools.call_path --check     # exit status 1 where a limit is exceeded
-    python -m tools.call_path --profile   # instead: where the time of a warm request goes, by cProfile
+    python -m tools.call_path --list      # also each function, in the order of its first call
+    python -m tools.call_path --check     # exit status 1 if a limit is exceeded
+    python -m tools.call_path --profile   # instead: the time of a warm request by function, by cProfile
 
-A function is a `def` or a lambda; a comprehension belongs to the function that it stands in. Depth is the number of the
-project's functions on the stack at the same time. Code of tests, benchmarks and tools does not count.
+A function is a `def` or a lambda; a comprehension belongs to its surrounding function. Depth is the highest number of
+the project's functions on the stack. Code of tests, benchmarks and tools does not count.
 """
 
 import argparse
@@ -26,11 +26,11 @@ from types import CodeType, FrameType
 
 if __name__ == "__main__":
     folder = tempfile.mkdtemp(prefix="recsys-call-path-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # registered first, it runs after the server's end
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # registered first, so it runs after the server's end
     os.environ.update(LOCAL_DIR=folder, DATABASE_URL="", KAFKA_BOOTSTRAP_SERVERS="", LOG_LEVEL="ERROR", DEBUG="1")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
 
-from recsys_project.wsgi import application  # isort: skip  (sets Django up, which all below needs)
+from recsys_project.wsgi import application  # isort: skip  (sets Django up for the imports below)
 
 from confluent_kafka import Producer
 from django.conf import settings
@@ -54,11 +54,11 @@ from tenants.routing.context import use_casino
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_COUNTED = ("benchmarks", "tools", "tests", ".venv", "migrations")
-# With trees in the fitted model, which the times of the made-up casino decide; without them, 140 functions.
+# With trees in the fitted model, which depend on the generated casino's times. Without trees: 140 functions.
 LIMITS = {"GET /recommend": (45, 148, 14), "coupon": (34, None, None)}
 WARM_UP, WARM, PROFILED = 5, 20, 2_000
 COUPONS_SENT = 10
-IDLE_SECONDS = 30.0  # without a message, after which fewer coupons were stored than sent
+IDLE_SECONDS = 30.0  # without a message, until the test gives up on coupons that are not stored
 SCHEMA = {
     "user": {"type": "int", "source_field": "id"},
     "stake": {"type": "float", "source_field": "stake"},
@@ -67,7 +67,7 @@ SCHEMA = {
 
 
 class CallPath:
-    """The project's functions that were called while `recording`, and the greatest depth of its stack."""
+    """The project's functions called while `recording`, and the greatest depth of its stack."""
 
     def __init__(self) -> None:
         self.functions: dict[CodeType, str] = {}
@@ -116,8 +116,9 @@ class CallPath:
 
 
 class Turns(threading.Event):
-    """A consumer's stop event, read at each turn of its loop: keeps the functions of the shortest turn that stored a
-    coupon, since some turns also do maintenance. Others read it too, within a turn: a statement that stalls does."""
+    """A consumer's stop event, read at each turn of its loop. Keeps the functions of the shortest turn that stored a
+    coupon, since some turns also do maintenance. Code within a turn reads the event too, such as a stalled
+    statement."""
 
     def __init__(self, path: CallPath, last: int) -> None:
         super().__init__()
@@ -141,7 +142,7 @@ class Turns(threading.Event):
 
 
 def ask_for_recommendation(key: str) -> Callable[[], None]:
-    """A function that asks the WSGI application for user 1's recommendation, and raises if there is none."""
+    """A function that requests user 1's recommendation from the WSGI application, and raises if there is none."""
     environ = RequestFactory().get("/recommend/1", headers={"Authorization": f"Api-Key {key}"}).environ
 
     def ask() -> None:
@@ -151,14 +152,14 @@ def ask_for_recommendation(key: str) -> Callable[[], None]:
         if hasattr(response, "close"):
             response.close()
         if statuses != ["200 OK"]:
-            raise SystemExit(f"GET /recommend/1 answered {statuses}: {body[:300]!r}")
+            raise SystemExit(f"GET /recommend/1 returned {statuses}: {body[:300]!r}")
 
     return ask
 
 
 def request_path(ask: Callable[[], None]) -> CallPath:
-    """The call path of a request while the broker is available; the shortest of `WARM`, since some times a second one
-    also refills tokens of the rate limit, copies metrics, or counts delivered messages."""
+    """The call path of a request while the broker is available: the shortest of `WARM`, since some requests also refill
+    tokens of the rate limit, copy metrics, or count delivered messages."""
     paths = []
     with broker_running():
         for _ in range(WARM_UP):
@@ -181,8 +182,9 @@ def broker_running() -> Iterator[None]:
 
 
 def coupon_path(casino: Casino) -> CallPath:
-    """The call path of one coupon, from loop to committed row, in a consumer that has stored another before."""
-    settings.KAFKA_BATCH_SIZE = 1  # so that each coupon has a turn of its own
+    """The call path of one coupon, from the loop to the committed row, in a consumer that has stored another coupon
+    before."""
+    settings.KAFKA_BATCH_SIZE = 1  # each coupon has its own turn
     with broker_running():
         producer = Producer(client_config())
         for value in _coupons(casino, COUPONS_SENT):

@@ -1,4 +1,4 @@
-"""Prints the table; exit status 1 if an attack hurts the innocent casino more than allowed."""
+"""Prints the table. Exit status 1 if an attack harms the innocent casino more than allowed."""
 
 import argparse
 import sys
@@ -56,7 +56,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _run(name: str, installation: Installation, table: Table, seconds: float) -> bool:
-    """Measure before and during the attack; whether the innocent casino is hurt more than allowed."""
+    """Measure before and during the attack. Returns whether the innocent casino is harmed more than allowed."""
     attack = ATTACKS[name]
     with serving(installation), attack.probe(installation) as probe:
         _warm_up(probe, attack.rate)

@@ -15,13 +15,13 @@ from .installation import Attacked, Installation, attacker
 from .probes import Probe, ask_for_recommendations
 from .topic import garbage_in_a_topic, messages_for_a_hung_server, store_users
 
-CLIENTS = 9  # of each attacked casino
-WARM_UP_SECONDS = 3.0  # so that the web server has open connections to their databases
+CLIENTS = 9  # clients of each attacked casino
+WARM_UP_SECONDS = 3.0  # seconds, until the web server has open connections to their databases
 
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """`attack` runs while the innocent casino is measured by `probe`, `rate` times a second."""
+    """`probe` measures the innocent casino `rate` times a second while `attack` runs."""
 
     attack: Callable[[Installation], AbstractContextManager[None]]
     probe: Callable[[Installation], AbstractContextManager[Probe]] = ask_for_recommendations
@@ -30,14 +30,14 @@ class Attack:
 
 @contextmanager
 def hung_server(installation: Installation) -> Iterator[None]:
-    """The second server stops saying anything, while clients ask for its casinos."""
+    """The second server stops responding, while clients send requests to its casinos."""
     with clients(installation, installation.distant), frozen(installation.distant[0].data_dir):
         yield
 
 
 @contextmanager
 def locked_casinos(installation: Installation) -> Iterator[None]:
-    """Two casinos on the innocent one's server lock their users' table, while clients ask for both."""
+    """The users' tables of two casinos on the innocent one's server are locked, while clients send requests to both."""
     with clients(installation, installation.neighbours), locked(installation.neighbours):
         yield
 
@@ -65,7 +65,7 @@ ATTACKS = {
 
 @contextmanager
 def clients(installation: Installation, attacked: list[Attacked]) -> Iterator[None]:
-    """A process of clients that ask for each of these casinos, again as soon as they have an answer."""
+    """A process of clients for each of these casinos. A client sends its next request as soon as it has a response."""
     keys = [each.key for each in attacked]
     with attacker("clients", str(installation.port), str(CLIENTS), *keys):
         time.sleep(WARM_UP_SECONDS)
@@ -74,7 +74,7 @@ def clients(installation: Installation, attacked: list[Attacked]) -> Iterator[No
 
 @contextmanager
 def locked(attacked: list[Attacked]) -> Iterator[None]:
-    """Nobody else reads these casinos' users."""
+    """Lock these casinos' users' tables, so that no other session can read them."""
     sessions = []
     try:
         for each in attacked:

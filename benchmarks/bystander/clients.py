@@ -1,6 +1,6 @@
-"""Clients that ask for recommendations without end: `python -m benchmarks.bystander.clients PORT CLIENTS KEY ..`.
+"""Clients that request recommendations endlessly: `python -m benchmarks.bystander.clients PORT CLIENTS KEY ..`.
 
-A client waits 0.2 s after each response, errors too: it is stubborn, but no flood.
+A client waits 0.2 s after each response, including errors: it is persistent, but does not flood the server.
 """
 
 import http.client

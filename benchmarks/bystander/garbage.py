@@ -1,4 +1,4 @@
-"""Sends garbage without end: `python -m benchmarks.bystander.garbage SERVERS CASINO`, every other message without a
+"""Sends garbage endlessly: `python -m benchmarks.bystander.garbage SERVERS CASINO`. Every other message has no
 casino."""
 
 import sys

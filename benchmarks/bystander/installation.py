@@ -1,4 +1,4 @@
-"""The installation that is attacked: two PostgreSQL servers, casinos on both, and the web server."""
+"""The attacked installation: two PostgreSQL servers, casinos on both, and the web server."""
 
 import re
 import shlex
@@ -29,7 +29,7 @@ _GRANIAN = re.compile(r"`granian (recsys_project\.asgi:application [^`]*)`")
 
 @dataclass(frozen=True, slots=True)
 class Attacked:
-    """One casino, a key of it, and the server of its database."""
+    """A casino, one of its keys, and the server of its database."""
 
     casino: Casino
     key: str
@@ -48,7 +48,7 @@ class Installation:
 
 @contextmanager
 def attacker(module: str, *arguments: str) -> Iterator[None]:
-    """A process of this benchmark's module, which is killed at the block's end."""
+    """A process of this benchmark's module; it is killed at the block's end."""
     command = [sys.executable, "-m", f"benchmarks.bystander.{module}", *arguments]
     process = subprocess.Popen(command, cwd=settings.BASE_DIR)
     try:
@@ -59,7 +59,7 @@ def attacker(module: str, *arguments: str) -> Iterator[None]:
 
 
 def build() -> Installation:
-    """The casinos, filled and configured; a second call uses what the first one made."""
+    """The casinos, filled and configured. A second call uses the casinos of the first."""
     benchmark.EVENTS, benchmark.USERS, benchmark.COUPONS = EVENTS, USERS, COUPONS
     innocent, *neighbours = [benchmark.build_casino(f"Bystander {number}") for number in range(3)]
     DatabaseServer.objects.get_or_create(name=SECOND)
@@ -86,7 +86,7 @@ def _attacked(casino: Casino, data_dir: Path) -> Attacked:
 
 
 def granian_command(port: int) -> list[str]:
-    """The web server's command line, as in `docs/operations.md`."""
+    """The web server's command line in `docs/operations.md`."""
     documented = _GRANIAN.search((settings.BASE_DIR / "docs/operations.md").read_text())
     assert documented is not None, "docs/operations.md has no granian command"
     return [sys.executable, "-m", "granian", *shlex.split(documented[1]), "--port", str(port), "--no-log"]
@@ -94,7 +94,7 @@ def granian_command(port: int) -> list[str]:
 
 @contextmanager
 def serving(installation: Installation) -> Iterator[None]:
-    """The web server, which is killed if it does not end by itself."""
+    """The web server; it is killed if it does not end by itself."""
     installation.port = free_port()
     web = psutil.Popen(granian_command(installation.port), cwd=settings.BASE_DIR)
     try:

@@ -1,4 +1,4 @@
-"""Times an operation at a fixed rate, so that a slow one hides none of those that were due behind it."""
+"""Times an operation at a fixed rate, so that a slow operation does not hide later ones that were due."""
 
 import statistics
 import threading
@@ -12,7 +12,7 @@ CLIENTS = 8
 
 @dataclass(slots=True)
 class Timings:
-    """Seconds of each operation, from the time at which it was due; errors by their text."""
+    """Seconds of each operation since it was due; errors by their text."""
 
     seconds: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -31,13 +31,12 @@ class Timings:
 
 
 class Measurement:
-    """Calls the probe `rate` times a second from now on, until `stop`. `between` gives the operations that were due in
-    a time."""
+    """Calls the probe `rate` times a second until `stop`. `between` returns the operations due in a period."""
 
     def __init__(self, probe: Probe, rate: float) -> None:
         self._probe = probe
         self._period = CLIENTS / rate
-        self._results: list[tuple[float, float, str]] = []  # due at, seconds, error
+        self._results: list[tuple[float, float, str]] = []  # time due, seconds, error
         self._stop = threading.Event()
         started = time.monotonic()
         self._threads = [

@@ -1,4 +1,4 @@
-"""The timed operations of an innocent casino: each probe is one."""
+"""The timed operations (probes) of an innocent casino."""
 
 import http.client
 import random

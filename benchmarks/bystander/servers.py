@@ -1,4 +1,4 @@
-"""The benchmark's own PostgreSQL servers, which run before Django is set up: its settings name them."""
+"""The benchmark's own PostgreSQL servers. They start before Django is set up, whose settings need their addresses."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ SECOND = "second"  # the name of the second server
 
 
 def start_servers() -> None:
-    """Start both, and let the environment name them."""
+    """Start both servers, and set their addresses in the environment."""
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "recsys_project.settings",
         "LOCAL_DIR": str(FOLDER),

@@ -1,4 +1,4 @@
-"""The innocent casino's messages, and garbage of others in the same topic."""
+"""The innocent casino's messages, and garbage from others in the same topic."""
 
 import itertools
 import os
@@ -27,7 +27,7 @@ from tenants.tests.frozen_server import frozen
 from .installation import Installation, attacker
 from .probes import TIMEOUT_SECONDS, Failed, Probe
 
-_FIRST_ID = 1_000_000  # after the installation's own users
+_FIRST_ID = 1_000_000  # greater than the ids of the installation's users
 _POLL_SECONDS = 0.01
 _SENT_RATE, _WARM_UP_SECONDS = 10.0, 2.0
 _ids = itertools.count(_FIRST_ID + time.time_ns() // 1_000_000_000 * 1_000)
@@ -35,7 +35,8 @@ _ids = itertools.count(_FIRST_ID + time.time_ns() // 1_000_000_000 * 1_000)
 
 @contextmanager
 def store_users(installation: Installation) -> Iterator[Probe]:
-    """A message with a new user, until the user is stored: on an embedded broker, with one consumer of the topic."""
+    """Send a message with a new user, and wait until the user is stored: on an embedded broker, with one consumer of
+    the topic."""
     with ExitStack() as stack:
         broker = stack.enter_context(EmbeddedBroker())
         for name in topic_names():
@@ -70,7 +71,7 @@ def _consumer(servers: str) -> Iterator[None]:
 
 
 class Arrivals:
-    """Tells when users are stored. One thread asks for all that are waited for, so that waiting costs little."""
+    """Reports when users are stored. One thread polls for all of them, so that waiting costs little."""
 
     def __init__(self, casino: Casino) -> None:
         self._casino = casino
@@ -108,14 +109,14 @@ class Arrivals:
 
 @contextmanager
 def garbage_in_a_topic(installation: Installation) -> Iterator[None]:
-    """A neighbour sends garbage, and somebody sends it without naming a casino."""
+    """A neighbour sends garbage, and another sender sends it without a casino."""
     with attacker("garbage", settings.KAFKA_BOOTSTRAP_SERVERS, str(installation.neighbours[0].casino.pk)):
         yield
 
 
 @contextmanager
 def messages_for_a_hung_server(installation: Installation) -> Iterator[None]:
-    """The second server stops saying anything, while its casinos send messages."""
+    """The second server stops responding, while its casinos send messages."""
     with _sending([each.casino.pk for each in installation.distant]):
         time.sleep(_WARM_UP_SECONDS)
         with frozen(installation.distant[0].data_dir):
@@ -124,7 +125,7 @@ def messages_for_a_hung_server(installation: Installation) -> Iterator[None]:
 
 @contextmanager
 def _sending(casino_ids: list[int]) -> Iterator[None]:
-    """Send users of these casinos, each `_SENT_RATE` a second."""
+    """Send users of these casinos, `_SENT_RATE` a second for each."""
     stop, producer = threading.Event(), Producer(client_config() | {"linger.ms": 0})
 
     def send() -> None:

@@ -16,20 +16,20 @@ SLOW_SOCKETS = 500
 SECONDS_OF_BYTE = 5.0
 UPLOAD_BYTES = 400_000_000
 UPLOADS, BATCHES, LOGINS = 8, 4, 8  # at once
-CONFIGURATIONS = 12  # at once, of each casino
+CONFIGURATIONS = 12  # at once, per casino
 PAUSE = 0.2
 FORM = b"Host: localhost\r\nCookie: a=b\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n"
 LOGIN_PAGE = b"POST /admin/login/ HTTP/1.1\r\n"
 
 
 def slow_bodies(port: int) -> None:
-    """A login form from each socket, a byte every five seconds."""
+    """Send a login form on each socket, one byte every five seconds."""
     head = LOGIN_PAGE + FORM % (b"application/x-www-form-urlencoded", 1_000)
     _send_slowly(port, head, b"x")
 
 
 def slow_headers(port: int) -> None:
-    """A request from each socket whose headers never end."""
+    """Send a request on each socket whose headers never end."""
     _send_slowly(port, b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", b"x")
 
 
@@ -54,7 +54,7 @@ def _still_takes(connection: socket.socket, byte: bytes) -> bool:
 
 
 def uploads(port: int) -> None:
-    """A file of 400 MB in a form, again as soon as it is refused."""
+    """Upload a file of 400 MB in a form, again as soon as it is rejected."""
     head = LOGIN_PAGE + FORM % (b"multipart/form-data; boundary=b", UPLOAD_BYTES)
     part = b'--b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
     chunk = b"x" * 65_536
@@ -69,7 +69,7 @@ def uploads(port: int) -> None:
 
 
 def batches(port: int, key: str) -> None:
-    """Alternately the largest batch and a list of users that are none."""
+    """Send the largest batch and a list of invalid users in turn."""
     headers = {"Authorization": f"Api-Key {key}", "Content-Type": "application/json"}
     bodies = [{"user_ids": list(range(1, 501)), "limit": 20, "explain": True}, {"user_ids": ["x"] * 190_000}]
 
@@ -80,7 +80,7 @@ def batches(port: int, key: str) -> None:
 
 
 def configurations(port: int, *keys: str) -> None:
-    """Each casino's configuration, again as soon as it is stored."""
+    """Store each casino's configuration, again as soon as it is stored."""
     body = {"recommender_type": "inference", "recommendation_schema": {"recommended_events": "list"}}
 
     def configure(key: str) -> None:
@@ -92,7 +92,7 @@ def configurations(port: int, *keys: str) -> None:
 
 
 def logins(port: int) -> None:
-    """Wrong passwords, of a new name each."""
+    """Send wrong passwords, each for a new name."""
 
     def ask() -> None:
         text = base64.b64encode(f"name{random.random()}:wrong".encode()).decode()

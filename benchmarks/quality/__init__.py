@@ -1,2 +1,2 @@
-"""Our recommenders compared with those of other projects, on choices among things that expire: `make
+"""Compares our recommenders with those of other projects, for choices among items that expire: `make
 benchmark-quality`."""

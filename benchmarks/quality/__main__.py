@@ -1,4 +1,4 @@
-"""Ranking quality on choices among things that expire: our recommenders beside those of other projects. Prints a table
+"""Ranking quality for choices among items that expire: our recommenders and those of other projects. Prints a table
 with means and 95 % confidence intervals by users.
 
     python -m benchmarks.quality                                # the history that comes with the project, with its odds
@@ -45,7 +45,7 @@ def main() -> None:
     found = compare(history, peers, [*OURS.values()], options.min_prior_coupons)
     report = found.report
     print(f"{report.coupons:,} coupons, {report.events:,} events, {report.candidates:.0f} candidates on average\n")
-    for each in report.slices[:2]:  # of users with earlier coupons, and of new users
+    for each in report.slices[:2]:  # cases of users with earlier coupons, and of new users
         if each.cases:
             print(f"{each.name} ({each.cases:,} cases)\n\n{_table(each)}\n")
     for name, settings in found.chosen.items():

@@ -1,9 +1,9 @@
-"""The best that a recommender can do on simulated casinos: their users' own utilities rank the events.
+"""The upper bound for a recommender on simulated casinos: their users' own utilities rank the events.
 
     python -m benchmarks.quality.ceiling [--k 10]
 
 Prints NDCG@k of the cases that `manage.py evaluate --min-prior-coupons 1` tests on the history of `manage.py simulate
---kind KIND`. What is left above is chance, which users add to their utilities; by chance, a recommender can be above.
+--kind KIND`. The rest is noise, which users add to their utilities; by chance, a recommender can exceed the bound.
 """
 
 import argparse

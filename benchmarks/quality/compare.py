@@ -1,4 +1,4 @@
-"""One replay of our recommenders and the peers, each with the settings that were the best before the tested part."""
+"""One replay of our recommenders and the baselines, each with its best settings before the tested part."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ COMPARED_WITH = "hybrid"
 METRIC = "ndcg@10"
 
 MakePeer = Callable[[PastBets], Peer]
-Peers = Mapping[str, Mapping[str, MakePeer]]  # name -> settings, in words -> what makes the peer
+Peers = Mapping[str, Mapping[str, MakePeer]]  # name -> settings, in words -> the peer's constructor
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class Comparison:
 
 
 def compare(history: History, peers: Peers, ours: Sequence[Recommender], min_prior_coupons: int) -> Comparison:
-    """Replay the history twice: to choose the peers' settings, and to compare them with `ours`, which has `hybrid`."""
+    """Replay the history twice: to choose the peers' settings, and to compare the peers with `ours`, which includes
+    `hybrid`."""
     chosen = choose_settings(history, peers, min_prior_coupons)
     makers = [peers[name][settings] for name, settings in chosen.items()]
     return Comparison(_evaluated(history, makers, ours, min_prior_coupons, TEST_FRACTION), chosen)

@@ -50,17 +50,17 @@ class Bm25(FittedPeer):
 
 @dataclass(frozen=True, slots=True)
 class SequenceSettings:
-    """`steps`: up to how many first bets later an event follows another one. `last`: of how many of the user's latest
-    events the followers count. Both count with the weight 1 / distance."""
+    """`steps`: the highest number of first bets between an event and a later one that follows it. `last`: the number of
+    the user's latest events whose followers count. Both count with the weight 1 / distance."""
 
     steps: int
     last: int
 
 
 class SequentialRules(Peer):
-    """Which events others bet on after the user's latest ones: with one step a Markov chain, with more the sequential
-    rules of Kamehkhosh, Jannach, Ludewig (A Comparison of Frequent Pattern Techniques and a Deep Learning Method for
-    Session-Based Recommendation, 2017). Follows each coupon."""
+    """The events that others bet on after the user's latest ones: with one step a Markov chain, with more the
+    sequential rules of Kamehkhosh, Jannach, Ludewig (A Comparison of Frequent Pattern Techniques and a Deep Learning
+    Method for Session-Based Recommendation, 2017). Updated with each coupon."""
 
     def __init__(self, past: PastBets, settings: SequenceSettings) -> None:
         super().__init__("sequential_rules", past)

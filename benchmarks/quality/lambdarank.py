@@ -1,4 +1,4 @@
-"""A peer that learns to rank by LambdaRank, from what is usually known of users and events."""
+"""A baseline that learns to rank by LambdaRank, from common features of users and events."""
 
 from collections import deque
 from typing import Any
@@ -15,7 +15,7 @@ from .past_bets import DAY, HOUR, PastBets
 from .peer import FittedPeer
 
 MAX_CASES = 6_000  # the latest
-MAX_CANDIDATES = 40  # per case: the event bet on, and a random sample of the others
+MAX_CANDIDATES = 40  # rows per case: the event bet on, and a random sample of the others
 PARAMETERS: dict[str, Any] = {
     "objective": "lambdarank",
     "num_iterations": 100,
@@ -25,14 +25,15 @@ PARAMETERS: dict[str, Any] = {
     "seed": 1,
     "verbose": -1,
 }
-LATEST = 50  # of a user's events, which are compared with a candidate
+LATEST = 50  # latest events of a user that are compared with a candidate
 
 
 class LambdaRank(FittedPeer):
     """LightGBM's LambdaRank. Features of an event: its bets at four time scales, the hours since it opened and until it
-    begins, its odd; of user and event: the shares of the user's latest events with the same attributes, the users who
-    bet on both (cosine), and two scores of sequential rules; the user's number of events. Cases are the users' first
-    bets on an event that had bets before, without the slip's other legs. An unknown user has these features too."""
+    begins, its odd. Features of user and event: the shares of the user's latest events with the same attributes, the
+    users who bet on both (cosine), two scores of sequential rules, and the user's number of events. Cases are the
+    users' first bets on an event that had earlier bets, without the slip's other legs. An unknown user has these
+    features too."""
 
     def __init__(self, past: PastBets, leaves: int) -> None:
         super().__init__("lambdarank", past, refit=DAY)
@@ -40,12 +41,12 @@ class LambdaRank(FittedPeer):
         self._rules = [SequentialRules(past, SequenceSettings(*each)) for each in ((1, 1), (10, 10))]
         self._codes = np.stack([getattr(past.history.events, name).codes for name in ATTRIBUTES])
         self._slips = slips_of(past.history.coupons)
-        self._cases = deque[Floats32](maxlen=MAX_CASES)  # the row of the event bet on first
+        self._cases = deque[Floats32](maxlen=MAX_CASES)  # the first row is the event bet on
         self._rng = np.random.default_rng(1)
         self._model: lightgbm.Booster | None = None
 
     def observe(self, coupon: PastCoupon) -> None:
-        legs = self._slips.pop(slip_key(coupon), ())  # none: the slip's first coupon has used them
+        legs = self._slips.pop(slip_key(coupon), ())  # none left: the slip's first coupon has used them
         if legs and coupon.user_id in self.past.bets_of:
             places = self.past.open_to(coupon.user_id, coupon.timestamp)
             for place in legs:

@@ -1,4 +1,4 @@
-"""Peers that learn a vector for each user and each event."""
+"""Baselines that learn a vector for each user and each event."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ EPOCHS = 30  # of LightFM
 
 
 class Als(FittedPeer):
-    """Matrix factorization for implicit feedback by alternating least squares, of the library implicit. A user's vector
-    is computed from the bets so far at each request."""
+    """Matrix factorization for implicit feedback by alternating least squares, of the library implicit. Each request
+    computes the user's vector from the bets so far."""
 
     def __init__(self, past: PastBets, factors: int, regularization: float) -> None:
         super().__init__("als", past, refit=HOUR)
@@ -35,8 +35,9 @@ class Als(FittedPeer):
 
 
 class LightFm(FittedPeer):
-    """Vectors of users, and of events as the sums of their own and those of their attributes, learnt with WARP loss,
-    of the library LightFM. A user without bets at the fit has the score 0, and so has an event that opened later."""
+    """Vectors of users and events, learnt with WARP loss, of the library LightFM. An event's vector is the sum of its
+    own and those of its attributes. A user without bets at the fit has the score 0, and so has an event that opened
+    later."""
 
     def __init__(self, past: PastBets, factors: int) -> None:
         super().__init__("lightfm", past, refit=HOUR)
@@ -64,7 +65,7 @@ class LightFm(FittedPeer):
 
 
 def _attributes_of(events: Offer) -> Any:
-    """A 1 for each event itself and for each value of its attributes, as a sparse matrix of shape (m, features)."""
+    """A sparse matrix of shape (m, features) with a 1 for each event itself and for each value of its attributes."""
     size = len(events)
     columns = [getattr(events, name) for name in ATTRIBUTES]
     ones = np.ones(size, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The bets before a moment of a history, as all peers see them: they get no later one, since it is not there yet."""
+"""The bets of a history up to a time. All peers use them, so that none sees a later bet."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -15,9 +15,12 @@ HALF_LIVES = (HOUR, DAY, 7 * DAY)
 
 
 class PastBets:
-    """The coupons of a history so far, of m events; `add_next` adds the next one. `counts` (m,): each event's bets;
-    `pairs` (m, m): the number of users who bet on both events, in the diagonal those who bet on the one; `odds` (m,)
-    at the time `now`; `bets_of`: a user's number of bets by the event's place, in the order of the first bets."""
+    """The coupons of a history so far, with m events; `add_next` adds the next one.
+
+    `counts` (m,): each event's bets; `pairs` (m, m): the number of users who bet on both events, on the diagonal on the
+    one event; `odds` (m,) at the time `now`; `bets_of`: a user's number of bets by the event's index, in the order of
+    the first bets.
+    """
 
     def __init__(self, history: History) -> None:
         size = len(history.events)

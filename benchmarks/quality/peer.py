@@ -1,4 +1,4 @@
-"""The interface of the peers: recommenders of other projects and of the literature, that our replay can rank with."""
+"""The interface of the baselines: recommenders of other projects and of the literature, which our replay can rank."""
 
 import warnings
 from abc import abstractmethod
@@ -13,15 +13,15 @@ from .past_bets import PastBets
 
 
 class Peer(Recommender):
-    """Ranks by `score_places`. Among equal scores, as of users and events that the peer does not know, live popularity
-    decides."""
+    """A baseline, which ranks by `score_places`. Live popularity orders equal scores, such as those of unknown users
+    and events."""
 
     def __init__(self, name: str, past: PastBets) -> None:
         self.name = name
         self.past = past
 
     def observe(self, coupon: PastCoupon) -> None:
-        """Learn from a coupon, right before it is added to the past."""
+        """Learn from a coupon, just before it is added to the past."""
 
     def score(self, context: ScoringContext) -> Scores:
         self.past.move_to(context.now)
@@ -34,7 +34,7 @@ class Peer(Recommender):
 
 
 class FittedPeer(Peer):
-    """A peer whose model is fitted to all bets so far, and again every `refit` seconds if there are new ones."""
+    """A baseline whose model is fitted to all bets so far, and again every `refit` seconds if there are new ones."""
 
     def __init__(self, name: str, past: PastBets, refit: float) -> None:
         super().__init__(name, past)
@@ -44,7 +44,7 @@ class FittedPeer(Peer):
     def score_places(self, user_id: int, places: Places, now: float) -> Floats:
         if self.past.coupons > self._fitted_coupons and now >= self._fitted_at + self._refit:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of libraries: about the BLAS's threads, and their own conversions
+                warnings.simplefilter("ignore")  # libraries warn about BLAS threads, and about their own conversions
                 self.fit()
             self._fitted_at, self._fitted_coupons = now, self.past.coupons
         return self.predict(user_id, places, now)
@@ -59,7 +59,7 @@ class FittedPeer(Peer):
 
 
 def ordered(scores: Floats, popularity: Floats) -> Floats:
-    """Numbers in the order of the scores, among equal ones in that of popularity; shape (n,)."""
+    """Indexes in the order of the scores, and for equal scores of popularity; shape (n,)."""
     if not scores.size:
         return scores
     _, order = np.unique(np.stack([np.round(scores, 9), popularity]), axis=1, return_inverse=True)

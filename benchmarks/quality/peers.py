@@ -1,4 +1,4 @@
-"""The peers, each with the settings to choose from."""
+"""The baselines, each with the settings to choose from."""
 
 from functools import partial
 
@@ -23,4 +23,4 @@ PEERS: Peers = {
     "lightfm": {f"{factors} factors": partial(LightFm, factors=factors) for factors in (32, 8)},
     "lambdarank": {f"{leaves} leaves": partial(LambdaRank, leaves=leaves) for leaves in (7, 31)},
 }
-LIBRARIES = {"als": "implicit", "bm25": "implicit", "lightfm": "lightfm"}  # the package that a peer comes from
+LIBRARIES = {"als": "implicit", "bm25": "implicit", "lightfm": "lightfm"}  # peer -> its package

@@ -1,6 +1,6 @@
 """Prints `DEFAULT_WEIGHTS` of `hybrid`: a logit fitted to the cases of several histories together, of simulated casinos
-and of the history that comes with the project, and each history's NDCG@10 by these weights before anything is fitted to
-it: `evaluate --fit-first 0 --min-prior-coupons 1` of a project with these weights.
+and of the history that comes with the project. Also prints each history's NDCG@10 by these weights before any fit to
+it, as `evaluate --fit-first 0 --min-prior-coupons 1` of a project with these weights.
 
     python -m benchmarks.quality.start_weights [--without NAME] [--history FOLDER ..]
 
@@ -37,7 +37,7 @@ from recommendations.replay.replay import cases_without_models
 from recommendations.simulation.simulate import USER_KINDS, SimulatedCasino, simulate
 from recommendations.tallies.packed_tallies import TALLIED
 
-# In log-odds of being bet on, by judgement.
+# Log-odds of a bet, set by judgement.
 PLAIN: Mapping[str, float] = {
     **{f"lift of {name}": 0.4 * IMPORTANCE[name] for name in TALLIED},
     "neighbours": 0.5,
@@ -47,11 +47,11 @@ PLAIN: Mapping[str, float] = {
     "favourite sport": 0.3,
     "own country": 0.1,
 }
-CASES = 500  # of each history
-STRENGTH = 2_000.0  # of the plain weights, in cases: what only some casinos have in common counts little
-LEAST = 0.03  # smaller weights are left out: chance, which would order events that are alike
-SHARE = 0.7  # of the fitted weights; the rest are the plain ones
-SEED, COUPONS, DAYS = 11, 2_000, 45  # of the simulated casinos
+CASES = 500  # cases of each history
+STRENGTH = 2_000.0  # weight of the plain weights, in cases: effects that only some casinos share count little
+LEAST = 0.03  # smaller weights are left out: noise, which would order similar events
+SHARE = 0.7  # share of the fitted weights; the rest are the plain ones
+SEED, COUPONS, DAYS = 11, 2_000, 45  # kinds of simulated casinos
 PUBLIC = Path(__file__).parent / "replication_markets"
 
 
@@ -103,7 +103,7 @@ def unlearnt(history: History, weights: Mapping[str, Mapping[str, float]]) -> tu
 
 
 class _Weighted(Hybrid):
-    """`hybrid` with this model."""
+    """`hybrid` with the given model."""
 
     def __init__(self, name: str, model: HybridModel) -> None:
         self.name, self._model = name, model
@@ -113,7 +113,7 @@ class _Weighted(Hybrid):
 
 
 def pool(histories: Iterable[Cases]) -> Cases:
-    """Up to `CASES` of each history, at equal distances, as those of one."""
+    """Up to `CASES` of each history, at equal distances, as the cases of one history."""
     chosen = [
         Case(float(cases.timestamps[place]), cases.part(place, place + 1).numbers)
         for cases in histories

@@ -1,7 +1,7 @@
 """Every URL, requested by every kind of unauthorised caller: the response is 401, 403, 404 or a redirect to the login
-page, and the same whether the casino, or its user, exists or not.
+page, and the same whether the casino or its user exists or not.
 
-A URL that is in no table here fails the first test: add it to the table of its callers.
+The first test fails for a URL that is in no table here: add it to the table of its callers.
 """
 
 import re
@@ -71,7 +71,7 @@ API = {
     "api/docs/": Endpoint(("get",), None, is_casinos=False),
 }
 
-# Everybody may see these; they show nothing of a casino.
+# Public pages, which show no data of a casino.
 PUBLIC = {"admin/login/"}
 
 # Prefixes of the pages for logged-in staff.
@@ -239,7 +239,7 @@ def test_api_refuses_staff_of_another_casino_without_revealing_anything(staff_of
 
 @pytest.mark.parametrize("route", API)
 def test_api_admits_authorised_keys(casino_a, route):
-    """Otherwise the tests above would pass if every request were refused."""
+    """Without this test, the tests above would pass if every request were rejected."""
     endpoint = API[route]
     headers = bearing(make_key(casino_a, *([endpoint.scope] if endpoint.scope else [])).text)
     for method in endpoint.methods:
@@ -247,7 +247,7 @@ def test_api_admits_authorised_keys(casino_a, route):
 
 
 def _pages():
-    """The admin's pages are alike for every model: the sample has those of `casino`, `user` and `deadletter`."""
+    """A sample of the admin's pages, which are alike for every model: those of `casino`, `user` and `deadletter`."""
     found = [route for route in routes() if (route in DASHBOARD or route.startswith(PAGES)) and route not in PUBLIC]
     return found if IS_EXHAUSTIVE else [route for route in found if _in_sample(route)]
 
@@ -277,7 +277,7 @@ def test_pages_redirect_unauthorised_callers_to_the_login(unauthorised):
 def test_pages_show_staff_of_another_casino_nothing_of_it(staff_of_b, django_user_model):
     user = django_user_model.objects.get(username="of_b")
     for route, casino in product(_pages(), (CASINO, NO_CASINO)):
-        client = Client()  # no page is asked in the session that another one changed
+        client = Client()  # no page is requested in a session that another one changed
         client.force_login(user)
         answer = client.get(_path(route), headers={"Casino-ID": casino}, follow=True)
         page = answer.content.decode()

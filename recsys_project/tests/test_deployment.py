@@ -1,4 +1,4 @@
-"""The ways to run an installation that the project ships: image, docker-compose, systemd units, and the documents."""
+"""The shipped ways to run an installation: image, docker-compose, systemd units, and the documents."""
 
 import re
 import shlex
@@ -20,7 +20,7 @@ PROGRAMS = "/opt/recsys/.venv/bin/"
 
 
 def granian_options(text):
-    """The options of granian's command line in a text, without what differs from place to place."""
+    """The options of granian's command line in a text, except those that depend on the place."""
     [command] = re.findall(r"granian recsys_project\.asgi:application[^`\n]*", text.replace("\\\n", " "))
     options = set(re.findall(r"--[a-z0-9-]+(?: [^-\s]\S*)?", command))
     return {option for option in options if not option.startswith(("--host", "--port", "--backlog", "--log-config"))}
@@ -91,7 +91,7 @@ def test_each_topic_has_its_consumer_in_compose_and_as_a_unit(topic):
     services = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]
     program, path, command, *options = services[f"consume_{topic}"]["command"]
     assert (program, path, command) == ("python", "manage.py", f"consume_{topic}")
-    assert options == ["--heartbeat", "/tmp/heartbeat"]  # which the probe of the service reads
+    assert options == ["--heartbeat", "/tmp/heartbeat"]  # the probe of the service reads it
     for name in ("docs/operations.md", "deploy/systemd/recsys-consume@.service"):
         assert f"recsys-consume@{topic}" in (PROJECT / name).read_text()
     assert f"consume_{topic}" in (PROJECT / "README.md").read_text()

@@ -1,4 +1,4 @@
-"""Variables of the environment: what each kind accepts, and how wrong values are told."""
+"""Variables of the environment: the accepted values of each kind, and the errors for wrong ones."""
 
 from decimal import Decimal
 from pathlib import Path

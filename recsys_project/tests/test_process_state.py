@@ -79,7 +79,7 @@ def locks():
 
 
 def test_no_reset_waits_for_a_lock(locks):
-    """After a fork, one that another thread of the parent held is never released."""
+    """After a fork, a lock that another thread of the parent held is never released."""
     assert len(locks) > 10
     held = [lock for _, _, lock in locks]
     for lock in held:
@@ -94,7 +94,7 @@ def test_no_reset_waits_for_a_lock(locks):
 
 
 def exit_code_of_child(run):
-    """Of a forked process in which `run` is called: 0 if that returned a true value."""
+    """The exit status of a forked process that calls `run`: 0 if it returned a true value."""
     pid = os.fork()
     if pid == 0:
         os._exit(int(not run()))
@@ -118,7 +118,7 @@ def test_forked_process_starts_with_new_locks(locks):
 
 @pytest.mark.no_cover
 def test_forked_process_never_frees_what_the_parent_has_left():
-    """Freeing one of Kafka's clients waits for its threads, which do not exist there."""
+    """Freeing a Kafka client waits for its threads, which do not exist in the child."""
     freed = []
 
     class Client:

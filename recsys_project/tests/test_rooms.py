@@ -1,4 +1,4 @@
-"""The folders and modules at an app's top level, which a reader sees first."""
+"""The folders and modules at an app's top level."""
 
 import pytest
 from django.conf import settings

@@ -13,8 +13,8 @@ from django.conf import settings
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
 PROJECT = Path(settings.BASE_DIR)
-# Imports once what settings need; a fork for each line of input then reads those of an environment. Its output and
-# errors go to a file.
+# Imports the modules that settings need once; for each line of input, a fork then reads the settings of an environment.
+# Its output and errors go to a file.
 READER = """
 import json, os, sys
 import django.conf, django_stubs_ext, environ, recsys_project.environment
@@ -36,7 +36,8 @@ PRODUCTION = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/none", "SECRET_KEY"
 
 @pytest.fixture(scope="module")
 def read_settings(tmp_path_factory):
-    """Returns the settings of a process with only these variables; or what it wrote, if it failed."""
+    """A function that returns the settings of a process with only these variables, or the output of a process that
+    failed."""
     report = tmp_path_factory.mktemp("settings") / "report"
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     reader = subprocess.Popen(

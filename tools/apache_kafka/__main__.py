@@ -33,7 +33,7 @@ def main() -> int:
 
 
 def _stop(*_: object) -> None:
-    """Stops the program once: `make` may forward a signal that the whole process group has already got."""
+    """Stop the program once: `make` may forward a signal that the whole process group has already received."""
     for number in _STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
@@ -101,8 +101,8 @@ def _run(arguments: argparse.Namespace, jars: list[Path]) -> int:
 
 
 def _run_command(command: list[str], servers: str) -> int:
-    """The command's exit status. Ctrl-C reaches the command itself; SIGTERM is forwarded to it."""
-    signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN, which the command would inherit
+    """Run the command, and return its exit status. Ctrl-C reaches the command itself; SIGTERM is forwarded to it."""
+    signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN: the command would inherit it
     process = subprocess.Popen(command, env=os.environ | {"KAFKA_BOOTSTRAP_SERVERS": servers})
     try:
         return process.wait()

@@ -32,8 +32,8 @@ class Broker:
 def running_broker(
     jars: Sequence[Path], port: int, folder: Path, log: Path, *, listeners: str = "", settings: str = ""
 ) -> Iterator[Broker]:
-    """A running broker on `port`; its messages are kept in `folder`. It has these `listeners` and `settings` too, in
-    the form of server.properties. Raises BrokerFailed."""
+    """Run a broker on `port`; `folder` keeps its messages. `listeners` and `settings` are additional ones, in the form
+    of server.properties. Raises BrokerFailed."""
     _require_free(port)
     folder.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def running_broker(
     with _locked(folder) as lock, log.open("w") as output:
         path = _write_settings(folder, port, listeners, settings)
         _format_once(java, folder, path, output)
-        # Own session: a terminal's Ctrl-C does not reach the broker, so that its users stop first.
+        # Its own session: a terminal's Ctrl-C does not reach the broker, so that its clients stop first.
         process = subprocess.Popen(
             [*java, "kafka.Kafka", str(path)],
             stdout=output,
@@ -75,7 +75,7 @@ def _is_open(port: int) -> bool:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[IO[str]]:
-    """Locks the folder against a second broker, which would corrupt it, until every process has closed the file."""
+    """Lock the folder against a second broker, which would corrupt it, until every process has closed the file."""
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -85,7 +85,7 @@ def _locked(folder: Path) -> Iterator[IO[str]]:
 
 
 def _write_settings(folder: Path, port: int, listeners: str, settings: str) -> Path:
-    """The committed settings, plus this start's ports and folder. Of a setting that occurs twice, the last holds."""
+    """Write the committed settings, with the ports and folder of this start. The last of repeated settings applies."""
     controller = free_port()
     path = folder / "server.properties"
     path.write_text(

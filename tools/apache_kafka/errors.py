@@ -2,7 +2,7 @@
 
 
 class KafkaError(Exception):
-    """Base class; the message is printed by the command line."""
+    """Base class. The command line prints the message."""
 
 
 class KafkaMissing(KafkaError):

@@ -56,7 +56,7 @@ def _checksum(path: Path) -> str:
 
 
 def _download(folder: Path) -> None:
-    """The repository is that of Maven's own configuration."""
+    """Download the jars from the repository in Maven's own configuration."""
     if shutil.which("mvn") is None:
         raise KafkaMissing("Maven is needed to download Apache Kafka: apt-get install maven, or brew install maven.")
     pom, goal = str(_HERE / "pom.xml"), "dependency:copy-dependencies"

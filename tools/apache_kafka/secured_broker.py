@@ -1,7 +1,7 @@
 """Starts a broker with the security of a company's: TLS, SASL (SCRAM, PLAIN, OAUTHBEARER), mutual TLS, ACLs.
 
-Its plaintext listener is the administrator's. OAUTHBEARER takes unsigned tokens: it shows that a client's login works,
-not how a broker verifies one.
+Its plaintext listener is the administrator's. OAUTHBEARER accepts unsigned tokens: it tests the client's login, not the
+broker's verification.
 """
 
 import secrets
@@ -29,7 +29,7 @@ USER = "recsys"
 _SECONDS = 30
 _MECHANISM = "SCRAM-SHA-512"
 
-# What the service does to its topics and groups: docs/operations.md lists the same.
+# The service's operations on its topics and groups, as listed in docs/operations.md.
 TOPIC_OPERATIONS = ("DESCRIBE", "READ", "WRITE", "CREATE", "ALTER")
 GROUP_OPERATIONS = ("READ", "DESCRIBE")
 
@@ -54,8 +54,8 @@ super.users=User:ANONYMOUS
 
 @dataclass(frozen=True, slots=True)
 class SecuredBroker:
-    """`password` is that of `USER`, whose client certificate is `certificate`. `admin` is the administrator's address,
-    `sasl` the one for logins over TLS, `mutual_tls` the one for client certificates."""
+    """The address `admin` is the administrator's, `sasl` the one for logins over TLS, and `mutual_tls` the one for
+    client certificates. `password` is that of `USER`, whose client certificate is `certificate`."""
 
     admin: str
     sasl: str
@@ -80,8 +80,8 @@ class SecuredBroker:
 def running_secured_broker(
     jars: Sequence[Path], port: int, folder: Path, log: Path, *, prefix: str = ""
 ) -> Iterator[SecuredBroker]:
-    """A broker whose listener for logins over TLS is on `port`. `USER` may use topics and groups whose names begin with
-    `prefix`, and no others. Raises BrokerFailed, KafkaMissing."""
+    """Run a broker whose listener for logins over TLS is on `port`. `USER` may use only topics and groups whose names
+    begin with `prefix`. Raises BrokerFailed, KafkaMissing."""
     broker = _prepare(folder / "security", port)
     keystore = folder / "security" / "keystore.pem"
     settings = _SETTINGS.format(keystore=keystore, ca=broker.ca, user=USER, password=broker.password)
@@ -117,7 +117,7 @@ def _create_user(broker: SecuredBroker, prefix: str) -> None:
 
 
 def _permissions(prefix: str) -> list[AclBinding]:
-    """The permissions of a login with a password or token, and of the client certificate's name."""
+    """The permissions of the user with a password or token, and of the client certificate's name."""
     operations = [(ResourceType.TOPIC, name) for name in TOPIC_OPERATIONS]
     operations += [(ResourceType.GROUP, name) for name in GROUP_OPERATIONS]
     pattern = ResourcePatternType.PREFIXED if prefix else ResourcePatternType.LITERAL
