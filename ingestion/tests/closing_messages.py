@@ -1,4 +1,5 @@
-"""Messages about known events and users, stored in a casino: which events are recommended, who is shown bets."""
+"""Messages about known events and users, stored in a casino; and the events then recommended, and the users shown
+bets."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -58,7 +59,7 @@ USER: dict[str, Any] = {
 
 
 def event(number: int, **changes: Any) -> dict[str, Any]:
-    """The event of this number, whose teams are its own."""
+    """The event with this number, which has its own teams."""
     return EVENT | {"id": 900_000 + number, "home_team": f"A{number}", "away_team": f"B{number}"} | changes
 
 
@@ -74,14 +75,14 @@ class Feed:
         self._sent = 0
 
     def configure(self, **options: Any) -> None:
-        """The casino's options from the next message on."""
+        """Set the casino's options for the next messages."""
         Casino.objects.filter(pk=self._casino.pk).update(options=options)
         self._casino = find_casinos([self._casino.pk])[self._casino.pk]
 
     def send(
         self, topic: Topic, values: Iterable[Any], *, keys: Iterable[bytes | None] = (), at: datetime | None = None
     ) -> list[MessageResult]:
-        """The results, in the order of the messages. Bytes are sent as they are, anything else as JSON."""
+        """Store the messages. Returns the results in their order. Bytes are sent unchanged, any other value as JSON."""
         keys, messages = list(keys), []
         bounds = TimeBounds.at(NOW)
         for place, value in enumerate(values):
@@ -113,7 +114,7 @@ class Feed:
             return {int(offer.ids[place]) - 900_000 for place in places}
 
     def shown_bets(self, numbers: Iterable[int], options: Options = DEFAULTS) -> set[int]:
-        """The numbers of those users who are shown bets."""
+        """The numbers of those of these users who are shown bets."""
         request = RecommendationRequest(self._casino.pk, get_recommender("static"), NOW, options)
         with use_casino(self._casino.current):
             answers = recommend(request, [800_000 + number for number in numbers])

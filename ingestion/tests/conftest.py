@@ -14,7 +14,8 @@ from .kafka_client import remake_topics
 
 @pytest.fixture(autouse=True)
 def _one_thread_in_a_transaction(request: Any, settings: Any) -> None:
-    """A test's transaction belongs to its thread; tests whose rows are committed store in several."""
+    """Store casinos in one thread if the test runs in a transaction, which belongs to its thread; other tests store in
+    several."""
     marker = request.node.get_closest_marker("django_db")
     if marker is None or not marker.kwargs.get("transaction"):
         settings.INGESTION_STORING_THREADS = 1

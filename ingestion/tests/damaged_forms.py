@@ -1,4 +1,4 @@
-"""Forms in which a message arrives damaged: each function takes the message and returns the bytes that are sent."""
+"""Forms of damaged messages: each function takes the message and returns the damaged bytes."""
 
 import base64
 import gzip
@@ -21,16 +21,16 @@ def _with_raw(message: Message, raw: bytes) -> bytes:
 
 
 def _after_status(message: Message) -> bytes:
-    """Cut behind the last field, which is moved to the front."""
+    """The message with the fields after its id in reverse order, cut after the last."""
     return _json({"id": message["id"]} | dict(reversed(message.items())))[:-2]
 
 
 def _open_beside(message: Message, *, is_first: bool) -> bytes:
-    """With a status that permits bets beside the one of the message, or beside none."""
+    """The message with a second status that permits bets, or with only that one."""
     mild = "active" if "birth_year" in message or message["id"] < 900_000 else "open"
     pair = f'"status": "{mild}"'.encode()
     if "status" not in message:
-        return _json(message)[:-2] + b","  # nothing to contradict: cut in the middle of the last value
+        return _json(message)[:-2] + b","  # no status to contradict: cut in the middle of the last value
     return b"{" + pair + b", " + _json(message)[1:] if is_first else _with_raw(message, b", " + pair)
 
 
@@ -80,7 +80,7 @@ DAMAGED: dict[str, Damage] = {
     "id of a league": lambda message: b'{"extra": {"id": 1}, ' + _json(message)[1:],
 }
 
-# The id can't be found in these: only the message's key names the row.
+# These have no readable id: only the message's key identifies the row.
 KEYED: dict[str, Damage] = {
     "compressed": lambda message: gzip.compress(_json(message), mtime=0),
     "base64": lambda message: base64.b64encode(_json(message)),

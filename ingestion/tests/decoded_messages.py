@@ -15,7 +15,7 @@ SENT_AT = 1_760_000_000_000  # Unix milliseconds, in October 2025
 
 
 def body_of(value: Any) -> bytes | None:
-    """Bytes and None unchanged, everything else as JSON."""
+    """Bytes and None unchanged, any other value as JSON."""
     return value if value is None or isinstance(value, bytes) else msgspec.json.encode(value)
 
 

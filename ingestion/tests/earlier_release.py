@@ -1,4 +1,4 @@
-"""The code of an earlier state of the project, run in processes of its own on the tests' databases and broker."""
+"""An earlier version of the project's code, run in its own processes on the tests' databases and broker."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ class EarlierRelease:
 
     @property
     def log(self) -> str:
-        """What its servers and consumers wrote."""
+        """The output of its servers and consumers."""
         return self._log.read_text(errors="replace")
 
     def manage(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -77,8 +77,8 @@ class EarlierRelease:
 
 
 def release_without(path: str, folder: Path) -> EarlierRelease:
-    """The last commit before the file of this path was added, unpacked in `folder`. Skips the test without a history
-    that goes back so far, as in a shallow clone or in an image."""
+    """The last commit before the file at `path` was added, unpacked in `folder`. Skips the test if the history does not
+    go back so far, as in a shallow clone or in an image."""
     added = _git("log", "--diff-filter=A", "--format=%H", "-1", "--", path)
     if not added or _git("rev-parse", "--is-shallow-repository") == b"true":
         pytest.skip("the history of the repository is not there: a full clone has it")
@@ -89,7 +89,7 @@ def release_without(path: str, folder: Path) -> EarlierRelease:
 
 
 def _git(*arguments: str) -> bytes:
-    """The output; none if it fails. The checkout may be another user's, as in a container."""
+    """The output of git; empty if it fails. The checkout may belong to another user, as in a container."""
     command = ["git", "-c", "safe.directory=*", "-C", str(settings.BASE_DIR), *arguments]
     try:
         run = subprocess.run(command, capture_output=True, check=False, timeout=60)

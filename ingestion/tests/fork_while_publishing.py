@@ -1,6 +1,6 @@
 """Publishes, forks, and publishes in parent and children at the same time: user 1 by the parent, 2 and 3 by children.
 
-Prints as JSON the children's exit statuses, and the threads of Kafka's clients that there were at each fork.
+Prints as JSON the children's exit statuses, and the threads of Kafka's clients at each fork.
 """
 
 import json
@@ -21,7 +21,7 @@ def note_threads() -> None:
     threads.append([name for name in names if name.startswith("rdk:")])
 
 
-os.register_at_fork(before=note_threads)  # the first to be registered runs last
+os.register_at_fork(before=note_threads)  # registered first, so it runs last
 
 
 def publish(user_id: int) -> None:

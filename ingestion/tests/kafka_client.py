@@ -109,14 +109,14 @@ def remake_topics() -> None:
     admin = AdminClient(client_config())
     groups = [kind.group for topic in TOPICS.values() for kind in (topic, in_second_group(topic))]
     for future in (*admin.delete_consumer_groups(groups).values(), *admin.delete_topics(topic_names()).values()):
-        future.exception()  # they may be missing
+        future.exception()  # the topics may be missing
     wait_until(lambda: not set(topic_names()) & set(admin.list_topics(timeout=120).topics))
     create_topics()
     wait_until(have_leaders)
 
 
 def have_leaders() -> bool:
-    """Whether all partitions have leaders: a real broker lists a topic a moment before.
+    """Whether all partitions have leaders: a real broker lists a topic just before that.
 
     Uses a new client, which has no cached leaders of the deleted topics.
     """

@@ -1,4 +1,4 @@
-"""Changes valid messages at random: bytes flipped, cut, doubled; fields dropped, swapped, replaced."""
+"""Changes valid messages at random: flips, cuts and doubles bytes; drops, swaps and replaces fields."""
 
 import random
 from collections.abc import Callable

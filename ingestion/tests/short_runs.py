@@ -1,4 +1,4 @@
-"""Runs the short forms of programs that prove something by killing processes."""
+"""Runs the short forms of programs that test guarantees by killing processes."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ import sys
 from django.conf import settings
 
 TIMEOUT_SECONDS = 300
-_SHOWN = 20_000  # characters of the output's end
+_SHOWN = 20_000  # characters of the output that are shown
 
 
 def require_success(module: str, *arguments: str) -> None:

@@ -1,4 +1,4 @@
-"""The dead letters of all casinos and of the catalogue, as they are stored."""
+"""The stored dead letters of all casinos and of the catalogue."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from ingestion.messages.envelope import Envelope
 
 
 class StoredLetter(msgspec.Struct):
-    """A dead letter's id, casino (the table's; in the catalogue the one that the message names), row and message."""
+    """A dead letter's id, casino (the table's; in the catalogue the casino id in the message), row and message."""
 
     id: str
     casino_id: int | None
@@ -23,7 +23,7 @@ class StoredLetter(msgspec.Struct):
 
 
 def stored_letters(**conditions: Any) -> list[StoredLetter]:
-    """The open ones, or those that match the conditions, in the order of their rejection."""
+    """The open dead letters, or those that match the conditions, in the order of their rejection."""
 
     def read(table: Any, letters: Any) -> list[StoredLetter]:
         return [

@@ -214,9 +214,7 @@ class BudgetConnection(psycopg.Connection[Any]):
     def _require_answer_in_time(self, budget: WaitBudget) -> None:
         try:
             stalls.require_answering(self.place.server)
-            if (
-                self.pgconn.transaction_status == TransactionStatus.IDLE
-            ):  # other clients may wait for an open transaction
+            if self.pgconn.transaction_status == TransactionStatus.IDLE:  # others may wait for a transaction
                 stalls.require_few(self.place.alias)
         except (ServerSilent, TooManyStalled) as refusal:
             raise self._give_up(str(refusal)) from refusal

@@ -1,4 +1,4 @@
-"""API keys of the tests' casinos, and requests with them."""
+"""API keys of the tests' casinos, and requests with these keys."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,7 +13,7 @@ UNKNOWN_KEY = f"recsys_{'0' * 12}_{'A' * 43}"
 
 
 def make_key(casino: Casino, *scopes: str, **changes: Any) -> IssuedKey:
-    """A key of these scopes, or of all."""
+    """A key with these scopes, or with all."""
     return issue_key(casino, **{"name": "back end", "scopes": scopes or Scope.values, "by": "tests", **changes})
 
 

@@ -1,4 +1,4 @@
-"""A casino's rows for these tests, by the models' names: this app and its tests import no other app."""
+"""A casino's rows for these tests, by the names of the models: this app and its tests import no other app."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ OfferVersion: Any = apps.get_model("recommendations", "OfferVersion")
 
 
 def new_user(name: str = "Ada", **changes: Any) -> Any:
-    """A user that is not saved yet."""
+    """An unsaved user."""
     fields = {
         "name": name,
         "surname": "Lovelace",

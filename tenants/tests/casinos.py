@@ -1,4 +1,4 @@
-"""Rows and databases of real casinos, as lifecycle tests need them."""
+"""Rows and databases of real casinos, for lifecycle tests."""
 
 import json
 from collections.abc import Iterator
@@ -25,14 +25,15 @@ def add_user(casino: Casino, name: str) -> None:
 
 
 def users_of(casino: Casino) -> list[str]:
-    """The names of the users in the casino's present database."""
+    """The names of the users in the casino's current database."""
     casino.refresh_from_db()
     with use_casino(casino.current):
         return list(User.objects.order_by("id").values_list("name", flat=True))
 
 
 def wait_until_free(*casinos: Casino) -> None:
-    """The server releases a closed session's or a killed process's locks only when it has noticed its end."""
+    """Wait until the casinos' locks are free: the server releases the locks of a closed session or a killed process
+    with a delay."""
     wait_until(lambda: not busy_casinos(casino.pk for casino in casinos), else_say="a casino's lock is still held")
 
 
@@ -57,7 +58,8 @@ def rewrite_manifest(folder: Path, **changes: Any) -> None:
 
 @contextmanager
 def catalogue_refusing(condition: str) -> Iterator[None]:
-    """The catalogue fails to write any casino's row for which this holds of NEW and OLD."""
+    """Make the catalogue reject each update of a casino's row for which `condition`, in terms of NEW and OLD, is
+    true."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""

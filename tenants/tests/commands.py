@@ -1,4 +1,4 @@
-"""Runs commands as from a shell, with input from a terminal."""
+"""Runs commands as in a shell, with input from a terminal."""
 
 import json
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
 """Real databases, for tests of creating, migrating and dropping them.
 
 `casino_a` and `casino_b` of the project's conftest live in transactions that are rolled back, and Django's test cases
-refuse every alias that is registered during a test. So a test that really makes databases asks for `real_databases`
-instead of `db`: what it does is committed, and the fixture cleans up after it: it drops the databases and the roles,
-empties the catalogue's tables and forgets the aliases. `second_server` adds a second PostgreSQL server to it.
+refuse every alias that is registered during a test. A test that really creates databases uses `real_databases` instead
+of `db`: its changes are committed, and the fixture then drops the databases and the roles, empties the catalogue's
+tables and unregisters the aliases. `second_server` adds a second PostgreSQL server to it.
 """
 
 from collections.abc import Iterator
@@ -27,13 +27,13 @@ from tenants.routing.context import use_casino
 from . import fast_postgresql
 from .equal_key_rows import Rows, make_rows
 
-# Real casinos are numbered from here; smaller numbers belong to the predeclared casinos' databases.
+# The first id of real casinos; smaller ids belong to the predeclared casinos' databases.
 FIRST_ID = 1_000
 CASINO_DATABASES = "^test_casino_[0-9]{4,}(_g[0-9]+)?$"
 TEMPLATES = "^test_casino_template$"
 ROLES = "^test_casino_[0-9]{4,}$"
 ALIASES: Any = {"default"}  # django-stubs take it for a mapping
-# with all that refers to them
+# with all rows that refer to them
 COMMITTED_MODELS: list[Any] = [
     Casino,
     DatabaseServer,
@@ -49,7 +49,7 @@ COMMITTED_MODELS: list[Any] = [
 
 @pytest.fixture(scope="session")
 def committed_catalogue(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """The catalogue's test database, also if no selected test uses `db`."""
+    """The catalogue's test database, even if no selected test uses `db`."""
     with django_db_blocker.unblock():
         made = [] if _is_test_catalogue() else setup_databases(verbosity=0, interactive=False, aliases=ALIASES)
         assert _is_test_catalogue()
@@ -81,14 +81,14 @@ def real_databases(
 
 @pytest.fixture
 def own_template(real_databases: None) -> Iterator[None]:
-    """For tests of other releases' migrations: drops the template that they leave behind."""
+    """For tests of other releases' migrations: drops the template that they leave."""
     yield
     _drop_databases(TEMPLATES)
 
 
 @pytest.fixture
 def known_aliases() -> Iterator[None]:
-    """Unregisters the aliases that a test registers."""
+    """Unregisters the aliases that a test has registered."""
     before = set(_registered_aliases())
     yield
     for alias in set(_registered_aliases()) - before:
@@ -105,7 +105,7 @@ def second_postgres() -> str:
 
 @pytest.fixture
 def second_server(real_databases: None, second_postgres: str, settings: Any) -> Iterator[DatabaseServer]:
-    """A server `east`, known to the environment and to the catalogue, without a casino on it."""
+    """A server `east` in the environment and the catalogue, without a casino."""
     address = {
         "HOST": second_postgres,
         "PORT": "",
@@ -130,7 +130,7 @@ def _registered_aliases() -> list[str]:
 
 
 def _empty_catalogue() -> None:
-    """Restores the rows that the migrations create: one server, `main`."""
+    """Empty the catalogue, and restore the row that the migrations create: the server `main`."""
     tables = ", ".join(quoted(model._meta.db_table) for model in COMMITTED_MODELS)
     with connections["default"].cursor() as cursor:
         cursor.execute(f"TRUNCATE {tables} CASCADE")
@@ -163,6 +163,6 @@ def of_b(casino_b: Casino) -> Rows:
 
 @pytest.fixture
 def in_b(of_a: Rows, casino_b: Casino, of_b: Rows) -> Iterator[None]:
-    """Casino B is current, and both have rows of the same keys."""
+    """Casino B is current, and both casinos have rows with the same keys."""
     with use_casino(casino_b.current):
         yield

@@ -16,7 +16,7 @@ R = TypeVar("R")
 
 
 def in_thread(work: Callable[[], R]) -> R:
-    """The result of `work` in a thread that then ends."""
+    """Run `work` in a thread, wait for the thread's end, and return the result."""
 
     def run() -> R:
         try:
@@ -30,7 +30,7 @@ def in_thread(work: Callable[[], R]) -> R:
 
 @contextmanager
 def holding(casino: CurrentCasino) -> Iterator[None]:
-    """Another thread has a connection of this casino inside the block."""
+    """Another thread has a connection to this casino inside the block."""
     has_it, may_end = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -50,7 +50,7 @@ def holding(casino: CurrentCasino) -> Iterator[None]:
 
 
 def backend() -> int:
-    """The server's process behind this thread's connection to the current casino."""
+    """The id of the server process behind this thread's connection to the current casino."""
     with casino_connection().cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         return int(cursor.fetchone()[0])

@@ -1,9 +1,9 @@
-"""Removes the rows of a test, cheaper than Django does.
+"""Removes the rows of a test, in less time than Django takes.
 
-After a test that committed rows, Django's `flush` truncates every table of every database and makes all content types
-and permissions again: a fifth of a second of processor time a test, of which most fill five tables. After the others,
-whose rows are rolled back, it checks the constraints of all databases, also of those that the test has not used: with
-two casinos, that is a fourth of a short test's statements.
+After a test that committed rows, Django's `flush` truncates every table of every database and creates all content types
+and permissions again: a fifth of a second of processor time per test, while most tests fill five tables. After other
+tests, whose rows are rolled back, it checks the constraints of all databases, used or not: with two casinos, these are
+a fourth of a short test's statements.
 """
 
 from typing import Any
@@ -15,9 +15,9 @@ from psycopg.pq import TransactionStatus
 from tenants.current_casino import MAIN
 from tenants.models import DatabaseServer
 
-# They depend on the code only, or have the row that a migration inserts and that only increments.
+# Kept tables: their rows depend on the code only, or are the row that a migration inserts and that is only incremented.
 _STAYING = {"django_content_type", "auth_permission", "offer_version", "price_version"}
-# A table that nothing was written to since it was truncated has no file content.
+# The file of a table is empty if no row was written to it since it was truncated.
 _FILLED = """
 SELECT relname FROM pg_class
 WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname = ANY(%s) AND pg_relation_size(oid) > 0
@@ -42,7 +42,7 @@ def roll_back(test_case: Any) -> None:
 
 
 def check_constraints(connection: BaseDatabaseWrapper) -> None:
-    """Raises IntegrityError for rows of this transaction that refer to missing ones."""
+    """Raises IntegrityError for rows of this transaction that refer to missing rows."""
     if connection.connection is None or connection.needs_rollback:
         return
     if connection.connection.info.transaction_status == TransactionStatus.INTRANS:

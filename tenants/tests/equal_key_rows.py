@@ -1,4 +1,4 @@
-"""Rows of two casinos with equal keys: code that confuses the casinos finds a row, the wrong one."""
+"""Rows of two casinos with equal keys: code that confuses the casinos finds the wrong row."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +33,7 @@ def make_rows(casino: Casino, name: str) -> Rows:
 
 
 def new_coupon_of(user: Any) -> Any:
-    """A coupon that is not saved yet, of a user who is."""
+    """An unsaved coupon of a saved user."""
     with use_casino(casino_of(user), switch=True):
         return Coupon(user=user, stake=1, timestamp=NOON, recommended_events=[])
 

@@ -10,7 +10,7 @@ from tenants.postgresql.pool import ConnectionPool, PoolConnection, PoolLimits
 
 
 class FakeConnection:
-    """A connection to nothing, counted by its server."""
+    """A connection without a database; its server counts it."""
 
     def __init__(self, server: "FakeServer", key: str) -> None:
         self.server, self.key, self.is_open, self.is_dead = server, key, True, False
@@ -20,7 +20,7 @@ class FakeConnection:
 
 
 class FakeServer:
-    """Counts the open connections, and the most that were open at once."""
+    """Counts the open connections, and their maximum."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

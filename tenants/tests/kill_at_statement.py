@@ -1,4 +1,4 @@
-"""A process that is killed in the middle of its work: at any chosen statement that it sends to a database."""
+"""A process that is killed at any chosen statement that it sends to a database."""
 
 import os
 import signal
@@ -14,11 +14,11 @@ ENDED, FAILED = 0, 1
 
 
 def run_and_kill(work: Callable[[], object], *, before_statement: int) -> bool:
-    """Run `work` in a process of its own, and kill that with SIGKILL just before its n-th statement (from 1 on).
+    """Run `work` in its own process, and kill that with SIGKILL just before its n-th statement (from 1 on).
 
-    Whether it was killed; False if it ended before it came that far. Raises AssertionError if it failed.
+    Returns whether it was killed: false if it ended before that statement. Raises AssertionError if `work` failed.
     """
-    with warnings.catch_warnings(action="ignore"):  # other threads hold nothing that the child takes
+    with warnings.catch_warnings(action="ignore"):  # other threads hold no lock that the child takes
         pid = os.fork()
     if pid == 0:
         _work_until_killed(work, before_statement)

@@ -1,12 +1,12 @@
-"""How much memory stays after an action."""
+"""Measures the memory that an action keeps."""
 
 import tracemalloc
 from collections.abc import Callable
 
 
 def least_kept(action: Callable[[int], object], *, before: Callable[[], object] = lambda: None) -> int:
-    """The least number of bytes that stay after one of three runs, which are given their number: what other threads
-    keep is traced, too. What `before` does ahead of each run is not."""
+    """The smallest number of bytes kept after one of three runs of `action`, which gets the run's number: the memory of
+    other threads is traced too. `before`, called ahead of each run, is not traced."""
     return min(_kept(action, number, before) for number in range(1, 4))
 
 

@@ -1,4 +1,4 @@
-"""PgBouncer in transaction mode before a PostgreSQL server."""
+"""PgBouncer in transaction mode in front of a PostgreSQL server."""
 
 import os
 import shutil
@@ -35,8 +35,8 @@ pidfile =
 
 @contextmanager
 def pgbouncer(socket_dir: str, port: int, *, servers_each: int = 5) -> Iterator[str]:
-    """A URL, to be followed by a database's name, of the server whose socket is in `socket_dir`, through a pooler that
-    listens on loopback."""
+    """Run a pooler on loopback for the server whose socket is in `socket_dir`. Yields a URL to which a database's name
+    must be added."""
     assert PROGRAM is not None
     owner = os.stat(socket_dir).st_uid  # it refuses to run as root; who owns the socket's folder can reach the socket
     with TemporaryDirectory() as folder:

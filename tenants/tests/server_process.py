@@ -1,4 +1,5 @@
-"""Runs the service in other processes, with its own PostgreSQL server for tests that stop it or use a pooler."""
+"""Runs the service in other processes, with its own PostgreSQL server for tests that stop the server or use a
+pooler."""
 
 import http.client
 import os
@@ -64,12 +65,12 @@ def url_of_test_catalogue() -> str:
 
 
 def build_casinos(env: dict[str, str]) -> list[int]:
-    """A catalogue with two configured casinos in it, if it has none yet; their ids."""
+    """Create a catalogue with two configured casinos, if it has none yet. Returns their ids."""
     return [int(number) for number in run_python("-c", BUILD, env=env).split()]
 
 
 def run_python(*arguments: str, env: dict[str, str], timeout: float = 120) -> str:
-    """The output of a Python process, which must succeed."""
+    """Run a Python process, which must succeed, and return its output."""
     command = [sys.executable, *arguments]
     process = subprocess.run(
         command, env=env, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=timeout, check=False
@@ -88,7 +89,9 @@ def free_port() -> int:
 @contextmanager
 def gunicorn(*options: str, env: dict[str, str]) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
     """The port and the process of gunicorn."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:  # handed over: a port let go could become another's
+    with socket.create_server(
+        ("127.0.0.1", 0)
+    ) as listener:  # the socket is handed over: another process could take a released port
         port, number = listener.getsockname()[1], listener.fileno()
         command = (sys.executable, "-m", "gunicorn", "recsys_project.wsgi", "--bind", f"fd://{number}")
         process = subprocess.Popen(
@@ -109,7 +112,7 @@ def gunicorn(*options: str, env: dict[str, str]) -> Iterator[tuple[int, "subproc
 def granian(
     env: dict[str, str], workers: int = 2, log: IO[bytes] | int = subprocess.DEVNULL
 ) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
-    """The port and the process of a server started as in the image, but for its four threads a worker."""
+    """The port and the process of a server started as in the image, but with four threads per worker."""
     port = free_port()
     command = (sys.executable, "-m", "granian", "recsys_project.asgi:application", *GRANIAN_OPTIONS)
     process = subprocess.Popen(

@@ -30,8 +30,8 @@ _NAME = re.compile(r"OF CASINO (\d+)")
 
 @dataclass
 class Tally:
-    """The requests' results. `foreign` counts rows of another casino than the request's, `unexplained` responses
-    without rows, or with an error, of views that should not fail."""
+    """The results of the requests. `foreign`: rows of another casino than the request's. `unexplained`: responses
+    without rows, or with an error, from views that should not fail."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     foreign: int = 0
@@ -103,7 +103,7 @@ async def _ask_from_tasks(ids: Sequence[int], requests: int, seed: int) -> Tally
 
 async def _ask_from_task(handler: ASGIHandler, ids: Sequence[int], requests: int, seed: int) -> Tally:
     rng, tally = random.Random(seed), Tally()
-    async with ThreadSensitiveContext():  # one thread for all of a task's requests: a leak between them would show
+    async with ThreadSensitiveContext():  # one thread for all of a task's requests, so that a leak between them shows
         try:
             for _ in range(requests):
                 path, casino_id = _choose(rng, ids)

@@ -1,6 +1,6 @@
 """A small site of one casino's rows, for traffic: one URL for each view, which reads, writes or fails.
 
-Every casino's users have the same keys, and carry its id in their name; an answer is the names that the view saw.
+All casinos' users have the same keys, and the casino's id in their name; a response has the names that the view read.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from tenants.routing.context import get_current_casino, use_casino
 from .casino_rows import User, new_user
 
 KEYS = range(1, 6)
-UNDONE = "UNDONE"  # the surname written in transactions that fail
+UNDONE = "UNDONE"  # the surname in failing transactions
 _executor = ThreadPoolExecutor(4, thread_name_prefix="traffic")
 
 
@@ -76,7 +76,7 @@ def _names() -> list[str]:
 
 
 def _written_for(request: HttpRequest, **changes: Any) -> Any:
-    """A new user, named after the casino in the header, not after the current one."""
+    """A new user, named after the casino in the header instead of the current one."""
     return new_user(name_in(int(request.headers["Casino-ID"])), **changes)
 
 

@@ -1,10 +1,10 @@
-"""A process that can start no further thread, as one without memory or at the limit of its threads."""
+"""A process that can't start another thread, like one without memory or at its limit of threads."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_STACK_BYTES = 1 << 46  # more than the system gives
+_STACK_BYTES = 1 << 46  # more than the system has
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-PATIENCE_SECONDS = 120.0  # on a machine that is busy with other things
+PATIENCE_SECONDS = 120.0  # seconds, enough for a busy machine
 
 
 def wait_until(
@@ -12,12 +12,12 @@ def wait_until(
     deadline = time.monotonic() + seconds
     while not is_done():
         assert time.monotonic() < deadline, else_say
-        time.sleep(0.02)  # what is waited for needs the processor too
+        time.sleep(0.02)  # a pause: the awaited process needs the processor too
 
 
 def require_quick(run: Callable[[], object], seconds: float, *, attempts: int = 5) -> None:
-    """Call `run` until it takes less than `seconds`: what waits does so each time, but a busy machine stops a process
-    only now and then."""
+    """Call `run` until it takes less than `seconds`. A run that waits does so each time, but a busy machine delays a
+    process only at times."""
     took = list[float]()
     while not took or took[-1] >= seconds:
         assert len(took) < attempts, f"took {took} s, not less than {seconds} s"

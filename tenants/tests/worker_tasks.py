@@ -24,7 +24,7 @@ def unable_to_start(notify):
 
 @contextmanager
 def starting_once(path, notify):
-    """One process starts, and no other after it."""
+    """One process starts; the later ones fail."""
     try:
         path.touch(exist_ok=False)
     except FileExistsError:
@@ -45,6 +45,6 @@ def _work(task, notify):
         case "look":
             return settings.CASINO_DATABASE_PREFIX, connections["default"].settings_dict["NAME"], Casino.objects.count()
         case "pid":
-            time.sleep(0.1)  # or one process would run all tasks before the others have started
+            time.sleep(0.1)  # else one process would run all tasks before the others have started
             return os.getpid()
     return f"{task} done"

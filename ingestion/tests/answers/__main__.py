@@ -18,7 +18,7 @@ from ingestion.tests.chaos.servers import Servers, start_servers
 CONSUMERS = ("odds", "odds", "events")
 _USERS_OF_READER = 200
 _POLL_SECONDS = 0.1
-_HTTP_SHARE, _HTTP_READERS = 0.02, 2  # at once, so that threads of the server share what they keep
+_HTTP_SHARE, _HTTP_READERS = 0.02, 2  # concurrent requests, so that the server's threads share their caches
 
 
 def main() -> int:
@@ -44,8 +44,8 @@ def main() -> int:
 def run(
     servers: Servers, arguments: argparse.Namespace, is_ending: threading.Event
 ) -> tuple[Any, dict[str, Any], list[str]]:
-    """What the readers found; numbers of what was sent and done; and errors of processes. Ends early with what was
-    found so far."""
+    """Run the proof. Returns the readers' results, the numbers of sent messages and disturbances, and the errors of
+    processes. Ends early, with the results so far, once `is_ending` is set."""
     from ingestion.tests.chaos.consumers import Consumers
     from tenants.routing.context import use_casino
     from tenants.tests.server_process import granian
@@ -121,11 +121,11 @@ def _wait(
             break
         turn()
     for reader in readers:
-        reader.terminate()  # does nothing to one that has ended
+        reader.terminate()  # no effect on a process that has ended
 
 
 def found_by(readers: list["subprocess.Popen[str]"]) -> tuple[Any, list[str]]:
-    """The sum of what the readers printed, however they ended; and errors of those that printed nothing."""
+    """The sum of the readers' printed results, and the errors of readers that printed none."""
     from .checker import Found
 
     found, errors = Found(), []

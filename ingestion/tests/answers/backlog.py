@@ -1,10 +1,10 @@
-"""The messages that are sent and not stored yet: the embedded broker drops those beyond 5 MB of a partition."""
+"""The sent messages that are not stored yet: the embedded broker drops those beyond 5 MB of a partition."""
 
 from collections import defaultdict, deque
 
 from .said import Offsets
 
-# librdkafka's mock cluster keeps 5 MB of each partition; those of parked messages are larger, by this for each message.
+# librdkafka's mock cluster keeps 5 MB of each partition; a parked message is larger by this.
 PARKED_HEADERS_BYTES = 400
 KEPT_BYTES = 4_500_000
 FULL_BYTES = 3_000_000
@@ -24,7 +24,7 @@ class Backlog:
         return max(self._bytes.values(), default=0) > FULL_BYTES
 
     def add(self, partition: tuple[str, int], offset: int, size: int) -> None:
-        """`size`: bytes of the message's value, as sent."""
+        """Add a sent message. `size`: bytes of its value."""
         parked = size + PARKED_HEADERS_BYTES
         self._sizes[partition].append((offset, parked))
         self._bytes[partition] += parked

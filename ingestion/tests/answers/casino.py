@@ -28,7 +28,7 @@ _OPTIONS = {
 
 
 def build_casino(users: int, rng: random.Random) -> Casino:
-    """A casino with users of the ids from 1, each with coupons on past events."""
+    """A casino with users whose ids begin at 1, each with coupons on past events."""
     ensure_catalogue()
     [casino] = store_casinos(["Answers"])
     now = timezone.now()

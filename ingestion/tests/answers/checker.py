@@ -1,4 +1,4 @@
-"""Checks answers against the ledger, as of the snapshot of each."""
+"""Checks served recommendations against the ledger, as of the snapshot of each."""
 
 import time
 from collections import Counter
@@ -24,9 +24,9 @@ FROM (SELECT 1) AS always LEFT JOIN ingestion_offsets ON topic IN (%s, %s)
 
 
 class Found(msgspec.Struct):
-    """What one process found. `reconnections`: connections by HTTP that the server had closed; `passed_over`: events
-    without a price that may be served, by the gate's reason; `outcomes`: all of them at some of the snapshots, by the
-    ledger's reason why they could not be bet on."""
+    """The results of one process. `reconnections`: HTTP connections that the server had closed. `passed_over`: events
+    without a price that may be served, by the reason of the service's check. `outcomes`: all outcomes at some of the
+    snapshots, by the ledger's reason against a bet on them."""
 
     answers: int = 0
     snapshots: int = 0
@@ -58,13 +58,13 @@ def _recheck(faults: dict[Leg, str], fault: Callable[[Leg, Moment], str], moment
 
 
 def read_place() -> tuple[int, Offsets]:
-    """The database's clock in microseconds, and the offsets of the stored messages, of the current casino."""
+    """The database's clock in microseconds, and the offsets of the current casino's stored messages."""
     rows = query(_PLACE, [EVENTS.full_name, ODDS.full_name])
     return rows[0][0], {(topic, partition): offset for _, topic, partition, offset in rows if topic is not None}
 
 
 class Checker:
-    """Snapshots must be checked in the order in which they were taken."""
+    """Checks responses. Snapshots must be checked in the order in which they were taken."""
 
     def __init__(self, journal: Path) -> None:
         self._journal = JournalReader(journal)
@@ -74,9 +74,9 @@ class Checker:
     def check(
         self, slips: Sequence[Sequence[Leg]], moment: Moment, since: Offsets, until: Offsets | None = None
     ) -> None:
-        """Check answers as of the messages before `since`. With `until`, each leg may also be as of messages between
-        the two: the snapshot of the answer is only known to lie there. Its event and its odd may then be right at
-        different ones, since their messages come by different topics."""
+        """Check slips against the messages before `since`. With `until`, each leg may also be valid as of any message
+        between the two: the response's snapshot is only known to lie there. Its event and its odd may then be valid at
+        different ones, since their messages are in different topics."""
         for said in self._next(since):
             self._ledger.apply(said)
         of_events = {leg: self._ledger.fault_of_event(leg, moment) for slip in slips for leg in slip}

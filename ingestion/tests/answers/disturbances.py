@@ -6,15 +6,16 @@ from contextlib import ExitStack
 
 from ingestion.tests.chaos.consumers import Consumers
 
-# A stopped consumer's partitions are another's after this; until then they stall, and a feed is silent for less.
+# Seconds until another consumer gets a stopped one's partitions. They stall until then, for longer than a feed may be
+# silent.
 SESSION_SECONDS = 10.0
-_KILL_SECONDS, _STALL_SECONDS = (10.0, 50.0), (30.0, 90.0)  # between two
+_KILL_SECONDS, _STALL_SECONDS = (10.0, 50.0), (30.0, 90.0)  # seconds between two
 _STALLED_SECONDS = 9.0, 15.0
-_GRACE_SECONDS = 5.0  # at first
+_GRACE_SECONDS = 5.0  # seconds before the first
 
 
 class Disturbances:
-    """`stalls`: how often a consumer was stopped."""
+    """`stalls`: the number of times that a consumer was stopped."""
 
     def __init__(self, consumers: Consumers, rng: random.Random) -> None:
         self._consumers, self._rng = consumers, rng
@@ -26,7 +27,7 @@ class Disturbances:
         self.stalls = 0
 
     def turn(self) -> None:
-        """Do what is due."""
+        """Start and end the disturbances that are due."""
         rng, now = self._rng, time.monotonic()
         self._consumers.restart_ended()
         if now >= self._kill_at and self._consumers.kill_one(rng):

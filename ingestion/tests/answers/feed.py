@@ -1,4 +1,4 @@
-"""A random feed: messages of the topics `events` and `odds`, each with what it means."""
+"""A random feed: messages of the topics `events` and `odds`, each with its meaning."""
 
 import random
 from collections import deque
@@ -16,7 +16,7 @@ PARTITIONS = 3
 _BEAT_SECONDS, _LOST_SECONDS = 0.7, 90.0
 _SHARE_OF_STOPS, _SHARE_UNREADABLE, _SHARE_REPEATED, _SHARE_LATE = 0.02, 0.003, 0.02, 0.03
 _SHARE_OF_FACTS, _SHARE_OF_OWN_ODDS, _SHARE_WHILE_DOWN, _SHARE_INCOMPLETE = 0.01, 0.2, 0.1, 0.01
-_REMEMBERED = 400  # messages, to repeat some
+_REMEMBERED = 400  # remembered messages, of which some are repeated
 _LATE = 3 * SECOND
 _STATUSES = ("OPEN", "OPEN", "OPEN", "SUSPENDED", "CANCELLED", "SETTLED")
 
@@ -28,7 +28,7 @@ class Message(NamedTuple):
 
 
 class Feed:
-    """Of `events` events at any time, whose ids are numbers from 1. `changes`: the number of market changes so far."""
+    """A feed of `events` concurrent events, whose ids count from 1. `changes`: the number of market changes so far."""
 
     def __init__(self, rng: random.Random, events: int, now: int) -> None:
         self._rng = rng
@@ -42,8 +42,7 @@ class Feed:
         self.changes = 0
 
     def due(self, now: int) -> Iterator[Message]:
-        """What is to be sent at this time besides changes: new events, heartbeats, and what producers say about
-        themselves."""
+        """The messages due at this time besides changes: new events, heartbeats, and the status of producers."""
         while self._new:
             yield self._introduction(self._new.popleft(), now)
         yield from self._turns(now)
@@ -92,7 +91,8 @@ class Feed:
         return self._message(event, about | {"markets": markets.sent}, said)
 
     def _producer(self, event: Event) -> str:
-        """Mostly one of two for an event, so that each has markets of its own, which are handed over at times."""
+        """The producer of the event's next message: mostly one of two, so that each has its own markets, which are
+        handed over at times."""
         own = PRODUCERS[event.number % len(PRODUCERS)]
         return own if self._rng.random() < 0.8 else self._rng.choice(PRODUCERS)
 
@@ -116,12 +116,12 @@ class Feed:
         return self._message(event, fields | {"status": said.facts.status}, said)
 
     def _unreadable(self, event: Event, said: Said) -> Message:
-        """Closes the event, for every producer, as of its sending."""
+        """An unreadable message, which closes the event for every producer as of its sending."""
         said.producer, said.as_of, said.closings = "", said.sent_at, [""]
         return Message(str(event.number).encode(), b'{"event_id": ', said)
 
     def _of_nobody(self, now: int) -> Message:
-        """Neither key nor value can be read: nobody knows which prices of the partition it was about."""
+        """A message whose key and value are unreadable: it may be about any price of the partition."""
         partition = self._rng.randrange(PARTITIONS)
         said = Said(topic="odds", partition=partition, sent_at=_sent_at(now), loses_prices=True)
         return Message(None, b"{", said)
@@ -148,7 +148,7 @@ class Feed:
                 yield _of_feed(name, partition, now, beat, is_beat=True, loses_prices=is_lost)
 
     def _said(self, topic: str, now: int, event: Event, producer: str, late: int = 0) -> Said:
-        """As of a time that no other message has."""
+        """The meaning of a message, as of a time that no other message has."""
         self._time = max(self._time + 1, now)
         return Said(
             topic=topic,
@@ -165,7 +165,7 @@ class Feed:
         return message
 
     def _repeated(self, message: Message, now: int) -> Message | None:
-        """The same once more, sent now."""
+        """The same message, sent again now."""
         said = message.said
         if said.is_heard and not self._states[said.producer].may_send_to(said.partition):
             return None
@@ -178,5 +178,5 @@ def _of_feed(name: str, partition: int, now: int, value: dict[str, Any], **said:
 
 
 def _sent_at(now: int) -> int:
-    """Kafka's times are milliseconds."""
+    """The sending time as Kafka has it, in whole milliseconds."""
     return now // 1_000 * 1_000

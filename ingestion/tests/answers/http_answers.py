@@ -1,4 +1,4 @@
-"""Answers of a server by HTTP. The snapshot of each lies between the offsets before and after its request."""
+"""A server's responses over HTTP. The snapshot of each lies between the offsets before and after its request."""
 
 import http.client
 import json
@@ -10,7 +10,7 @@ from .checker import Checker, read_place
 from .ledger import SECOND, Leg, Moment
 from .said import Offsets
 
-# Of the casino's configuration.
+# Options of the casino's configuration.
 SCHEMA: dict[str, Any] = {
     "events": {
         "type": "list",
@@ -34,8 +34,8 @@ class HttpAnswers:
         self._shown = [1]
 
     def step(self) -> None:
-        """Once more, with the clock and the offsets of then, if the server has closed the connection, which waited too
-        long for the next request."""
+        """Send a request and check its response. Repeats it, with a new clock time and offsets, if the server has
+        closed the idle connection."""
         try:
             self._step()
         except ConnectionError:
@@ -51,7 +51,7 @@ class HttpAnswers:
         self._checker.check(slips, Moment(now=clock, clock=clock), since, _later(since, until))
 
     def _ask(self) -> list[dict[str, Any]]:
-        """The answers of one of the endpoints; none if the event that it is about is closed or over by now."""
+        """The slips in the response of one endpoint; none if the endpoint's event is closed or over by now."""
         rng, event = self._rng, self._rng.choice(self._shown)
         method, path, body = rng.choice(self._requests(event))
         self._connection.request(method, path, json.dumps(body) if body else None, self._headers)

@@ -1,4 +1,5 @@
-"""The ledger: what may be bet on after the messages up to an offset, by the rules of docs/markets.md alone."""
+"""The ledger: the outcomes that can be bet on after the messages up to an offset, by the rules of docs/markets.md
+alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,8 @@ _ROUNDING = 2  # microseconds, of times as floating-point seconds
 
 
 class Leg(NamedTuple):
-    """A served selection; `odd` in thousandths, `priced_at` in microseconds. Without a market, of the event's odd."""
+    """A served selection; `odd` in thousandths, `priced_at` in microseconds. Without a market, it has the event's
+    odd."""
 
     event: int
     odd: int
@@ -25,8 +27,8 @@ class Leg(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """When an answer was asked for, by the clock of the process and of the database, in microseconds; and what was
-    allowed: odds from `lowest` to `highest` (thousandths), `markets` (all if empty), and events in play."""
+    """The time of a request, by the clocks of the process and of the database, in microseconds; and its filters: odds
+    from `lowest` to `highest` (thousandths), `markets` (all if empty), and events in play."""
 
     now: int
     clock: int
@@ -50,7 +52,7 @@ class _Event:
 
 @dataclass(slots=True)
 class _Feed:
-    """Of one producer. `heard`: when each partition's latest message was sent."""
+    """The feed of one producer. `heard`: partition -> sending time of its latest message."""
 
     heard: dict[int, int] = field(default_factory=dict)
     valid_since: int = NEVER
@@ -60,7 +62,8 @@ class _Feed:
 
 
 class Ledger:
-    """Times are microseconds. Messages may be applied in any order that keeps each partition's."""
+    """The state after the applied messages. Times are microseconds. Messages may be applied in any order that keeps
+    each partition's."""
 
     def __init__(self, *, silence: int, max_live_age: int) -> None:
         self._silence, self._max_live_age = silence, max_live_age
@@ -103,7 +106,7 @@ class Ledger:
             feed.valid_since = max(feed.valid_since, said.sent_at)
         feed.heard[said.partition] = max(said.sent_at, before or said.sent_at)
         if said.is_beat:
-            if feed.up_at < feed.down_at < said.sent_at:  # only prices that are sent from now on count
+            if feed.up_at < feed.down_at < said.sent_at:  # only prices sent later count
                 feed.valid_since = max(feed.valid_since, said.sent_at)
             feed.up_at = max(feed.up_at, said.sent_at)
         if said.is_down:
@@ -120,7 +123,7 @@ class Ledger:
         self._stops[key] = max(self._stops.get(key, NEVER), as_of)
 
     def fault(self, leg: Leg, moment: Moment) -> str:
-        """Why this leg may not be served at this moment; empty if it may."""
+        """The reason why this leg may not be served at this time; empty if it may."""
         return self.fault_of_event(leg, moment) or self.fault_of_odd(leg, moment)
 
     def fault_of_odd(self, leg: Leg, moment: Moment) -> str:
@@ -170,7 +173,7 @@ class Ledger:
     def _fault_of_feed(self, line: _Line) -> str:
         feed = self._feeds.get(line.producer)
         if feed is None:
-            return ""  # known by its events alone
+            return ""  # its events tell its state
         if feed.down_at > feed.up_at:
             return "silent: its producer is down"
         return "stale: of before a silence of its feed" if line.as_of < feed.valid_since - _ROUNDING else ""
@@ -185,12 +188,12 @@ class Ledger:
         return "stale: too old in play" if is_old and is_live else ""
 
     def known(self, leg: Leg) -> object:
-        """What the ledger knows about this leg, to show it."""
+        """The ledger's state of this leg, for error messages."""
         line, event = self._lines.get((leg.event, leg.market, leg.line)), self._events.get(leg.event)
         return line, line and self._stopped_until(leg, line.producer), line and self._feeds.get(line.producer), event
 
     def outcomes(self, moment: Moment) -> dict[str, int]:
-        """The number of all outcomes, by why they may not be served at this moment; `open`: of those that may."""
+        """The number of outcomes by the reason why they may not be served at this time; `open`: those that may."""
         found: dict[str, int] = {}
         for (event, market, line), known in self._lines.items():
             for outcome, odd in known.market.odds.items():
@@ -201,6 +204,7 @@ class Ledger:
 
 
 def fault_of_slip(legs: Sequence[Leg]) -> str:
-    """Why these legs may not be shown together: two of an event repeat or contradict each other."""
+    """The reason why these legs may not be in one slip: two of an event repeat or contradict each other. Empty if they
+    may."""
     events = [leg.event for leg in legs]
     return "" if len(set(events)) == len(events) else "repeated or contradictory: two legs of an event"

@@ -1,4 +1,4 @@
-"""Random markets of messages, and what they mean."""
+"""Random markets of messages, with their meaning."""
 
 import random
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _EDGES = (1.001, 1.01, 1.5, 4.0, 999.0)
 
 
 class Markets:
-    """The markets of one message: as `sent`, and as they are to be understood."""
+    """The markets of one message: as `sent`, and their meaning."""
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
@@ -35,8 +35,8 @@ class Markets:
 
 
 def random_markets(lines: Sequence[Line], rng: random.Random) -> Markets:
-    """Prices of these lines; some are closed, and some can't be read, which closes them, or, where it can't be told
-    which line they are of, all."""
+    """Prices of these lines. Some are closed. Some are unreadable, which closes them, or all lines if an unreadable one
+    has no readable line."""
     markets = Markets()
     for line in lines:
         _add(markets, line, rng)

@@ -1,7 +1,7 @@
-"""A process that recommends, and checks each answer: `python -m ingestion.tests.answers.reader`.
+"""A process that recommends, and checks each response: `python -m ingestion.tests.answers.reader`.
 
-Prints what it found as JSON, at its end or after SIGTERM. In process, an answer and the offsets are read in one
-REPEATABLE READ transaction, so that its snapshot is known exactly. With `--port`, answers come by HTTP, and their
+Prints its results as JSON, at its end or after SIGTERM. In process, the slips and the offsets are read in one
+REPEATABLE READ transaction, so that the snapshot is known exactly. With `--port`, it sends requests over HTTP, and the
 snapshots lie between the offsets before and after each request.
 """
 
@@ -38,8 +38,8 @@ def main() -> None:
 
 @contextmanager
 def until_sigterm() -> Iterator[list[bool]]:
-    """A list that SIGTERM fills. After the block, SIGTERM is ignored until the process has ended: Python takes handlers
-    back while it ends, but leaves what is ignored."""
+    """A list that SIGTERM fills. After the block, SIGTERM is ignored until the process has ended: at its end Python
+    removes handlers, but keeps ignored signals ignored."""
     is_ending: list[bool] = []
     signal.signal(signal.SIGTERM, lambda *_: is_ending.append(True))
     try:

@@ -1,4 +1,4 @@
-"""What each sent message means, as its sender knows it, in a journal that other processes read while it grows."""
+"""The meaning of each sent message, in a journal that other processes read while it grows."""
 
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ _BYTES_OF_LENGTH = 4
 
 
 class SaidMarket(msgspec.Struct, array_like=True, frozen=True):
-    """A market line; an outcome of `odds` (thousandths) that can't be bet on has 0."""
+    """A market line; an outcome that can't be bet on has 0 in `odds` (thousandths)."""
 
     market: str
     line: str
@@ -21,7 +21,7 @@ class SaidMarket(msgspec.Struct, array_like=True, frozen=True):
 
 
 class EventFacts(msgspec.Struct, array_like=True, frozen=True):
-    """Of an event; None: as before. Times are microseconds, the odd thousandths."""
+    """The fields of an event; None: unchanged. Times are microseconds, the odd thousandths."""
 
     status: str | None = None
     begin: int | None = None
@@ -38,9 +38,9 @@ class EventFacts(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Said(msgspec.Struct, array_like=True, kw_only=True):
-    """One message. Times are microseconds. `closings`: of the producer's markets all (""), a market, or a market line;
-    `is_complete`: markets that it leaves out are closed. `loses_prices`: older prices of its feed are not valid;
-    without a producer, of all that were heard in the partition. Only what `is_heard` tells about its feed."""
+    """The meaning of one message. Times are microseconds. `closings`: of the producer's markets all (""), a market, or
+    a market line. `is_complete`: missing markets are closed. `loses_prices`: older prices of its feed are invalid;
+    without a producer, those of all feeds in the partition. `is_heard`: the message shows that its feed is alive."""
 
     topic: str
     partition: int
@@ -79,7 +79,7 @@ class JournalWriter:
 
 
 class JournalReader:
-    """Reads on what was written, and returns it by offset."""
+    """Reads the new part of the journal, and returns its messages by offset."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -88,7 +88,7 @@ class JournalReader:
         self._read: defaultdict[tuple[str, int], int] = defaultdict(int)
 
     def has_all(self, offsets: Offsets) -> bool:
-        """Whether all messages before these offsets are written by now."""
+        """Whether the journal has all messages before these offsets by now."""
         self._read_on()
         return all(self._read[partition] >= end for partition, end in offsets.items())
 

@@ -31,7 +31,7 @@ _SPEAKING, _AWAY = (40.0, 160.0), (8.2, 13.0)  # seconds
 
 @dataclass(slots=True)
 class Event:
-    """`lines` is empty for an event that is offered by its own odd."""
+    """An event; `lines` is empty for one that is offered by its own odd."""
 
     number: int
     fields: dict[str, Any]
@@ -45,8 +45,8 @@ class Event:
 
 @dataclass(slots=True)
 class ProducerState:
-    """`is_down`: it said so; `is_silent`: it sends nothing, or, with `partition`, nothing to that one. Until `until`
-    (seconds)."""
+    """`is_down`: the producer has declared it. `is_silent`: it sends no messages, or with `partition` none to that
+    partition. The state lasts until `until` (seconds)."""
 
     until: float
     is_down: bool = False
@@ -79,7 +79,8 @@ def new_event(number: int, rng: random.Random, now: int) -> Event:
 
 
 def next_state(producer: str, state: ProducerState, rng: random.Random, now: float) -> ProducerState:
-    """After a while of speaking a producer goes down or falls silent, here or everywhere; then it speaks again."""
+    """The next state: after a while of sending, a producer goes down or falls silent, in a partition or everywhere;
+    then it sends again."""
     if state.is_down or state.is_silent:
         return ProducerState(now + rng.uniform(*_SPEAKING))
     until = now + rng.uniform(*_AWAY)

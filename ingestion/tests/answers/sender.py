@@ -15,13 +15,13 @@ from .feed import Feed, Message
 from .said import JournalWriter, Offsets, Said
 
 _TICK_SECONDS = 0.01
-_ATTEMPTS = 50  # to find a producer that is not silent, in a tick
+_ATTEMPTS = 50  # tries per tick to find a producer that is not silent
 
 
 class FeedSender(threading.Thread):
-    """Sends `rate` market changes a second of one casino until `finish`; where the broker keeps little (`waits`), but
-    for times when consumers are far behind. `stored`: the offsets of the stored messages, to be set often. `seconds`:
-    how long it took, `waited` of these."""
+    """Sends `rate` market changes a second of one casino until `finish`; with `waits`, for a broker that keeps few
+    messages, it pauses while consumers are far behind. `stored`: the offsets of the stored messages, to be updated
+    often. `seconds`: the duration so far, `waited` the pauses in it."""
 
     def __init__(
         self, casino_id: int, journal: Path, rng: random.Random, *, events: int, rate: int, waits: bool

@@ -1,4 +1,4 @@
-"""Answers of this process, each read in one snapshot of the database."""
+"""Recommendations of this process, each read in one snapshot of the database."""
 
 import random
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _BOUNDS = ((1.0, inf), (1.0, inf), (1.5, 4.0), (1.001, 2.0), (3.0, inf))
 
 
 class SnapshotAnswers:
-    """By any recommender, options and filters, for one user or several."""
+    """Recommends with any recommender, options and filters, for one user or several."""
 
     def __init__(self, checker: Checker, rng: random.Random, users: Sequence[int], casino_id: int) -> None:
         self._checker, self._rng, self._users, self._casino_id = checker, rng, users, casino_id
@@ -55,7 +55,7 @@ class SnapshotAnswers:
         )
         lowest, highest = rng.choice(_BOUNDS)
         markets = frozenset({rng.choice(LINES)[0]}) if rng.random() < 0.1 else frozenset()
-        # what was shown is left out at times, so that other events are
+        # leaves out shown events at times, so that others are recommended
         excluded = frozenset(self._excluded) if rng.random() < 0.7 else frozenset()
         filters = RequestFilters(excluded=excluded, min_odd=lowest, max_odd=highest, markets=markets)
         recommender = RECOMMENDERS[rng.choice(list(RECOMMENDERS))]

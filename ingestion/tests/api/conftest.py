@@ -20,13 +20,13 @@ class Sender:
         self._client = Client()
 
     def post(self, path: str, body: Any, *, key: str | None = None, media_type: str = "application/json") -> Any:
-        """The response to a body: bytes as they are, everything else as JSON."""
+        """The response to a body: bytes are sent unchanged, any other value as JSON."""
         content = body if isinstance(body, bytes) else msgspec.json.encode(body)
         headers = bearing(self._key) | ({} if key is None else {"Idempotency-Key": key})
         return self._client.post(path, content, content_type=media_type, headers=headers)
 
     def outcomes(self, path: str, body: Any, **options: Any) -> list[str]:
-        """A rejection's code, or what else became of each message."""
+        """For each message the rejection's code, or the outcome."""
         response = self.post(path, body, **options)
         assert response.status_code in (200, 202, 207), response.content
         items = response.json()["items"]

@@ -1,4 +1,4 @@
-"""The events of one casino's life, as rows."""
+"""The rows that one casino sends over time."""
 
 import random
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from .odds import random_odds
 ScenarioRow = SentRow | OddsRow
 _EVENTS = 60
 _SHARE_OF_CONSENTS = 0.8
-_AHEAD = 20  # number of users whose coupons may be sent before themselves
+_AHEAD = 20  # number of users whose coupons may be sent before the users
 _SHARE_OF_NEW_USERS = 0.5
 
 
@@ -64,7 +64,7 @@ class CasinoScenario:
         else:
             row.id = self._rng.randint(1, self._users)
         row.natural_key = None
-        row.personalisation = self._rng.random() < _SHARE_OF_CONSENTS  # always said: the latest message's holds
+        row.personalisation = self._rng.random() < _SHARE_OF_CONSENTS  # always sent: the latest message's value applies
         return row
 
     def _event(self) -> Row:

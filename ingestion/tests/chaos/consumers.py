@@ -1,4 +1,4 @@
-"""The consumers, each in a process that is restarted after its end, as by a supervisor."""
+"""The consumers, each in a process that is restarted when it ends, as by a supervisor."""
 
 import os
 import random
@@ -15,10 +15,10 @@ from django.conf import settings
 from .servers import Servers
 
 PROCESSES = ("coupons", "coupons", "users", "events", "odds", "impressions")
-# After its start, for its topic: else its partitions could be freed again before anyone has worked on them.
+# Seconds without a kill after the topic's consumer has started: else its partitions could be revoked again unread.
 _SPARED_SECONDS = 5.0
 _DELETED = "deleted by the broker"
-SESSION_SECONDS = 2.0  # for a broker without static membership, as the embedded one
+SESSION_SECONDS = 2.0  # for a broker without static membership, such as the embedded one
 
 
 class ConsumerProcess:
@@ -43,7 +43,7 @@ class ConsumerProcess:
         return 0.0 if self._began_at is None else time.monotonic() - self._began_at
 
     def note_start(self) -> None:
-        """Call it often: it finds out when the loop begins."""
+        """Record the start of the loop. Call this often."""
         if self._began_at is None and self._beats.exists():
             self._began_at = time.monotonic()
             self.longest_start = max(self.longest_start, self._began_at - self._started_at)
@@ -55,7 +55,7 @@ class ConsumerProcess:
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """In this block the process does nothing, but lives."""
+        """Stop the process, alive, inside this block."""
         self._process.send_signal(signal.SIGSTOP)
         try:
             yield
@@ -63,14 +63,14 @@ class ConsumerProcess:
             self._process.send_signal(signal.SIGCONT)
 
     def restart_if_ended(self) -> int | None:
-        """The exit status if the process has ended by itself; then it is restarted."""
+        """Restart the process if it has ended by itself. Returns its exit status, or None."""
         status = self._process.poll()
         if status is not None:
             self._process = self._start()
         return status
 
     def end(self) -> int:
-        """Terminate the process; returns its exit status."""
+        """Terminate the process, and return its exit status."""
         self._process.terminate()
         try:
             return self._process.wait(120)
@@ -109,8 +109,7 @@ class Consumers:
         return max(process.longest_start for process in self._processes)
 
     def kill_one(self, rng: random.Random, stalled: Collection[str] = ()) -> bool:
-        """Kill one whose topic has been worked on for a while, and is not among the stalled ones. Returns whether there
-        is one."""
+        """Kill a consumer whose topic has been read for a while and is not stalled. Returns whether there was one."""
         spared = {process.topic for process in self._processes if process.age < _SPARED_SECONDS}.union(stalled)
         others = [process for process in self._processes if process.topic not in spared]
         if others:
@@ -119,7 +118,7 @@ class Consumers:
         return bool(others)
 
     def one_stopped(self, rng: random.Random, topic: str) -> AbstractContextManager[None]:
-        """A block in which one of the topic's consumers does nothing: its partitions stall until others get them."""
+        """Stop one of the topic's consumers inside the block: its partitions stall until others get them."""
         return rng.choice([process for process in self._processes if process.topic == topic]).stopped()
 
     def restart_ended(self) -> None:
@@ -131,7 +130,7 @@ class Consumers:
     def end(self) -> None:
         for process in self._processes:
             process.note_start()
-            is_starting = not process.age  # and may not handle SIGTERM yet
+            is_starting = not process.age  # it may not handle SIGTERM yet
             if (status := process.end()) != 0 and not is_starting:
                 self.crashes.append(f"{process.name} ended with {status} after SIGTERM")
 

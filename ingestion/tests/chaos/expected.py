@@ -1,4 +1,4 @@
-"""The expected rows and dead letters, from the sent messages."""
+"""The expected rows and dead letters, derived from the sent messages."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ LetterPlace = tuple[str, int, int, int]  # topic, partition, offset, time
 
 
 class SentMessage(msgspec.Struct):
-    """`row` is its row; None if it is invalid, for `reason`."""
+    """A sent message; `row` is None if it is invalid, for `reason`."""
 
     topic: Topic
     casino_id: int | None
@@ -35,7 +35,7 @@ class SentMessage(msgspec.Struct):
 
 
 class ExpectedLetter(msgspec.Struct, frozen=True):
-    """The parts of a dead letter that must be as sent."""
+    """The parts of a dead letter that must equal the sent message."""
 
     key: bytes | None
     value: bytes | None
@@ -56,8 +56,8 @@ class ExpectedCasino:
 
 
 class Expected:
-    """`ends`: the offset after the last message of each partition, by casino; `dead`: the dead letters by place, with
-    its time, since a recreated topic has the same offsets again."""
+    """`ends`: the offset after the last message of each partition, by casino. `dead`: the dead letters by place and
+    time, since a recreated topic repeats offsets."""
 
     def __init__(self, casino_ids: list[int]) -> None:
         self.casinos = {casino_id: ExpectedCasino() for casino_id in casino_ids}
@@ -66,7 +66,7 @@ class Expected:
         self.sent: Counter[str] = Counter()
 
     def forget_ends(self, topic: Topic) -> None:
-        """The topic is about to be recreated."""
+        """Forget the topic's ends, before it is recreated."""
         self.ends = {key: end for key, end in self.ends.items() if key[1] != topic.name}
 
     def record(self, message: SentMessage, partition: int, offset: int, sent_at: int) -> None:
@@ -86,14 +86,14 @@ class Expected:
             _add(casino, message.topic, message.row)
 
     def add_users(self, casino_id: int, rows: Iterable[UserRow]) -> None:
-        """Users who are stored already."""
+        """Add users that are stored already."""
         for row in rows:
             _add(self.casinos[casino_id], USERS, row)
 
 
 _KEYS = {"id", "natural_key", "former_keys", "timestamp"}
 _GUARD_RAILS = {"status", "status_until", "birth_date", "stake_limit", "limit_left"}
-_MARKETS = {"markets"}  # rows of their own
+_MARKETS = {"markets"}  # each is a separate row
 
 
 def _add(casino: ExpectedCasino, topic: Topic, row: Any) -> None:
@@ -116,7 +116,7 @@ def _time(content: Content) -> datetime:
 
 
 def content_of(row: Any) -> Content:
-    """The values of a row or a model instance, to compare them. The time is first."""
+    """The values of a row or a model instance, for comparison. The time is first."""
     if hasattr(row, "recommended_events"):
         selections = tuple(map(_selection, row.recommended_events))
         return row.timestamp, row.user_id, row.stake, selections

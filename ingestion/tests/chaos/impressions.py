@@ -1,4 +1,4 @@
-"""The impressions of one casino's users: random messages, and the rows that they must leave."""
+"""The impressions of one casino's users: random messages, and the rows that they must result in."""
 
 import random
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from recommendations.validation.own_ids import OwnId
 from recommendations.validation.rows import UserRow
 
 # Stored before the first message: impressions of unknown users are not stored.
-_VIEWERS = range(500_001, 500_011)  # above the ids of all other users that are sent
+_VIEWERS = range(500_001, 500_011)  # greater than the ids of all other sent users
 _SLIPS, _EVENTS = 400, 60
 
 Key = tuple[OwnId, UUID, str, OwnId]
@@ -32,7 +32,7 @@ def store_viewers(rng: random.Random) -> list[UserRow]:
 
 
 def random_impression(rng: random.Random, next_time: Callable[[], datetime]) -> ImpressionRow:
-    """Of one of so few recommendations that most are seen and clicked several times."""
+    """An impression of one of a few recommendations, so that most are seen and clicked several times."""
     slip = rng.randrange(_SLIPS)
     return ImpressionRow(
         recommendation_id=UUID(int=slip),

@@ -1,4 +1,4 @@
-"""The prices of one casino's events: random messages, and the rows that they must leave."""
+"""The prices of one casino's events: random messages, and the rows that they must result in."""
 
 import random
 from collections.abc import Callable
@@ -70,7 +70,7 @@ class ExpectedOdds:
         self._markets: dict[tuple[int, str, str], _Row] = {}
 
     def add(self, row: OddsRow, partition: int, sent_at: int) -> None:
-        """`sent_at` is in milliseconds."""
+        """Add a message; `sent_at` is in milliseconds."""
         self._hear(row, (row.producer, partition), datetime.fromtimestamp(sent_at / 1_000, UTC))
         if not isinstance(row.id, int):
             return

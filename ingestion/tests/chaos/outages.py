@@ -57,9 +57,9 @@ class Outages:
         self.log: list[str] = []
 
     def run(self, seconds: float, *, kills: int, restarts: int, cuts: int) -> None:
-        """Run the plan. The victim's database is unavailable for a quarter of `seconds`; later its server hangs for as
-        long. The rebel's database has a raising trigger meanwhile. A real broker recreates one topic and gives another
-        a partition."""
+        """Run the plan. The victim's database is unavailable for a quarter of `seconds`; later its server hangs for the
+        same time. The rebel's database has a raising trigger meanwhile. A real broker recreates one topic and adds a
+        partition to another."""
         plan: list[tuple[float, Outage]] = [
             (self._rng.uniform(0, seconds), outage)
             for outage, count in ((self._kill, kills), (self._restart, restarts), (self._cut, cuts))
@@ -99,7 +99,7 @@ class Outages:
             cursor.execute(_CUT)
 
     def _raise(self) -> None:
-        """A trigger with an SQLSTATE of its own refuses the rebel's users, until `_calm`."""
+        """Create a trigger with its own SQLSTATE, which rejects the rebel's users until `_calm`."""
         with server_cursor(self._rebel) as cursor:
             cursor.execute(_RAISE)
 
@@ -111,7 +111,7 @@ class Outages:
         add_partition(COUPONS)
 
     def _recreate(self) -> None:
-        """Once its messages are read, since deleting the topic deletes unread ones."""
+        """Recreate a topic once its messages are read: deleting the topic deletes unread ones."""
         with self._sender.paused(), self._watcher.paused():
             deadline = time.monotonic() + _READING_SECONDS
             while not measure_lag(EVENTS).is_none:
@@ -122,7 +122,7 @@ class Outages:
             recreate(EVENTS)
 
     def _freeze(self) -> None:
-        """The victim's server says nothing, until `_thaw`."""
+        """Freeze the victim's server until `_thaw`."""
         self._frozen.enter_context(frozen(self._servers.second_postgres))
 
     def _thaw(self) -> None:

@@ -18,8 +18,8 @@ _POLL_SECONDS, _STALLED_SECONDS = 0.25, 2.0
 
 
 class Watcher(threading.Thread):
-    """`longest` is the longest time that a casino's partition had messages to store, but none was stored, and which
-    partition. Time inside `paused` does not count, but what follows it: `longest_pause`."""
+    """`longest` is the longest time in which a casino's partition had messages to store and none was stored, with the
+    partition. The time inside `paused` does not count; `longest_pause` is the longest such time."""
 
     def __init__(self, expected: Expected, available: Sequence[Casino]) -> None:
         super().__init__(name="watcher", daemon=True)
@@ -35,7 +35,7 @@ class Watcher(threading.Thread):
 
     @property
     def stalled(self) -> set[str]:
-        """The topics with a partition of which nothing was stored for a while."""
+        """The topics with a partition that has not progressed for a while."""
         now = self._clock()
         moved_at = dict(self._moved_at)
         return {topic for (_, topic, _), at in moved_at.items() if now - at > _STALLED_SECONDS}
@@ -64,7 +64,7 @@ class Watcher(threading.Thread):
                 except Error:  # the connection was cut, or the server is restarting
                     continue
                 for partition, end in ends.items():
-                    if partition[0] == casino.pk and partition[2] < PARTITIONS:  # an added one is found later
+                    if partition[0] == casino.pk and partition[2] < PARTITIONS:  # an added partition is found later
                         self._measure(partition, done.get(partition, 0), end, now)
 
     def _measure(self, partition: CasinoPartition, done: int, end: int, now: float) -> None:
@@ -82,6 +82,6 @@ class Watcher(threading.Thread):
 
 def _done(casino: Casino) -> dict[CasinoPartition, int]:
     with use_casino(casino.current):
-        # of a recreated topic the latest one
+        # the latest one if the topic was recreated
         rows = PartitionOffset.objects.order_by("pk").values_list("topic", "partition", "next_offset")
         return {(casino.pk, topic, partition): offset for topic, partition, offset in rows}

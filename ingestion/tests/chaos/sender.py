@@ -29,7 +29,7 @@ UNKNOWN_CASINO = 999_999
 _POOL = 300  # messages to send, in random order
 _TWICE, _INVALID, _WITHOUT_CASINO = 0.05, 0.01, 0.002
 _TICK_SECONDS = 0.02
-IDS_OF_NOBODY = 10**9  # and above: of no sent row
+IDS_OF_NOBODY = 10**9  # from here on, ids of no sent row
 
 
 class ChaosSender(threading.Thread):
@@ -51,7 +51,7 @@ class ChaosSender(threading.Thread):
         ]
 
     def finish(self) -> None:
-        """Send the remaining messages, also those of users that coupons wait for."""
+        """Send the remaining messages, including those of users that coupons wait for."""
         self._ending.set()
         self.join(120)
         assert not self.is_alive(), "the sender did not finish in time"
@@ -59,7 +59,7 @@ class ChaosSender(threading.Thread):
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Send nothing in this block, once all sent messages are delivered."""
+        """Send no messages in this block, which begins once all sent messages are delivered."""
         with self._sending:
             assert self._producer.flush(30) == 0, "messages were not delivered within 30 s"
             yield
@@ -123,7 +123,7 @@ def _message(casino_id: int, topic: Topic, row: ScenarioRow, rng: random.Random)
 
 
 def _invalid(message: SentMessage, rng: random.Random) -> SentMessage:
-    """A rejected message, about a row of its own: what can't be read about a row restricts it."""
+    """A rejected message about its own row: an unreadable message restricts its row."""
     whole = _about_another_row(message.value, rng)
     code = None
     while code is None:
@@ -140,15 +140,15 @@ def _about_another_row(value: bytes, rng: random.Random) -> bytes:
 
 
 def _code_of(message: SentMessage, value: bytes) -> str | None:
-    """The rejection's code; None if the message may be about a sent row, as one that is cut within its id, or is stored
-    though it lacks fields."""
+    """The rejection's code; None if the message may be about a sent row, such as one cut within its id, or is stored
+    without some fields."""
     envelope = Envelope(Place("", "", 0, 0, 0), message.casino_id, message.key, value, message.headers)
     content = read_message(message.topic.decode, message.topic.partial, envelope, TimeBounds.at(timezone.now()))
     if isinstance(content, Partial):
         return None if content.change.makes_row else content.unless_stored.code
     if not isinstance(content, Rejection):
         return None
-    ids = [change.id for change in content.changes if change.id is not None]  # text is a key, and no row's id
+    ids = [change.id for change in content.changes if change.id is not None]  # a text key is the id of no row
     closed = [row.id for row in content.closed_odds]
     if None in closed:  # it would close all prices of its partition
         return None

@@ -31,7 +31,7 @@ class Servers:
 
     @property
     def second_postgres(self) -> Path:
-        """The victim's own."""
+        """The folder of the victim's own server."""
         return self.folder / "postgres-second"
 
     @property
@@ -55,9 +55,9 @@ class Servers:
 @contextmanager
 def start_servers(*, has_second: bool = True) -> Iterator[Servers]:
     """Start the servers and set up Django. DATABASE_URL names PostgreSQL, so that only the chaos test restarts it.
-    `has_second`: with the victim's own."""
+    `has_second`: also start the victim's own server."""
     folder = tempfile.mkdtemp(prefix="recsys-chaos-")
-    # registered first, it runs after the server's end
+    # registered first, so it runs after the server's end
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     servers = Servers(Path(folder), bool(os.environ.get("KAFKA_BOOTSTRAP_SERVERS")))
     servers.logs.mkdir()

@@ -12,7 +12,7 @@ _SECONDS = 30
 
 
 def add_partition(topic: Topic) -> None:
-    """Add one to this topic alone, without that of its parked messages."""
+    """Add a partition to this topic alone, not to the topic of its parked messages."""
     admin = AdminClient(client_config())
     admin.create_partitions([NewPartitions(topic.name, PARTITIONS + 1)])[topic.name].result(_SECONDS)
 

@@ -28,7 +28,7 @@ _MARKETS = """
 SELECT event_id, market, line, as_of, producers.name, status, outcomes, odds
 FROM markets JOIN market_lines ON market_lines.id = line_id JOIN producers ON producers.code = producer
 """
-# Those of other events are of messages that could not be read.
+# Rows of other events result from unreadable messages.
 _STOPS = """
 SELECT event_id, name, scope, as_of FROM market_stops JOIN producers ON code = producer WHERE event_id < %s
 """
@@ -51,7 +51,7 @@ def _left(casinos: Iterable[Casino]) -> Iterator[str]:
         lag = measure_lag(topic)
         if not lag.is_none:
             yield f"{topic.name}: {lag.messages - lag.done} messages are not read"
-            return  # the rest can't be complete yet, and asking for it delays the consumers
+            return  # the rest can't be complete yet, and querying it delays the consumers
     yield from (f"{each.topic}: {each.count} messages of casino {each.casino_id} are parked" for each in list_parked())
     for casino in casinos:
         with use_casino(casino.current):
@@ -99,7 +99,7 @@ def _errors_of_odds(expected: ExpectedOdds) -> Iterator[str]:
     stops = {
         (event, name, scope): as_of
         for event, name, scope, as_of in query(_STOPS, [IDS_OF_NOBODY])
-        if SEPARATOR not in scope  # those of a line close prices that parked messages replace
+        if SEPARATOR not in scope  # stops of a line close prices that parked messages replace
     }
     yield from _compare("stops of markets", expected.stops, stops)
     feeds = {(name, partition): tuple(row) for name, partition, *row in query(_FEEDS)}

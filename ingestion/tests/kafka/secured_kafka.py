@@ -1,4 +1,4 @@
-"""An Apache Kafka with TLS, SASL and ACLs for the tests, and the settings of clients of it."""
+"""An Apache Kafka with TLS, SASL and ACLs for the tests, and the settings of its clients."""
 
 import base64
 import json
@@ -19,16 +19,16 @@ from tools.apache_kafka.errors import KafkaMissing
 from tools.apache_kafka.jars import fetched_jars, require_java
 from tools.apache_kafka.secured_broker import USER, SecuredBroker, running_secured_broker
 
-PREFIX = "acme."  # all that the ACLs allow
+PREFIX = "acme."  # the prefix of all allowed names
 CLIENT_SECRET = "client-secret-of-the-tests"
-# Half of the processor time of a start, which is most of what a short-lived broker takes, is the optimizing compiler's.
+# A short-lived broker mostly starts, and the optimizing compiler takes half of the processor time of a start.
 QUICK_START = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-JARS = Path(settings.BASE_DIR) / ".local" / "apache-kafka" / "jars"  # those of `make kafka`
+JARS = Path(settings.BASE_DIR) / ".local" / "apache-kafka" / "jars"  # the jars of `make kafka`
 
 
 @contextmanager
 def secured_kafka(folder: Path) -> Iterator[SecuredBroker]:
-    """Skips the test if Java or the jars are missing, and says how to get them."""
+    """A running broker. Skips the test if Java or the jars are missing; the reason says how to install them."""
     try:
         require_java()
         jars = fetched_jars(JARS)
@@ -83,7 +83,7 @@ def oauth(broker: SecuredBroker, token_url: str) -> dict[str, str]:
 
 @contextmanager
 def token_endpoint() -> Iterator[str]:
-    """The URL of an OpenID provider's token endpoint, which gives unsigned tokens for `CLIENT_SECRET`."""
+    """The URL of an OpenID provider's token endpoint, which issues unsigned tokens for `CLIENT_SECRET`."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -24,13 +24,13 @@ def problems_of(text: str) -> list[str]:
 
 
 def mapped(mapping: Mapping, document: Any) -> list[dict[str, Any]]:
-    """The messages' fields; bytes are the document itself, anything else is sent as JSON."""
+    """The messages' fields. Bytes are the document itself, any other value is sent as JSON."""
     raw = document if isinstance(document, bytes) else msgspec.json.encode(document)
     return [msgspec.json.decode(message.value or b"null") for message in map_document(mapping, raw)]
 
 
 def field_of(rule: str, document: Any, field: str = "league") -> Any:
-    """The value of one field with this rule; the text of its problem if it can't be read, None if it is left out."""
+    """The value of one field with this rule; the text of its problem if it can't be read, None if it is missing."""
     mapping = mapping_of(f"messages: events\nfields:\n  {field}: {rule}\n")
     [message] = map_document(mapping, msgspec.json.encode(document))
     if field in message.problems:

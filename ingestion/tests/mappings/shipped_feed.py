@@ -1,4 +1,4 @@
-"""A casino that is sent the made-up documents of feeds, through the real validation into rows."""
+"""A casino that receives the sample documents of feeds, through the real validation into rows."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ ORDER BY market, line
 
 class ShippedFeed:
     """Sends documents of feeds to a casino, a second apart, each read by a shipped mapping. `problem` is that of the
-    last one that was rejected or stored in part."""
+    last message that was rejected or stored in part."""
 
     problem = ""
 
@@ -35,7 +35,7 @@ class ShippedFeed:
         self._sent = 0
 
     def send(self, mapping: str, answer: str, *edits: tuple[str, str]) -> list[str]:
-        """The outcomes of the documents: the file, or each line of an NDJSON file; `edits` replace text in it."""
+        """The outcomes of the documents: the file, or each line of an NDJSON file. `edits` replace text in it."""
         text = (ANSWERS / answer).read_bytes().decode()
         for before, after in edits:
             assert before in text
@@ -55,7 +55,7 @@ class ShippedFeed:
         return result.outcome
 
     def markets(self, event: int | None = None) -> dict[str, Any]:
-        """Odds by outcome of the open market lines, of all events without an `event`; the status of others."""
+        """Market line -> its odds by outcome if it is open, else its status; for all events without an `event`."""
         with use_casino(self._casino.current):
             rows = query(_MARKETS, [event, event])
         return {

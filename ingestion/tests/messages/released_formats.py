@@ -1,4 +1,4 @@
-"""Messages in every form that the formats allow, and what becomes of each: the record of a release."""
+"""Messages in every form that the formats allow, and their outcomes: the record of a release."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ from .schema_changes import alternatives
 Message = dict[str, Any]
 DOCS = Path(settings.BASE_DIR) / "docs" / "schemas"
 
-# Tables and columns that are promised to stay.
+# Tables and columns that later releases must keep.
 _ROWS = {
     "users": "id, name, surname, birth_year, currency, country, gender, timestamp, favorite_sport, favorite_league, "
     "status, status_until, birth_date, stake_limit, limit_left FROM users",
@@ -37,7 +37,7 @@ _ROWS = {
 class Case(msgspec.Struct):
     """A message after others (`before`) in an empty casino. Values are JSON text, null for a tombstone with this `key`.
 
-    `outcome` and `rows` are what becomes of it: the topic's rows afterwards.
+    `outcome` is the message's outcome, and `rows` are the topic's rows afterwards.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Case(msgspec.Struct):
 
 
 def store(case: Case, casino: Casino) -> Case:
-    """The case with what becomes of it now; nothing of it is left."""
+    """The case with its present outcome and rows. The rows are then deleted."""
     feed = Feed(casino)
     with use_casino(casino.current), casino_atomic():
         for topic, value in case.before:
@@ -68,7 +68,7 @@ def store(case: Case, casino: Casino) -> Case:
 
 
 def _rows_of(case: Case) -> list[Message]:
-    """The rows without values that no message contains: a generated id, also of a text, and the sending time."""
+    """The rows, without values that no message contains: a generated id, including a text's, and the sending time."""
     with casino_connection().cursor() as cursor:
         cursor.execute(f"SELECT to_jsonb(rows) FROM (SELECT {_ROWS[case.topic]} ORDER BY id) AS rows")
         rows: list[Message] = [row if isinstance(row, dict) else msgspec.json.decode(row) for (row,) in cursor]
@@ -196,7 +196,7 @@ def cases() -> Iterator[Case]:
 
 
 def _partial_cases() -> Iterator[Case]:
-    """Changes of a stored row, and fields that occur twice."""
+    """Changes of a stored row, and repeated fields."""
     for topic in ("events", "users"):
         id_alone = {"id": _WHOLE[topic]["id"]} | (_LATER if topic == "users" else {})
         for field, forms in _FORMS[topic].items():

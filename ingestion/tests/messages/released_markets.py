@@ -36,7 +36,7 @@ jsonb_agg(jsonb_build_object(
     'market', market, 'line', line, 'outcomes', outcomes, 'odds', odds, 'status', markets.status
 ) ORDER BY market, line) FROM markets JOIN market_lines ON market_lines.id = line_id
 """
-# A row for each producer: what it says about itself, and its prices.
+# A row for each producer: its status, and its prices.
 PRODUCER_ROWS = f"""
 code AS id, name, is_down, sends_heartbeats,
 (SELECT {MARKET_ROWS} WHERE producer = code) AS markets, (SELECT max(beats) FROM feeds WHERE producer = code) AS beats,
@@ -77,7 +77,7 @@ def event_messages(event: Message) -> Iterator[tuple[str, Message]]:
 
 
 def odds_messages() -> Iterator[tuple[str, Message]]:
-    """Stops, and what producers say about themselves."""
+    """Stops, and statuses of producers."""
     about, of_event = {"producer": "LIVE"}, {"event_id": 7, "producer": "LIVE"}
     for stop in (True, False, ["TOTALS"], ["totals", "1X2"], []):
         yield f"stop {stop}", of_event | {"stop": stop}

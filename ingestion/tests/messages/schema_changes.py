@@ -1,4 +1,4 @@
-"""Finds the fields, types, values and bounds that an old JSON Schema of a message accepted and a new one refuses."""
+"""Finds the fields, types, values and bounds that a message's old JSON Schema accepts and the new one rejects."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ _EXACT = ("pattern", "format", "const", "multipleOf", "uniqueItems")
 
 
 def narrowings(old: Schema, new: Schema) -> list[str]:
-    """A line for each value that `old` accepts and `new` may refuse. Empty: every message that was valid still is."""
+    """A line for each value that `old` accepts and `new` may reject. Empty: every valid message stays valid."""
     return list(dict.fromkeys(_Comparison(old, new).of_parts(old, new, "message")))
 
 

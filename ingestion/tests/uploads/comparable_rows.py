@@ -1,7 +1,7 @@
 """All rows of a casino's database in a form that is equal for equal messages of any transport.
 
-The numbers that stand for texts are replaced by these texts, and teams by their names. Left out are the numbers of
-sequences, the times of storing, and what tells of the transport itself.
+Texts replace the numbers that stand for them, and names replace teams. The numbers of sequences, the times of storing,
+and the traces of the transport are left out.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ from tenants.models import Casino
 from tenants.routing.context import use_casino
 
 OF_THE_TRANSPORT: set[type[Model]] = {PartitionOffset, Upload, DeadLetter}
-# The versions of the offer count its transactions; outcomes are counted by the hour.
+# Left out: the offer's versions count its transactions; outcomes are counted by the hour.
 OF_THE_MOMENT: set[type[Model]] = {OfferVersion, OfferChange, PriceVersion, MessageCount}
 KEEP_THEIR_ID = {"users", "events", "purchased_coupons"}
 TIMES_OF_STORING = {"stored_at", "learnt_at", "added_at", "waiting_since", "last_updated"}

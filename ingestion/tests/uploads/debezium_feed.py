@@ -1,6 +1,6 @@
-"""What a casino's own database tells through Debezium: ids are UUIDs, sports tennis and curling, money BTC and KWD.
+"""A casino's own database as a Debezium feed: ids are UUIDs, sports tennis and curling, money BTC and KWD.
 
-Its tables of events and users have columns as the shipped mappings expect; its bets are of a shape of their own.
+Its tables of events and users have the columns of the shipped mappings; its bets have their own form.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -95,10 +95,10 @@ UNPRICED, CLOSED, DELETED, GOLF = (
 EVENTS = [
     *(change("c", None, each) for each in (FIRST, SECOND, THIRD, FOURTH, UNPRICED, CLOSED, DELETED, GOLF)),
     change("u", SECOND, SECOND | {"odd": "2.25"}, 1, has_schema=True),
-    change("u", CLOSED, CLOSED | {"status": "abgesagt"}, 1),  # a word that nobody knows closes
+    change("u", CLOSED, CLOSED | {"status": "abgesagt"}, 1),  # an unknown word closes
     change("d", DELETED, None, 1, has_schema=True),
     change("c", None, event(109, "TENNIS", 4, begin_timestamp="soon"), 1),
-    change("u", FOURTH, FOURTH | {"odd": "9"}, -1),  # is overtaken
+    change("u", FOURTH, FOURTH | {"odd": "9"}, -1),  # older than a message before it
 ]
 USERS = [
     *(change("r", None, each) for each in (user(ADA, "BTC"), user(BOB, "kwd"), user(EVE, "EUR"), user(GONE, "BTC"))),

@@ -1,4 +1,4 @@
-"""Releases that are still to come, for tests of migrating: each a package of migrations for `MIGRATION_MODULES`."""
+"""Future releases, for tests of migrating: each is a package of migrations for `MIGRATION_MODULES`."""
 
 WIDER = {"recommendations": "tenants.tests.releases.wider.migrations"}
 SQUASHED = {"recommendations": "tenants.tests.releases.squashed.migrations"}

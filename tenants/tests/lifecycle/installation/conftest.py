@@ -27,7 +27,7 @@ def delta(real_databases: None) -> Casino:
 
 @pytest.fixture
 def lose_catalogue(real_databases: None) -> Iterator[Callable[[], None]]:
-    """From its call on the catalogue is `RESTORED`, which does not exist."""
+    """A function after which the catalogue is `RESTORED`, which does not exist."""
     connection = connections["default"]
     former = connection.settings_dict["NAME"]
 
@@ -44,7 +44,7 @@ def lose_catalogue(real_databases: None) -> Iterator[Callable[[], None]]:
 
 @pytest.fixture
 def lose_everything(lose_catalogue: Callable[[], None]) -> Callable[[], None]:
-    """Drops the casinos' databases on the server `main` too."""
+    """Like `lose_catalogue`, but also drops the casinos' databases on the server `main`."""
 
     def _lose() -> None:
         lose_catalogue()
