@@ -6,7 +6,7 @@ class IngestionError(Exception):
 
 
 class BrokerUnavailable(IngestionError):
-    """No Kafka broker answers."""
+    """No Kafka broker responds."""
 
 
 class InvalidKafkaSettings(BrokerUnavailable):

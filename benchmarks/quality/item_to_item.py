@@ -1,4 +1,4 @@
-"""Peers that compare events by the users who bet on both, or by the order of their bets."""
+"""Baselines that compare events by the users who bet on both, or by the order of their bets."""
 
 from dataclasses import dataclass
 

@@ -17,9 +17,9 @@ HALF_LIVES = (HOUR, DAY, 7 * DAY)
 class PastBets:
     """The coupons of a history so far, with m events; `add_next` adds the next one.
 
-    `counts` (m,): each event's bets; `pairs` (m, m): the number of users who bet on both events, on the diagonal on the
-    one event; `odds` (m,) at the time `now`; `bets_of`: a user's number of bets by the event's index, in the order of
-    the first bets.
+    `counts` (m,): each event's bets; `pairs` (m, m): the number of users who bet on both events, and on the diagonal
+    the number who bet on the event; `odds` (m,) at the time `now`; `bets_of`: a user's number of bets by the event's
+    index, in the order of the first bets.
     """
 
     def __init__(self, history: History) -> None:

@@ -55,7 +55,7 @@ class FittedPeer(Peer):
 
     @abstractmethod
     def predict(self, user_id: int, places: Places, now: float) -> Floats:
-        """As `score_places`, by the fitted model."""
+        """The scores by the fitted model, like `score_places`."""
 
 
 def ordered(scores: Floats, popularity: Floats) -> Floats:

@@ -68,7 +68,7 @@ class JSONMessagesParser(BaseParser):
 
 
 class NDJSONMessagesParser(JSONMessagesParser):
-    """One message per line; blank lines are skipped. Each line is read by itself."""
+    """One message per line; blank lines are skipped. An invalid line rejects only its own message."""
 
     media_type = "application/x-ndjson"
 

@@ -294,7 +294,7 @@ class TopicConsumer:
             first, end = self._client.get_watermark_offsets(
                 TopicPartition(self._topic.full_name, partition), cached=True
             )
-            if end >= 0:  # the first response has told it
+            if end >= 0:  # known since the first response
                 metrics.LAG.labels(name, partition).set(max(end - max(position, first), 0))
 
     def _on_statistics(self, statistics: str) -> None:

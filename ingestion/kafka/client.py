@@ -28,17 +28,18 @@ _logger.addFilter(lambda record: "enable.gapless.guarantee is experimental" not 
 
 
 def new_admin(*, deadline: float | None = None, **options: Any) -> AdminClient:
-    """Waits until `deadline` (of time.monotonic) for an embedded broker to start. Raises BrokerUnavailable."""
+    """An admin client. Waits until `deadline` (of time.monotonic) for an embedded broker to start. Raises
+    BrokerUnavailable."""
     return _create(AdminClient, client_config(deadline) | options)
 
 
 def new_producer(options: dict[str, Any]) -> Producer:
-    """Raises BrokerUnavailable."""
+    """A producer with these options. Raises BrokerUnavailable."""
     return _create(Producer, client_config() | options)
 
 
 def new_consumer(options: dict[str, Any]) -> Consumer:
-    """Raises BrokerUnavailable."""
+    """A consumer with these options. Raises BrokerUnavailable."""
     return _create(Consumer, client_config() | options)
 
 

@@ -118,7 +118,7 @@ class ProduceCommand(BaseCommand):
         send_at_rate(sender, self.topic, messages, stop, rate=rate, count=count)
 
     def casinos(self, options: dict[str, Any]) -> list[Casino]:
-        """Those of --casinos, or every active one. Raises CommandError."""
+        """The casinos in --casinos, or every active one. Raises CommandError."""
         return _active_casinos(_ids(options["casinos"]))
 
 

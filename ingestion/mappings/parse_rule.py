@@ -51,7 +51,7 @@ def parse_paths(node: Node) -> tuple[Path, ...]:
 
 
 def parse_path(node: Node) -> Path:
-    """Raises InvalidMapping."""
+    """The path in a node. Raises InvalidMapping."""
     return _compiled(node, node.text("a path"))
 
 

@@ -170,7 +170,7 @@ publisher = Publisher()
 register(
     "publisher of recommendations",
     # A forked process must not start while a thread of librdkafka resolves a host name: `getaddrinfo` holds a lock of
-    # the C library, which is never released in the child, where each later DNS lookup would wait forever.
+    # the C library. The child would never release it, and each later DNS lookup there would wait for ever.
     before_fork=publisher.close,
     after_fork=publisher.reset_after_fork,
 )

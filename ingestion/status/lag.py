@@ -19,6 +19,6 @@ class Lag:
 
 
 def measure_lag(topic: Topic) -> Lag:
-    """Raises KafkaException if the broker does not answer within `KAFKA_ANSWER_SECONDS`."""
+    """The topic's consumer lag. Raises KafkaException if the broker does not respond within `KAFKA_ANSWER_SECONDS`."""
     offsets = watermarks(topic.full_name, topic.group).values()
     return Lag(sum(end - first for first, end, _ in offsets), sum(position - first for first, _, position in offsets))

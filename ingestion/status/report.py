@@ -68,7 +68,7 @@ class CasinoStatus(msgspec.Struct):
 
 
 def partition_status() -> list[PartitionStatus]:
-    """Raises KafkaException."""
+    """The status of each topic's partitions. Raises KafkaException."""
     found = []
     for topic in TOPICS.values():
         for number, (first, end, done) in sorted(watermarks(topic.full_name, topic.group).items()):

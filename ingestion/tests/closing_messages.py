@@ -114,7 +114,7 @@ class Feed:
             return {int(offer.ids[place]) - 900_000 for place in places}
 
     def shown_bets(self, numbers: Iterable[int], options: Options = DEFAULTS) -> set[int]:
-        """The numbers of those of these users who are shown bets."""
+        """The numbers of the users, among these, who are shown bets."""
         request = RecommendationRequest(self._casino.pk, get_recommender("static"), NOW, options)
         with use_casino(self._casino.current):
             answers = recommend(request, [800_000 + number for number in numbers])

@@ -19,7 +19,7 @@ from tenants.process_state import register
 TRIES_OF_ADDRESS, TRIES_OF_NAME = 5, 10
 SECONDS_OF_TRY = 30.0  # until one wrong password is forgotten
 CHECKS_AT_ONCE = 1  # in a process; logins at addresses where they have logged in may use one more
-WAITING, WAIT_SECONDS = 2, 3.0  # threads that may wait for a check, and for how long
+WAITING, WAIT_SECONDS = 2, 3.0  # threads that may wait for a check, and their time limit
 _REMEMBERED = 10_000  # addresses, names, and pairs of them
 _LOG_AGAIN_SECONDS = 60.0
 

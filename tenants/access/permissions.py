@@ -68,7 +68,7 @@ class StaffBackend(ModelBackend):
 
     @sensitive_variables()
     def authenticate(self, request: Any, username: str | None = None, password: str | None = None, **more: Any) -> Any:
-        """Raises LoginsLimited."""
+        """Django's, within the limits of wrong passwords. Raises LoginsLimited."""
         if request is None or username is None:  # a command or a test
             return super().authenticate(request, username, password, **more)
         with login_limiter.checking(username, client_address(request.META)) as attempt:

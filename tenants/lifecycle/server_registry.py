@@ -29,7 +29,7 @@ def describe_servers() -> list[ServerDescription]:
 
 
 def describe_server(name: str) -> ServerDescription:
-    """Raises ServerRefused if the catalogue has no such server."""
+    """The server's current state. Raises ServerRefused if the catalogue has no such server."""
     found = [server for server in servers_with_counts() if server.name == name]
     if not found:
         raise _not_in_catalogue(name)

@@ -39,7 +39,7 @@ class RetiredDatabase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BackupSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """`size` is the dump's, in bytes."""
+    """A backup in a list. `size` is the dump's, in bytes."""
 
     folder: Path
     generation: int

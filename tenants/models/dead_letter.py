@@ -69,7 +69,7 @@ class DeadLetterColumns(models.Model):
 
     @property
     def user_ids(self) -> list[str]:
-        """All users whom the message is about."""
+        """The ids of all users in the message."""
         return [] if self.user_id is None else [self.user_id, *(self.other_user_ids or ())]
 
 

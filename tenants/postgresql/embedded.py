@@ -36,7 +36,7 @@ def ensure_chosen_running(data_dir: Path) -> str:
 
 
 def require_choice() -> None:
-    """Raises ImproperlyConfigured if PostgreSQL would be embedded by oversight. A running server, as beside the demo,
+    """Raises ImproperlyConfigured if PostgreSQL would be embedded by oversight. A running server, such as the demo's,
     is accepted: the process that started it had the setting."""
     data_dir: Path | None = settings.EMBEDDED_POSTGRES_DIR
     if data_dir is None or settings.EMBEDDED_POSTGRES or (data_dir / "postmaster.pid").exists():

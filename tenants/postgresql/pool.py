@@ -155,7 +155,7 @@ class ConnectionPool:
             return replace(self._counts, open=self._slots.total(), in_use=len(self._checked_out), idle=len(self._idle))
 
     def reset_after_fork(self) -> None:
-        """Empty the pool in a forked process, neither using nor closing the parent's connections. Takes no lock: one
+        """Empty the pool in a forked process, neither using nor closing the parent's connections. Takes no lock: a lock
         that another thread held at the fork stays locked for ever."""
         self._inherited.append((self._idle, self._checked_out))
         self._reset()

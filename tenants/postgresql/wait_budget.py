@@ -138,7 +138,7 @@ class GaveUp(psycopg.OperationalError):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A connection's database and server, and how to connect to the server again."""
+    """A connection's database and server, and the parameters to connect to the server again."""
 
     alias: str
     server: str

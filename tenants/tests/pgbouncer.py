@@ -35,8 +35,8 @@ pidfile =
 
 @contextmanager
 def pgbouncer(socket_dir: str, port: int, *, servers_each: int = 5) -> Iterator[str]:
-    """Run a pooler on loopback for the server whose socket is in `socket_dir`. Yields a URL to which a database's name
-    must be added."""
+    """Run a pooler on loopback for the server whose socket is in `socket_dir`. Yields the start of its URL, to which a
+    database's name is appended."""
     assert PROGRAM is not None
     owner = os.stat(socket_dir).st_uid  # it refuses to run as root; who owns the socket's folder can reach the socket
     with TemporaryDirectory() as folder:

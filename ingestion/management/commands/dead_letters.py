@@ -61,7 +61,7 @@ class Selection:
         return in_each_table(self.query, run, self._terminal.report)
 
     def _measure(self) -> tuple[int, int]:
-        """Raises CommandError unless each given id is a matching dead letter's."""
+        """The number and bytes of the selected dead letters. Raises CommandError if a given id is not among them."""
         if self.query.ids:
             found = self.each(lambda table, letters: {table.id_of(each) for each in letters.only("pk")})
             if missing := set(self.query.ids) - set().union(*found):

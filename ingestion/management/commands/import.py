@@ -84,7 +84,7 @@ class Command(BaseCommand):
                     self.stdout.write(remark)
 
     def _show(self, run: FileImport, steps: Iterator[None], source: IO[bytes], doing: str) -> None:
-        """Raises CommandError where the import ends early."""
+        """Run the steps with a progress bar. Raises CommandError if the import ends early."""
         size = os.fstat(source.fileno()).st_size
         try:
             with ProgressBar(doing, size, self.stderr, is_bytes=True) as bar:
@@ -97,7 +97,7 @@ class Command(BaseCommand):
 
 
 def _reading(casino: Casino, topic: Topic, source: IO[bytes], name: str, options: dict[str, Any]) -> FileReading:
-    """Raises UnreadableFile."""
+    """The reading of the file by the command's options. Raises UnreadableFile."""
     given = options["mapping"]
     if given is None:
         file_format = FileFormat(options["format"] or format_of(name))

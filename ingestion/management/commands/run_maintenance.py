@@ -1,4 +1,4 @@
-"""`manage.py run_maintenance`: does what consumers do between their batches, where none run."""
+"""`manage.py run_maintenance`: runs the consumers' maintenance tasks in an installation without consumers."""
 
 import logging
 import threading

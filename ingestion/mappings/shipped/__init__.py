@@ -25,5 +25,5 @@ def shipped_text(name: str) -> str:
 
 @cache
 def shipped_mapping(name: str) -> Mapping:
-    """Raises NoSuchMapping."""
+    """The shipped mapping with this name. Raises NoSuchMapping."""
     return parse_mapping(read_yaml(shipped_text(name), f"{name}.yaml"), name)

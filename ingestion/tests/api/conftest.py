@@ -13,7 +13,7 @@ LINES = "application/x-ndjson"
 
 
 class Sender:
-    """A casino's back end, with an API key of its own."""
+    """A casino's back end with its own API key."""
 
     def __init__(self, casino: Casino, *scopes: str) -> None:
         self._key = make_key(casino, *scopes or ("ingest",)).text

@@ -1,7 +1,7 @@
 """All rows of a casino's database in a form that is equal for equal messages of any transport.
 
-Texts replace the numbers that stand for them, and names replace teams. The numbers of sequences, the times of storing,
-and the traces of the transport are left out.
+Numbers that stand for texts are replaced by the texts, and teams by their names. Sequence numbers, times of storing and
+values that depend on the transport are left out.
 """
 
 from typing import Any

@@ -84,7 +84,7 @@ class ServerSnapshot:
 
 
 def read_server(name: str) -> ServerSnapshot:
-    """Raises OperationalError if the server is unavailable, UnknownServer if it has no address."""
+    """The server's snapshot. Raises OperationalError if it is unavailable, UnknownServer if it has no address."""
     with server_cursor(server=name) as cursor:
         cursor.execute(
             "SELECT datname, datallowconn,"

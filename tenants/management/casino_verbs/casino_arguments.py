@@ -41,7 +41,7 @@ def add_yes(parser: CommandParser) -> None:
 
 
 def find_casino(casino_id: int | None) -> Casino:
-    """Raises CommandError if no casino has this id."""
+    """The casino with this id. Raises CommandError if there is none."""
     if casino_id is None:
         raise CommandError("Give the casino's id; see `manage.py casino list`.")
     casino = Casino.objects.filter(pk=casino_id).first() if 0 < casino_id <= MAX_ID else None
