@@ -22,7 +22,7 @@ STAGES = Histogram(
 LAG = Gauge("recsys_ingestion_lag_messages", "Consumer lag in messages.", ["topic", "partition"])
 LOST = Counter(
     "recsys_ingestion_lost_messages",
-    "Offsets that the broker deleted before their messages were read, by topic; of parked messages too.",
+    "Offsets that the broker deleted before their messages were read, by topic; including parked messages.",
     ["topic"],
 )
 PARKED = Gauge("recsys_ingestion_parked_messages", "Parked messages, by topic.", ["topic"])
@@ -33,15 +33,17 @@ BACKING_OFF = Gauge("recsys_ingestion_held_back", "1 while the consumer backs of
 
 ATTRIBUTION_SECONDS = Histogram(
     "recsys_attribution_seconds",
-    "Duration of a step of the attribution job in one casino, also of one that finds nothing due.",
+    "Duration of a step of the attribution job in one casino, including steps without due coupons.",
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 )
 ATTRIBUTION_DUE = Gauge(
-    "recsys_attribution_due", "Coupons and answers that the attribution job has yet to process, by casino.", ["casino"]
+    "recsys_attribution_due",
+    "Coupons and recommendations that the attribution job has to process, by casino.",
+    ["casino"],
 )
 
 EXPERIMENTS_STOPPED = Counter(
-    "recsys_experiments_stopped", "Experiments that were stopped without a person, by reason: guard.", ["reason"]
+    "recsys_experiments_stopped", "Experiments that were stopped automatically, by reason: guard.", ["reason"]
 )
 
 PUBLISHED = Counter("recsys_recommendations_published", "Served recommendations delivered to the broker.")

@@ -21,9 +21,9 @@ _ITEM: Schema = {
         "index": {"type": "integer", "minimum": 0, "description": "The message's number in the request."},
         "id": {"type": ["number", "string", "null"], "description": "The message's own id, as it was sent."},
         "outcome": {"type": "string", "enum": _OUTCOMES},
-        "code": {"type": "string", "description": "Of a rejection: a stable code."},
-        "field": {"type": "string", "description": "Of a rejection: the invalid field."},
-        "detail": {"type": "string", "description": "What is wrong, for people."},
+        "code": {"type": "string", "description": "The rejection's stable code."},
+        "field": {"type": "string", "description": "The rejection's invalid field."},
+        "detail": {"type": "string", "description": "The problem, as text for people."},
     },
 }
 _ANSWER: Schema = {
@@ -47,13 +47,13 @@ _KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
     OpenApiParameter.HEADER,
-    description="A repeat with the same key and body stores nothing twice, and has the first answer.",
+    description="A repeat with the same key and body stores no message twice, and gets the first response.",
 )
 _MAPPING = OpenApiParameter(
     MAPPING,
     {"type": "string", "minLength": 1},
-    description="The body is a document of a feed (JSON, one a line, XML or CSV), which this mapping reads: one of "
-    "this release (`manage.py mapping list`), or `own`, that of the casino's options.",
+    description="The mapping of the body, a document of a feed (JSON, one per line, XML or CSV): the name of one of "
+    "this release (`manage.py mapping list`), or `own` for the mapping in the casino's options.",
 )
 _DOCUMENT: Schema = {"type": "string", "description": "A document of a feed; only with the parameter `mapping`."}
 _EXAMPLE = {

@@ -17,12 +17,12 @@ _STATES = {
 
 def describe_letter(letter: ShownLetter) -> str:
     """A line for each field; the message is the last."""
-    refusal = f"PostgreSQL refused it with SQLSTATE {letter.sqlstate}, {_times(letter.attempts)} tried"
+    refusal = f"PostgreSQL refused it with SQLSTATE {letter.sqlstate}, tried {_times(letter.attempts)}"
     lines: list[tuple[str, Any]] = [
         ("id", letter.id),
         ("casino", "unknown" if letter.casino_id is None else letter.casino_id),
         ("topic", letter.topic),
-        ("came from", letter.place),
+        ("origin", letter.place),
         ("rejected at", f"{letter.rejected_at:%Y-%m-%d %H:%M:%S} UTC"),
         ("rejection code", f"{letter.reason} (docs/ingestion.md, Rejection codes)"),
         ("wrong field", letter.field or "none: the message as a whole"),
@@ -40,7 +40,7 @@ def describe_letter(letter: ShownLetter) -> str:
 def _message(letter: ShownLetter) -> str:
     if letter.value is not None:
         return f"{letter.value} ({counted(letter.size, 'byte')} with key and headers)"
-    return "deleted" if letter.state == DeadLetterState.PURGED else "no value: it removes the row that its key names"
+    return "deleted" if letter.state == DeadLetterState.PURGED else "no value: it removes the row with its key's id"
 
 
 def _times(count: int) -> str:

@@ -32,7 +32,7 @@ def stop_on_signals() -> threading.Event:
 class ConsumeCommand(BaseCommand):
     """Consume `topic` until SIGTERM or Ctrl-C; then finish the batch, leave the group, print the outcomes."""
 
-    requires_system_checks = [Tags.models]  # the others import all URLs and pages, which no consumer serves
+    requires_system_checks = [Tags.models]  # the other checks import all URLs and pages, which no consumer serves
     topic: ClassVar[Topic]
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -115,7 +115,7 @@ def _item_paths(node: Node) -> tuple[Path, ...]:
 def _removal(node: Node) -> RemovalRule:
     given = node.fields(("when", "is", "id"), "remove")
     if given.keys() != {"when", "is", "id"}:
-        raise node.fail("remove needs when, a path, is, a word or a list of words, and id, the removed row's")
+        raise node.fail("remove needs when (a path), is (a word or a list of words) and id (the removed row's)")
     words = frozenset(each.text("is", 100) for each in given["is"].items())
     if not 0 < len(words) <= _MAX_WORDS:
         raise given["is"].fail(f"is has 1 to {_MAX_WORDS} words")

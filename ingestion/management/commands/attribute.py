@@ -27,19 +27,22 @@ _BUSY_SECONDS = 0.05  # while another process attributes this casino's coupons
 
 
 class Command(BaseCommand):
-    requires_system_checks = [Tags.models]  # the others import all URLs and pages
+    requires_system_checks = [Tags.models]  # the other checks import all URLs and pages
     help = (
         "Attribute a casino's coupons to recommendations, until none is due. consume_recommendations does so between "
-        "its batches; use this for more than it manages, some 2,000 coupons a second, or after an upgrade (--since). "
-        "Safe beside it."
+        "its batches, up to some 2,000 coupons a second; use this command for more, or after an upgrade (--since). "
+        "Both may run at the same time."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--casino", type=as_id, required=True, metavar="ID", help="the casino's id")
         parser.add_argument(
-            "--since", type=as_day, metavar="YYYY-MM-DD", help="attribute again what is stored from this day (UTC) on"
+            "--since",
+            type=as_day,
+            metavar="YYYY-MM-DD",
+            help="attribute again the coupons stored from this day (UTC) on",
         )
-        parser.add_argument("--follow", action="store_true", help="go on until SIGTERM or Ctrl-C (default: end)")
+        parser.add_argument("--follow", action="store_true", help="continue until SIGTERM or Ctrl-C (default: end)")
 
     def handle(self, *args: Any, casino: int, since: date | None, follow: bool, **options: Any) -> None:
         chosen, stop = ready_casino(casino), stop_on_signals()

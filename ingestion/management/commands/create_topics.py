@@ -10,7 +10,7 @@ from ingestion.topics import create_topics
 
 
 class Command(BaseCommand):
-    requires_system_checks = [Tags.models]  # the others import all URLs and pages
+    requires_system_checks = [Tags.models]  # the other checks import all URLs and pages
     help = "Create missing topics, with three partitions each. Waits for a starting broker."
 
     def handle(self, *args: Any, **options: Any) -> None:

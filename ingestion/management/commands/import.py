@@ -24,34 +24,34 @@ from tenants.numbers import as_id, counted
 
 
 class Command(BaseCommand):
-    requires_system_checks = [Tags.models]  # the others import all URLs and pages
+    requires_system_checks = [Tags.models]  # the other checks import all URLs and pages
     help = (
-        "Store the messages of a CSV, JSON or NDJSON file, also compressed with gzip, in a casino's database, by the "
-        "rules of Kafka's. A second import of the same file continues the first one, and stores nothing twice."
+        "Store the messages of a CSV, JSON or NDJSON file, also compressed with gzip, in a casino's database, like "
+        "Kafka's messages. A second import of the same file continues the first one, and stores no message twice."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("topic", choices=[topic.name for topic in (EVENTS, USERS, COUPONS, ODDS)])
         parser.add_argument("file", metavar="FILE", help="the file; - for standard input")
         parser.add_argument("--casino", type=as_id, required=True, metavar="ID", help="the casino's id")
-        parser.add_argument("--format", choices=[*FileFormat], help="of the file (default: by its name)")
+        parser.add_argument("--format", choices=[*FileFormat], help="format of the file (default: by its name)")
         parser.add_argument(
             "--delimiter",
             type=_as_delimiter,
             default=",",
             metavar="CHARACTER",
-            help="between the cells of a CSV file, or tab (%(default)s)",
+            help="delimiter of a CSV file, or tab (%(default)s)",
         )
         parser.add_argument(
             "--mapping",
             metavar="MAPPING",
-            help="makes messages of a feed's documents: a file, a name of `mapping list`, or own, that of the casino",
+            help="mapping of a feed's documents: a file, a name in `mapping list`, or own (in the casino's options)",
         )
         parser.add_argument("--dry-run", action="store_true", help="validate the messages, and store none")
         parser.add_argument(
             "--again",
             action="store_true",
-            help="import from the beginning what was imported already; messages without a timestamp count as of then",
+            help="import from the beginning; messages without a timestamp keep the time of the first import",
         )
         parser.add_argument(
             "--rejections",

@@ -21,7 +21,7 @@ _TEXT = 60
 
 
 class Command(BaseCommand):
-    requires_system_checks = [Tags.models]  # the others import all URLs and pages
+    requires_system_checks = [Tags.models]  # the other checks import all URLs and pages
     help = "Show consumer lag by partition, each casino's messages of the last hour, and its feeds of prices."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -22,11 +22,11 @@ _SHOWN = 5
 
 
 class Command(BaseCommand):
-    requires_system_checks = [Tags.models]  # the others import all URLs and pages
+    requires_system_checks = [Tags.models]  # the other checks import all URLs and pages
     help = (
         "Expire waiting coupons, merge tallies, and delete old tallies, Idempotency-Keys, served recommendations, "
-        "impressions and closed dead letters. Consumers do so between their batches; this is for installations "
-        "without them, and safe beside them."
+        "impressions and closed dead letters. Consumers do so between their batches; this command is for installations "
+        "without consumers, and may also run beside them."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

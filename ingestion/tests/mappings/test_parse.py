@@ -57,7 +57,7 @@ def test_all_mistakes_are_told_at_once():
         ("messages: events\nsource: {csv: {encoding: utf8}}\n" + FIELDS, "m.yaml:2:26: encoding has no 'utf8'"),
         ("messages: events\nsource: {xml: {list: a}}\n" + FIELDS, "m.yaml:2:16: xml has no 'list'"),
         ("messages: events\nsource: {xml: {}, csv: {}}\n" + FIELDS, "m.yaml:2:9: source is one of json, xml, csv"),
-        ("messages: events\nremove: {when: op, is: d}\n" + FIELDS, "m.yaml:2:9: remove needs when"),
+        ("messages: events\nremove: {when: op, is: d}\n" + FIELDS, "m.yaml:2:9: remove needs when (a path)"),
         ("messages: events\nremove: {when: op, is: [], id: x}\n" + FIELDS, "m.yaml:2:24: is has 1 to 20 words"),
         ("messages: coupons\nfields: {recommended_events: x}\n", "m.yaml:2:30: recommended_events must be"),
         (
