@@ -39,6 +39,7 @@ def test_pages_of_their_casino_show_no_other(bound, page):
     assert "Beta" not in text_of(bound, page.format(1))
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_of_another_casino_get_404_like_an_unknown_one(bound, page):
     other, unknown = bound.get(page.format(2)), bound.get(page.format(77))

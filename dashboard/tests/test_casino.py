@@ -36,6 +36,7 @@ def test_every_part_of_an_empty_casinos_page_says_that_there_is_nothing(staff):
     assert page.count("None in the last 48 hours.") == 8  # in the SVG and in the table of each chart
 
 
+@pytest.mark.covered
 def test_number_of_queries_does_not_depend_on_the_number_of_rows(staff, filled, casino_a, now):
     staff.get("/casinos/1/")
     few = count_queries(staff, "/casinos/1/")
@@ -101,6 +102,7 @@ def test_opening_a_suspended_casino_shows_it_and_chooses_none(staff, filled):
     assert CHOSEN_CASINO not in staff.session
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("casino_id", ["3", "0", "9" * 25])
 @pytest.mark.parametrize("rest", ["", "try/", "prices/", "feeds/", "configuration/"])
 def test_unknown_casino_gets_404(staff, casino_id, rest):

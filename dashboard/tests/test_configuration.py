@@ -62,6 +62,7 @@ def test_saving_is_logged_with_the_staff_login(staff, filled):
     assert "inference_score to static" in entry.change_message
 
 
+@pytest.mark.covered
 def test_empty_options_reset_all_options(staff, filled):
     post(staff, "save", options={"event_limit": 2})
     assert configuration()[2] == {"event_limit": 2}
@@ -120,6 +121,7 @@ def test_errors_are_shown_at_their_fields_and_nothing_is_stored(staff, filled, b
         assert configuration() == before, case
 
 
+@pytest.mark.covered
 def test_hostile_input_is_escaped(staff, filled):
     page = post(staff, "preview", recommendation_schema=json.dumps({HOSTILE: "int"}), options=HOSTILE)
     content = page.content.decode()
@@ -148,6 +150,7 @@ def test_casino_with_an_unavailable_database_can_be_configured(staff, filled):
     assert configuration()[0] == "static"
 
 
+@pytest.mark.covered
 def test_preview_takes_a_fixed_number_of_queries(staff, filled):
     loaded = fields(staff) | {"preview": "1"}
     staff.post(URL, loaded)

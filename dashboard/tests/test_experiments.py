@@ -115,6 +115,7 @@ def test_an_interleaving_shows_its_credits(staff, filled, casino_a):
     assert "<dt>Guards</dt><dd>none</dd>" in page
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(("days", "told"), [(None, "A draft: no user takes part"), (2, "It begins on")])
 def test_before_it_has_begun_an_experiment_says_so(staff, filled, casino_a, now, days, told):
     casino_a.refresh_from_db()

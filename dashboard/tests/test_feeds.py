@@ -72,6 +72,7 @@ def test_other_casinos_feeds_are_not_shown_or_changed(staff, with_feeds, casino_
     assert [each.status.name for each in staff.get("/casinos/2/feeds/").context["feeds"]] == ["PREMATCH"]
 
 
+@pytest.mark.covered
 def test_number_of_queries_depends_on_no_number_of_rows(staff, with_feeds, casino_a):
     staff.get(URL)
     few = count_queries(staff, URL)
@@ -82,6 +83,7 @@ def test_number_of_queries_depends_on_no_number_of_rows(staff, with_feeds, casin
     assert count_queries(staff, URL) == few == (few[0], QUERIES, 0)
 
 
+@pytest.mark.covered
 def test_producer_is_closed_and_reopened_by_hand_and_both_are_logged(staff, with_feeds):
     assert "PREMATCH is closed by hand" in post(staff, "close").content.decode()
     assert states(staff)["PREMATCH"] == "closed_by_hand"

@@ -16,6 +16,7 @@ def add_casinos(count, **fields):
     Casino.objects.bulk_create(Casino(id=100 + n, name=f"N{n:03}", **fields) for n in range(count))
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("path", ["/", "/casinos/1/", "/casinos/1/try/", "/casinos/1/configuration/"])
 @pytest.mark.parametrize("is_open", [True, False])
 def test_anonymous_and_non_staff_callers_are_redirected_to_the_login(casino_a, settings, path, is_open):
@@ -47,6 +48,7 @@ def test_page_without_casinos_explains_how_to_create_one(admin_client):
     assert "There is no casino yet" in text_of(admin_client, "/")
 
 
+@pytest.mark.covered
 def test_number_of_catalogue_queries_does_not_depend_on_the_number_of_casinos(staff, filled):
     staff.get("/")
     few = count_queries(staff, "/")
@@ -64,6 +66,7 @@ def test_page_queries_only_the_casinos_that_it_shows(staff, filled):
     assert count_queries(staff, "/?page=2")[1:] == (0, 0)
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("number", ["0", "-1", "x", "9" * 30, ""])
 def test_invalid_page_number_shows_another_page(staff, number):
     assert staff.get("/", {"page": number}).status_code == 200

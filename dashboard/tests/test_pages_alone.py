@@ -11,6 +11,8 @@ from django.test import Client
 
 from .conftest import staff_client, text_of
 
+pytestmark = pytest.mark.covered
+
 PAGES = (
     "/", "/casinos/1/", "/casinos/1/try/", "/casinos/1/try/?user=1", "/casinos/1/configuration/", "/casinos/1/prices/",
     "/casinos/1/feeds/", "/casinos/1/exposure/", "/casino/",

@@ -37,6 +37,7 @@ def lines(client, **query):
     return [(each.market, each.line, [outcome.code for outcome in each.outcomes]) for each in shown]
 
 
+@pytest.mark.covered
 def test_events_with_markets_are_listed_by_begin_with_their_open_producers(staff, match, casino_a, now):
     with use_casino(casino_a.current):
         EventFactory.create(home_team="WITHOUT MARKETS")
@@ -55,6 +56,7 @@ def test_events_with_markets_are_listed_by_begin_with_their_open_producers(staff
     assert "OF BETA" not in text_of(staff, URL)
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("text", "found"), [("arsenal", 1), ("premier chelsea", 1), (str(EVENT), 1), ("leeds", 0), ("\0", 1), ("%", 0)]
 )
@@ -62,6 +64,7 @@ def test_events_are_found_by_id_team_and_league(staff, match, text, found):
     assert [each.event.pk for each in staff.get(URL, {"q": text}).context["events"]] == [EVENT] * found
 
 
+@pytest.mark.covered
 def test_list_of_events_is_paged(staff, match, casino_a):
     with use_casino(casino_a.current):
         for event in EventFactory.create_batch(EVENTS_A_PAGE):
@@ -177,6 +180,7 @@ def test_unknown_event_shows_the_list(staff, match, event):
     assert len(answer.context["events"]) == 1
 
 
+@pytest.mark.covered
 def test_page_requires_the_admins_permission_for_events(match):
     assert "ARSENAL" in text_of(staff_client("recommendations.view_event"), f"{URL}?event={EVENT}")
     other = staff_client("recommendations.view_user")

@@ -136,6 +136,7 @@ def test_a_period_is_one_of_three_or_two_dates(staff, filled, asked, days):
     assert ("from is &#x27;x&#x27;: send a day" in answer.content.decode()) == (asked == {"from": "x"})
 
 
+@pytest.mark.covered
 @pytest.mark.usefixtures("sold")
 def test_it_takes_as_many_queries_for_many_days(staff, casino_a):
     staff.get(URL)
@@ -144,6 +145,7 @@ def test_it_takes_as_many_queries_for_many_days(staff, casino_a):
     assert week[2] == 0
 
 
+@pytest.mark.covered
 def test_it_requires_the_permission_for_coupons(filled):
     assert staff_client("recommendations.view_user").get(URL).status_code == 403
     client = staff_client("recommendations.view_purchasedcoupon")

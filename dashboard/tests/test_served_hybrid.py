@@ -44,6 +44,7 @@ def test_page_says_what_the_served_model_started_from(staff, casino_a, scores, s
     assert "Model of hybrid" not in text_of(staff, "/casinos/2/")
 
 
+@pytest.mark.covered
 def test_a_model_that_is_saved_and_not_served_is_not_shown(staff, casino_a):
     with use_casino(casino_a.current):
         store_models(MODEL, Fitting(1, scores={"kind": "shared", "start": "shared"}), is_served=False)
@@ -55,6 +56,7 @@ def test_a_model_that_is_saved_and_not_served_is_not_shown(staff, casino_a):
     assert "Model of hybrid" not in text_of(staff, "/casinos/1/")
 
 
+@pytest.mark.covered
 def test_a_model_too_large_to_be_served_is_not_shown(staff, casino_a):
     with use_casino(casino_a.current):
         store_models([("hybrid", bytes(17 * 2**20))], Fitting(1, scores={"kind": "logit", "start": "default"}))
@@ -66,6 +68,7 @@ def test_a_casino_that_uses_hybrid_without_a_model_has_the_default_weights(staff
     assert "No model is served: hybrid uses the default weights." in text_of(staff, "/casinos/1/")
 
 
+@pytest.mark.covered
 def test_hostile_scores_neither_break_the_page_nor_are_they_code(staff, casino_a):
     page = shown(staff, casino_a, {"kind": HOSTILE, "start": "default"})
     assert HOSTILE not in page

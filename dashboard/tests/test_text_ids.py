@@ -33,6 +33,7 @@ def page_of(staff, path):
     return content
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("search", ["", USER, "texty"])
 def test_users_are_listed_and_found_by_text(stored, search):
     content = page_of(stored, f"{TRY}?q={quote(search)}")

@@ -34,6 +34,7 @@ def test_slip_is_the_one_that_the_api_returns(staff, filled):
     assert len(answer["bets"]) == 3
 
 
+@pytest.mark.covered
 def test_scores_and_reasons_are_shown(staff, filled):
     page = text_of(staff, f"{URL}?user=1")
     assert "Alpha LEAGUE is the most frequent league in your bets" in page
@@ -45,6 +46,7 @@ def test_scores_and_reasons_are_shown(staff, filled):
     assert len(set(scores)) == 3
 
 
+@pytest.mark.covered
 def test_users_page_shows_no_other_casinos_rows(staff, filled):
     page = text_of(staff, f"{URL}?user=1")
     assert "Alpha1" in page
@@ -84,6 +86,7 @@ def test_preview_stores_nothing_and_equals_the_next_served_recommendation(staff,
     assert profile() != before
 
 
+@pytest.mark.covered
 def test_users_page_takes_a_fixed_number_of_queries(staff, filled, casino_a, settings):
     settings.TRENDS_SECONDS = 3_600.0  # after which bets are read again
     staff.get(URL, {"user": 1})
@@ -98,6 +101,7 @@ def test_users_page_takes_a_fixed_number_of_queries(staff, filled, casino_a, set
     assert (len(queries), len(others)) == (USER_QUERIES, 0)
 
 
+@pytest.mark.covered
 def test_latest_coupons_link_to_their_pages(staff, filled):
     coupon = staff.get(URL, {"user": 1}).context["preview"].coupons[0]
     link = f"/admin/recommendations/purchasedcoupon/{coupon.pk}/change/"
@@ -105,6 +109,7 @@ def test_latest_coupons_link_to_their_pages(staff, filled):
     assert "Alpha ROVERS" in text_of(staff, link)
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("status", "message"),
     [(UserStatus.SELF_EXCLUDED, "is self-excluded"), (UserStatus.TIME_OUT, "has a time-out")],
@@ -117,6 +122,7 @@ def test_guard_rails_hide_bets_and_give_the_reason(staff, filled, casino_a, stat
     assert page.count("None: blocked by the guard rails.") == len(RECOMMENDERS)
 
 
+@pytest.mark.covered
 def test_a_user_who_refuses_personalisation_is_explained_and_has_no_favourites(staff, filled, casino_a):
     with use_casino(casino_a.current):
         User.objects.filter(pk=1).update(personalisation=False)
@@ -187,6 +193,7 @@ def test_casino_without_users_or_events_has_a_try_page(staff, casino_a):
     assert text_of(staff, f"{URL}?user=1").count("No event can be recommended now.") == len(RECOMMENDERS)
 
 
+@pytest.mark.covered
 def test_page_requires_the_admins_permissions_for_users_and_coupons(filled):
     may = staff_client("recommendations.view_user", "recommendations.view_purchasedcoupon")
     assert "Alpha1" in text_of(may, f"{URL}?user=1")

@@ -29,6 +29,7 @@ def markets_of(event):
     return event.markets.markets
 
 
+@pytest.mark.covered
 def test_coupons_were_bought_in_the_past_on_events_that_had_not_begun(messages):
     begins = {event.id: event.begin_timestamp for event in messages.events}
     for coupon in messages.coupons:

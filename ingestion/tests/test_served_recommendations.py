@@ -152,6 +152,7 @@ def test_messages_of_an_unavailable_database_are_parked_and_stored_later(broker,
     assert len(slips(casino_b)) == 1
 
 
+@pytest.mark.covered
 def test_removing_a_user_removes_served_recommendations_and_later_ones_are_stale(broker, callers, casino_a):
     with use_casino(casino_a.current):
         UserFactory.create(id=9, timestamp="2025-06-01T00:00:00Z")

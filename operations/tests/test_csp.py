@@ -7,6 +7,8 @@ from django.test import RequestFactory
 
 from operations.middleware import ADMIN_POLICY, API_POLICY, STRICT_POLICY, ContentPolicyMiddleware
 
+pytestmark = pytest.mark.covered
+
 HTML = {"Accept": "text/html"}
 
 

@@ -51,6 +51,7 @@ def test_ready_with_all_parts(client, real_template, broker, settings):
     }
 
 
+@pytest.mark.covered
 def test_ready_is_degraded_without_a_broker(client, real_template, settings):
     settings.PUBLISH_RECOMMENDATIONS, settings.KAFKA_BOOTSTRAP_SERVERS = True, "127.0.0.1:1"
     answer = client.get("/health/ready")

@@ -46,6 +46,7 @@ def test_log_lines_of_a_request_have_its_id_and_route(ask, configured, log):
     assert line["message"] == "Not Found: /recommend/<path:user_id>"
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("log", ["json", "line"], indirect=True)
 @pytest.mark.parametrize(
     "path",

@@ -96,6 +96,7 @@ def test_the_rows_have_models():
     assert [(each.event_id, each.odds) for each in Market.objects.all()] == [(1, [1850, 3600, 0])]
 
 
+@pytest.mark.covered
 @pytest.mark.slow
 @pytest.mark.parametrize("events", [0, 3])
 def test_the_migration_is_reversed_and_applied_again_without_rewriting_tables(events):

@@ -12,6 +12,8 @@ from tenants.access.api_keys import revoke_key
 from tenants.tests.api_clients import UNKNOWN_KEY, bearing, make_expired_key, make_key
 from tenants.tests.commands import run
 
+pytestmark = pytest.mark.covered
+
 PATHS = ["/config", "/recommend/1", "/nothing", "/fails", "/fails/page", "/admin/", "/casino/"]
 
 

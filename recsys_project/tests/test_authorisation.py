@@ -299,6 +299,7 @@ def test_pages_of_another_casino_look_to_staff_like_those_of_a_missing_one(staff
     assert len(answers) <= 2
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("route", [f"admin/recommendations/{model}/" for model in ADMIN_OF_CASINO["recommendations"]])
 def test_staff_of_another_casino_may_not_enter_by_header(staff_of_b, route):
     answer = staff_of_b.get(_path(route), headers={"Casino-ID": CASINO})

@@ -86,6 +86,7 @@ def test_compose_with_a_login_for_kafka_changes_all_services_of_this_image_and_k
         assert files == {f"/run/secrets/{name}" for name in service["secrets"]}
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("topic", TOPICS)
 def test_each_topic_has_its_consumer_in_compose_and_as_a_unit(topic):
     services = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]

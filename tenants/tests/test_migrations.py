@@ -7,7 +7,7 @@ from django.db.migrations.executor import MigrationExecutor
 from tenants.current_casino import CATALOGUE
 from tenants.models import PrivacyRecord
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.covered]
 
 BEFORE_OWN_IDS, AFTER = ("tenants", "0011_unassigned_dead_letters"), ("tenants", "0012_own_ids_in_privacy_records")
 

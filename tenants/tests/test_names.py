@@ -34,6 +34,7 @@ def test_names_that_do_not_show_as_they_are_are_refused(name):
         validate_name(name)
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("name", HIDDEN)
 def test_no_command_creates_such_a_casino_or_key(casino_a, name):
     for arguments in (("casino", "create", name), ("casino", "clone", 1, name), ("api_key", "create", 1, name)):

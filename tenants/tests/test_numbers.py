@@ -20,6 +20,8 @@ from tenants.numbers import (
     parse_whole_number,
 )
 
+pytestmark = pytest.mark.covered
+
 NO_NUMBERS = ["", " ", "x", "1_0", "+1", " 1", "1 ", "1\n", "01", "00", "-", "-0", "--1", "1e3", "1E3", "0x1", "\u0663",
               "\uff13", "²", "1,5", "NaN", "Infinity", "inf", "9" * 5_000]  # fmt: skip
 

@@ -14,6 +14,8 @@ from tenants.lifecycle.suspend import resume_casino, suspend_casino
 from tenants.models import Casino, CasinoState
 from tenants.ttl_cache import TtlCache, answer_once_caches_expire, wait_until_caches_expire
 
+pytestmark = pytest.mark.covered
+
 
 @pytest.fixture
 def cache(settings):

@@ -77,6 +77,7 @@ def staff_with(client, *permissions, casinos=()):
     return client
 
 
+@pytest.mark.covered
 def test_list_has_the_chosen_casinos_dead_letters_alone(staff, rejected_messages, casino_a, casino_b):
     choose(staff, casino_b)
     text = page(staff, f"{OWN}_changelist")
@@ -87,6 +88,7 @@ def test_list_has_the_chosen_casinos_dead_letters_alone(staff, rejected_messages
     assert number_listed(staff, OWN) == 1
 
 
+@pytest.mark.covered
 def test_list_is_filtered_by_topic_reason_and_state(staff, rejected_messages, casino_b):
     choose(staff, casino_b)
     for query, count in (
@@ -117,6 +119,7 @@ def test_a_dead_letter_is_downloaded_byte_for_byte(staff, rejected_messages, cas
     assert "attachment" in answer.headers["Content-Disposition"]
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("number", ["999", "x", "9" * 30])
 def test_missing_dead_letter_is_not_downloaded(staff, rejected_messages, casino_b, number):
     choose(staff, casino_b)

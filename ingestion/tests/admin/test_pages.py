@@ -95,6 +95,7 @@ def test_unavailable_broker_is_shown_as_a_message(staff, settings):
     assert "Kafka: " in page(staff, "parked")
 
 
+@pytest.mark.covered
 def test_counts_are_in_the_admin(staff, rejected_messages, casino_a):
     choose(staff, casino_a)
     assert "malformed" in page(staff, "admin:ingestion_messagecount_changelist")

@@ -99,6 +99,7 @@ def test_of_two_requests_at_once_one_stores_and_the_other_is_told_to_wait(sender
     assert sender.outcomes("/users", user(), key="a") == ["stored"]
 
 
+@pytest.mark.covered
 def test_a_request_that_failed_half_way_is_continued(sender, casino_a, user_7):
     batch = [coupon(stake=1 + number % 7) for number in range(CHUNK + 5)]
     with trigger(

@@ -151,6 +151,7 @@ def test_messages_read_by_a_second_group_are_stored_and_counted_once(broker, cas
     assert counted(casino_a) == counted(casino_b) == (4, 4, 32.5)
 
 
+@pytest.mark.covered
 def test_users_and_events_read_by_a_second_group_change_nothing(broker, casino_a):
     send(USERS, [(1, user()), (1, without(user(), "id"))])
     send(EVENTS, [(1, event()), (1, event(id=900))])

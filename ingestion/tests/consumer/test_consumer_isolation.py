@@ -54,6 +54,7 @@ def old_sums(casino, sums):
         PendingCasinoSums.objects.create(sums=sums, added_at=timezone.now() - timedelta(minutes=1))
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("sqlstate", ["CS001", "2D000"])
 def test_trigger_with_an_sqlstate_of_its_own_parks_its_casinos_messages_only(broker, casino_a, casino_b, sqlstate):
     send(USERS, [(casino, user(id=number)) for number in (1, 2) for casino in (1, 2)])

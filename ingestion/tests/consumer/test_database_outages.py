@@ -9,7 +9,7 @@ from ingestion.tests.manage_processes import IN_PROCESSES
 from ingestion.tests.sample_messages import user
 from ingestion.topics import USERS
 
-pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+pytestmark = [pytest.mark.django_db(**IN_PROCESSES), pytest.mark.covered]
 
 
 @pytest.mark.parametrize("cut", ["casino_1", "default"])

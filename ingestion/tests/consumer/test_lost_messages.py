@@ -84,6 +84,7 @@ def test_messages_deleted_while_no_consumer_ran_are_a_dead_letter_of_each_casino
     assert list(lost_messages()) == []
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("strategy", ["range", "cooperative-sticky"])
 def test_messages_deleted_under_a_running_consumer_are_found_and_no_others(broker, casino_a, settings, strategy):
     if strategy == "cooperative-sticky" and not _ON_APACHE_KAFKA:
@@ -128,6 +129,7 @@ def test_a_group_that_never_read_a_topic_has_lost_nothing(broker, casino_a):
     assert lost_offsets() == []
 
 
+@pytest.mark.covered
 def test_lost_messages_of_odds_close_the_prices_of_their_partition_also_of_a_casino_that_is_unavailable(
     broker, casino_a, casino_b
 ):

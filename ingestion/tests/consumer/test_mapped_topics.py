@@ -15,7 +15,7 @@ from recommendations.models import Event, Feed, Market, Producer
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 
-pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+pytestmark = [pytest.mark.django_db(**IN_PROCESSES), pytest.mark.covered]
 
 ANSWERS = Path(__file__).parents[1] / "provider_answers"
 SCHEDULE = (ANSWERS / "sportradar_uof_schedule.xml").read_bytes()

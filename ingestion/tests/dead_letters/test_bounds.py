@@ -32,6 +32,7 @@ def reasons():
     return {(each.casino_id, each.reason.partition(" open dead letters of")[0]) for each in list_parked()}
 
 
+@pytest.mark.covered
 def test_coupons_of_a_casino_with_too_many_dead_letters_are_parked_and_later_stored(
     broker, casino_a, casino_b, user_7, settings
 ):
@@ -49,6 +50,7 @@ def test_coupons_of_a_casino_with_too_many_dead_letters_are_parked_and_later_sto
     assert len(stored_letters(casino_id=1)) == 1
 
 
+@pytest.mark.covered
 def test_bytes_of_dead_letters_are_bounded_too(broker, casino_a, user_7, settings):
     settings.DEAD_LETTER_BYTES = 1_000
     send(COUPONS, [(1, b"{" * 1_000)])
@@ -64,6 +66,7 @@ def test_one_batch_of_more_dead_letters_than_the_bound_is_stored(broker, casino_
     assert consume(COUPONS, 5).counts == {(1, "malformed"): 5}
 
 
+@pytest.mark.covered
 def test_valid_messages_are_stored_whatever_the_number_of_dead_letters(broker, casino_a, user_7, settings):
     settings.DEAD_LETTERS = 1
     send(COUPONS, [(1, b"{")])
@@ -72,6 +75,7 @@ def test_valid_messages_are_stored_whatever_the_number_of_dead_letters(broker, c
     assert consume(COUPONS, 1).counts == {(1, "stored"): 1}
 
 
+@pytest.mark.covered
 def test_exclusions_are_stored_among_twice_as_many_dead_letters(broker, casino_a, casino_b, settings):
     settings.DEAD_LETTERS = 2
     send(USERS, [(1, b"{")] * 3)

@@ -102,6 +102,7 @@ def test_unknown_dead_letter_is_an_error(rejected_messages, letter_id):
         dead_letters("show", "--", letter_id)
 
 
+@pytest.mark.covered
 def test_sender_can_not_close_dead_letters_or_forge_a_reason(rejected_messages):
     headers = [("casino_id", b"2"), ("dead.mark", b"purged"), ("dead.place", b"x"), ("replay.count", b"9" * 5_000)]
     send_raw("users", b"[0,1,2,3,4,5,6,7]", headers)
@@ -111,6 +112,7 @@ def test_sender_can_not_close_dead_letters_or_forge_a_reason(rejected_messages):
     assert (letter.message.headers, letter.row.replays) == (headers, 0)
 
 
+@pytest.mark.covered
 def test_message_is_replayed_and_stored_after_its_cause_is_fixed(rejected_messages, casino_a):
     Casino.objects.filter(pk=1).update(options={"status_words": {"users": {"asleep": "CLOSED"}}})
     [letter] = stored_letters(reason="unknown_value")
@@ -126,6 +128,7 @@ def test_message_is_replayed_and_stored_after_its_cause_is_fixed(rejected_messag
     assert "replayed" in dead_letters("list", "--closed")
 
 
+@pytest.mark.covered
 def test_messages_of_a_casino_created_later_are_replayed_into_it(broker, casino_a, casino_b):
     Casino.objects.filter(pk=2).update(state="deleted")
     send(USERS, [(2, user()), (1, user(id=8))])
@@ -139,6 +142,7 @@ def test_messages_of_a_casino_created_later_are_replayed_into_it(broker, casino_
     assert listed() == []
 
 
+@pytest.mark.covered
 def test_a_coupon_without_an_id_that_is_replayed_twice_is_stored_once(broker, casino_a, settings):
     with use_casino(casino_a.current):
         UserFactory(id=7)

@@ -45,6 +45,7 @@ def rejected_messages(broker, casino_a, casino_b):
     consume(COUPONS, 3)
 
 
+@pytest.mark.covered
 def test_user_is_erased_with_the_dead_letters_about_them(rejected_messages, casino_a, casino_b):
     assert "2 dead_letters" in forget("--casino", "1", "7")
     with use_casino(casino_a.current):
@@ -56,6 +57,7 @@ def test_user_is_erased_with_the_dead_letters_about_them(rejected_messages, casi
     assert record.asked_by.startswith("command line")
 
 
+@pytest.mark.covered
 def test_erasure_by_the_api_erases_dead_letters_too(rejected_messages, casino_a, now):
     with use_casino(casino_a.current):
         erased = forget_user(casino=casino_a, user_id=7, by="API key", now=now)
@@ -63,12 +65,14 @@ def test_erasure_by_the_api_erases_dead_letters_too(rejected_messages, casino_a,
     assert "7" not in users_of_letters(1)
 
 
+@pytest.mark.covered
 def test_user_who_has_nothing_but_dead_letters_is_erased(rejected_messages):
     assert "2 dead_letters" in forget("--casino", "1", "8")
     with pytest.raises(CommandError, match="no data of user 8"):
         forget("--casino", "1", "8")
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("by_api", [False, True])
 def test_user_with_a_text_id_who_has_nothing_but_dead_letters_is_erased(broker, casino_a, by_api):
     send(COUPONS, [(1, coupon(user_id="sr:7", stake=-1)), (1, coupon(user_id="SR:7", stake=-1))])
@@ -81,6 +85,7 @@ def test_user_with_a_text_id_who_has_nothing_but_dead_letters_is_erased(broker, 
     assert users_of_letters() == ["SR:7"]
 
 
+@pytest.mark.covered
 def test_message_of_an_erased_user_without_rows_that_arrives_later_is_no_dead_letter(broker, casino_a):
     send(COUPONS, [(1, coupon(user_id="sr:7", stake=-1))])
     consume(COUPONS, 1)
@@ -98,6 +103,7 @@ def test_again_erases_dead_letters_of_a_text_id_that_a_restored_backup_does_not_
     assert stored_letters() == []
 
 
+@pytest.mark.covered
 def test_closed_dead_letters_of_the_user_are_erased_as_well(rejected_messages):
     call_command("dead_letters", "replay", "--casino", "1", "--yes", stdout=StringIO(), stderr=StringIO())
     assert "2 dead_letters" in forget("--casino", "1", "7")
@@ -112,6 +118,7 @@ def test_dead_letters_of_the_time_before_the_casino_was_known_are_erased(broker,
     assert [letter.casino_id for letter in stored_letters()] == [99]
 
 
+@pytest.mark.covered
 def test_tombstone_of_a_user_erases_earlier_dead_letters_also_of_its_own_batch(rejected_messages, casino_a):
     send(USERS, [(1, user(id=7, name="x" * 101))])
     produce((None, b"7", [CASINO]), topic=USERS)
@@ -146,6 +153,7 @@ def test_dead_letter_with_an_unreadable_user_id_is_kept(broker, casino_a, user_i
     assert len(stored_letters()) == 2
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("user_id", ["7", 7])
 def test_dead_letter_is_found_by_each_form_of_the_id(broker, casino_a, user_id):
     send(RECOMMENDATIONS, [(1, served(user_id=user_id, stake=-1))])
@@ -159,6 +167,7 @@ def test_damaged_message_that_restricts_a_user_is_a_dead_letter_of_that_user(bro
     assert users_of_letters() == ["7"]
 
 
+@pytest.mark.covered
 def test_again_erases_dead_letters_that_a_restored_backup_brought_back(rejected_messages, casino_a):
     PrivacyRecord.objects.create(casino_id=1, user_id=7, action="erased", asked_by="API key")
     assert "1 of 1 erased user of" in forget("--casino", "1", "--again")
@@ -166,6 +175,7 @@ def test_again_erases_dead_letters_that_a_restored_backup_brought_back(rejected_
     assert "0 of 1 erased user of" in forget("--casino", "1", "--again")
 
 
+@pytest.mark.covered
 def test_later_dead_letters_of_a_user_registered_again_are_kept(rejected_messages, casino_a, now):
     forget("--casino", "1", "7")
     with use_casino(casino_a.current):

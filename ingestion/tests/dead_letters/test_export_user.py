@@ -70,6 +70,7 @@ def test_long_messages_and_those_about_others_too_are_told_without_their_content
     assert letters[1]["size"] > MAX_MESSAGE_BYTES
 
 
+@pytest.mark.covered
 def test_the_latest_are_told_up_to_a_number(broker, casino_a):
     send(COUPONS, [(1, coupon(user_id=7, stake=-1))])
     consume(COUPONS, 1)

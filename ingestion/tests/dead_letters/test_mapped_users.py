@@ -71,6 +71,7 @@ def test_a_document_about_several_users_belongs_to_each_of_them(casino_a):
     assert users_of_letters() == [["1", "sr:2", "3"]]
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("erased", [1, "sr:2", 3])
 def test_a_document_about_several_users_is_erased_with_any_of_them(casino_a, erased):
     reject_users(player(1), player("sr:2", name="x" * 101), player(3))

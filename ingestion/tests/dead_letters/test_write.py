@@ -25,6 +25,8 @@ from recommendations.tests.factories import UserFactory
 from tenants.routing.connections import casino_atomic
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.covered
+
 CASINO = ("casino_id", b"1")
 BAD = Rejection("malformed", "", "no JSON")
 committing = pytest.mark.django_db(**IN_PROCESSES)

@@ -32,7 +32,7 @@ from ingestion.uploads.store import UploadedMessage
 from recommendations.models import User
 from tenants.routing.context import use_casino
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.covered]
 
 PREFIX = "acme-test.recsys_"
 

@@ -13,7 +13,7 @@ from ingestion.topics import EVENTS
 from tenants.models import DeadLetterState, UnassignedDeadLetter
 from tenants.routing.context import use_casino
 
-pytestmark = [pytest.mark.django_db(**IN_PROCESSES), pytest.mark.slow]
+pytestmark = [pytest.mark.django_db(**IN_PROCESSES), pytest.mark.slow, pytest.mark.covered]
 
 
 def letters(model, count, *, age=None, now=None):

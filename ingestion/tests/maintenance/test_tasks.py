@@ -78,6 +78,7 @@ def test_a_round_of_one_casino_leaves_the_others_and_the_catalogue(casino_a, cas
     assert UnassignedDeadLetter.objects.count() == 1
 
 
+@pytest.mark.covered
 @pytest.mark.usefixtures("_settings")
 def test_an_unavailable_casino_is_told_and_stops_no_other(casino_a, casino_b):
     for casino in (casino_a, casino_b):
@@ -92,6 +93,7 @@ def test_an_unavailable_casino_is_told_and_stops_no_other(casino_a, casino_b):
     assert left(casino_a) == DONE
 
 
+@pytest.mark.covered
 @pytest.mark.usefixtures("_settings")
 def test_two_rounds_at_once_expire_each_coupon_once(casino_a, casino_b):
     fill(casino_a)

@@ -18,6 +18,8 @@ from recommendations.validation.markets import ALL_MARKETS, Closing, MarketRow, 
 
 from .mapping_of import mapped, mapping_of
 
+pytestmark = pytest.mark.covered
+
 NESTED = mapping_of(
     """
     messages: odds

@@ -12,7 +12,7 @@ from tenants.routing.context import use_casino
 
 from .shipped_feed import ShippedFeed
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.covered]
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from ingestion.tests.sample_messages import SELECTION, coupon, without
 
 from .test_decoding import accepted, rejected
 
+pytestmark = pytest.mark.covered
+
 READABLE = SELECTION | {"event_id": 1}
 OTHER = SELECTION | {"event_id": 2, "home_team": "YORK"}
 

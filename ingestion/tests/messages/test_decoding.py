@@ -217,6 +217,7 @@ def test_missing_field_is_named(decode, message, field):
     assert rejected(decode, without(message, field)) == ("missing", field)
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(("decode", "message", "field"), [(d, m, field) for d, m in KINDS for field in m])
 @pytest.mark.parametrize("value", [True, {}, None])
 def test_field_with_the_wrong_type_is_named(decode, message, field, value):
@@ -255,6 +256,7 @@ def test_impossible_number_is_out_of_range(decode, message, field, number):
     assert rejected(decode, message | {field: number}) == ("out_of_range", field)
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("text", [*OTHER_FORMS, True, [2.5], {"a": 2.5}])
 @AMOUNTS
 def test_number_in_another_form_is_rejected_by_field(decode, message, field, text):

@@ -121,6 +121,7 @@ coupons = st.builds(
 )
 
 
+@pytest.mark.covered
 @given(users)
 def test_encoded_user_decodes_to_the_same_row(row):
     decoded = accepted(decode_user, encode_row(row))

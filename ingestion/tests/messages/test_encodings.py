@@ -18,6 +18,8 @@ from recommendations.validation.rows import Removal
 
 from .test_decoding import KINDS, accepted, read
 
+pytestmark = pytest.mark.covered
+
 FRAME = b"\x00" + struct.pack(">I", 7)
 IDS = [1, 7, 255, 256, 65_536, 12_345_678, 2**31, 2**53, 2**62]
 

@@ -15,6 +15,8 @@ from tenants.tests.exhaustive import scaled
 from .released_formats import DOCS, Case, cases, store
 from .schema_changes import narrowings
 
+pytestmark = pytest.mark.covered
+
 RELEASES = Path(__file__).with_name("released")
 RECORDED = sorted(folder.name for folder in RELEASES.iterdir())
 TOPICS = [topic.name for topic in (EVENTS, USERS, COUPONS, ODDS)]

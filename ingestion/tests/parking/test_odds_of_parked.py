@@ -99,6 +99,7 @@ def test_the_markets_of_a_parked_event_close_what_they_replace(casino_a):
     assert closed(casino_a) == LIVE
 
 
+@pytest.mark.covered
 def test_in_the_end_all_is_stored_as_if_nothing_had_been_parked(casino_a, casino_b):
     messages = [
         odds(TOTALS, timestamp=NOW.timestamp()),
@@ -118,6 +119,7 @@ def test_in_the_end_all_is_stored_as_if_nothing_had_been_parked(casino_a, casino
     assert refusal(casino_a) is refusal(casino_b) is Refusal.OPEN
 
 
+@pytest.mark.covered
 def test_a_parked_casino_closes_by_silence_while_its_database_is_unavailable(casino_a, casino_b):
     send(ODDS, [(1, BEAT), (2, BEAT)])
     consume(ODDS, 2)

@@ -76,6 +76,7 @@ def test_parked_message_is_unchanged_and_has_its_place_and_reason(broker, casino
         assert b"does not exist" in (header(message.headers(), f"{PREFIX}reason") or b"")
 
 
+@pytest.mark.covered
 def test_parked_messages_are_stored_once_when_the_database_is_available_again(broker, casino_a, casino_b, user_7):
     with database_unavailable(casino_b) as restore:
         for partition in range(3):
@@ -126,6 +127,7 @@ def test_two_casinos_become_available_one_after_the_other(broker, casino_a, casi
     assert len(names(casino_b)) == 10
 
 
+@pytest.mark.covered
 def test_restarted_consumer_finds_parked_messages(broker, casino_a, casino_b, user_7):
     send(COUPONS, [(2, coupon(stake=2)), (1, coupon(stake=2))])
     with database_unavailable(casino_b):
@@ -138,6 +140,7 @@ def test_restarted_consumer_finds_parked_messages(broker, casino_a, casino_b, us
     assert counted(casino_b) == (2, 2, 5)
 
 
+@pytest.mark.covered
 def test_message_parked_twice_is_stored_once(broker, casino_a, casino_b, user_7):
     """A crash between parking and the commit has this effect."""
     send(COUPONS, [(2, coupon(stake=2)) for _ in range(3)])

@@ -40,6 +40,7 @@ def test_generated_load_is_valid_and_for_every_casino(casinos, topic):
     assert Counter(message.casino_id for message in messages).keys() == {1, 2}
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("topic", [COUPONS, EVENTS, USERS], ids=lambda topic: topic.name)
 def test_every_corrupted_message_is_rejected(casinos, topic):
     rng = random.Random(2)

@@ -35,6 +35,7 @@ def test_stored_odds_are_where_the_walk_begins():
     assert told == {("TOTALS", line): odds for line, *odds in OPEN_LINES}
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("sport", ["FOOTBALL", "HANDBALL", "TENNIS"])
 def test_prices_walk_and_keep_their_margin(sport):
     prices = MovingPrices(sport, BEGIN, END, random_lines(sport, random.Random(1)))

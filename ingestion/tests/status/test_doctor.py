@@ -27,6 +27,7 @@ def test_parked_messages_of_a_casino_are_found_with_their_reason(broker, casino_
     assert finding.problem.endswith(": DatabaseError CS001: no")
 
 
+@pytest.mark.covered
 @pytest.mark.slow
 def test_doctor_works_without_a_broker(settings, casino_a):
     settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()

@@ -68,6 +68,7 @@ def test_an_event_with_an_unreadable_price_is_a_dead_letter_and_not_recommended(
     assert feed.recommended() == {0}
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("status", ["suspended", "cancelled", "settled"])
 def test_a_closing_event_is_closed_whatever_else_cannot_be_read(feed, status):
     numbers = known_events(feed, len(DAMAGED_FIELDS))
@@ -158,6 +159,7 @@ DAMAGED_USERS: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("status", ["self_excluded", "time_out", "closed", "blocked", "whatever"])
 def test_a_restricted_user_is_shown_no_bets_whatever_else_cannot_be_read(feed, status):
     numbers = known_users(feed, len(DAMAGED_USERS))

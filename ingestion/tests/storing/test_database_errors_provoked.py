@@ -14,7 +14,7 @@ from tenants.routing.connections import casino_atomic, casino_connection
 from tenants.routing.context import use_casino
 from tenants.tests.waiting import wait_until
 
-pytestmark = [pytest.mark.django_db(**IN_PROCESSES), pytest.mark.slow]
+pytestmark = [pytest.mark.django_db(**IN_PROCESSES), pytest.mark.slow, pytest.mark.covered]
 
 
 TABLE = "CREATE TABLE scratch (id int PRIMARY KEY, small smallint, CONSTRAINT small_is_positive CHECK (small > 0))"

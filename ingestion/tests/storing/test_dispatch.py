@@ -24,6 +24,8 @@ from tenants.models.casino import ENDED_STATES, READY_STATES
 from tenants.routing.connections import casino_connection, execute
 from tenants.routing.context import find_current_casino, use_casino
 
+pytestmark = pytest.mark.covered
+
 
 class Batches:
     """A BatchStore of users with its Kafka clients, and the results that it reports."""

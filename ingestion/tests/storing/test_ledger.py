@@ -16,6 +16,8 @@ from recommendations.models import User
 from recommendations.tests.factories import UserFactory
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.covered
+
 HOUR = NOW.replace(minute=0, second=0, microsecond=0)
 
 

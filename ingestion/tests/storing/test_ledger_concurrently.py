@@ -71,6 +71,7 @@ def counted(casino):
         return PurchasedCoupon.objects.count(), profile.coupon_count, profile.stake_total
 
 
+@pytest.mark.covered
 def test_one_batch_stored_by_two_consumers_at_once_is_stored_once(casino_a, consumers):
     with use_casino(casino_a.current):
         UserFactory(id=7)

@@ -72,6 +72,7 @@ def test_prices_are_stored_and_what_a_message_leaves_out_stays(feed):
     assert feed.markets() == {"TOTALS 2.5": OPEN | {"OVER": 1900}, "1X2": WON}
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [

@@ -16,6 +16,8 @@ from recommendations.serving.engine import RecommendationRequest
 from recommendations.serving.options import Options
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.covered
+
 ID = 800001
 NAMED = {"name": "Ann", "surname": "Test", "birth_year": 1985, "country": "ENGLAND"}
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)

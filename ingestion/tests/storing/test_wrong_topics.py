@@ -7,6 +7,8 @@ from ingestion.tests.sample_messages import coupon
 from recommendations.models import User
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.covered
+
 LATER = {"timestamp": ago(days=9)}
 
 

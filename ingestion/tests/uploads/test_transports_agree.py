@@ -15,7 +15,7 @@ from ingestion.topics import COUPONS, EVENTS, TOPICS, USERS
 from recommendations.models import Event, PurchasedCoupon, TextId, User, UserProfile
 from tenants.routing.context import use_casino
 
-pytestmark = [pytest.mark.django_db(**IN_PROCESSES), pytest.mark.slow]
+pytestmark = [pytest.mark.django_db(**IN_PROCESSES), pytest.mark.slow, pytest.mark.covered]
 
 AT = "2025-06-01T11:28:20Z"
 LATER = "2025-06-02T11:28:20Z"

@@ -22,7 +22,7 @@ from recommendations.models import Event, PurchasedCoupon, User
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 
-pytestmark = pytest.mark.django_db(**IN_PROCESSES)
+pytestmark = [pytest.mark.django_db(**IN_PROCESSES), pytest.mark.covered]
 
 ADA, BEA = "7d9f0a52-5c0e-4c58-9c57-6b1f0e5c8a01", "f6a1b2c3-0000-4000-8000-00000000beaa"
 MATCH, SHEET = "e912304de2b2ce35b473ce2ecd3d1502", "0123456789abcdef0123456789abcdef"

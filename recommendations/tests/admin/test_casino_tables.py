@@ -75,6 +75,7 @@ def test_lists_take_the_same_number_of_queries_for_any_number_of_rows(in_casino_
     assert count_queries(in_casino_a, changelist(model)) == few
 
 
+@pytest.mark.covered
 def test_the_selected_casino_is_shown_and_stays_selected(in_casino_a, staff, casino_a, casino_b):
     fill(casino_a, 1)
     fill(casino_b, 1)
@@ -203,11 +204,13 @@ def test_a_profiles_page_shows_its_favourite_pairs(in_casino_a, casino_a):
     assert "<li>FOOTBALL: LA LIGA</li>" in page
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("model", LISTS)
 def test_no_row_can_be_added(in_casino_a, model):
     assert in_casino_a.get(f"/admin/recommendations/{model}/add/").status_code == 403
 
 
+@pytest.mark.covered
 def test_a_casinos_page_shows_counts_of_its_rows(staff, casino_a, casino_b, now):
     fill(casino_a, 3)
     with use_casino(casino_a.current):
@@ -217,6 +220,7 @@ def test_a_casinos_page_shows_counts_of_its_rows(staff, casino_a, casino_b, now)
     assert "0 users, 0 events" in staff.get(f"/admin/tenants/casino/{casino_b.pk}/change/").content.decode()
 
 
+@pytest.mark.covered
 def test_two_casinos_with_equal_ids_show_their_own_rows(in_casino_a, staff, casino_a, casino_b):
     fill(casino_a, 1)
     fill(casino_b, 1)

@@ -66,6 +66,7 @@ def test_a_producers_page_has_its_partitions(staff, casino_a):
     assert '<td data-label="partition">HTTP and files</td>' in page
 
 
+@pytest.mark.covered
 def test_list_of_producers_takes_the_same_number_of_queries_for_any_number(staff, casino_a):
     def queries():
         with CaptureQueriesContext(connections["casino_1"]) as found:

@@ -47,12 +47,14 @@ def page_of(staff, path):
     return content
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("model", LISTS)
 def test_lists_show_the_casinos_own_ids(staff, model):
     content = page_of(staff, f"{model}/")
     assert (EVENT if model == "event" else "sr:user/1 é") in content
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(("model", "own"), PAGES)
 def test_rows_are_found_and_linked_by_their_own_ids(staff, model, own):
     link = address(model, own)

@@ -7,6 +7,8 @@ from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.tests.factories import EventFactory, UserFactory
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.covered
+
 BROWSER = {"Accept": "text/html"}
 
 

@@ -73,6 +73,7 @@ def test_a_field_may_be_given_by_its_type_alone(caller_a):
     }
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("name", RECOMMENDERS)
 def test_every_recommender_can_be_chosen(caller_a, name):
     answer = caller_a.post("/config", {"recommender_type": name, "recommendation_schema": FULL})
@@ -135,6 +136,7 @@ def test_a_recommender_name_that_utf_8_cannot_encode_is_rejected(caller_a):
     assert "recommender_type isn't supported" in answer.json()["error"]
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("definition", "names"),
     [
@@ -170,6 +172,7 @@ def test_a_schema_that_is_no_object_is_refused(caller_a, schema):
     assert "must be an object" in answer.json()["error"]
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     "body",
     [

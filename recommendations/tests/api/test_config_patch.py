@@ -49,6 +49,7 @@ def test_a_patch_changes_what_it_names_and_leaves_the_rest(configured, casino_a,
     assert stored(casino_a) == {**OPTIONS, **expected}
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("patch", "reset", "left"),
     [

@@ -10,6 +10,8 @@ from recommendations.api.error_statuses import bad_request, server_error
 from tenants.http.middleware import RequestStateMiddleware
 from tenants.tests.api_clients import bearing, make_key
 
+pytestmark = pytest.mark.covered
+
 KEYS = ["error", "code", "details"]
 
 

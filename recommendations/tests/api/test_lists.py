@@ -99,6 +99,7 @@ def code(answer: Any) -> tuple[int, str]:
 
 
 class TestSkeleton:
+    @pytest.mark.covered
     def test_it_answers_the_casinos_own_fields(self, service, events):
         answer = service.ask()
         assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
@@ -107,6 +108,7 @@ class TestSkeleton:
         assert len(answer.json()["events"]) == 3
         assert all(set(event) == {"id", "home_team", "country", "price"} for event in answer.json()["events"])
 
+    @pytest.mark.covered
     def test_without_fields_of_its_own_an_event_has_the_contracts_six(self, service, events):
         schema = {"events": {"type": "list", "source_field": "recommended_events"}}
         body = {"recommender_type": "static", "recommendation_schema": schema, "options": {"max_odd": 80}}
@@ -115,6 +117,7 @@ class TestSkeleton:
         assert set(answer) == {"events"}
         assert set(answer["events"][0]) == {"country", "league", "home_team", "away_team", "sport", "odd"}
 
+    @pytest.mark.covered
     def test_a_key_needs_the_scope_recommend(self, service, events, settings):
         settings.RECSYS_OPEN_API = False
         assert service.ask(key=make_key(service.casino, "recommend").text).status_code == 200
@@ -123,12 +126,14 @@ class TestSkeleton:
         assert code(service.ask(key=UNKNOWN_KEY)) == (401, "invalid_api_key")
         assert code(service.ask()) == (401, "not_authenticated")
 
+    @pytest.mark.covered
     def test_a_key_of_another_casino_sees_that_casinos_events(self, service, events, casino_b):
         with use_casino(casino_b.current, switch=True):
             service.configure(casino=casino_b, max_odd=80)
             answer = service.ask(key=make_key(casino_b).text).json()
         assert {event["country"] for event in answer["events"]} == {"ELSEWHERE"}
 
+    @pytest.mark.covered
     def test_a_login_needs_the_permission_to_view(self, service, events, settings, django_user_model):
         settings.RECSYS_OPEN_API = False
         login = django_user_model.objects.create_user("new", is_staff=True)
@@ -146,6 +151,7 @@ class TestSkeleton:
         service.casino.save()
         assert code(service.ask()) == (400, "casino_not_configured")
 
+    @pytest.mark.covered
     def test_other_methods_are_refused(self, service, events):
         for method in ("put", "delete", "head"):
             answer = getattr(Client(), method)(service.path, headers={"Casino-ID": "1"})
@@ -168,12 +174,14 @@ class TestSkeleton:
         assert code(answer) == (400, "invalid_parameter")
         assert told in answer.json()["error"]
 
+    @pytest.mark.covered
     def test_a_sport_that_the_casino_does_not_offer_is_told(self, service, events):
         service.configure(catalogue={"sports": ["FOOTBALL"]})
         answer = service.ask(sport=["CHESS"])
         assert code(answer) == (400, "invalid_parameter")
         assert "one or several of FOOTBALL" in answer.json()["error"]
 
+    @pytest.mark.covered
     @pytest.mark.parametrize("recommender", ["hybrid", "inference_score"])
     def test_it_queries_the_casino_once_and_no_other(
         self, service, events, casino_b, settings, django_assert_num_queries, recommender
@@ -189,6 +197,7 @@ class TestSkeleton:
         ):
             assert service.ask().status_code == 200
 
+    @pytest.mark.covered
     def test_a_large_answer_is_charged_for_its_size(self, service, events, settings):
         settings.API_REQUESTS_PER_SECOND = 1_000
         fields = {f"{'n' * 35}{number}": {"type": "string", "source_field": "league"} for number in range(50)}
@@ -203,6 +212,7 @@ class TestSkeleton:
         assert service.ask(key=key, limit=20).status_code == 200
         assert before - rate_limiter._tokens[1].count == 7
 
+    @pytest.mark.covered
     def test_a_body_beyond_the_casinos_limit_is_refused(self, service, events):
         if service.path not in POSTED:
             return
@@ -272,6 +282,7 @@ class TestRules:
         assert all(isinstance(event["score"], float) for event in explanation["events"])
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("service", WITHOUT_USER, indirect=True)
 def test_nothing_is_published_or_stored_without_a_user(service, events):
     sent: list[Any] = []

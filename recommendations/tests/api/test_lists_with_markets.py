@@ -66,6 +66,7 @@ def shown(request, casino):
     return shown
 
 
+@pytest.mark.covered
 def test_each_event_is_shown_with_its_open_outcome(shown):
     assert shown() == [(number, "1X2", "", "HOME", 1.5 + number / 10) for number in range(1, 5)]
 
@@ -105,6 +106,7 @@ def test_a_warm_process_asks_the_casino_once(shown, settings, django_assert_num_
         shown()
 
 
+@pytest.mark.covered
 def test_the_markets_of_a_slip_count_in_their_cap(casino, caller_a):
     market(2, {"OVER": 2.0}, name="TOTALS", line="2.5")
     body = {"recommender_type": "static", "recommendation_schema": SCHEMA, "options": {"max_per_market": 1}}

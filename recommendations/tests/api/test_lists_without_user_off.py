@@ -42,6 +42,7 @@ def test_request_without_a_user_is_refused_and_no_event_is_named(caller_a, metho
     assert "HOME" not in answer.content.decode()
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(("method", "path", "body"), [each for each in REQUESTS if "404404404" not in each[1]])
 def test_other_casino_answers_as_ever(caller_b, method, path, body):
     assert ask(caller_b, method, path, body).status_code == 200

@@ -79,6 +79,7 @@ def test_the_same_match_under_another_id_and_the_teams_of_the_slip_are_not_added
     assert add_to({"event_id": 1}, selection(home_team="OTHERS", away_team="FAR")) == [2, 3, 4]
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("options", "added"),
     [
@@ -111,6 +112,7 @@ def test_one_competition_is_bet_on_once(add_to, casino):
     assert add_to({"event_id": 6}) == [1, 2, 3, 4]
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("event_id", [5, 99, "sr:match:1", str(2**63)])
 def test_an_event_that_the_casino_does_not_offer_is_refused_without_its_fields(add_to, caller_a, event_id):
     add_to()
@@ -141,6 +143,7 @@ def test_an_event_that_has_begun_is_known_and_is_not_added(add_to, casino):
     assert add_to({"event_id": 2}) == [1, 3, 4]
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     "restriction",
     [{"status": "SELF_EXCLUDED"}, {"status": "CLOSED"}, {"is_withheld": True}, {"limit_left": 0}, {"birth_year": None}],

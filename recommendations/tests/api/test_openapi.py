@@ -32,6 +32,8 @@ from tenants.routing.context import use_casino
 from tenants.tests.api_clients import UNKNOWN_KEY, bearing, make_key
 from tenants.tests.exhaustive import scaled
 
+pytestmark = pytest.mark.covered
+
 CASES = int(os.environ.get("API_CASES", scaled(60, 120)))
 PAGES = ("schema", "swagger")
 CHECKS = [

@@ -10,6 +10,8 @@ from recommendations.models import Event, PurchasedCoupon, UserProfile
 from recommendations.tests.factories import EventFactory, UserFactory
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.covered
+
 
 @pytest.fixture(autouse=True)
 def _test_endpoints(settings):

@@ -102,6 +102,7 @@ def test_a_response_may_have_all_source_fields(get_response, events):
     assert Decimal(slip["total_odds"]) == 24
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("query", "shown"),
     [
@@ -117,6 +118,7 @@ def test_a_request_may_filter_events(get_response, events, query, shown):
     assert ids(get_response(f"/recommend/1?{query}")) == shown
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("query", ["limit=0", "limit=21", "exclude=%00", "sport=,", "explain=maybe"])
 def test_an_invalid_filter_is_rejected_with_the_valid_values(get_response, events, query):
     answer = get_response(f"/recommend/1?{query}")
@@ -134,6 +136,7 @@ def test_an_explanation_is_added_to_the_casinos_own_fields(get_response, events)
     ]
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("options", "shown"),
     [
@@ -155,6 +158,7 @@ def test_a_casinos_options_shape_its_slips(get_response, events, options, shown)
 BITCOIN = {"catalogue": {"currency_decimals": {"BTC": 8}}, "default_stakes": {"BTC": 0.0002}}
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("currency", "stakes", "stake", "returned"),
     [
@@ -265,6 +269,7 @@ class TestManyUsers:
         assert [event["id"] for event in slips[1]["events"]] == [2, 3]
         assert unknown == [99]
 
+    @pytest.mark.covered
     def test_each_user_gets_the_same_as_alone(self, get_response, caller_a, events):
         for user_id in range(2, 12):
             UserFactory.create(id=user_id)

@@ -80,6 +80,7 @@ def test_the_reasons_are_of_the_session_and_not_of_bets(session):
     assert answer["events"][0]["why"] == [f"You chose or looked at 2 events of {name}" for name in ("L3", "HANDBALL")]
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("recommender", RECOMMENDERS)
 def test_every_recommender_serves_a_session(session, recommender):
     answer = session(recommender, viewed=[{"event_id": 1}], selections=[{"event_id": 2}])
@@ -88,6 +89,7 @@ def test_every_recommender_serves_a_session(session, recommender):
     assert "user_id" not in answer
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("recommender", RECOMMENDERS)
 def test_within_the_hour_the_same_session_gets_the_same_events(session, casino, recommender):
     session(recommender, viewed=[])

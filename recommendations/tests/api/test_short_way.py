@@ -104,6 +104,7 @@ def test_too_many_parameters_are_refused_alike(casino, both):
         assert both(TOO_MANY, headers)[0].status_code == 400
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("accept", ["text/html", "text/html, */*;q=0.1", "application/json; indent=4", "image/png"])
 def test_a_key_gets_json_the_short_way_and_a_browser_does_not_take_it(casino, both, accept):
     assert both("/recommend/31", {**_key(casino), "Accept": accept})[1]
@@ -119,6 +120,7 @@ def test_who_may_be_a_login_or_names_no_casino_goes_the_long_way(both, header):
     assert response.status_code == (200 if "Cookie" in header else 401 if "Authorization" in header else 400)
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
@@ -133,6 +135,7 @@ def test_other_methods_and_endpoints_go_the_long_way(casino, both, method, path,
     assert (response.status_code, is_short) == (status, False)
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("name", "status"), [("unknown", 401), ("expired", 401), ("no key", 401), ("scope", 403), ("variant", 403)]
 )
@@ -148,6 +151,7 @@ def test_wrong_keys_are_refused_alike(casino, both, name, status):
     assert (response.status_code, is_short) == (status, False)
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(("named", "status"), [("2", 403), ("999", 403), ("x", 400), ("1", 200)])
 def test_a_key_with_another_casinos_id_learns_nothing_about_it(casino, both, named, status):
     response, _ = both("/recommend/31", {**_key(casino), "Casino-ID": named})
@@ -156,6 +160,7 @@ def test_a_key_with_another_casinos_id_learns_nothing_about_it(casino, both, nam
         assert response.json()["error"] == "This API key is for another casino"
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(("named", "status"), [("2", 200), ("999", 404), ("x", 400), ("9" * 30, 404)])
 def test_anybody_gets_the_same_errors_of_casinos(both, named, status):
     assert both("/recommend/31", {"Casino-ID": named})[0].status_code == status
@@ -174,6 +179,7 @@ def test_a_closed_installation_answers_nobody_without_a_key(casino, both, settin
     assert both("/recommend/31", _key(casino))[0].status_code == 200
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("changes", "status"),
     [
@@ -226,6 +232,7 @@ def test_hosts_and_tls_are_required_alike(casino, https_alone, both, is_secure):
     assert both("/recommend/31", _key(casino), secure=True, SERVER_NAME="other.example")[0].status_code == 400
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -250,6 +257,7 @@ def test_the_header_host_is_required_alike(casino, both, settings, headers, stat
     assert both("/recommend/31", _key(casino), **headers)[0].status_code == (200 if is_other else 400)
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("error", "status"),
     [
@@ -275,6 +283,7 @@ def limited(casino):
     type(casino).objects.filter(pk=casino.pk).update(request_rate=1_000)
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("is_anybody", [False, True], ids=["key", "anybody"])
 def test_a_failure_that_passes_is_logged_and_the_request_answered_and_counted_once(casino, limited, caplog, is_anybody):
     client, headers, errors = Client(), ANYBODY if is_anybody else _key(casino), [ZeroDivisionError("once")]

@@ -49,6 +49,7 @@ def test_head_is_recorded_as_no_export(served):
     assert not PrivacyRecord.objects.exists()
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("accept", [JAVA, "", "text/html", "image/png"])
 def test_a_caller_with_a_key_gets_json_whatever_it_accepts(served, casino_a, accept):
     answer = Client().get("/recommend/31", headers=bearing(make_key(casino_a).text, Accept=accept))
@@ -69,6 +70,7 @@ def test_a_compressed_body_is_refused_unread(served):
     assert "gzip" in answer.json()["error"]
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=b"])
 @pytest.mark.parametrize("path", ["/recommend", "/config"])
 def test_a_form_that_no_browser_sent_is_refused(served, path, content_type):
@@ -76,6 +78,7 @@ def test_a_form_that_no_browser_sent_is_refused(served, path, content_type):
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("path", "body", "told"),
     [
@@ -101,6 +104,7 @@ def test_a_configuration_can_be_sent_back_as_it_was_read(caller_a, served):
     assert caller_a.post("/config", caller_a.get("/config").json()).status_code == 200
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("query", "nearest"),
     [("limt=5", "limit"), ("excluded=1", "exclude"), ("Limit=5", "limit"), ("sports=FOOTBALL", "sport")],
@@ -111,6 +115,7 @@ def test_a_misspelled_parameter_is_refused(caller_a, served, query, nearest):
     assert f"did you mean {nearest}?" in answer.json()["error"]
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("query", ["utm_source=mail", "_=1700000000", "format=json", "trace=abc"])
 def test_an_unknown_parameter_passes(caller_a, served, query):
     assert caller_a.get(f"/recommend/31?{query}").status_code == 200
@@ -177,6 +182,7 @@ class TestPurchase:
 
 
 class TestNumbers:
+    @pytest.mark.covered
     @pytest.mark.parametrize("text", ["1.000", "+31", " 31", "31 ", "", "31.0", "x" * 129, "a\nb"])
     def test_an_id_in_another_form_is_refused(self, caller_a, served, text):
         answer = caller_a.post("/recommend", {"user_ids": [text]})
@@ -187,19 +193,23 @@ class TestNumbers:
     def test_other_json_than_a_whole_number_or_text_is_no_id(self, caller_a, served, value):
         assert caller_a.post("/recommend", {"user_ids": [value]}).json()["code"] == "invalid"
 
+    @pytest.mark.covered
     @pytest.mark.parametrize("text", ["1_0", "٣", "031", "3e1", "-31"])
     def test_any_other_text_is_an_id_of_its_own(self, caller_a, served, text):
         assert caller_a.post("/recommend", {"user_ids": [text]}).json()["unknown_users"] == [text]
 
+    @pytest.mark.covered
     @pytest.mark.parametrize("value", [31, "31", 31.0])
     def test_the_one_form_is_accepted(self, caller_a, served, value):
         assert caller_a.post("/recommend", {"user_ids": [value]}).json()["recommendations"][0]["user_id"] == 31
 
+    @pytest.mark.covered
     @pytest.mark.parametrize("text", ["+1", "1_0", "01", "1.0", "٣", "1e0", "0x1", "1 2"])
     def test_a_casino_id_in_another_form_is_refused(self, served, text):
         answer = Client().get("/config", headers={"Casino-ID": text})
         assert (answer.status_code, answer.json()["error"]) == (400, "Casino-ID header must be an integer")
 
+    @pytest.mark.covered
     @pytest.mark.parametrize("text", ["031", "+31", "3_1", "٣", "31.0"])
     def test_a_user_in_the_path_in_another_form_is_unknown(self, caller_a, served, text):
         assert caller_a.get(f"/recommend/{text}").status_code == 404
@@ -217,6 +227,7 @@ class TestNumbers:
         assert caller_a.post("/config", body).json()["config"]["options"]["max_stakes"] == {"EUR": 12.5, "USD": 7}
 
 
+@pytest.mark.covered
 class TestBatch:
     def test_a_list_of_users_that_is_too_long_is_refused_before_its_items_are_looked_at(self, caller_a, served):
         began = time.process_time()

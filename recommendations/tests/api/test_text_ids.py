@@ -64,6 +64,7 @@ def test_a_user_is_found_and_named_by_text(call, own):
     assert set(shown(answer)) <= set(EVENTS)
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("own", ["sr:user:2", "SR:user:1", "7", "a/b", "%00", "x" * 129, str(FIRST_TEXT_ID)])
 def test_an_unknown_user_gets_404(call, own):
     answer = call.get(f"/recommend/{quote(own)}")
@@ -159,6 +160,7 @@ def test_a_later_user_of_another_type_gets_an_error_and_no_wrong_number(caller_a
     assert answer.json()["error"].startswith(f"The id 007 is no {declared}: map it to string")
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("declared", ["int", "float", "uuid"])
 def test_of_a_batch_one_user_of_another_type_gets_an_error_and_the_others_their_bets(caller_a, casino_a, declared):
     numbers = [UUID] if declared == "uuid" else [31, 32]
@@ -197,6 +199,7 @@ def test_a_purchase_takes_a_text(call, casino_a, settings):
         assert {*PurchasedCoupon.objects.values_list("user_id", flat=True)} == {id_of(Kind.USERS, UUID)}
 
 
+@pytest.mark.covered
 def test_an_export_has_the_casinos_own_ids_alone(call, casino_a):
     with use_casino(casino_a.current):
         bet = selection_row(event_id=EVENTS[0], home_team="OTHER")

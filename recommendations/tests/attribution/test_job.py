@@ -58,7 +58,7 @@ def _inside_casino_a(casino_a):
         yield
 
 
-pytestmark = pytest.mark.usefixtures("_inside_casino_a")
+pytestmark = [pytest.mark.usefixtures("_inside_casino_a"), pytest.mark.covered]
 ADD_COUPONS = """
 INSERT INTO purchased_coupons (id, user_id, stake, timestamp, recommended_events)
 SELECT number, 7, 10, now(), '[]' FROM generate_series(1, %s) AS number

@@ -16,6 +16,8 @@ from tenants.lifecycle.create import store_casinos
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.covered
+
 one_and_two_jobs = pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.exhaustive)])
 
 

@@ -195,6 +195,7 @@ class TestFitting:
         bets = {(each.user_id, int(simulated.events.ids[place])) for each in simulated.coupons for place in each.places}
         assert counted == {event: sum(other == event for _, other in bets) for event in {event for _, event in bets}}
 
+    @pytest.mark.covered
     def test_co_bettors_are_updated_coupon_by_coupon(self, casino_a, simulated, now, settings):
         settings.TRENDS_SECONDS = 10.0
         fill(casino_a, now, simulated)
@@ -246,6 +247,7 @@ class TestFitting:
                 assert live[event_id][place] == restarted[event_id][place], name
                 assert live[event_id][place] == pytest.approx(numbers[place], abs=1e-6), name
 
+    @pytest.mark.covered
     def test_served_confidence_equals_the_replayed_one(self, casino_a, longer, now, settings):
         settings.TRENDS_SECONDS = 0.0
         fill(casino_a, now - timedelta(hours=1), longer)
@@ -388,6 +390,7 @@ class TestCommands:
             assert last_report() is None
         assert "is unreadable; run evaluate" in caplog.text
 
+    @pytest.mark.covered
     def test_only_the_latest_20_evaluations_are_stored(self, casino_a, now):
         for _ in range(23):
             call_command("evaluate", "--casino", "1", "--recommenders", "soonest")

@@ -65,6 +65,7 @@ def test_without_answers_there_is_nothing_to_report():
     assert exposure().days == ()
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("changes", "flag"),
     [

@@ -59,6 +59,7 @@ def of_bets(history, *bets):
     return replace(history, coupons=[PastCoupon(user, first + n, (place,)) for n, (user, place) in enumerate(bets)])
 
 
+@pytest.mark.covered
 def test_past_bets_count_users_of_pairs_and_bets_of_events(history):
     past, _ = walk(of_bets(history, (ANNA, 0), (ANNA, 1), (BORIS, 1), (BORIS, 0), (BORIS, 0), (BORIS, 2)), [], 6)
 
@@ -74,6 +75,7 @@ def test_popularity_decides_among_equal_scores():
     assert scores[1] == scores[3]
 
 
+@pytest.mark.covered
 def test_peers_score_by_earlier_bets_alone(history, settings):
     coupons = list(history.coupons[: 2 * LATER])
     changed = [*coupons[:LATER], *(replace(each, places=(0,), user_id=ANNA) for each in coupons[LATER:])]
@@ -167,6 +169,7 @@ class Witness(Peer):
         return np.zeros(places.size)
 
 
+@pytest.mark.covered
 @pytest.mark.slow
 def test_peers_are_told_of_each_coupon_after_they_ranked_for_it(history):
     history = of_bets(history, *((user, place) for place in range(8) for user in range(1, 11)))

@@ -107,6 +107,7 @@ class TestTheMean:
         assert {name: weight for name, weight in mean.weights.items() if weight} == own
 
 
+@pytest.mark.covered
 class TestWhatIsShared:
     def test_weights_of_active_casinos_with_the_option(self, casino_a, casino_b):
         share(casino_a, casino_b)

@@ -113,6 +113,7 @@ def test_users_whom_serving_keeps_out_are_not_eligible(casino, change):
     assert (found.users, found.eligible) == (3, 2)
 
 
+@pytest.mark.covered
 def test_a_short_history_is_told_and_halved(casino):
     with use_casino(casino.current):
         lived(days=30)

@@ -136,6 +136,7 @@ def slip(user_id, hours, drawn=1, candidates=(1, 2, 3, 4, 5), **more):
     )
 
 
+@pytest.mark.covered
 def test_below_a_thousand_effective_answers_nothing_is_estimated(casino):
     """Of 80 answers, each fourth agrees with `soonest`, by the small probability."""
     experiment = started(casino, explore=0.2)

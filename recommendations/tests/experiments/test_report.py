@@ -14,6 +14,8 @@ from tenants.routing.context import use_casino
 
 from .definitions import ab, holdout, interleaving, variant
 
+pytestmark = pytest.mark.covered
+
 START = datetime(2026, 6, 1, 9, tzinfo=UTC)
 USERS, DAYS = 1_200, 14
 

@@ -92,6 +92,7 @@ def change(casino, user_id, **values):
         User.objects.filter(pk=user_id).update(**values)
 
 
+@pytest.mark.covered
 def test_each_user_gets_one_variant_alone_and_in_a_batch(caller):
     start(caller, ab())
     answers = ask_all(caller)
@@ -114,6 +115,7 @@ def test_another_casino_and_users_outside_get_the_casinos_own_configuration(call
     assert {each["experiment"] for each in ask_all(caller_b)} == {""}
 
 
+@pytest.mark.covered
 def test_growing_traffic_moves_nobody(caller):
     start(caller, ab(traffic=0.3))
     before = {user: name for user, name in variants_of(ask_all(caller)).items() if name}
@@ -123,6 +125,7 @@ def test_growing_traffic_moves_nobody(caller):
     assert sum(map(bool, after.values())) > len(before)
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("recommender", ["hybrid", "soonest"])
 def test_bets_are_counted_only_where_a_variant_needs_them(caller, casino_a, recommender):
     start(caller, ab(variants=[variant("control", 0.5), variant("other", 0.5, recommender_type=recommender)]))
@@ -132,6 +135,7 @@ def test_bets_are_counted_only_where_a_variant_needs_them(caller, casino_a, reco
     assert has_read_bets == (recommender == "hybrid")
 
 
+@pytest.mark.covered
 def test_the_sent_slip_tells_variant_and_propensity(caller, sent):
     start(caller, ab(variants=[variant("control", 0.9, recommender_type="static"), variant("soon", 0.1)]))
     answers = ask_all(caller)
@@ -140,6 +144,7 @@ def test_the_sent_slip_tells_variant_and_propensity(caller, sent):
     assert told == {("trees", "control", 0.9, "static"), ("trees", "soon", 0.1, "trending")}
 
 
+@pytest.mark.covered
 def test_a_variants_options_hold_for_its_users_alone(caller):
     start(caller, ab(variants=[variant("three"), variant("one", options={"event_limit": 1})]))
     assert {(each["variant"], each["count"]) for each in ask_all(caller)} == {("three", 3), ("one", 1)}
@@ -172,6 +177,7 @@ def test_the_other_variants_slips_are_computed_for_the_metric_influence(caller, 
         assert other.recommendation_id != shown.recommendation_id
 
 
+@pytest.mark.covered
 def test_a_slip_that_is_shown_took_no_time_for_those_compared_with_it(caller, sent, monkeypatch):
     class Slow(Soonest):
         name, seconds = "slow", 0.2
@@ -194,6 +200,7 @@ def test_a_slip_that_is_shown_took_no_time_for_those_compared_with_it(caller, se
     assert variants == {"fast", "slow"}
 
 
+@pytest.mark.covered
 def test_reasons_are_given_for_slips_that_are_shown_alone(caller, sent, monkeypatch):
     reasoned = []
 
@@ -213,6 +220,7 @@ def test_reasons_are_given_for_slips_that_are_shown_alone(caller, sent, monkeypa
     assert set(reasoned) == {user for user, name in found.items() if name == "reasoned"}
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     "definition", [ab(metric="influence", explore=0.2), holdout(explore=0.2)], ids=["ab", "holdout"]
 )
@@ -229,6 +237,7 @@ def test_each_slip_of_an_experiment_that_explores_tells_what_its_last_event_was_
     assert [served.events for _, served in sent[again:]] == slips
 
 
+@pytest.mark.covered
 def test_nothing_is_drawn_for_a_test_a_flagged_user_or_an_addition_to_a_slip(caller, casino_a, sent):
     caller.patch("/config", {"recommendation_schema": SCHEMA | {"recommended_events": "list"}})
     start(caller, ab(explore=0.2))
@@ -244,6 +253,7 @@ def test_nothing_is_drawn_for_a_test_a_flagged_user_or_an_addition_to_a_slip(cal
     assert all(event.candidates is UNSET for _, served in sent for event in served.events)
 
 
+@pytest.mark.covered
 def test_variants_that_answer_alike_are_computed_once(caller, sent):
     start(caller, ab(metric="influence", variants=[variant("one"), variant("same")]))
     ask_all(caller)
@@ -270,6 +280,7 @@ def test_no_user_is_enrolled_who_has(caller, casino_a, flags):
     assert all(each["variant"] for each in ask_all(caller) if each["user"] != 7)
 
 
+@pytest.mark.covered
 def test_a_restriction_of_long_ago_keeps_nobody_out(caller, casino_a):
     start(caller, ab())
     change(casino_a, 7, restricted_until=timezone.now() - timedelta(days=91))
@@ -293,6 +304,7 @@ def test_a_message_that_ends_a_restriction_starts_the_90_days(caller, casino_a, 
     assert (caller.get("/recommend/7").json()["variant"], caller.get("/recommend/7").json()["count"]) == ("", 3)
 
 
+@pytest.mark.covered
 def test_a_restriction_that_was_over_by_itself_ended_at_its_own_time(casino_a, callers):
     over = timezone.now() - timedelta(days=200)
     change(casino_a, 7, status="TIME_OUT", status_until=over)
@@ -300,6 +312,7 @@ def test_a_restriction_that_was_over_by_itself_ended_at_its_own_time(casino_a, c
     assert restricted_until(casino_a, 7) == over
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("definition", [ab(), holdout()], ids=["ab", "holdout"])
 def test_refused_users_are_refused_and_not_assigned(caller, casino_a, sent, definition):
     start(caller, definition)
@@ -328,6 +341,7 @@ def test_an_interleaved_slip_has_events_of_both_recommenders_and_tells_whose_the
     assert events[: len(USERS)] == events[len(USERS) :]
 
 
+@pytest.mark.covered
 def test_who_had_the_first_turn_is_told_by_the_coin_though_that_lists_events_have_no_price(caller, casino_a, sent):
     start(caller, interleaving())
     ask_all(caller)
@@ -344,6 +358,7 @@ def test_who_had_the_first_turn_is_told_by_the_coin_though_that_lists_events_hav
     assert [event.first_team for event in again] == drawn
 
 
+@pytest.mark.covered
 def test_each_list_of_an_interleaving_can_be_asked_for_alone(caller, sent):
     start(caller, interleaving())
     assert caller.get("/recommend/7?variant=one").json()["recommender"] == "static"
@@ -351,6 +366,7 @@ def test_each_list_of_an_interleaving_can_be_asked_for_alone(caller, sent):
     assert sent == []
 
 
+@pytest.mark.covered
 def test_a_scheduled_experiment_runs_from_its_begin_until_its_end(caller):
     now = timezone.now()
     begin, end = now + timedelta(days=1), now + timedelta(days=2)
@@ -371,6 +387,7 @@ def _move(caller, begin, end):
     experiment.casino.save()
 
 
+@pytest.mark.covered
 def test_a_placement_takes_part_alone(caller):
     start(caller, ab(placement="home"))
     assert set(variants_of(ask_all(caller)).values()) == {""}
@@ -393,6 +410,7 @@ def test_a_variant_of_no_experiment_gets_400(caller):
     assert caller.post("/recommend", {"user_ids": [7], "variant": 3}).json()["code"] == "invalid_parameter"
 
 
+@pytest.mark.covered
 def test_a_flagged_user_does_not_get_a_variant_that_a_test_asks_for(caller, casino_a, sent):
     start(caller, ab())
     change(casino_a, 7, stake_limit=Decimal(1_000))
@@ -408,6 +426,7 @@ def test_a_key_needs_the_scope_test_to_ask_for_a_variant(caller, casino_a, setti
         assert Client().get("/recommend/7?variant=soon", headers=headers).status_code == status
 
 
+@pytest.mark.covered
 def test_the_next_bets_are_of_the_same_variant_and_lists_without_a_user_of_none(caller):
     start(caller, ab())
     for user, name in variants_of(ask_all(caller)).items():
@@ -415,6 +434,7 @@ def test_the_next_bets_are_of_the_same_variant_and_lists_without_a_user_of_none(
     assert {"experiment", "variant"}.isdisjoint(caller.get("/popular").json())
 
 
+@pytest.mark.covered
 def test_an_experiment_that_no_longer_fits_the_options_is_not_served(caller, caplog):
     start(caller, ab(variants=[variant("any"), variant("high", options={"min_odd": 3.0})]))
     assert set(variants_of(ask_all(caller)).values()) == {"any", "high"}
@@ -426,6 +446,7 @@ def test_an_experiment_that_no_longer_fits_the_options_is_not_served(caller, cap
     assert set(variants_of(ask_all(caller)).values()) == {"any", "high"}
 
 
+@pytest.mark.covered
 def test_a_stopped_experiment_leaves_nothing_behind(caller):
     before = [{**each, "recommendation_id": ""} for each in ask_all(caller)]
     start(caller, ab())

@@ -45,6 +45,7 @@ def changed_cases():
     return Cases.of(parts, len(NAMES))
 
 
+@pytest.mark.covered
 class TestWeights:
     def test_fitted_weights_equal_those_of_the_simulation(self):
         weights = fit_weights(
@@ -302,6 +303,7 @@ class TestUserVectors:
         assert fit_user_vectors(bets) is None
 
 
+@pytest.mark.covered
 def test_decoding_drops_trees_fitted_to_other_features_and_keeps_the_weights():
     model = HybridModel({"nearness": 2.0}, lambdarank.fit_trees(cases_by(lambda x: 3.0 * x[:, NEARNESS])))
     weights, trees, fingerprint, _ = msgspec.msgpack.decode(model.encode())

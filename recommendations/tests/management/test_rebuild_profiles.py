@@ -10,6 +10,8 @@ from recommendations.tests.factories import CouponFactory, UserFactory
 from recommendations.tests.profile_counts import assert_counts_equal_a_recount
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.covered
+
 
 @pytest.fixture(autouse=True)
 def _coupons(casino_a, casino_b, now):

@@ -12,6 +12,7 @@ from recommendations.offer.arrays import BLOCK, add_entries, best_first
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 7])
 def test_entries_are_added_to_every_total(size):
     rng = np.random.default_rng(1)

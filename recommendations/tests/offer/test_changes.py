@@ -44,6 +44,7 @@ def logged_since(known):
     return [ids and sorted(ids) for ids in logged]
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("statement", "logged"),
     [

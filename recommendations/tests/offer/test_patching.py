@@ -12,6 +12,8 @@ from recommendations.offer import ATTRIBUTES, TEXTS, build_offer
 from recommendations.tests.factories import OPEN, league, offer_of, rows_of
 from tenants.tests.exhaustive import scaled
 
+pytestmark = pytest.mark.covered
+
 ALL_COLUMNS = {"ids", "begins", "ends", "odds", *ATTRIBUTES, "start_time_tbd"}
 
 rows = st.tuples(

@@ -23,7 +23,7 @@ from tenants.routing.context import use_casino
 
 from .market_rows import LIVE, PREMATCH, heard, market, producer
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.covered]
 
 SILENCE = 100.0
 

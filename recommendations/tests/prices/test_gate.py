@@ -18,7 +18,7 @@ from recommendations.prices.price_rules import PriceRules
 from recommendations.prices.refusals import Refusal
 from tenants.tests.exhaustive import scaled
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.covered]
 
 NOW = 1_800_000_000.0
 LINES = Lines(

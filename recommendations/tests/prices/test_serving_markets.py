@@ -118,6 +118,7 @@ def test_a_changed_market_closes_at_the_next_request(change, reason):
     assert [each.reason for each in served.passed_over] == [reason]
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("options", "reason"),
     [

@@ -20,7 +20,7 @@ from recommendations.tests.factories import offer_of
 
 from .test_recommenders import FULL_PROFILE, context
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.covered]
 
 EVENTS = 300
 LACKING = {name: {"LACKING": 3.0} for name in TALLIED}

@@ -14,6 +14,8 @@ from recommendations.tests.user_context_of import read_tallies
 from recommendations.validation.identity import name_of
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.covered
+
 NOW = datetime(2049, 6, 1, 12, tzinfo=UTC)
 EMPTY = offer_of()
 

@@ -17,6 +17,8 @@ from recommendations.storing import store_coupons, store_events, store_users
 from recommendations.tests.factories import coupon_row, event_row, selection_row, user_row
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.covered
+
 NOW = datetime(2050, 6, 1, 12, 30, tzinfo=UTC)
 GOLDEN = Path(__file__).with_name("golden_answers.json")
 # schema, options and filters

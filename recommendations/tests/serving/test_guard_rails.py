@@ -10,6 +10,8 @@ from recommendations.serving.guard_rails import refuse, round_down, suggest_stak
 from recommendations.serving.options import DEFAULTS, Options
 from recommendations.tests.factories import GuardedUser as User
 
+pytestmark = pytest.mark.covered
+
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 
 

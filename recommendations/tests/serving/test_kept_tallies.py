@@ -79,6 +79,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("name", RECOMMENDERS)
 @pytest.mark.parametrize("change", CHANGES)
 def test_after_a_change_an_answer_is_that_of_a_new_process(user, now, name, change):
@@ -132,6 +133,7 @@ def test_unreadable_tallies_that_are_read_late_are_counted_from_the_coupons(user
     assert found.tallies().encode() == counts.encode()
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("name", RECOMMENDERS)
 def test_what_a_request_computed_is_freed_at_its_end(user, now, name):
     """Without the garbage collector, which comes rarely: a context has arrays of all events."""

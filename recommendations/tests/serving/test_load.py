@@ -228,6 +228,7 @@ def bytes_read(user_ids, now, known_version):
         return cursor.fetchone()[0]
 
 
+@pytest.mark.covered
 def test_changes_of_the_offer_are_computed_once_for_a_batch(user, now):
     users = [1, *(UserFactory.create(id=number).pk for number in range(1_001, 1_006))]
     change_offer(now)
@@ -236,6 +237,7 @@ def test_changes_of_the_offer_are_computed_once_for_a_batch(user, now):
     assert execute(CALLS) == (1,)
 
 
+@pytest.mark.covered
 def test_a_batch_reads_the_casinos_columns_once(user, now):
     users = [1, *(UserFactory.create(id=number).pk for number in range(1_001, 1_061))]
     change_offer(now)

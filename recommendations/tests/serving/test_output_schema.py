@@ -137,6 +137,7 @@ def test_a_stored_schema_loads_unchanged(schema):
     assert parse_schema(json.loads(json.dumps(schema_as_json(fields)))) == fields
 
 
+@pytest.mark.covered
 @settings(deadline=None)
 @given(json_values | st.dictionaries(st.text(), json_values | half_sound_fields), recommendations)
 def test_an_invalid_schema_raises_only_invalid_configuration(schema, recommendation):
@@ -188,6 +189,7 @@ def test_the_short_form_means_a_source_of_the_same_name():
     assert apply_schema(parse_schema({"id": "int"}), EXAMPLE) == {"id": 31}
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("type_", TYPES)
 @pytest.mark.parametrize("source", [*SOURCES, *ALIASES])
 def test_a_type_that_a_source_cannot_have_is_rejected_with_the_possible_ones(type_, source):

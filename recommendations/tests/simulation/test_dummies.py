@@ -12,7 +12,7 @@ from recommendations.storing import store_coupons, store_events, store_users
 from recommendations.tests.factories import EventFactory, UserFactory
 from tenants.routing.context import use_casino
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.covered]
 
 NOW = datetime(2030, 1, 31, 23, 59, 59, tzinfo=UTC)
 

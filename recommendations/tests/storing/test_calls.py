@@ -76,6 +76,7 @@ def test_coupons_are_not_stored_if_counting_fails(casino_a):
         assert UserProfile.objects.get().coupon_count == 1
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(("store", "row"), CALLS)
 def test_5000_rows_are_stored_in_a_few_queries(casino_a, store, row, django_assert_max_num_queries):
     rows = [row(id=n) for n in range(1, 5001)]
@@ -94,6 +95,7 @@ def test_coupons_of_known_users_take_two_statements_and_one_for_the_id_sequence(
         store_coupons(rows)
 
 
+@pytest.mark.covered
 def test_thousands_of_events_are_linked_to_thousands_of_teams(casino_a):
     with use_casino(casino_a.current):
         for name in ("FIRST", "SECOND"):

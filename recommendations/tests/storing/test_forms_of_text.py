@@ -15,6 +15,8 @@ from recommendations.tests.factories import at, event_row, user_row
 from recommendations.validation.identity import former_user_keys
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.covered
+
 COMPOSED, DECOMPOSED = (normalize(form, "Zoë") for form in ("NFC", "NFD"))
 FORMS = (COMPOSED, DECOMPOSED, "\u200bZoë", "ZOË", "Zo\u00ade\u0308 ")
 

@@ -14,6 +14,8 @@ from recommendations.tests.factories import UserFactory, at, impression_row, rem
 from recommendations.tests.threads import at_once, shuffled
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.covered
+
 
 @pytest.fixture(autouse=True)
 def _inside_casino_a(casino_a):

@@ -127,6 +127,7 @@ def test_a_refusal_forgets_what_was_learnt_and_consent_counts_all_coupons_again(
     assert learnt() == MERGE_AT
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("batch", [1, 9, 3 * MERGE_AT])
 def test_coupons_of_a_user_who_refuses_are_stored_and_counted_but_not_learnt(batch):
     store_users([user_row(id=1, personalisation=False), user_row(id=2)])

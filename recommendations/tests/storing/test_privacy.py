@@ -152,6 +152,7 @@ def _store_bets_on_51_and_52():
         store_coupons([coupon_row(id=number, user_id=7, timestamp=at(number), recommended_events=bet_on)])
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("has_vector", [True, False, None])  # None: no version is fitted
 def test_bets_of_an_erased_user_leave_the_counts_in_memory(casino_a, casino_b, key, now, has_vector):
     for casino in (casino_a, casino_b):
@@ -362,6 +363,7 @@ def test_export_above_the_size_of_a_response_is_refused_and_not_recorded(casino_
     assert not PrivacyRecord.objects.exists()
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(("method", "path"), [("delete", "/users/{}"), ("get", "/users/{}/export")])
 @pytest.mark.parametrize("user_id", ["1000", "none", "0", "9" * 30])
 def test_unknown_user_gets_404_and_no_audit_record(key, method, path, user_id):
@@ -389,6 +391,7 @@ def test_api_key_requires_the_configure_scope(casino_a, scope):
     assert _rows(casino_a, 7)["users"] == 1
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("method", "path", "codename"), [("delete", "/users/7", "delete_user"), ("get", "/users/7/export", "view_user")]
 )

@@ -14,7 +14,7 @@ from recommendations.tests.factories import EventFactory, UserFactory, at, event
 from recommendations.tests.recommend import recommend
 from tenants.routing.context import use_casino
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.covered]
 
 UNTIL_JUNE, UNTIL_JULY = datetime(2050, 6, 1, tzinfo=UTC), datetime(2050, 7, 1, tzinfo=UTC)
 

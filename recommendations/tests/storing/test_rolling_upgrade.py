@@ -13,6 +13,8 @@ from recommendations.validation.changes import EventChange
 from tenants.routing.connections import execute
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.covered
+
 VALUES: list[tuple[str, Any, Any]] = [
     ("status", "ACTIVE", "CLOSED"),
     ("birth_date", date(1985, 1, 1), date(1985, 12, 31)),

@@ -14,6 +14,8 @@ from tenants.routing.connections import casino_atomic
 from tenants.routing.context import use_casino
 from tenants.tests.exhaustive import scaled
 
+pytestmark = pytest.mark.covered
+
 
 @pytest.fixture(autouse=True)
 def _inside_casino_a(casino_a, fresh_ids):

@@ -9,6 +9,8 @@ from recommendations.storing import store_events, store_users
 from recommendations.tests.factories import at, event_row, user_row
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.covered
+
 ODDS = {"SPAIN": 2, "ITALY": 3, "FRANCE": 4, **{f"COUNTRY {n}": 5 + (n or 0) for n in (None, 1, 2, 3, 4)}}
 
 

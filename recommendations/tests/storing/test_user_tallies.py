@@ -59,6 +59,7 @@ def test_coupons_stay_unmerged_until_there_are_enough():
     assert_counts_equal_a_recount()
 
 
+@pytest.mark.covered
 def test_many_coupons_of_many_users_in_one_call_are_merged():
     store_coupons([coupon_row(user_id=1 + number % 3, timestamp=at(-number)) for number in range(1000)])
     assert pending() == 0

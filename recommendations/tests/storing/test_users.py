@@ -10,6 +10,8 @@ from recommendations.tests.factories import UserFactory, event_row, user_row
 from recommendations.validation.own_ids import MAX_OWN_ID
 from tenants.routing.context import use_casino
 
+pytestmark = pytest.mark.covered
+
 DUPLICATE = Outcome(Result.DUPLICATE)
 
 

@@ -152,6 +152,7 @@ def test_waiting_coupons_can_have_no_kafka_message(now):
     assert take_expired_coupons(now + timedelta(days=1)) == [(31, None)]
 
 
+@pytest.mark.covered
 @pytest.mark.slow
 def test_expired_coupons_with_large_messages_are_taken_some_at_a_time(now):
     store_coupons([coupon_row(user_id=31, id=n) for n in range(1, 8)], message_of=lambda row: b"m" * 3_000_000)

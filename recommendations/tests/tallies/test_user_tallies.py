@@ -73,6 +73,7 @@ def coupon(key, seconds, selections, stake="10"):
     return SimpleNamespace(pk=key, timestamp=timestamp, stake=Decimal(stake), recommended_events=selections)
 
 
+@pytest.mark.covered
 @settings(deadline=None)
 @given(st.lists(COUPONS, max_size=30), st.randoms(use_true_random=False))
 def test_coupons_in_any_order_with_encoding_in_between_give_the_reference_tallies(coupons, rng):
@@ -88,6 +89,7 @@ def test_coupons_in_any_order_with_encoding_in_between_give_the_reference_tallie
     assert_tallies_match_coupons(Tallies(tallies.encode()), coupons)
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("seed", range(5))
 def test_many_small_coupons_in_any_order_give_the_reference_tallies(seed):
     rng = random.Random(seed)

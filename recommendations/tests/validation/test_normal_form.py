@@ -77,6 +77,7 @@ def test_another_name_has_another_key(other):
     assert key_form(other) != key_form(ZOE)
 
 
+@pytest.mark.covered
 @given(texts)
 def test_a_form_is_its_own_form(text):
     for form in FORMS:

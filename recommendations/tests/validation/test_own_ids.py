@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from recommendations.errors import InvalidRow
 from recommendations.validation.own_ids import MAX_OWN_ID, own_id, parse_own_id
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.covered]
 
 
 def code(value):

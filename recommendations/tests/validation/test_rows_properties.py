@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,8 @@ from recommendations.validation.fields import (
 )
 from recommendations.validation.own_ids import MAX_OWN_ID
 from tenants.ids import MAX_ID
+
+pytestmark = pytest.mark.covered
 
 texts = st.one_of(
     st.text(max_size=130),

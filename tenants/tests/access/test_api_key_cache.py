@@ -7,6 +7,8 @@ from tenants.lifecycle.create import create_casino
 from tenants.lifecycle.suspend import suspend_casino
 from tenants.tests.api_clients import ask, make_key
 
+pytestmark = pytest.mark.covered
+
 
 @pytest.fixture
 def cached_key(real_databases, settings):

@@ -105,6 +105,7 @@ def test_admin_lists_only_the_bound_casino(page):
     assert "Beta" not in text
 
 
+@pytest.mark.covered
 def test_admin_page_of_another_casino_is_like_that_of_none(page):
     def visited(casino_id):
         answer = page.get(reverse("admin:tenants_casino_change", args=[casino_id]), follow=True)
@@ -113,6 +114,7 @@ def test_admin_page_of_another_casino_is_like_that_of_none(page):
     assert visited(2) == visited(77)
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("action", ["suspend", "resume", "back_up", "move", "restore", "delete"])
 def test_action_on_another_casino_does_nothing(page, action, casino_b):
     page.post(reverse("admin:tenants_casino_changelist"), {"action": action, "_selected_action": [2], "confirmed": "1"})
@@ -130,6 +132,7 @@ def test_bound_casino_is_shown_without_its_source_and_cannot_be_renamed(page, ca
     assert casino_a.name == "Alpha"
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     "name",
     [
@@ -146,6 +149,7 @@ def test_pages_about_all_casinos_are_closed_despite_all_permissions(page, name):
     assert page.get(reverse(f"admin:{name}")).status_code == 403
 
 
+@pytest.mark.covered
 def test_bound_login_sees_and_creates_keys_of_its_casino_only(page, casino_a, casino_b):
     own, other = make_key(casino_a).row, make_key(casino_b).row
     url = reverse("admin:tenants_apikey_changelist")
@@ -162,6 +166,7 @@ def test_bound_login_sees_and_creates_keys_of_its_casino_only(page, casino_a, ca
     assert "Select a valid choice" in page.post(add, form).content.decode()
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("lookup", ["copied_from", "copied_from__id__exact", "copies", "staff_bindings", "api_keys"])
 def test_filters_reveal_no_other_casino(page, casino_a, casino_b, lookup):
     Casino.objects.filter(pk=casino_a.pk).update(copied_from=casino_b)

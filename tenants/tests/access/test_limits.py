@@ -202,6 +202,7 @@ def test_requests_refused_for_their_csrf_token_use_no_tokens_of_the_casino(casin
     assert ask(make_key(casino_a).text).status_code == 400
 
 
+@pytest.mark.covered
 def test_staff_without_permission_uses_no_tokens_of_the_casino(casino_a):
     User.objects.create_user("ann", password="x", is_staff=True)
     headers = {"Casino-ID": "1", "Authorization": f"Basic {b64encode(b'ann:x').decode()}"}

@@ -40,6 +40,7 @@ def test_new_key_is_shown_once_and_works(admin_client):
     assert key not in str(admin_client.cookies) + str(dict(admin_client.session))
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize("changes", [{"scopes": []}, {"scopes": ["all"]}, {"name": ""}, {"casino": 9}])
 def test_invalid_key_is_refused(admin_client, changes):
     assert _shown(admin_client.post(ADD, FORM | changes)) == []

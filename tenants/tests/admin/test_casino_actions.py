@@ -52,6 +52,7 @@ def _said(response):
     return [(message.level_tag, str(message)) for message in response.context["messages"]]
 
 
+@pytest.mark.covered
 def test_casino_that_failed_says_why_and_can_be_finished(staff):
     casino = Casino.objects.create(name="Gamma")
     name = f"test_casino_{casino.pk}"
@@ -178,6 +179,7 @@ def test_action_waits_for_the_catalogue_without_a_requests_time_outs(staff, gamm
     connection.close()
 
 
+@pytest.mark.covered
 def test_casinos_are_deleted_after_a_backup(staff, gamma, delta):
     said = _said(_do(staff, "delete", gamma, delta, backup="on"))
     assert [level for level, _ in said] == ["success", "success"]
@@ -199,6 +201,7 @@ def _staff_with(*permissions):
     return client
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("permissions", "offered"),
     [
@@ -226,6 +229,7 @@ def test_staff_without_permission_change_nothing(gamma):
     assert gamma.state == CasinoState.ACTIVE
 
 
+@pytest.mark.covered
 def test_confirmation_pages_have_a_title_and_labels(staff, gamma):
     store_casinos(["Delta"])
     back_up(gamma)

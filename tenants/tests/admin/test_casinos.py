@@ -66,6 +66,7 @@ def test_djangos_own_deletion_is_not_offered(admin_client, casino_a):
     assert Casino.objects.get(pk=1).state == CasinoState.ACTIVE
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(("wanted", "found"), [("lph", ["Alpha"]), ("2", ["Beta"]), ("test_casino_1", ["Alpha"])])
 def test_casinos_are_found_by_name_id_and_database(admin_client, casino_a, casino_b, wanted, found):
     response = admin_client.get(reverse("admin:tenants_casino_changelist"), {"q": wanted})

@@ -9,7 +9,7 @@ from tenants.errors import CasinoBusy
 from tenants.models import Casino
 from tenants.tests.casinos import wait_until_free
 
-pytestmark = pytest.mark.usefixtures("real_databases")
+pytestmark = [pytest.mark.usefixtures("real_databases"), pytest.mark.covered]
 
 
 @pytest.mark.parametrize("lock", [catalogue_lock, template_lock, lambda: casino_lock(7), lambda: named_lock("any")])

@@ -86,6 +86,7 @@ def test_clone_shares_nothing_with_its_original():
     _assert_kept_apart(copy, gamma)
 
 
+@pytest.mark.covered
 def test_restored_casino_shares_nothing():
     gamma, delta = store_casinos(["Gamma", "Delta"])
     restore_casino(gamma, back_up(gamma).folder)
@@ -94,6 +95,7 @@ def test_restored_casino_shares_nothing():
     _assert_kept_apart(delta, gamma)
 
 
+@pytest.mark.covered
 def test_moved_casino_shares_nothing_on_the_other_server(second_server):
     gamma, delta = create_casino("Gamma", server="main"), create_casino("Delta", server="east")
     move_casino(gamma, "east")
@@ -101,6 +103,7 @@ def test_moved_casino_shares_nothing_on_the_other_server(second_server):
     _assert_kept_apart(delta, gamma)
 
 
+@pytest.mark.covered
 def test_deleted_casinos_role_is_dropped_everywhere_and_created_again_by_a_restore(second_server):
     gamma, delta = create_casino("Gamma", server="main"), create_casino("Delta", server="main")
     move_casino(gamma, "east")

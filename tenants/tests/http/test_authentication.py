@@ -125,6 +125,7 @@ def test_login_with_a_nul_is_refused(client):
     assert answer.status_code in (401, 403)
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     ("method", "path", "permission"),
     [

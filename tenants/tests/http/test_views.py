@@ -6,6 +6,8 @@ from django.urls import reverse
 from tenants.current_casino import MAIN
 from tenants.models import Casino, CasinoState
 
+pytestmark = pytest.mark.covered
+
 URL = "/casino/"
 CHOSEN = "casino_id"
 

@@ -48,6 +48,7 @@ def test_last_backup_is_written_into_the_named_folder(gamma, tmp_path):
     assert kept.folder == tmp_path / "last"
 
 
+@pytest.mark.covered
 def test_all_generations_on_all_servers_are_dropped(gamma, second_server):
     restore_casino(gamma, back_up(gamma).folder)
     move_casino(gamma, "east")

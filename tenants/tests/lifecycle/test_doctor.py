@@ -135,6 +135,7 @@ def test_missing_database_is_not_recreated_but_the_newest_backup_is_named(gamma)
     assert findings() == []
 
 
+@pytest.mark.covered
 def test_database_of_no_known_casino_is_reported_and_never_touched(gamma, extra_databases):
     extra_databases.append("test_casino_4242")
     execute("CREATE DATABASE test_casino_4242")

@@ -44,6 +44,7 @@ def test_old_database_stays_closed_until_the_casino_is_pruned(gamma):
     assert users_of(gamma) == ["Ada"]
 
 
+@pytest.mark.covered
 def test_deleted_casino_can_become_active_again(gamma):
     move_casino(gamma, "east")
     add_user(gamma, "Written there")
@@ -53,6 +54,7 @@ def test_deleted_casino_can_become_active_again(gamma):
     add_user(gamma, "Written here")
 
 
+@pytest.mark.covered
 def test_other_casinos_stay_where_they_are(gamma):
     (delta,) = store_casinos(["Delta"])
     where = delta.server_id

@@ -119,6 +119,7 @@ def test_two_casinos_at_once_do_not_both_take_the_last_place(real_databases):
     assert "main is full (1 of 1)" in refused
 
 
+@pytest.mark.covered
 def test_new_casino_is_placed_on_the_server_with_room(second_server):
     _set("main", capacity=0)
     casino = create_casino("Gamma")
@@ -126,6 +127,7 @@ def test_new_casino_is_placed_on_the_server_with_room(second_server):
     assert [str(database) for database in casino.databases.all()] == [f"test_casino_{casino.pk} on east"]
 
 
+@pytest.mark.covered
 def test_each_server_has_a_template_of_its_own(second_server):
     first, second = create_casino("Gamma", server="main"), create_casino("Delta", server="east")
     assert (first.server_id, second.server_id) == ("main", "east")

@@ -62,6 +62,7 @@ def test_old_generation_keeps_its_rows_and_refuses_connections(gamma, backup):
         User.objects.count()
 
 
+@pytest.mark.covered
 def test_retired_generation_can_be_restored_with_its_later_rows(gamma, backup):
     restore_casino(gamma, backup)
     restore_generation(gamma, 1)
@@ -199,6 +200,7 @@ def test_backup_without_its_manifest_is_refused_before_anything_is_created(gamma
     assert databases_on() == {gamma.db_name}
 
 
+@pytest.mark.covered
 def test_pruning_drops_the_retired_generations_and_no_other(gamma, backup):
     restore_casino(gamma, backup)
     restore_casino(gamma, backup)
@@ -211,6 +213,7 @@ def test_pruning_drops_the_retired_generations_and_no_other(gamma, backup):
     assert prune_casino(gamma) == []
 
 
+@pytest.mark.covered
 def test_number_of_a_pruned_generation_is_not_reused(gamma, backup):
     restore_casino(gamma, backup)
     prune_casino(gamma)

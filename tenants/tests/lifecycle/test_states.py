@@ -19,6 +19,7 @@ ALLOWED = {
 }  # fmt: skip
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(("before", "after"), list(itertools.product(CasinoState, CasinoState)))
 def test_casino_changes_only_to_allowed_states(casino_a, before, after):
     Casino.objects.filter(pk=casino_a.pk).update(state=before, state_detail="why")

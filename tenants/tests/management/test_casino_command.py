@@ -70,6 +70,7 @@ class TestCreate:
         casino = Casino.objects.get()
         assert (document["id"], document["database"], document["state"]) == (casino.pk, casino.db_name, "active")
 
+    @pytest.mark.covered
     def test_casino_is_created_on_the_named_server(self, second_server):
         assert run("casino", "create", "Gamma", "--server", "east", "--json").document["server"] == "east"
 

@@ -16,6 +16,7 @@ def _listed():
     return {server.pop("name"): server for server in run("database_server", "list", "--json").document}
 
 
+@pytest.mark.covered
 def test_list_shows_each_servers_casinos_and_whether_it_is_available(second_server, settings):
     create_casino("Gamma", server="east")
     DatabaseServer.objects.create(name="west", capacity=3)

@@ -68,11 +68,13 @@ def test_without_casinos_it_succeeds(real_databases):
     assert _run() == ("0 casinos up to date.\n", "", "")
 
 
+@pytest.mark.covered
 def test_casinos_that_are_up_to_date_are_skipped(gamma_and_delta):
     assert _run() == ("2 casinos up to date.\n", "", "")
     assert not MigrationRun.objects.exists()
 
 
+@pytest.mark.covered
 def test_every_casino_that_is_behind_is_migrated_and_summarised(new_release):
     out, err, message = _run()
     assert out.startswith("2 migrated, 0 failed, 0 pending; 0 were up to date. ")
@@ -82,6 +84,7 @@ def test_every_casino_that_is_behind_is_migrated_and_summarised(new_release):
     assert _run()[0] == "2 casinos up to date.\n"
 
 
+@pytest.mark.covered
 def test_only_named_casinos_are_migrated(new_release, gamma, delta):
     assert _run("--casino", str(delta.pk))[0].startswith("1 migrated")
     gamma.refresh_from_db()
@@ -99,6 +102,7 @@ def test_casino_that_is_unknown_or_has_no_database_is_refused_and_none_is_migrat
     assert code_version() not in _versions()
 
 
+@pytest.mark.covered
 def test_failure_is_reported_with_its_casino_and_exits_with_status_1(broken_gamma, gamma, capsys):
     with pytest.raises(SystemExit) as end:
         ManagementUtility(["manage.py", "migrate_casinos"]).execute()
@@ -151,6 +155,7 @@ def test_dry_run_lists_missing_migrations_and_changes_nothing(new_release, gamma
     assert document == {"up_to_date": 0, "behind": [{"id": gamma.pk, "name": "Gamma", "lacks": None}]}
 
 
+@pytest.mark.covered
 def test_json_is_one_document_on_stdout(broken_gamma, gamma, delta):
     out, _, message = _run("--json")
     document = json.loads(out)
@@ -217,6 +222,7 @@ def test_invalid_arguments_are_refused(real_databases, arguments, said):
     assert said in _run(*arguments)[2]
 
 
+@pytest.mark.covered
 def test_only_failed_without_any_run_succeeds(real_databases):
     assert _run("--only-failed") == ("0 casinos up to date.\n", "", "")
 

@@ -87,6 +87,7 @@ def test_object_may_be_written_by_its_own_alias_without_a_current_casino(of_a, o
     assert not Coupon.objects.using("casino_1").exists()
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     "follow",
     [

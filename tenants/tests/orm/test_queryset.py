@@ -85,6 +85,7 @@ def test_object_of_another_casino_is_contained_in_no_queryset(in_b, of_a, of_b):
         assert list(users)
 
 
+@pytest.mark.covered
 @pytest.mark.parametrize(
     "use",
     [

@@ -21,6 +21,7 @@ from tenants.tests.connection_users import backend, backend_of, execute, holding
 pytestmark = pytest.mark.usefixtures("real_databases", "empty_pool")
 
 
+@pytest.mark.covered
 def test_connection_that_a_thread_left_open_is_checked_in_when_the_thread_ends(gamma):
     def use_and_forget() -> None:
         with use_casino(gamma):

@@ -64,6 +64,7 @@ def test_statement_on_a_warm_connection_ends(distant):
     assert connection_metrics().open == 0
 
 
+@pytest.mark.covered
 def test_new_connection_ends(distant):
     POOL.close_idle(distant.alias)
     with frozen(SECOND_DIR), quickly(), waiting_within(request_budget(2)), pytest.raises(NoAnswer):
@@ -119,6 +120,7 @@ def test_transaction_that_a_thread_left_open_is_rolled_back_within_seconds(dista
     assert connection_metrics().open == 0
 
 
+@pytest.mark.covered
 def test_idle_connection_is_found_dead_within_seconds(distant):
     with use_casino(distant):
         query("SELECT 1")
@@ -127,6 +129,7 @@ def test_idle_connection_is_found_dead_within_seconds(distant):
             assert not is_alive(connection, idle_seconds=1_000)
 
 
+@pytest.mark.covered
 def test_requests_of_its_other_casinos_are_refused_at_once_and_others_are_not(distant, gamma):
     other = create_casino("Far", server="east").current
     with frozen(SECOND_DIR):
@@ -180,6 +183,7 @@ def test_slow_statement_goes_on_while_its_server_answers_others(distant):
     assert not stalls.silent_servers()
 
 
+@pytest.mark.covered
 def test_waits_of_a_request_are_counted_together(distant):
     budget, began = request_budget(PATIENCE_SECONDS), time.monotonic()
     with waiting_within(budget), use_casino(distant):
@@ -221,6 +225,7 @@ def test_session_keeps_no_request_timeouts_for_a_command(distant):
     assert connection_metrics().open == 1
 
 
+@pytest.mark.covered
 def test_without_a_budget_statements_may_take_any_time(distant, settings):
     settings.REQUEST_DATABASE_SECONDS = 0.2
     with use_casino(distant):

@@ -74,6 +74,7 @@ def _swap(one: str, other: str) -> None:
             cursor.execute(f"ALTER DATABASE {quoted(before)} RENAME TO {quoted(after)}")
 
 
+@pytest.mark.covered
 def test_swapped_databases_are_refused_until_they_are_swapped_back(casinos):
     with swapped(*casinos):
         for casino in casinos:
@@ -82,6 +83,7 @@ def test_swapped_databases_are_refused_until_they_are_swapped_back(casinos):
         assert_serves(casino)
 
 
+@pytest.mark.covered
 def test_backup_loaded_into_another_casinos_database_is_refused(casinos, tmp_path: Path):
     of_a, of_b = (databases.current_database(casino) for casino in casinos)
     dump_database(of_a, tmp_path / "a.dump", silent)
@@ -114,6 +116,7 @@ def test_database_without_the_casinos_identity_is_refused(casinos, damage):
     assert_serves(whole)
 
 
+@pytest.mark.covered
 def test_older_generation_under_the_casinos_name_is_refused(casinos):
     casino = casinos[0]
     Casino.objects.filter(pk=casino.pk).update(generation=2)

@@ -128,6 +128,7 @@ def test_requests_use_the_pooler_and_direct_statements_do_not(casino, port, sock
         assert cursor.db.settings_dict["HOST"] == socket_dir
 
 
+@pytest.mark.covered
 def test_more_threads_than_server_connections_read_by_the_chunk(casino):
     with use_casino(casino):
         for number in range(50):
@@ -142,6 +143,7 @@ def test_more_threads_than_server_connections_read_by_the_chunk(casino):
         assert all(answer.result(PATIENCE_SECONDS) == [f"User {number}" for number in range(50)] for answer in answers)
 
 
+@pytest.mark.covered
 def test_repeated_statement_works_on_changing_server_connections(casino):
     def count_in_transactions() -> None:
         for _ in range(20):

@@ -160,6 +160,7 @@ def test_connection_left_without_autocommit_is_not_used_again(gamma):
         assert not User.objects.exists()
 
 
+@pytest.mark.covered
 def test_connection_closed_inside_a_transaction_is_not_reused(gamma):
     def close_inside() -> None:
         with casino_atomic():

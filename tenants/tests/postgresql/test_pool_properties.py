@@ -36,6 +36,7 @@ def test_forked_process_is_not_blocked_by_a_lock_held_in_its_parent():
         assert pool.get("a").is_open
 
 
+@pytest.mark.covered
 def test_many_threads_with_failures_stay_within_the_limits_and_release_every_slot():
     pool = FakePool(total=5, each=3, idle=0.002, wait=0.5)
     refused = Counter[str]()

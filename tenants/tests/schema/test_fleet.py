@@ -122,6 +122,7 @@ def test_of_50_casinos_3_fail_with_503_and_47_are_served(new_release):
     assert {_answer(casino) for casino in casinos} == {(200, None)}
 
 
+@pytest.mark.covered
 def test_run_records_each_casinos_migrations_or_error_and_duration(four, new_release):
     _break(four[1])
     new_release()
@@ -144,11 +145,13 @@ def test_casinos_behind_are_found_by_queries_of_the_catalogue_only(four, new_rel
     assert names == {"Delta", "Epsilon", "Zeta"}
 
 
+@pytest.mark.covered
 def test_no_run_is_started_if_all_are_up_to_date(four):
     assert fleet.begin_run(Casino.objects.ready()) is None
     assert not MigrationRun.objects.exists()
 
 
+@pytest.mark.covered
 def test_suspended_casinos_are_migrated_too_and_deleted_ones_are_not(four, new_release):
     suspend_casino(four[0])
     delete_casino(four[1], backup=False)
@@ -241,6 +244,7 @@ def test_busy_casino_fails_alone_and_says_what_to_do(four, new_release, settings
     assert set(errors.values()) == {""}
 
 
+@pytest.mark.covered
 def test_locks_taken_in_turn_on_one_connection_are_released(four):
     wait_until_free(*four)
     with closing(CasinoLocks()) as locks:

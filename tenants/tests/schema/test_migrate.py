@@ -43,6 +43,7 @@ def test_new_casino_lacks_nothing(gamma):
     assert (migrated.applied, migrated.version) == ([], code_version())
 
 
+@pytest.mark.covered
 def test_casinos_that_are_behind_get_the_missing_migrations_and_keep_their_rows(gamma_and_delta, settings):
     add_user(gamma_and_delta[0], "Ada")
     settings.MIGRATION_MODULES = WIDER
@@ -67,6 +68,7 @@ def test_casino_with_fewer_migrations_than_another_gets_all_that_it_lacks(gamma_
     assert _migrations(delta) == _migrations(gamma) == migrations_on_disk()
 
 
+@pytest.mark.covered
 def test_failed_migration_leaves_the_casino_unchanged_and_works_once_the_cause_is_fixed(gamma_and_delta, settings):
     gamma, delta = gamma_and_delta
     with use_casino(gamma.current):
@@ -81,6 +83,7 @@ def test_failed_migration_leaves_the_casino_unchanged_and_works_once_the_cause_i
     assert migrate_casino(gamma.current).applied == [NICKNAME]
 
 
+@pytest.mark.covered
 def test_migration_waits_a_limited_time_for_a_lock(gamma, settings):
     settings.MIGRATION_MODULES, settings.MIGRATION_LOCK_SECONDS = WIDER, 0.2
     with server_cursor(gamma.db_name) as cursor:
@@ -105,6 +108,7 @@ def test_squashed_migration_is_recorded_if_its_parts_are_applied(gamma_and_delta
     assert _migrations(gamma) == _migrations(delta) == migrations_on_disk()
 
 
+@pytest.mark.covered
 def test_migration_without_a_transaction_is_applied(gamma_and_delta, settings):
     settings.MIGRATION_MODULES = CONCURRENT
     for casino in gamma_and_delta:
@@ -143,6 +147,7 @@ def test_database_of_an_older_release_gets_an_identity_row(gamma):
     assert users_of(gamma) == []
 
 
+@pytest.mark.covered
 def test_no_connection_stays_open(gamma_and_delta, settings):
     gamma, delta = gamma_and_delta
     with use_casino(gamma.current):

@@ -37,11 +37,13 @@ def test_template_comment_has_its_schema_version(template):
     assert _comment(template).endswith(f":{code_version()}")
 
 
+@pytest.mark.covered
 def test_template_refuses_connections(template):
     with pytest.raises(OperationalError, match="not currently accepting connections"), server_cursor(template):
         pass
 
 
+@pytest.mark.covered
 def test_template_refuses_connections_after_its_creation_and_its_alias_is_forgotten(template):
     with server_cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = %s", [template])
@@ -49,6 +51,7 @@ def test_template_refuses_connections_after_its_creation_and_its_alias_is_forgot
     assert "casino_template_on_main" not in connections.settings
 
 
+@pytest.mark.covered
 def test_up_to_date_template_is_recognised_without_a_connection(template):
     with server_cursor() as cursor:
         cursor.execute("SELECT sum(sessions) FROM pg_stat_database WHERE datname = %s", [template])

@@ -35,6 +35,7 @@ def test_after_the_planned_end_the_mixture_alone_holds():
     assert planned_end(np.array([1.0, 1.000001]), 0.04) == pytest.approx([2.3263479, np.inf])
 
 
+@pytest.mark.covered
 def test_a_random_walk_crosses_it_in_fewer_than_alpha_of_the_cases():
     rng, steps = np.random.default_rng(19), 2_000
     tau = np.arange(1, 2 * steps + 1) / steps  # up to twice the planned end

@@ -105,6 +105,7 @@ def test_database_of_something_else_is_refused(backup, lose_everything):
         restore(backup)
 
 
+@pytest.mark.covered
 def test_casinos_whose_databases_survived_are_kept_as_they_are(backup, gamma, lose_catalogue):
     add_user(gamma, "Later")
     lose_catalogue()
