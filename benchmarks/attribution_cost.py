@@ -30,7 +30,9 @@ def _compare(pair: tuple[Coupons, Coupons], size: int, batches: int) -> tuple[st
     """Compare batches with and without notes. Each casino has notes in one half, so that other differences between the
     two casinos cancel out."""
     halves = [_half(pair, noted, size, batches) for noted in pair]
-    samples = [_ratio([_again(with_notes), _again(without)] for with_notes, without in halves) for _ in range(1_000)]
+    samples = [
+        _ratio([_resample(with_notes), _resample(without)] for with_notes, without in halves) for _ in range(1_000)
+    ]
     low, *_, high = statistics.quantiles(samples, n=40)
     cost = statistics.median(seconds for _, without in halves for seconds in without) / size
     return f"{cost * 1e6:.0f}", f"{_ratio(halves):.3f}", f"{low:.3f} to {high:.3f}"
@@ -57,7 +59,7 @@ def _ratio(halves: Iterable[Sequence[Sequence[float]]]) -> float:
     return statistics.geometric_mean(statistics.median(one) / statistics.median(other) for one, other in halves)
 
 
-def _again(values: Sequence[float]) -> list[float]:
+def _resample(values: Sequence[float]) -> list[float]:
     """A bootstrap sample."""
     return random.choices(values, k=len(values))
 

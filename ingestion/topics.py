@@ -192,11 +192,11 @@ def _create_missing(admin: AdminClient, timeout: float) -> list[str]:
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another process has created it
                 raise
-    _even_out(admin, {name: len(topic.partitions) for name, topic in present.items()})
+    _add_partitions(admin, {name: len(topic.partitions) for name, topic in present.items()})
     return missing
 
 
-def _even_out(admin: AdminClient, counts: Mapping[str, int]) -> None:
+def _add_partitions(admin: AdminClient, counts: Mapping[str, int]) -> None:
     """Add the missing partitions. A consumer runs without them until it forwards a message to one."""
     wanted = {topic.parked: counts.get(topic.full_name, 0) for topic in TOPICS.values()}
     too_few = [NewPartitions(name, count) for name, count in wanted.items() if counts.get(name, count) < count]

@@ -138,11 +138,11 @@ def explain(error: KafkaException) -> str:
     text = str(error.args[0].str())
     if error.args[0].code() not in _WITHOUT_REASON:
         return text
-    reason = connection_errors.reason or _guess()
+    reason = connection_errors.reason or _probable_reason()
     return f"{text}: {reason}" if reason else text
 
 
-def _guess() -> str:
+def _probable_reason() -> str:
     """The probable reason if a broker accepts connections but does not answer: a TLS listener closes a plaintext
     connection without an error."""
     for address in settings.KAFKA_BOOTSTRAP_SERVERS.split(","):

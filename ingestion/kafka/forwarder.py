@@ -87,7 +87,7 @@ class Forwarder:
         if undelivered or refused:
             raise NotDelivered(
                 f"The broker did not accept {undelivered + len(refused)} parked or replayed messages: "
-                f"{', '.join(sorted(set(refused))) or f'no answer within {time.monotonic() - began:.1f} s'}{_because()}"
+                f"{', '.join(sorted(set(refused))) or f'no answer within {time.monotonic() - began:.1f} s'}{_reason()}"
             )
 
     def _wait_for_delivery(self) -> int:
@@ -106,6 +106,6 @@ class Forwarder:
             self._refused.append(error.str())
 
 
-def _because() -> str:
+def _reason() -> str:
     reason = connection_errors.reason
     return f" ({reason})" if reason else ""

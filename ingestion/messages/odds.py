@@ -47,7 +47,7 @@ def decode_odds(envelope: Envelope, bounds: TimeBounds) -> OddsRow:
     as_of = sent_at
     if message.timestamp is not UNSET and message.timestamp is not None:
         as_of = not_ahead(parse_time("timestamp", message.timestamp, bounds.past), envelope, bounds)
-    heard = _heard(message, envelope, sent_at)
+    heard = _feed_status(message, envelope, sent_at)
     if _has_no_markets(message) and not message.stop:
         if heard is None or not (heard.is_heartbeat or heard.is_down):
             raise InvalidRow("missing", "markets", "is required, or a stop, a heartbeat or a status")
@@ -103,7 +103,7 @@ def _stops(stop: bool | list[MarketText] | UnsetType | None) -> tuple[Closing, .
     return (Closing(ALL_MARKETS),) if stop is True else ()
 
 
-def _heard(message: ReadOdds | RawOdds, envelope: Envelope, sent_at: datetime) -> Heard | None:
+def _feed_status(message: ReadOdds | RawOdds, envelope: Envelope, sent_at: datetime) -> Heard | None:
     """The status of the message's feed. Raises InvalidRow for an unknown status: it must not count as up."""
     told = message.status
     status = producer_status(told) if isinstance(told, str) and told.strip() else ""

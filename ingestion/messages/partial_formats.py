@@ -77,7 +77,7 @@ class PartialFormat:
         return {each.name: msgspec.json.Decoder(each.type).decode for each in msgspec.structs.fields(self.message)}
 
 
-def _to_come(name: str) -> Read:
+def _future_time(name: str) -> Read:
     return lambda given, bounds, _: time_in_json(name, given, bounds.future)
 
 
@@ -219,8 +219,8 @@ PARTIAL_EVENTS = PartialFormat(
     ),
     blanks=frozenset({"country", "league", "name"}),
     read={
-        "begin_timestamp": _to_come("begin_timestamp"),
-        "end_timestamp": _to_come("end_timestamp"),
+        "begin_timestamp": _future_time("begin_timestamp"),
+        "end_timestamp": _future_time("end_timestamp"),
         "odd": _price,
         "name": _name,
         "participants": _participants,

@@ -17,17 +17,17 @@ _COLUMNS = ("country", "league", "home_team", "away_team", "category", "sport")
 def with_known_events(messages: Sequence[DecodedMessage]) -> list[DecodedMessage]:
     """The messages, with such selections of coupons completed if the current casino has the event."""
     coupons = [message.content for message in messages if isinstance(message.content, CouponRow)]
-    matches = _matches({event_id for coupon in coupons for event_id in _told_by_id_alone(coupon)})
+    matches = _matches({event_id for coupon in coupons for event_id in _ids_of_incomplete(coupon)})
     return [_completed(message, matches) for message in messages]
 
 
-def _told_by_id_alone(coupon: CouponRow) -> Iterable[OwnId]:
+def _ids_of_incomplete(coupon: CouponRow) -> Iterable[OwnId]:
     return (each.event_id for each in coupon.unread_selections or () if each.bare and each.event_id is not None)
 
 
 def _completed(message: DecodedMessage, matches: Mapping[OwnId, Mapping[str, str]]) -> DecodedMessage:
     coupon = message.content
-    if not isinstance(coupon, CouponRow) or not any(_told_by_id_alone(coupon)):
+    if not isinstance(coupon, CouponRow) or not any(_ids_of_incomplete(coupon)):
         return message
     return msgspec.structs.replace(message, content=complete_coupon(coupon, matches))
 
