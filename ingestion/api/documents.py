@@ -38,7 +38,7 @@ def mapped_messages(
                 raise ParseError(str(error)) from error
             found.append(UploadedMessage(len(found), document, problem=str(error)))
         if len(found) > MAX_MESSAGES:
-            raise RequestTooLarge(f"The request has more than {MAX_MESSAGES} messages")
+            raise RequestTooLarge(f"The request has more than {MAX_MESSAGES} messages: send fewer documents at once")
     return found
 
 

@@ -26,7 +26,7 @@ def describe_letter(letter: ShownLetter) -> str:
         ("rejected at", f"{letter.rejected_at:%Y-%m-%d %H:%M:%S} UTC"),
         ("rejection code", f"{letter.reason} (docs/ingestion.md, Rejection codes)"),
         ("wrong field", letter.field or "none: the message as a whole"),
-        ("what is wrong", letter.detail),
+        ("problem", letter.detail),
         *([("database", refusal)] if letter.sqlstate else []),
         ("state", _STATES.get(letter.state, letter.state)),
         ("replayed", _times(letter.replays) if letter.replays else "never"),

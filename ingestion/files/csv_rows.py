@@ -94,8 +94,8 @@ def _field_name(column: str) -> str:
 def _no_known_column(columns: Sequence[str], known: Iterable[str]) -> str:
     named = ", ".join(columns)
     return (
-        f"the first line names no field of such a message, but {named[:_SHOWN]!r}: columns of other names need "
-        f"--mapping, another separator --delimiter. Known are {', '.join(known)}"
+        f"the first line has no field of the message, but {named[:_SHOWN]!r}: read other columns with --mapping, or "
+        f"set another --delimiter. The fields are {', '.join(known)}"
     )
 
 

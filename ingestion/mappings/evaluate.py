@@ -123,7 +123,9 @@ def encodable(value: Any) -> Any:
         raise UnreadableValue(f"has more than {_LONGEST_TEXT} characters")
     if value is None or value is ABSENT or isinstance(value, int):
         return value
-    raise UnreadableValue(f"is {kind_of(value)}" if not isinstance(value, Decimal) else "is a number out of all bounds")
+    raise UnreadableValue(
+        f"is {kind_of(value)}" if not isinstance(value, Decimal) else "is a number outside of all bounds"
+    )
 
 
 def require_few(values: Sequence[Any], most: int = MOST_VALUES) -> None:

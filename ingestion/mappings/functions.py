@@ -98,7 +98,7 @@ def _table(name: str, node: Node) -> Mapping[str, Any]:
     for word, meant in _entries(name, node).items():
         if normalized(word) in table:
             raise InvalidMapping.at(
-                _nodes(node)[word].key_place, f"{word[:40]!r} is there twice: case, blanks, -, _, . do not count"
+                _nodes(node)[word].key_place, f"{word[:40]!r} occurs twice: case, blanks, -, _, . do not count"
             )
         table[normalized(word)] = meant
     return table

@@ -18,7 +18,7 @@ def make_number(node: Node) -> Function:
     decimal = given["decimal"].text("decimal", 1) if "decimal" in given else "."
     thousands = given["thousands"].text("thousands", 1) if "thousands" in given else ""
     if not given or not decimal or decimal == thousands:
-        raise node.fail('number needs decimal, such as ",", or thousands, such as "."; they differ')
+        raise node.fail('number needs decimal, such as ",", or thousands, such as "."; they must differ')
     if any(each.isalnum() or each in {"+", "-"} for each in (decimal, thousands)):
         raise node.fail("number: decimal and thousands are no digits, letters or signs")
 

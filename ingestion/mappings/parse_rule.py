@@ -88,7 +88,7 @@ def parse_rule(name: str, node: Node, message: type[msgspec.Struct] | None = Non
 def _source_of_value(kind: str, given: dict[str, Node]) -> Constant | FirstOf | AllOf:
     node, optional = given[kind], given.get("optional")
     if optional is not None and kind != "all":
-        raise InvalidMapping.at(optional.key_place, "optional stands beside all: paths that need not have a value")
+        raise InvalidMapping.at(optional.key_place, "optional (paths that need not have a value) needs all beside it")
     if kind == "value":
         values = [each.scalar("value") for each in node.items()]
         if any(each is None for each in values):
@@ -121,7 +121,7 @@ def _default(name: str, node: Node | None, message: type[msgspec.Struct] | None)
         return None
     if name in NO_DEFAULT:
         allowed = "odd has no default but null, for no price" if name == "odd" else f"{name} has no default"
-        raise InvalidMapping.at(node.key_place, f"{allowed}: what a feed leaves out must not open anything")
+        raise InvalidMapping.at(node.key_place, f"{allowed}: a field that a feed leaves out must not open anything")
     if value is None:
         raise node.fail("default is text, a number, true or false")
     return value

@@ -30,7 +30,7 @@ def make_split(node: Node) -> Function:
     """One part of a text with `take`, else all parts, as several values."""
     given = node.fields(("at", "take"), "split")
     if "at" not in given:
-        raise node.fail("split needs at, a text; with take, a part's number from 0, it is that part alone")
+        raise node.fail("split needs at (a text); take (a part's number, from 0) selects one part")
     if not (at := given["at"].text("at", 20)):
         raise given["at"].fail("at must not be empty")
     if "take" not in given:

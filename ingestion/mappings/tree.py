@@ -151,7 +151,7 @@ class _Reader:
             if not isinstance(event, yaml.ScalarEvent):
                 raise self._fail(event, "a name must be text")
             if event.value in found:
-                raise self._fail(event, f"{event.value[:40]!r} is there twice")
+                raise self._fail(event, f"{event.value[:40]!r} occurs twice")
             node = self._node(next(self.events), depth + 1)
             found[event.value] = _keyed(node, _place(self.name, event.start_mark))
         return found

@@ -72,7 +72,7 @@ def number_of(value: Any) -> Decimal:
         raise UnreadableValue("is no number such as 2.50")
     found = Decimal(number)
     if not is_plain(found):
-        raise UnreadableValue("is a number out of all bounds")
+        raise UnreadableValue("is a number outside of all bounds")
     return found
 
 

@@ -21,7 +21,7 @@ _TEXTS_OF_MATCH = {
     "sport": FieldText("The sport, stored in upper case.", "FOOTBALL"),
     "odd": FieldText("The price of the event.", 2.69),
     "category": FieldText("The kind of team; empty by default.", "WOMEN"),
-    "odd_format": FieldText("How the odd is written.", "decimal"),
+    "odd_format": FieldText("The format of the odd.", "decimal"),
     "name": FieldText("The name of a one-sided event, such as an outright or a race.", "PREMIER LEAGUE WINNER"),
 }
 
@@ -74,7 +74,7 @@ FIELD_TEXTS: dict[str, dict[str, FieldText]] = {
         "stake": FieldText("The stake in the user's currency.", 25.51),
         "timestamp": FieldText("The time of the purchase.", "2026-06-30T18:00:00Z"),
         "recommended_events": FieldText("The selections, at least one.", None),
-        "odd_format": FieldText("How the odds of selections without an odd_format are written.", "decimal"),
+        "odd_format": FieldText("The format of the odds of selections without an odd_format.", "decimal"),
         "recommendation_id": FieldText(
             "The recommendation that the user bet on, as /recommend returned it; absent: unknown.",
             "6f1c2f1e-8a51-4c43-9f0c-0d6a3f7c1b52",
@@ -91,25 +91,25 @@ FIELD_TEXTS: dict[str, dict[str, FieldText]] = {
         "status": FieldText("Whether the market can be bet on.", "open"),
         "outcomes": FieldText("All outcomes, at least one; of a market that is not open they may be absent.", None),
     },
-    "HeartbeatMessage": {"complete": FieldText("Whether nothing is missing.", True)},
+    "HeartbeatMessage": {"complete": FieldText("Whether the producer has lost no message.", True)},
     "OddsMessage": {
-        "event_id": FieldText("The casino's own id of the event; of a heartbeat or a status, none.", 7),
+        "event_id": FieldText("The casino's own id of the event; absent in a heartbeat or a status.", 7),
         "producer": FieldText("The source of the prices.", "LIVE"),
         "timestamp": FieldText("The time as of which the prices hold.", "2026-06-30T18:00:00Z"),
         "markets": FieldText("The markets that changed.", None),
-        "stop": FieldText("Which markets are suspended.", False),
+        "stop": FieldText("The suspended markets.", False),
         "heartbeat": FieldText("A sign of life, true or an object.", True),
         "status": FieldText("The status of the producer.", "up"),
-        "odd_format": FieldText("How the odds are written.", "decimal"),
+        "odd_format": FieldText("The format of the odds.", "decimal"),
     },
     "ImpressionMessage": {
         "recommendation_id": FieldText(
             "The id in the field recommendation_id of the recommendation.", "0190b5a4-6f2e-7c3a-9b1d-2f6f0c9d8e7a"
         ),
-        "user_id": FieldText("The casino's own id of the user whom it was recommended to.", 31),
+        "user_id": FieldText("The casino's own id of the user who got the recommendation.", 31),
         "kind": FieldText("What the user did.", "seen"),
         "event_ids": FieldText("The casino's own ids of the events; absent or empty: the whole slip.", [7]),
-        "placement": FieldText("Where it was shown.", "home"),
+        "placement": FieldText("The place where it was shown.", "home"),
         "timestamp": FieldText("The time.", "2026-06-30T18:00:05Z"),
     },
     "ServedMessage": {
@@ -135,7 +135,7 @@ FIELD_TEXTS: dict[str, dict[str, FieldText]] = {
     },
     "ServedEventMessage": {
         "event_id": FieldText("The id of the event in the database.", 7),
-        "odd": FieldText("The odd when it was recommended, decimal.", 2.69),
+        "odd": FieldText("The decimal odd at the time of the recommendation.", 2.69),
         "score": FieldText("The score.", 0.73),
         "team": FieldText("The recommender that picked the event; absent if both ranked it first.", "A"),
         "first_team": FieldText("The recommender that had the first pick in the slip.", "B"),

@@ -31,10 +31,14 @@ StoredId = Annotated[int, Meta(ge=1, le=MAX_ID)]
 Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
 OptionalText = Annotated[str, Meta(max_length=MAX_TEXT)]
 Category = Annotated[
-    str, Meta(max_length=MAX_TEXT, description="WOMEN, U21, RESERVES, ..: teams of one name in two categories are two.")
+    str,
+    Meta(
+        max_length=MAX_TEXT,
+        description="WOMEN, U21, RESERVES, ..: teams with one name in two categories are different teams.",
+    ),
 ]
 _PERSONALISATION = (
-    "Whether recommendations may use what the user bet on; null and what can't be read: false; absent: unchanged."
+    "Whether recommendations may use the user's bets; null or an unreadable value: false; absent: unchanged."
 )
 _USER_STATUS = "active, self_excluded, time_out, closed, or a word for one of them; absent: unchanged."
 _EVENT_STATUS = "open, live, suspended, cancelled, settled, or a word for one of them; absent: unchanged."
@@ -51,7 +55,7 @@ _OWN_FORMAT = {"format": "odd"}
 Stake = Annotated[
     msgspec.Raw,
     Meta(
-        description="In the user's currency, with its decimals; 0: none is suggested, for a user of unknown currency.",
+        description="In the user's currency, with its decimals; 0: no stake is suggested; the currency is unknown.",
         extra_json_schema=_AMOUNT | {"minimum": 0, "maximum": float(MAX_STAKE)},
     ),
 ]
@@ -81,7 +85,7 @@ OddFormat = Annotated[
     str,
     Meta(
         max_length=MAX_TEXT,
-        description=f"How odds are written: {', '.join(odds.OddFormat)}; absent: the casino's option, or decimal.",
+        description=f"The format of odds: {', '.join(odds.OddFormat)}; absent: the casino's option, or decimal.",
     ),
 ]
 _TIME = "ISO 8601 (without a zone: UTC), or Unix seconds, milliseconds or microseconds, also as text."
@@ -91,7 +95,7 @@ RawTime = Annotated[msgspec.Raw, Meta(description=_TIME, extra_json_schema=_TIME
 _EventOdd = Annotated[
     msgspec.Raw,
     Meta(
-        title="The price; null: none, so that the event is withheld",
+        title="The price; null: no price, the event is withheld",
         description="In odd_format. Decimal: more than 1, in steps of 0.001. Others are rounded down to such steps.",
         extra_json_schema=_OWN_FORMAT,
     ),
@@ -123,14 +127,14 @@ class UserMessage(msgspec.Struct):
 Name = Annotated[
     msgspec.Raw,
     Meta(
-        description="Of a one-sided event, such as an outright or a race; ignored where there are teams.",
+        description="The name of a one-sided event, such as an outright or a race; ignored if there are teams.",
         extra_json_schema={"type": "string", "maxLength": MAX_TEXT},
     ),
 ]
 Participants = Annotated[
     msgspec.Raw,
     Meta(
-        description="Names, of a one-sided event; ignored where there are teams.",
+        description="The names of a one-sided event's participants; ignored if there are teams.",
         extra_json_schema={"type": "array", "items": {"type": "string"}, "maxItems": MAX_PARTICIPANTS},
     ),
 ]
@@ -143,7 +147,7 @@ MarketText = (
 MarketName = Annotated[MarketText, Meta(description="The market's name or id, stored in upper case.")]
 Line = Annotated[
     Annotated[str, Meta(max_length=MAX_TEXT)] | float,
-    Meta(description="The market's line, a number or text: 2.5 of a total; absent: it has none."),
+    Meta(description="The market's line, a number or text, such as 2.5 of a total; absent: no line."),
 ]
 OutcomeName = Annotated[MarketText, Meta(description="The outcome's name or id, stored in upper case.")]
 
@@ -173,7 +177,7 @@ Markets = Annotated[list[MarketMessage], Meta(max_length=MAX_MARKETS)]
 
 
 # Read market by market, so that an unreadable market closes only itself.
-EventMarkets = Annotated[msgspec.Raw, Meta(description="All markets: others of the producer are closed.")]
+EventMarkets = Annotated[msgspec.Raw, Meta(description="All markets of the producer: missing ones are closed.")]
 
 
 class EventMessage(msgspec.Struct):
@@ -286,12 +290,12 @@ class OddsMessage(msgspec.Struct):
     stop: (
         Annotated[
             bool | list[MarketText],
-            Meta(description="true: all of the producer's markets of the event are suspended; or a list of markets."),
+            Meta(description="true, to suspend all of the producer's markets of the event; or the markets to suspend."),
         ]
         | None
     ) = None
     heartbeat: HeartbeatMessage | bool | None = None
-    status: Annotated[str, Meta(description="down: the producer's prices are closed; up.")] | None = None
+    status: Annotated[str, Meta(description="down, which closes the producer's prices; or up.")] | None = None
     odd_format: OddFormat | None = None
 
 
@@ -323,7 +327,7 @@ class ServedEventMessage(msgspec.Struct):
 
     event_id: StoredId
     odd: Odd
-    score: Annotated[float, Meta(description="The recommender's score; absent: it gives none.")] | None = None
+    score: Annotated[float, Meta(description="The recommender's score; absent: it has no scores.")] | None = None
     market: MarketName | None = None
     line: Line | None = None
     outcome: OutcomeName | None = None
@@ -356,7 +360,7 @@ class ServedMessage(msgspec.Struct):
     asked_for: Annotated[Text, Meta(description="The casino's configured recommender.")]
     stake: Stake
     currency: OptionalText
-    events: Annotated[list[ServedEventMessage], Meta(description="Best first; empty if nothing was recommended.")]
+    events: Annotated[list[ServedEventMessage], Meta(description="Best first; empty if no event was recommended.")]
     fallback: Annotated[OptionalText, Meta(description="Number of skipped recommenders of the chain; empty: none.")] = (
         ""
     )
@@ -369,4 +373,4 @@ class ServedMessage(msgspec.Struct):
     variant: ShortName = ""
     propensity: Probability | None = None
     shown: Annotated[bool, Meta(description="false: computed for an experiment, and not sent.")] = True
-    refusal: Annotated[ShortName, Meta(description="The guard rail that forbade bets; empty: none did.")] = ""
+    refusal: Annotated[ShortName, Meta(description="The guard rail that forbade bets; empty: none.")] = ""

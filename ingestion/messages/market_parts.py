@@ -69,7 +69,7 @@ class ReadMarkets:
         """Add a market. Raises InvalidRow for a repeated market line, since it is unknown which one counts."""
         line = row.market, row.line
         if line in self.lines:
-            raise InvalidRow("inconsistent", "market", "is there more than once with this line: send each line once")
+            raise InvalidRow("inconsistent", "market", "occurs more than once with this line: send each line once")
         self.lines.add(line)
         self.markets.append(row)
 

@@ -115,7 +115,7 @@ def _as_delimiter(text: str) -> str:
 
 def _ended(run: FileImport, reason: str) -> str:
     if run.last_place is None:
-        return f"Nothing of the file is read: {reason}."
+        return f"No message was imported: {reason}."
     return f"The import ended after {run.last_place}: {reason}. Run it again to continue. {_counted(run)}"
 
 
@@ -127,6 +127,4 @@ def _summary(run: FileImport, path: Path) -> str:
 def _counted(run: FileImport) -> str:
     counts = [f"{count:,} {outcome}" for outcome, count in run.counts.most_common()]
     total = run.counts.total()
-    return (
-        f"{counted(total, 'message')}: {', '.join(counts)}." if counts else "No messages that are not imported already."
-    )
+    return f"{counted(total, 'message')}: {', '.join(counts)}." if counts else "All messages are imported already."

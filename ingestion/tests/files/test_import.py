@@ -125,7 +125,7 @@ def test_a_second_import_of_a_file_stores_nothing(casino_a, user_7):
     content = as_lines([coupon(), coupon(), without(coupon(), "stake")])
     import_file("coupons", "a.ndjson", content)
     for name in ("a.ndjson", "b.ndjson"):
-        assert import_file("coupons", name, content) == "No messages that are not imported already.\n"
+        assert import_file("coupons", name, content) == "All messages are imported already.\n"
     assert len(rejections("a.ndjson")) == 1
     assert import_file("coupons", "b.ndjson", content, "--again").startswith("3 messages: 2 duplicate, 1 missing.")
     assert coupons(casino_a) == 2
@@ -202,7 +202,7 @@ def test_columns_that_nothing_reads_are_told_with_the_name_that_they_may_mean(ca
 
 def test_a_file_read_in_another_way_is_another_one(casino_a):
     content = USERS_CSV.replace(",", ";")
-    told = "^Nothing of the file is read: .* but 'id;name;.*--mapping, .*--delimiter"
+    told = "^No message was imported: .* but 'id;name;.*--mapping, .*--delimiter"
     with pytest.raises(CommandError, match=told):
         import_file("users", "users.csv", content)
     assert import_file("users", "users.csv", content, "--delimiter", ";").startswith("3 messages: 2 stored")

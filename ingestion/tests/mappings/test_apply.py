@@ -54,7 +54,7 @@ def test_decimals_stay_as_they_were_written():
     mapping = mapping_of("messages: events\nfields: {odd: odd}")
     assert map_document(mapping, b'{"odd": 0.00000010}')[0].value == b'{"odd":0.00000010}'
     assert map_document(mapping, b'{"odd": 1e999999}')[0].problems == {
-        "odd": "odd: the value is a number out of all bounds"
+        "odd": "odd: the value is a number outside of all bounds"
     }
 
 

@@ -165,7 +165,7 @@ def test_a_price_that_can_not_be_read_closes_its_outcome(price):
 def test_a_market_line_that_is_there_twice_is_closed():
     row = read(GROUP, OTHER, GROUP | {"prices": [OVER]})
     assert row.closings == TOTALS_CLOSED
-    assert problem(row).startswith("markets[2].market: market is there more than once with this line")
+    assert problem(row).startswith("markets[2].market: market occurs more than once with this line")
 
 
 def test_more_markets_than_a_message_may_have_are_all_closed():

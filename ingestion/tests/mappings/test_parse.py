@@ -76,7 +76,7 @@ def test_a_mistake_is_told_with_its_place_and_what_is_allowed(text, problem):
 )
 def test_what_a_feed_leaves_out_is_never_made_up(field):
     [found] = problems_of(f"messages: users\nfields: {{{field}: {{from: x, default: x}}}}\n")
-    assert f"{field} has no default: what a feed leaves out must not open anything" in found
+    assert f"{field} has no default: a field that a feed leaves out must not open anything" in found
 
 
 def test_the_only_default_of_an_odd_is_no_price():
@@ -108,7 +108,10 @@ OF_LISTS = [
     ("{fields: {status: {from: x, default: open}}}", "m.yaml:2:47: status has no default"),
     ("{fields: {status: {from: x, default: perhaps}}}", "m.yaml:2:47: status has no default"),
     ("{fields: {status: {from: x, then: {words: {'*': closed}}}}}", "m.yaml:2:37: status: '*' is not allowed"),
-    ("{fields: {market: {from: x, optional: y}}}", "m.yaml:2:47: optional stands beside all"),
+    (
+        "{fields: {market: {from: x, optional: y}}}",
+        "m.yaml:2:47: optional (paths that need not have a value) needs all",
+    ),
     ("{fields: {market: {all: x, optional: []}}}", "m.yaml:2:56: is a path, or a list of 1 to 10 paths"),
     ("{fields: {market: {from: x, then: {starting_with: []}}}}", "m.yaml:2:69: starting_with is a text, or a list"),
     ("{fields: {market: {from: x, then: {codes: {}}}}}", "m.yaml:2:61: codes is a table of 1 to 1000 words"),

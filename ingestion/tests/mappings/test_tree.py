@@ -51,7 +51,7 @@ def test_json_is_yaml_and_a_decoded_object_has_its_paths_as_places():
         ("a: &x 1\nb: *x", "m.yaml:1:4: anchors and aliases (& and *) are not allowed"),
         ("b: *x", "m.yaml:1:4: anchors"),
         ("a: !!python/object/apply:os.system [x]", "m.yaml:1:4: tags (!) are not allowed"),
-        ("a: 1\n\na: 2", "m.yaml:3:1: 'a' is there twice"),
+        ("a: 1\n\na: 2", "m.yaml:3:1: 'a' occurs twice"),
         ("a: [1", "m.yaml:1:6: is no YAML"),
         ("a: 1\n b: 2", "m.yaml:2:3: is no YAML"),
         ("", "m.yaml:1:1: the mapping is empty"),
