@@ -60,12 +60,12 @@ def catalogue_as_stored(catalogue: Catalogue) -> Catalogue:
             problem = f"has {code} with {number} decimals; it is of ISO 4217, with {official}: leave it out"
             raise InvalidRow("inconsistent", _OWN, problem)
     stored = Catalogue(
-        sports=_each("sports", catalogue.sports, fields.sport),
-        event_countries=_each("event_countries", catalogue.event_countries, fields.classifier),
-        currencies=_each("currencies", catalogue.currencies, fields.currency),
+        sports=_validated("sports", catalogue.sports, fields.sport),
+        event_countries=_validated("event_countries", catalogue.event_countries, fields.classifier),
+        currencies=_validated("currencies", catalogue.currencies, fields.currency),
         currency_decimals=decimals,
-        user_countries=_each("user_countries", catalogue.user_countries, fields.classifier),
-        genders=_each("genders", catalogue.genders, fields.gender),
+        user_countries=_validated("user_countries", catalogue.user_countries, fields.classifier),
+        genders=_validated("genders", catalogue.genders, fields.gender),
     )
     require_known_currencies("catalogue.currencies", stored.currencies or (), stored)
     return stored
@@ -74,7 +74,7 @@ def catalogue_as_stored(catalogue: Catalogue) -> Catalogue:
 _OWN = "catalogue.currency_decimals"
 
 
-def _each(name: str, values: tuple[str, ...] | None, validate: fields.Validate) -> tuple[str, ...] | None:
+def _validated(name: str, values: tuple[str, ...] | None, validate: fields.Validate) -> tuple[str, ...] | None:
     return None if values is None else tuple(dict.fromkeys(validate(f"catalogue.{name}", each) for each in values))
 
 

@@ -37,7 +37,7 @@ def with_selections(rules: Rules, offer: Offer, selections: Sequence[SlipSelecti
     Raises InvalidParameter for an id that is not in the offer, sent without the event's fields: its conflicts and caps
     are unknown.
     """
-    found = [_found(offer, number, each) for number, each in enumerate(selections)]
+    found = [_resolve(offer, number, each) for number, each in enumerate(selections)]
     sent = [each.fields for each in selections if each.fields is not None]
     return msgspec.structs.replace(
         rules,
@@ -56,7 +56,7 @@ def match_sent(sent: MatchFields) -> Match:
     return match_of(sent.sport, sent.country, sent.category, sent.home_team, sent.away_team)
 
 
-def _found(offer: Offer, number: int, selection: SlipSelection) -> tuple[SlipEvent, frozenset[int]]:
+def _resolve(offer: Offer, number: int, selection: SlipSelection) -> tuple[SlipEvent, frozenset[int]]:
     """The event, and the stored ids of its match. The offer's data take precedence over the request's."""
     ids = frozenset(own for each in _stored_ids(offer, selection) for own in offer.all_ids(each))
     place = place_in(offer, selection)
@@ -67,7 +67,7 @@ def _found(offer: Offer, number: int, selection: SlipSelection) -> tuple[SlipEve
             f"selections[{number}] has the event_id {selection.event_id}, which is not open for bets: remove it, or "
             "add its country, league, home_team, away_team and sport"
         )
-    return _sent(offer, selection.fields), ids
+    return _event_of_request(offer, selection.fields), ids
 
 
 def _stored_ids(offer: Offer, selection: SlipSelection) -> Iterator[int]:
@@ -81,7 +81,7 @@ def offered(offer: Offer, place: int) -> SlipEvent:
     return _event(offer.sport[place], frozenset({league}), league, match, participants)
 
 
-def _sent(offer: Offer, sent: MatchFields) -> SlipEvent:
+def _event_of_request(offer: Offer, sent: MatchFields) -> SlipEvent:
     league = league_key(sent.sport, sent.country, sent.league)
     return _event(sent.sport, _leagues(offer, league), league, match_sent(sent), ())
 

@@ -59,7 +59,7 @@ def store_coupons(rows: Sequence[CouponRow | Removal], *, message_of: MessageOf 
     """
     given, rows = rows, with_stored_ids(Kind.COUPONS, rows)
     if rows is not given:
-        message_of = _of_given(message_of, given, rows)
+        message_of = _adapted(message_of, given, rows)
     removals = [row for row in rows if isinstance(row, Removal)]
     if not removals:
         try:
@@ -74,7 +74,7 @@ def store_coupons(rows: Sequence[CouponRow | Removal], *, message_of: MessageOf 
         return store_in_order(rows, partial(_store, partial(store_waiting, message_of=message_of)))
 
 
-def _of_given(message_of: MessageOf, given: Iterable[Stored], rows: Iterable[Stored]) -> MessageOf:
+def _adapted(message_of: MessageOf, given: Iterable[Stored], rows: Iterable[Stored]) -> MessageOf:
     """Adapt `message_of`, which knows the `given` rows, to `rows`."""
     given_of = {id(row): each for each, row in zip(given, rows, strict=True) if isinstance(each, CouponRow)}
     return lambda row: message_of(given_of[id(row)])

@@ -177,7 +177,7 @@ def store_events(rows: Sequence[EventRow | EventChange | Removal]) -> list[Outco
 
 def _store(rows: Rows) -> list[Outcome]:
     outcomes = store_rows(rows, EVENTS, remove_events)
-    if changed := sorted(_of_other_matches(rows, outcomes)):
+    if changed := sorted(_changed_match_ids(rows, outcomes)):
         if to_link := [event_id for (event_id,) in query(_TO_LINK, [changed])]:
             execute(_TEAMS_OF_EVENTS, [to_link])
             execute(_UNLINK_TEAMS, [to_link])
@@ -186,7 +186,7 @@ def _store(rows: Rows) -> list[Outcome]:
     return outcomes
 
 
-def _of_other_matches(rows: Rows, outcomes: Iterable[Outcome]) -> Iterable[int]:
+def _changed_match_ids(rows: Rows, outcomes: Iterable[Outcome]) -> Iterable[int]:
     """The ids of written events whose teams or match may have changed."""
     for row, outcome in zip(rows, outcomes, strict=True):
         is_named = isinstance(row, EventRow) or (isinstance(row, EventChange) and row.is_of_match)

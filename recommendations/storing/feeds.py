@@ -68,7 +68,7 @@ class Producers:
             self.codes |= {name: code for code, name in new}
             self._states |= {name: _State() for _, name in new}
 
-    def hear(self, rows: Sequence[OddsRow], silence: timedelta) -> None:
+    def record(self, rows: Sequence[OddsRow], silence: timedelta) -> None:
         """Store the messages' effects on their feeds, in their order. Older prices become invalid if the producer was
         down, or if it sends heartbeats and two messages of the feed were sent more than `silence` apart."""
         heard = [(row.producer, row.heard) for row in rows if row.heard is not None]
@@ -76,18 +76,18 @@ class Producers:
         if known:
             self._note_times(known, silence)
             for name, each in self._note_states(known):
-                self._lose_prices(name, each.sent_at)
+                self._invalidate_prices(name, each.sent_at)
         self.close(heard)
 
     def close(self, heard: Iterable[tuple[str, Heard]]) -> None:
         """Store the times from which on prices are valid again; stored later times stay."""
         for name, each in heard:
             if each.is_down:
-                self._lose_prices(name, each.sent_at)
+                self._invalidate_prices(name, each.sent_at)
             elif each.loses_prices:
-                self._lose_prices(name, each.sent_at, each.partition)
+                self._invalidate_prices(name, each.sent_at, each.partition)
 
-    def note_down(self, names: Iterable[str]) -> None:
+    def mark_down(self, names: Iterable[str]) -> None:
         """Mark these producers as down."""
         for name in set(names) & self._states.keys():
             execute(_SET_PRODUCER, [True, self._states[name].sends_heartbeats, self.codes[name]])
@@ -140,7 +140,7 @@ class Producers:
                 forget_feed(code, BY_UPLOAD)
                 del uploads[code]
 
-    def _lose_prices(self, name: str, sent_at: datetime, partition: int | None = None) -> None:
+    def _invalidate_prices(self, name: str, sent_at: datetime, partition: int | None = None) -> None:
         """Invalidate older prices of a partition, or of all; of a producer, or of all if the message's producer is
         unknown."""
         code = self.codes.get(name)

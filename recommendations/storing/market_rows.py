@@ -100,7 +100,7 @@ def write_markets(sent: Iterable[SentLine]) -> Written:
         lines = market_lines(each.market for each in newest)
         rows = [_Row(each, lines[each.market.market, each.market.line, each.market.outcomes]) for each in newest]
         new = _update(_replace_siblings(rows, written), written)
-        _insert(_as_many_as_allowed(new, written), written)
+        _insert(_within_limit(new, written), written)
     return written
 
 
@@ -161,7 +161,7 @@ def _update(rows: list[_Row], written: Written) -> list[_Row]:
     return new
 
 
-def _as_many_as_allowed(new: list[_Row], written: Written) -> list[_Row]:
+def _within_limit(new: list[_Row], written: Written) -> list[_Row]:
     """The rows without surplus ones, of events that have `MAX_MARKETS` rows."""
     counts = Counter(dict(query(_COUNT, [sorted({row.sent.event_id for row in new})]))) if new else Counter[int]()
     kept = []

@@ -71,7 +71,7 @@ def write_odds(rows: Sequence[OddsRow], *, silence: timedelta = FEED_SILENCE) ->
     """`store_odds` for rows with stored ids, in a transaction that holds the lock of the prices."""
     producers = Producers()
     producers.add(row.producer for row in rows if row.producer)
-    producers.hear(rows, silence)
+    producers.record(rows, silence)
     written = write_markets(_sent_lines(rows, producers))
     new_stops, closed = _close(rows, producers, written.to_close)
     flip_offered_by(written.to_flip | closed)

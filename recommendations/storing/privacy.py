@@ -92,8 +92,8 @@ def reapply_erasure(user_id: OwnId, erased_at: datetime) -> bool:
 
 
 def _erase(user_id: OwnId, erase: Callable[[int], dict[str, int]]) -> dict[str, int]:
-    """Erase a user. A text id without a number gets one, which also records the erasure of dead letters. Raises
-    UserNotFound for a user without rows, and then assigns no number."""
+    """Erase a user. A text id without a number gets one, under which the erasure is recorded, also for dead letters.
+    Raises UserNotFound for a user without rows; then no number is assigned."""
     with casino_atomic():
         stored_id = id_of(Kind.USERS, user_id)
         if stored_id is None:

@@ -59,7 +59,7 @@ def restrict_odds(rows: Sequence[OddsRow | Removal]) -> None:
         lock_prices()
         producers = Producers()
         heard = [(row.producer, row.heard) for row in told if row.heard is not None]
-        producers.note_down(name for name, each in heard if each.is_down)
+        producers.mark_down(name for name, each in heard if each.is_down)
         producers.close(heard)
         close_markets([*told, *map(_replaced, told)], producers)
 
@@ -73,7 +73,7 @@ def _replaced(row: OddsRow) -> OddsRow:
 
 def _restrict(upsert: Upsert, changes: Sequence[Stored], remove: Remove) -> None:
     removed: dict[Any, datetime] = {}  # ineffective removals; earlier changes have no effect either
-    for part in _with_unique_keys(changes):
+    for part in _split_by_key(changes):
         if removals := [each for each in part if isinstance(each, Removal)]:
             ineffective = ids_without_effect(upsert.table, removals)
             removed |= {each.id: each.timestamp for each in removals if each.id in ineffective}
@@ -87,7 +87,7 @@ def _restrict(upsert: Upsert, changes: Sequence[Stored], remove: Remove) -> None
             _make_stricter(upsert, key, unset_columns, group, removed)
 
 
-def _with_unique_keys(changes: Sequence[Stored]) -> Iterator[list[Stored]]:
+def _split_by_key(changes: Sequence[Stored]) -> Iterator[list[Stored]]:
     """Yield the first change of each key, then the second of each key that has one, .."""
     by_key: dict[Key, list[Stored]] = defaultdict(list)
     for each in changes:

@@ -32,7 +32,7 @@ def with_stored_ids(kind: Kind, rows: Sequence[Row]) -> Sequence[Row]:
     others -= stored
     if not stored and not others:
         return rows
-    ids = (assign(stored) if stored else {}) | (_found(others) if others else {})
+    ids = (assign(stored) if stored else {}) | (_find_numbers(others) if others else {})
     return [_resolved(kind, row, ids) for row in rows]
 
 
@@ -42,7 +42,7 @@ def _stores(row: Identified) -> bool:
     return not isinstance(row, Change) or row.makes_row or (row.waits and row.restricts)
 
 
-def _found(texts: Collection[TextOf]) -> Ids:
+def _find_numbers(texts: Collection[TextOf]) -> Ids:
     """The numbers of these texts; a text without one gets a negative number, the id of no row."""
     known = find(texts)
     return dict(zip(sorted(set(texts) - known.keys()), count(-1, -1), strict=False)) | known
@@ -76,13 +76,13 @@ def _resolved(kind: Kind, row: Row, ids: Ids) -> Row:
     if isinstance(row, CouponRow):
         if isinstance(row.user_id, str):
             row.user_id = ids[Kind.USERS, row.user_id]
-        row.recommended_events = tuple(_of_stored_event(each, ids) for each in row.recommended_events)
+        row.recommended_events = tuple(_with_stored_event_id(each, ids) for each in row.recommended_events)
         if row.unread_selections is not None:
-            row.unread_selections = tuple(_of_stored_event(each, ids) for each in row.unread_selections)
+            row.unread_selections = tuple(_with_stored_event_id(each, ids) for each in row.unread_selections)
     return row
 
 
-def _of_stored_event(part: OfEvent, ids: Ids) -> OfEvent:
+def _with_stored_event_id(part: OfEvent, ids: Ids) -> OfEvent:
     """A copy with the number: coupons share selections, which must stay unchanged."""
     own = part.event_id
     if isinstance(own, str):

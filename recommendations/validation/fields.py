@@ -184,7 +184,7 @@ def named_outcome(
     )
 
 
-def _given(field: str, value: object) -> str:
+def _shown_value(field: str, value: object) -> str:
     """The beginning of a message with the value, if the field's values may be shown; else empty."""
     if field not in _SHOWN_FIELDS:
         return ""
@@ -213,7 +213,7 @@ def time(field: str, value: datetime | str | float) -> datetime:
         return times.read_time(value)
     except ValueError as error:
         code = "wrong_type" if isinstance(value, str) else "out_of_range"
-        raise InvalidRow(code, field, f"{_given(field, repr(value))}{error}") from error
+        raise InvalidRow(code, field, f"{_shown_value(field, repr(value))}{error}") from error
 
 
 def time_in_json(field: str, given: bytes) -> datetime:
@@ -231,7 +231,7 @@ def date_in_json(field: str, given: bytes) -> date:
     try:
         return times.read_date(value)
     except ValueError as error:
-        raise InvalidRow("wrong_type", field, f"{_given(field, repr(value))}{error}") from error
+        raise InvalidRow("wrong_type", field, f"{_shown_value(field, repr(value))}{error}") from error
 
 
 def consent_in_json(field: str, given: bytes) -> bool:
@@ -268,7 +268,7 @@ def _require_plausible(field: str, value: datetime) -> None:
         raise InvalidRow(
             "out_of_range",
             field,
-            f"{_given(field, value.isoformat())}must lie between {EARLIEST.year} and {LATEST.year}",
+            f"{_shown_value(field, value.isoformat())}must lie between {EARLIEST.year} and {LATEST.year}",
         )
 
 
@@ -295,7 +295,7 @@ def amount(field: str, given: bytes) -> Decimal:
     except InvalidOperation:  # an exponent with too many digits
         pass
     if number is None:
-        shown = _given(field, given.decode(errors="replace"))
+        shown = _shown_value(field, given.decode(errors="replace"))
         raise InvalidRow("wrong_type", field, f"{shown}must be a number, or text such as 2.50")
     return number
 
@@ -344,4 +344,4 @@ def limit(field: str, value: Decimal) -> Decimal:
 
 
 def _out_of_range(field: str, value: Decimal, problem: str) -> InvalidRow:
-    return InvalidRow("out_of_range", field, f"{_given(field, value)}{problem}")
+    return InvalidRow("out_of_range", field, f"{_shown_value(field, value)}{problem}")

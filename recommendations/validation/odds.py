@@ -94,15 +94,15 @@ def _hongkong(text: str) -> Fraction | None:
 
 def _malay(text: str) -> Fraction | None:
     number = _number(text)
-    return None if number is None or abs(number) > 1 else _of_signed(number)
+    return None if number is None or abs(number) > 1 else _signed_profit(number)
 
 
 def _indonesian(text: str) -> Fraction | None:
     number = _number(text)
-    return None if number is None or 0 < abs(number) < 1 else _of_signed(number)
+    return None if number is None or 0 < abs(number) < 1 else _signed_profit(number)
 
 
-def _of_signed(number: Fraction) -> Fraction:
+def _signed_profit(number: Fraction) -> Fraction:
     return number if number >= 0 else 1 / -number
 
 

@@ -30,7 +30,7 @@ def own_id(field: str, value: OwnId | float) -> OwnId:
     if type(value) is int and 0 < value <= MAX_OWN_ID:  # nearly always
         return value
     if isinstance(value, str):
-        return _of_text(field, value)
+        return _parse_text(field, value)
     if isinstance(value, float):
         if not (value.is_integer() and abs(value) < _EXACT_FLOATS):
             raise InvalidRow("wrong_type", field, "must be text, or a whole number without decimals and exponent")
@@ -43,7 +43,7 @@ def own_id(field: str, value: OwnId | float) -> OwnId:
 def parse_own_id(text: str) -> OwnId | None:
     """The id in a path, a parameter, a command or a cell; None if the text is not an id."""
     try:
-        return _of_text("", text)
+        return _parse_text("", text)
     except InvalidRow:
         return None
 
@@ -51,12 +51,12 @@ def parse_own_id(text: str) -> OwnId | None:
 def as_own_id(text: str) -> OwnId:
     """The id in a command's argument. Raises ArgumentTypeError."""
     try:
-        return _of_text("it", text)
+        return _parse_text("it", text)
     except InvalidRow as error:
         raise ArgumentTypeError(f"{text!r} is not an id: {error}") from error
 
 
-def _of_text(field: str, text: str) -> OwnId:
+def _parse_text(field: str, text: str) -> OwnId:
     if not text.isascii():
         text = id_form(text)
     if _DIGITS.fullmatch(text) and (number := int(text)) <= MAX_OWN_ID:

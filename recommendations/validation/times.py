@@ -27,8 +27,8 @@ def read_time(value: datetime | str | float) -> datetime:
     if isinstance(value, datetime):
         return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
     if isinstance(value, str):
-        return _of_text(value.strip())
-    return _of_number(value)
+        return _parse_text(value.strip())
+    return _parse_number(value)
 
 
 def read_date(value: date | datetime | str | float) -> date:
@@ -38,7 +38,7 @@ def read_date(value: date | datetime | str | float) -> date:
         return value
     try:
         if isinstance(value, str) and (found := _ISO.fullmatch(value.strip())) is not None:
-            value = _written(found)
+            value = _parse_iso(found)
         time = value if isinstance(value, datetime) else read_time(value)
     except ValueError as error:
         raise ValueError(f"must be {_A_DATE}") from error
@@ -47,15 +47,15 @@ def read_date(value: date | datetime | str | float) -> date:
     return time.date()
 
 
-def _of_text(text: str) -> datetime:
+def _parse_text(text: str) -> datetime:
     if (found := _ISO.fullmatch(text)) is not None:
-        return _written(found)
+        return _parse_iso(found)
     if _NUMBER.fullmatch(text) is None:
         raise ValueError(f"must be {FORMS}")
-    return _of_number(float(text) if "." in text else int(text))
+    return _parse_number(float(text) if "." in text else int(text))
 
 
-def _written(found: re.Match[str]) -> datetime:
+def _parse_iso(found: re.Match[str]) -> datetime:
     """The written time in its zone. Raises ValueError for a time that does not exist."""
     parts = found.groupdict()
     hour, minute, second = (int(parts[name] or 0) for name in ("hour", "minute", "second"))
@@ -80,7 +80,7 @@ def _zone(parts: dict[str, str | None]) -> timezone:
     return timezone(offset if parts["sign"] == "+" else -offset)
 
 
-def _of_number(number: float) -> datetime:
+def _parse_number(number: float) -> datetime:
     if isinstance(number, bool):
         raise ValueError(f"must be {FORMS}")
     size = abs(number)
