@@ -1,4 +1,4 @@
-"""A short form of `make answers`, and the proof's own ledger: it finds what is wrong."""
+"""A short form of `make answers`, and a test of its ledger, which must find wrong legs."""
 
 import random
 import subprocess
@@ -26,7 +26,7 @@ NOW = 1_800_000_000 * SECOND
 MOMENT = Moment(now=NOW, clock=NOW, lowest=1_500, highest=4_000)
 SILENCE, MAX_LIVE_AGE = 3 * SECOND, 15 * SECOND
 OVER = Leg(7, 2_000, "TOTALS", "2.5", "OVER", "LIVE", NOW - SECOND)
-# Terminated while its handlers are no more: when the interpreter, at its end, lets go of what modules hold.
+# Terminated after its handlers are removed: while the interpreter, at its end, frees the modules' objects.
 TERMINATED_AT_ITS_END = """
 import os, signal
 from ingestion.tests.answers.reader import until_sigterm
@@ -158,7 +158,7 @@ def test_a_reader_that_has_printed_what_it_found_has_not_failed():
 
 
 class ClosesTheFirst(BaseHTTPRequestHandler):
-    """Closes the first connection without an answer, and notes when."""
+    """Closes the first connection without a response, and notes the time."""
 
     protocol_version = "HTTP/1.1"
     closed_at = 0.0

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db(**IN_PROCESSES)
 
 @pytest.fixture(autouse=True)
 def _user_of_both(broker, casino_a, casino_b, settings):
-    settings.SERVED_RECOMMENDATIONS_DAYS = 36_500  # else the consumer deletes what it stored, between its batches
+    settings.SERVED_RECOMMENDATIONS_DAYS = 36_500  # else the consumer deletes the stored rows between its batches
     for casino in (casino_a, casino_b):
         with use_casino(casino.current):
             UserFactory.create(id=7)

@@ -31,7 +31,7 @@ from .sample_messages import served
 
 pytestmark = pytest.mark.django_db(**IN_PROCESSES)
 
-FOR_EVER = 36_500  # days; else the consumer deletes what it stored, between its batches
+FOR_EVER = 36_500  # days; else the consumer deletes the stored rows between its batches
 
 
 @pytest.fixture(autouse=True)

@@ -97,14 +97,14 @@ def casinos(casino_a, casino_b):
 
 
 def by_http(port: int, casino: Casino) -> dict[int, float]:
-    """Event -> odd of an answer."""
+    """Event -> odd, of a response."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}/recommend/{USER}", headers={"Casino-ID": str(casino.pk)})
     with urllib.request.urlopen(request, timeout=30) as response:
         return {each["id"]: each["odd"] for each in json.load(response)["events"]}
 
 
 def of_now(casino: Casino) -> dict[int, tuple[str, float]]:
-    """Event -> outcome and odd of an answer of this code."""
+    """Event -> outcome and odd, of a response of this code."""
     with use_casino(casino.current):
         slip = recommend(
             casino_id=casino.pk,
@@ -184,5 +184,5 @@ def test_old_and_new_processes_serve_and_ingest_side_by_side(broker, earlier, ca
 
 
 def _store_event_by_markets_alone(casino: Casino) -> None:
-    """By this code: consumers of events are upgraded before a casino sends events without an odd."""
+    """This code consumes: consumers of events are upgraded before a casino sends events without an odd."""
     Feed(casino).events(event(BY_MARKETS_ALONE, odd=None, producer="EARLY", markets=[]), at=timezone.now())

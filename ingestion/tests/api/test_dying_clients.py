@@ -26,7 +26,7 @@ class Client:
         self._port, self._key = port, key
 
     def send(self, path, body, key):
-        """The number of messages that are answered for."""
+        """The number of messages with an outcome in the response."""
         with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)) as connection:
             connection.request("POST", path, body, self._headers(key))
             response = connection.getresponse()
@@ -46,7 +46,7 @@ class Client:
 
 
 def kill(server):
-    """Kill it with its worker, which would outlive it."""
+    """Kill the server with its worker, which would outlive it."""
     for process in (*psutil.Process(server.pid).children(recursive=True), server):
         process.kill()
 

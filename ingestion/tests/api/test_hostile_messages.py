@@ -1,4 +1,4 @@
-"""Messages that were changed at random, over HTTP: each gets an answer, and none stops the others of its request."""
+"""Randomly changed messages over HTTP: each has an outcome, and none stops the others of its request."""
 
 import random
 

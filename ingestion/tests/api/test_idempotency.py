@@ -1,4 +1,5 @@
-"""Idempotency-Key: a repeated request stores nothing twice, and has the first answer. Rows are really committed."""
+"""Idempotency-Key: a repeated request stores no message twice, and gets the first response. Rows are really
+committed."""
 
 import pytest
 from django.db import connections

@@ -1,4 +1,4 @@
-"""POST /impressions: what users saw and clicked, from the back end that shows recommendations."""
+"""POST /impressions: seen and clicked events, from the back end that shows recommendations."""
 
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from .conftest import LINES, Sender
 
 @pytest.fixture
 def sender(casino_a, casino_b, settings):
-    """A front end that may ask for recommendations; both casinos have the user 7."""
+    """A front end that may request recommendations; both casinos have the user 7."""
     settings.RECSYS_OPEN_API = False
     for casino in (casino_a, casino_b):
         with use_casino(casino.current):

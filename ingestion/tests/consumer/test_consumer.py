@@ -250,7 +250,7 @@ def test_unavailable_broker_at_a_commit_does_not_stop_the_consumer(settings, cas
         consumer._subscribe()
         messages = consumer._client.consume(1, 10)
     consumer._commit([open_message(message, "", "") for message in messages])
-    close_within(consumer._client, 5)  # the client itself would wait for the answer to its commit without end
+    close_within(consumer._client, 5)  # the client itself would wait without limit for the response to its commit
 
 
 def test_casino_without_parked_messages_here_is_not_reported_for_ever(broker, casino_a):

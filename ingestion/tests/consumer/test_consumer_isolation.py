@@ -88,7 +88,7 @@ def test_reason_of_parking_is_in_the_readiness_and_the_log(broker, casino_a, cas
 
 @pytest.mark.parametrize(("sqlstate", "outcome"), [("CS001", "parked"), ("P0001", "refused_by_database")])
 def test_endless_error_message_of_a_casino_is_cut(broker, casino_a, casino_b, sqlstate, outcome):
-    """In the headers of a forwarded message, the broker would not take it."""
+    """The broker would reject a forwarded message with it in the headers."""
     send(USERS, [(1, user()), (2, user())])
     with trigger(f"RAISE USING MESSAGE = repeat('x', 9000000), ERRCODE = '{sqlstate}';"):
         assert consume(USERS, 2).counts == {(1, outcome): 1, (2, "stored"): 1}
@@ -144,7 +144,7 @@ def test_unreadable_sums_of_a_casino_do_not_stop_maintenance(broker, casino_a, c
 
 
 def test_maintenance_of_one_casino_that_fails_does_not_stop_the_others(broker, casino_a, casino_b, caplog):
-    """Any error, not only the database's."""
+    """Any error is caught, not only the database's."""
     done = []
 
     class Failing(TallyMerging):

@@ -1,4 +1,4 @@
-"""SIGTERM while the broker hangs: its process is stopped, and it says nothing."""
+"""SIGTERM while the broker hangs: its process is stopped, and it does not respond."""
 
 import signal
 import time

@@ -1,4 +1,4 @@
-"""The consumer while a PostgreSQL server hangs: its processes are stopped, and it says nothing."""
+"""The consumer while a PostgreSQL server hangs: its processes are stopped, and it does not respond."""
 
 import signal
 import time

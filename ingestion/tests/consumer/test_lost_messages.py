@@ -52,7 +52,7 @@ def lost_count(topic: Topic) -> float:
 
 
 def lost_offsets() -> list[tuple[int | None, str]]:
-    """By casino: the lost offsets that its dead letters tell."""
+    """(casino, the lost offsets) of each dead letter about lost messages."""
     return [
         (each.casino_id, each.row.detail.partition(", ")[2].partition(",")[0])
         for each in stored_letters()

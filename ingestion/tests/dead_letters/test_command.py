@@ -237,7 +237,7 @@ def test_dead_letters_need_no_broker_to_be_listed_and_purged(rejected_messages, 
 
 
 def test_dry_run_reads_messages_as_consumers_do(broker, casino_a, casino_b):
-    """By the casino's mapping, and only of known casinos."""
+    """They are read by the casino's mapping, and only for known casinos."""
     send(USERS, [(1, {"customer": 7}), (2, {"customer": 7}), (99, user()), (None, user())])
     consume(USERS, 4)
     mapping = {"messages": "users", "fields": {"id": "customer"}}

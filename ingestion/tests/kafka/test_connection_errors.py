@@ -1,4 +1,4 @@
-"""A refused connection says why: in the error, the log and the readiness."""
+"""The reason for a refused connection is in the error, the log and the readiness."""
 
 import logging
 import socket
@@ -163,7 +163,7 @@ def test_missing_token_is_waited_for_at_the_start(settings):
     attempts = list[float]()
 
     def is_told() -> bool:
-        admin.poll(0.1)  # more than one event: it also asks for the token
+        admin.poll(0.1)  # more than one event: the client also requests the token
         return "OAUTHBEARER token" in connection_errors.reason
 
     def ask(seconds: float) -> None:

@@ -155,7 +155,7 @@ def test_client_certificate_with_an_encrypted_key_passes_with_its_password_alone
 
 
 def test_client_that_cannot_be_created_later_is_an_error_of_its_own(problems_of, settings):
-    """As when a file of certificates is removed while the service runs."""
+    """A client can't be created if a file of certificates is removed while the service runs."""
     problems_of({"ssl.ca.location": "/missing"}, KAFKA_SECURITY_PROTOCOL="SSL")
     with pytest.raises(InvalidKafkaSettings, match=r"ssl\.ca\.location failed"):
         new_admin()

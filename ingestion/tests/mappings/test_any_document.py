@@ -124,7 +124,7 @@ def opened(raw: bytes) -> dict[tuple[str, str, str], int]:
 
 @given(attribute=st.sampled_from(ATTRIBUTES), value=st.none() | ATTRIBUTE_VALUES)
 def test_no_damaged_attribute_of_a_feed_opens_what_it_says_is_closed(attribute, value):
-    """With `value` None, without the attribute."""
+    """If `value` is None, the attribute is missing."""
     begin, end = attribute.span()
     name = attribute[1]
     changed = UOF[:begin] + ("" if value is None else f'{name}="{value}"') + UOF[end:]

@@ -1,4 +1,4 @@
-"""A document's values become fields; what can't be read becomes a field that no decoder reads."""
+"""A document's values become fields; an unreadable value becomes a field that no decoder accepts."""
 
 import msgspec
 import pytest

@@ -1,4 +1,4 @@
-"""What each function makes of a value, and what it can't read."""
+"""The result of each function for a value, and the values that it can't read."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Lists in lists: markets and outcomes of nested and flat documents, and what of them can't be read."""
+"""Lists in lists: markets and outcomes of nested and flat documents, and their unreadable parts."""
 
 from typing import Any
 

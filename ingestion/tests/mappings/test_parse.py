@@ -1,4 +1,4 @@
-"""A mapping's file is checked, and each mistake is told with its line, its column and what is allowed."""
+"""A mapping's file is checked. Each error has the line and column, and the allowed values."""
 
 import pytest
 

@@ -90,7 +90,7 @@ def test_a_bet_stop_suspends_the_event_and_the_next_prices_open_it(feed):
 
 
 def bets(casino: Casino) -> list[tuple[str, str, str, float]]:
-    """What is recommended: market, line, outcome and odd."""
+    """The recommended bets: market, line, outcome and odd."""
     now = datetime.now(UTC)
     with use_casino(casino.current):
         UserFactory.create(id=1)

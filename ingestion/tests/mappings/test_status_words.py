@@ -56,7 +56,7 @@ def odds_of(content):
 
 
 def markets_of(content):
-    """Of an event or a message of `odds`: the statuses and odds of its markets."""
+    """The statuses and odds of the markets in an event or a message of `odds`."""
     return [(each.status, *each.odds) for each in odds_of(content).markets]
 
 

@@ -18,8 +18,8 @@ OTHER = SELECTION | {"event_id": 2, "home_team": "YORK"}
 
 
 def unread(selection: Any) -> tuple[Any, ...]:
-    """The coupon's record of this unreadable selection behind a readable one, and the ids of the events that it
-    reads."""
+    """The coupon's record of this unreadable selection, which follows a readable one, and the ids of the coupon's
+    events."""
     row = accepted(decode_coupon, coupon(recommended_events=[READABLE, selection]))
     [note] = row.unread_selections or [None]
     assert note.number == 1

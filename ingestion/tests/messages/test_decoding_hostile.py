@@ -344,6 +344,6 @@ def test_any_number_as_a_time_is_accepted_or_rejected(number):
 
 
 def test_quotes_are_scanned_once():
-    """In the square of their number, these would take a minute."""
+    """A scan whose time grows with the square of the quotes would take a minute."""
     for quote in (b'"', b"'"):
         assert scan_fields(quote + b"\\" + (quote + b"\\") * 32_000).values == {}

@@ -1,4 +1,4 @@
-"""Places: where a message came from, through any transport, and what identifies it."""
+"""Places: a message's origin, through any transport, and its identity."""
 
 from typing import Any
 

@@ -1,5 +1,5 @@
-"""No release refuses, or stores otherwise, what an earlier one took: CONTRIBUTING.md explains how to record a
-release."""
+"""No release rejects a message of an earlier release, or stores it differently: CONTRIBUTING.md explains how to record
+a release."""
 
 import os
 from pathlib import Path
@@ -39,8 +39,8 @@ def record_of(release: str) -> list[Case]:
 
 
 def alike(topic: str) -> list[list[tuple[str, Case]]]:
-    """The records of each message to the topic, with their releases: most messages were taken by all releases, and what
-    becomes of one now does not depend on the release."""
+    """The records of each message to the topic, with their releases: all releases accept most messages, and the present
+    outcome does not depend on the release."""
     records: dict[Any, list[tuple[str, Case]]] = {}
     for release in RECORDED:
         for case in record_of(release):
@@ -50,7 +50,7 @@ def alike(topic: str) -> list[list[tuple[str, Case]]]:
 
 
 def lost(before: Any, now: Any) -> bool:
-    """Whether something of a recorded value is missing. A row may have more fields now, and a coupon selections that
+    """Whether a part of a recorded value is missing. A row may have more fields now, and a coupon selections that
     could not be read before."""
     if isinstance(before, dict) and isinstance(now, dict):
         return any(name not in now or lost(value, now[name]) for name, value in before.items())
@@ -73,7 +73,7 @@ def test_schema_accepts_whatever_that_of_a_release_accepted(release, topic):
 
 @pytest.mark.scaled
 @pytest.mark.parametrize("topic", TOPICS)
-@pytest.mark.usefixtures("fresh_ids")  # which puts back what ids of 2**62 raise
+@pytest.mark.usefixtures("fresh_ids")  # resets the sequences that ids of 2**62 raise
 def test_each_message_that_a_release_took_is_stored_as_before(casino_a, topic):
     changed = []
     for records in alike(topic)[:: scaled(16, 1)]:

@@ -1,4 +1,4 @@
-"""Of a field that occurs more than once, the strictest value counts, in any order and spelling."""
+"""A repeated field has its strictest value, in any order and spelling."""
 
 import json
 from datetime import UTC, date, datetime

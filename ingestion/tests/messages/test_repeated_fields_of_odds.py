@@ -1,5 +1,4 @@
-"""A field of a market, or of a message of `odds`, that occurs more than once or in another case: what it says
-differently is closed."""
+"""A field of a market or of a message of `odds` that is repeated, or has another case: different values close."""
 
 import json
 from itertools import permutations

@@ -47,7 +47,7 @@ UNUSUAL: dict[str, list[Any]] = {
 
 
 def rows(value: object) -> tuple[CouponRow | None, CouponRow | None]:
-    """By the short way and by the long one; None where it declines or refuses."""
+    """The coupon by the fast way and by the full one; None if the way declines or rejects it."""
     bounds = TimeBounds.at(NOW)
     envelope = envelope_of(COUPONS, value)
     try:

@@ -1,5 +1,5 @@
-"""Prices of a casino whose messages are parked, or come late, close: at once where its database can be written to, else
-by silence. Rows are really committed."""
+"""Prices of a casino with parked or late messages close: at once if its database can be written to, else by silence.
+Rows are really committed."""
 
 from datetime import timedelta
 from typing import Any
@@ -57,7 +57,7 @@ def closed(casino):
 
 
 def refusal(casino, producer="LIVE"):
-    """Of a producer of the casino, as each request reads it."""
+    """The reason against a producer of the casino, as each request reads it."""
     with use_casino(casino.current):
         [(column,)] = query(f"SELECT {FEEDS}")
     [found] = [each for each in decode_feeds(column).producers.values() if each.name == producer]
@@ -135,7 +135,7 @@ def test_a_parked_casino_closes_by_silence_while_its_database_is_unavailable(cas
 
 
 def _pass(*casinos, seconds):
-    """As if this time had passed since all feeds were heard."""
+    """Move the feeds' times back by these seconds."""
     for casino in casinos:
         with use_casino(casino.current):
             Feed.objects.update(heard_at=F("heard_at") - timedelta(seconds=seconds))

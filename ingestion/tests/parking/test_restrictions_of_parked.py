@@ -139,7 +139,7 @@ def test_a_restarted_consumer_applies_what_it_parks_behind_others(casino_a):
 
 @pytest.mark.exhaustive
 def test_messages_that_are_parked_and_restrict_twice_count_once(casino_a):
-    """As after a crash between the parking and the commit of the offsets."""
+    """A crash between the parking and the commit of the offsets has this effect."""
     park(USERS, user(status="SELF_EXCLUDED", timestamp=LATER), user(status="ACTIVE", timestamp=LATEST))
     rewind(USERS)
     assert consume(USERS, 7).counts == {(1, "parked"): 6, (2, "repeated"): 1}

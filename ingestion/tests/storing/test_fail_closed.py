@@ -22,7 +22,7 @@ BATCH = 250  # of events, and of users
 MESSAGES = int(os.environ.get("FAIL_CLOSED", scaled(2_000, 4_000)))
 SLOW = settings(
     max_examples=max(MESSAGES // (2 * BATCH), 1),
-    phases=[Phase.generate],  # what failed is shown; to shrink a batch takes minutes
+    phases=[Phase.generate],  # failures are shown as they are: shrinking a batch takes minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 EARLIER, BEFORE, LATER, LATEST = ago(days=20), ago(days=15), ago(days=10), ago(days=5)

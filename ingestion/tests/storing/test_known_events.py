@@ -57,7 +57,7 @@ def test_its_odd_has_the_format_of_the_coupon(casino_a):
 
 
 def test_of_an_unknown_event_it_is_noted_as_before(casino_a, casino_b):
-    """Also where another casino's event has the id."""
+    """It is unknown even if another casino has an event with this id."""
     notes = [{"number": 1, "code": "missing", "field": "sport", "event_id": 1}]
     outcome, stored = bought(casino_b, SELECTION, {"event_id": 1, "odd": 2})
     assert (outcome, len(stored.recommended_events), stored.unread_selections) == ("stored_in_part", 1, notes)

@@ -1,4 +1,4 @@
-"""A casino's messages are read by the mapping of its options, and nobody else's."""
+"""The mapping of a casino's options reads the messages of this casino, and of no other."""
 
 from typing import Any
 

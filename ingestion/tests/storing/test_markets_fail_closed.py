@@ -1,4 +1,4 @@
-"""Each rule by which prices close, from the message to the answer; and replays, which change nothing newer."""
+"""Each rule by which prices close, from the message to the response; and replays, which change no newer price."""
 
 from datetime import timedelta
 from typing import Any
@@ -49,7 +49,7 @@ def prices(*markets: Any, number: int = FIRST, **fields: Any) -> dict[str, Any]:
 
 class ServedFeed(OddsFeed):
     def served(self) -> dict[int, str]:
-        """Event -> outcome of an answer with all that may be bet on."""
+        """Event -> outcome, of a response with all events that can be bet on."""
         options = Options(event_limit=20)
         with use_casino(self._casino.current):
             slip = recommend(casino_id=1, recommender_type="soonest", user_id=1, now=NOW, options=options)

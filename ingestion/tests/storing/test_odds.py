@@ -1,4 +1,4 @@
-"""Messages of the topic `odds`, through decoding and storing: what can't be read closes, and the rest is stored."""
+"""Messages of the topic `odds`, through decoding and storing: unreadable parts close, and the rest is stored."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -195,7 +195,7 @@ def test_heartbeats_are_heard_by_partition_and_a_gap_in_their_sending_makes_olde
 
 
 def refusal(silence_seconds=10.0):
-    """Of the current casino's one producer, as each request reads it."""
+    """The reason against the current casino's only producer, as each request reads it."""
     [(column,)] = query(f"SELECT {FEEDS}")
     [found] = decode_feeds(column).producers.values()
     return found.refusal(silence_seconds)

@@ -1,4 +1,4 @@
-"""`personalisation` of user messages: what is no clear consent is none."""
+"""`personalisation` of user messages: unclear consent counts as none."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Made-up fixtures in the shape of three providers' answers: each is stored, and only the open ones are recommended."""
+"""Generated fixtures in the format of three providers: each is stored, and only open ones are recommended."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A user needs an id, or name, surname, birth year and country; all else may come later, or never."""
+"""A user needs an id, or name, surname, birth year and country; all other fields may follow later, or never."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Of changes of one time that wait for their row, the stricter counts, in any order."""
+"""Of changes with equal times that wait for their row, the strictest applies, in any order."""
 
 from itertools import permutations
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the ledger keeps of a request's outcomes: bounded, and nothing about people."""
+"""The outcomes of a request in the ledger: bounded, and without personal data."""
 
 import msgspec
 from hypothesis import given

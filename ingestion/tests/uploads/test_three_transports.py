@@ -40,7 +40,7 @@ MAPPINGS: dict[str, Any] = {
     COUPONS.name: feed.BETS,
 }
 
-# What the feed leaves: an event and a user are removed, one of each is not offered, and an event can't be read.
+# The expected rows: an event and a user are removed, one of each is not offered, and an event can't be read.
 STORED = {
     "events": 6,
     "teams": 14,

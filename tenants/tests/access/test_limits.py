@@ -31,7 +31,7 @@ def open_installation(settings):
 
 
 def _in_turn(ask_once, count=8):
-    """The answers to `count` requests, during which the buckets are not filled."""
+    """The responses to `count` requests, during which the buckets do not fill."""
     answers = []
     for _ in range(count):
         answers.append(ask_once())

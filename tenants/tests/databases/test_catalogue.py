@@ -1,4 +1,4 @@
-"""The catalogue database: created, or said to be missing."""
+"""The catalogue database: created, or reported as missing."""
 
 import pytest
 from django.core.management import CommandError

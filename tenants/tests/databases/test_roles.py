@@ -157,7 +157,7 @@ def open_catalogue():
 
 
 def test_casinos_role_cannot_connect_to_the_catalogue_once_it_is_migrated(open_catalogue):
-    """There it could hold the locks of the catalogue and of other casinos."""
+    """A casino's role could hold the locks of the catalogue and of other casinos."""
     gamma = create_casino("Gamma")
     catalogue = connection.settings_dict["NAME"]
     with _connect(gamma, catalogue) as own:

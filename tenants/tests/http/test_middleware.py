@@ -38,7 +38,7 @@ def ask(client):
 
 @pytest.fixture
 def casino_answering(ask):
-    """The name of the casino that answers `GET /config`."""
+    """The name of the casino whose configuration `GET /config` returns."""
 
     def _casino_answering(casino_id=None):
         status, body = ask(casino_id)

@@ -27,7 +27,7 @@ STEP = int(os.environ.get("CRASH_STEP", scaled(25, 7)))  # odd, so that both way
 
 
 def _findings() -> list[Finding]:
-    """All but the predeclared casinos' databases, which are not in the catalogue."""
+    """All findings but those of the predeclared casinos' databases, which are not in the catalogue."""
     return [finding for finding in examine() if finding.database not in ("test_casino_1", "test_casino_2")]
 
 

@@ -1,4 +1,4 @@
-"""One casino's database, or one server, hangs: the others' requests and the probes are answered all the same."""
+"""One casino's database, or one server, hangs: the other casinos' requests and the probes still get responses."""
 
 import json
 import threading
@@ -76,7 +76,7 @@ class Service:
 
     @contextmanager
     def asked_for(self, casino_ids: list[int]) -> Iterator[list[tuple[int, str]]]:
-        """Clients ask for these casinos; yields the status and code of each answer."""
+        """Clients send requests to these casinos. Yields the status and code of each response."""
         stop, answers = threading.Event(), list[tuple[int, str]]()
 
         def ask_on(casino_id: int) -> None:
@@ -101,7 +101,7 @@ class Service:
         end = time.monotonic() + WATCHED_SECONDS
         while time.monotonic() < end:
             for path, casino_id, expected in (
-                ("/recommend/1", self.innocent, 404),  # no such user: its database was asked
+                ("/recommend/1", self.innocent, 404),  # no such user: the database was queried
                 ("/health/live", None, 200),
                 ("/health/ready", None, 200),
             ):

@@ -40,7 +40,7 @@ def test_the_catalogue_is_usable_after_a_budget_that_ended(real_databases: None)
     wrapper = connections[CATALOGUE]
     for waits in range(MOST_WAITS):
         wrapper.close()
-        for _ in range(2):  # the second attempt would go on with what the first has left
+        for _ in range(2):  # the second attempt uses the connection that the first has left
             with waiting_within(BudgetOfWaits(waits)), suppress(Error), transaction.atomic():
                 execute_one(wrapper)
             assert not wrapper.in_atomic_block, waits

@@ -48,7 +48,7 @@ def test_preloaded_workers_serve_two_casinos(casinos, tmp_path):
     hooks.write_text(USE_CONNECTIONS_BEFORE_FORKING)
     options = ("--preload", "--workers", "2", "--worker-class", "gthread", "--threads", "2", "--config", str(hooks))
     with gunicorn(*options, env=environment(url_of_test_catalogue())) as (port, process):
-        children = psutil.Process(process.pid).children  # the first answers before the second is there
+        children = psutil.Process(process.pid).children  # the first worker responds before the second has started
         wait_until(lambda: len(children()) == 2, else_say="there are not two workers")
 
         def request_both(number: int) -> list[int]:

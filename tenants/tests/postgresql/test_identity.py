@@ -1,4 +1,4 @@
-"""A database with another casino's identity is refused, whatever its name."""
+"""A database with another casino's identity is refused, even under the right name."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

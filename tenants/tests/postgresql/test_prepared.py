@@ -149,7 +149,7 @@ def test_within_a_transaction_a_changed_type_is_an_error_once(gamma):
 
 @pytest.mark.parametrize("are_many_stalled", [True, False])
 def test_a_refused_statement_is_not_sent(gamma, are_many_stalled):
-    """Neither the first time nor once it is prepared."""
+    """It is not sent the first time, nor once it is prepared."""
     sql = "SELECT pg_sleep(%(seconds)s)::text"
     with use_casino(gamma.current):
         pid = casino_connection().query_prepared("SELECT pg_backend_pid()", {})[0][0]

@@ -83,7 +83,7 @@ def test_requests_get_503_during_the_outage_and_succeed_at_once_afterwards(socke
             answers = askers.map(lambda number: ask(port, "/recommend/1", casino_ids[number % 2]), range(4 * THREADS))
             return [(status, headers["Retry-After"]) for status, headers in answers]
 
-        assert set(request_all()) == {(404, None)}  # no such user: both databases were asked
+        assert set(request_all()) == {(404, None)}  # no such user: both databases were queried
         pg_ctl("stop", "-m", mode)
 
         def require_503() -> None:

@@ -1,4 +1,4 @@
-"""A table of the catalogue is locked: what would only wait is refused before it is sent."""
+"""A table of the catalogue is locked: a statement that would only wait is refused before it is sent."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -30,7 +30,7 @@ SCHEMA = {"user_id": {"type": "int", "source_field": "user_id"}}
 
 @pytest.fixture
 def new_release(real_databases, settings):
-    """Call it after creating the casinos: all are behind from then on."""
+    """A function to call after creating the casinos: all are then behind."""
 
     def come():
         settings.MIGRATION_MODULES = WIDER

@@ -69,7 +69,7 @@ def test_next_task_is_taken_only_after_the_last_result_was_consumed():
 
 @pytest.mark.exhaustive
 def test_two_processes_share_the_work_and_do_it_as_one_does(casino_a, settings, caplog, capfd):
-    """Processes take a second to start: these are asked everything."""
+    """One test for all properties, since processes take a second to start."""
     settings.CASINO_DATABASE_PREFIX = "changed_"
     heard: list[str] = []
     with workers(working, jobs=2, on_message=heard.append) as run:

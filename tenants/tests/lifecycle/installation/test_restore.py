@@ -115,7 +115,7 @@ def test_casinos_whose_databases_survived_are_kept_as_they_are(backup, gamma, lo
 
 @pytest.mark.exhaustive
 def test_database_that_a_newer_generation_had_replaced_is_not_used(backup, gamma, lose_catalogue):
-    """The backup's catalogue says generation 1; generation 2 came later, and has the newer rows."""
+    """The backup's catalogue has generation 1; generation 2 came later, and has newer rows."""
     restore_casino(gamma, backup.folder_of(gamma.pk))
     lose_catalogue()
     gamma_now = restore(backup)["Gamma"]
