@@ -202,8 +202,8 @@ def check_user_count(count: int) -> None:
 def _recommend_by_variant(
     request: RecommendationRequest, user_ids: Sequence[OwnId], experiments: Sequence[RunningExperiment], forced: str
 ) -> tuple[list[Recommendation], float]:
-    """Recommend like `recommend`, each user by the user's variant of the running experiments. Returns the
-    recommendations, and the seconds spent on the slips of compared variants."""
+    """Recommend to the known users, each by the user's variant of the running experiments. Returns the recommendations,
+    and the seconds spent on the slips of compared variants."""
     found = find(user_ids, request.now, request.hour, needs_of_variants(request, experiments))
     answers: dict[OwnId, Recommendation] = {}
     compared = 0.0

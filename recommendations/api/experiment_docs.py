@@ -140,7 +140,7 @@ _GUARD: docs.Schema = {
         "guard": {"type": "string", "enum": list(Guard)},
         "state": {"type": "string", "enum": list(STATES), "description": "unknown: too little data yet."},
         "limit": {"type": "number"},
-        "sentence": {"type": "string", "description": "The meaning of this guard being broken."},
+        "sentence": {"type": "string", "description": "The sentence about a broken guard."},
         "estimate": _NUMBER,
         "broken_at": _TIME,
     },

@@ -39,7 +39,7 @@ def read_body(stream: IO[Any], media_type: str | None, parser_context: Any) -> b
     """Read a request's body for a parser. Raises UnsupportedMediaType for a compressed body."""
     meta = parser_context["request"].META
     if (coding := meta.get("HTTP_CONTENT_ENCODING", "identity").lower()) not in ("identity", ""):
-        raise UnsupportedMediaType(media_type or "", f"The body is compressed ({coding}): send it as it is")
+        raise UnsupportedMediaType(media_type or "", f"The body is compressed ({coding}): send it uncompressed")
     body: bytes = stream.read()
     return body
 

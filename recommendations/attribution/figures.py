@@ -41,9 +41,9 @@ Amounts = dict[str, Decimal]
 class Figures(msgspec.Struct):
     """One line of a breakdown, or the total. Amounts are by currency.
 
-    `answers` were sent; `empty` of them had no events, and `refused` were refusals. The casino reported `seen` and
-    `clicked` of them. `turnover` is the stake of the attributed `bets`, and `matched_turnover` its share of the matched
-    selections. `reached_on` has the days on which users were reached.
+    `answers` were sent; `empty` of them had no events, and `refused` were refusals. The casino reported impressions of
+    `seen` and clicks on `clicked` of them. `turnover` is the stake of the attributed `bets`, and `matched_turnover` its
+    share of the matched selections. `reached_on` has the days on which users were reached.
     """
 
     name: str

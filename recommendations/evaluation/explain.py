@@ -27,7 +27,7 @@ _GROUPS = {
         "lift of sport", "share of sport", "lift of country", "share of country", "favourite sport", "own country",
     ),
     "usual odds": ("lift of odds_band", "share of odds_band", "usual odds"),
-    "height of the odds": ("odd",),
+    "size of the odds": ("odd",),
     "popularity": (
         "trend of sport", "trend of league", "trend of country", "trend of home_team", "trend of away_team",
         "trend of odds_band", "selections", "trend", "freshness",
@@ -39,7 +39,7 @@ _GROUPS = {
     "bets of similar users": ("neighbours", "likeness", "mean likeness"),
     "next bets of others": tuple(each.name for each in PAIR_FEATURES if each.component == NEXT),
     "events bet on together": tuple(each.name for each in PAIR_FEATURES if each.component == TOGETHER),
-    "likeness to the last bet": tuple(each.name for each in ADDITIVE_FEATURES if each.component == LAST),
+    "similarity to the last bet": tuple(each.name for each in ADDITIVE_FEATURES if each.component == LAST),
 }  # fmt: skip
 _MAX_GROUPS = 3
 _MIN_SHARE = 0.1

@@ -112,7 +112,7 @@ def _is_worse(selected: SelectedModel, cases: Cases) -> bool:
 
 
 def _users(now: datetime) -> Iterator[tuple[Mapping[str, float], int]]:
-    """(tokens, number of coupons) of each user with tokens."""
+    """Yield (tokens, number of coupons) for each user with tokens."""
     for count, packed, unmerged in _profiles():
         weights = merge_tallies(packed, unmerged).weights_at(now.timestamp())
         if tokens := neighbours.tokens_of(BettingProfile(weights=weights)):

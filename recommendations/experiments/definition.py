@@ -59,7 +59,7 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     kind: Annotated[
         Kind,
         Meta(
-            description="ab: variants differ in what they show. holdout: the first variant is shown nothing. "
+            description="ab: variants show different slips. holdout: the first variant gets no recommendations. "
             "interleave: each user gets one slip of the recommenders of both variants."
         ),
     ]
@@ -96,7 +96,7 @@ class Definition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     def __post_init__(self) -> None:
         names = [each.name for each in self.variants]
         if len(set(names)) < len(names):
-            raise ValueError("variants: each needs a name of its own")
+            raise ValueError(f"variants: two have the same name ({', '.join(names)}); use different names")
         _require_parts("traffic", self.traffic)
         for each in self.variants:
             _require_parts(f"share of {each.name}", each.share)

@@ -162,7 +162,7 @@ def _sentence(policy: Policy, found: Estimate, as_ranked: OffPolicyEstimates | N
 
 def _too_few(report: PolicyReport, days_left: float | None) -> str:
     needed = f"{FEWEST_EFFECTIVE:,} are needed"
-    more = needed if days_left is None else f"{needed}, which takes some {max(days_left, 1.0):,.0f} more days"
+    more = needed if days_left is None else f"{needed}, which takes about {max(days_left, 1.0):,.0f} more days"
     return (
         f"The {report.answers:,} logged answers are worth {report.effective_answers:,.0f} answers of "
         f"`{report.policy}`: {more}."

@@ -77,6 +77,6 @@ def run_of(experiment: Experiment, now: datetime) -> Run:
     """The run of an experiment at `now`. Raises ExperimentConflict before the experiment has begun."""
     state = experiment.state_at(now)
     if experiment.starts_at is None or state is ExperimentState.SCHEDULED:
-        raise ExperimentConflict(f"{experiment} is {state}: there is a report once it has begun")
+        raise ExperimentConflict(f"{experiment} is {state}: a report is available once it has begun")
     at = now if experiment.stops_at is None else min(now, experiment.stops_at)
     return Run(load_definition(experiment.definition), state, experiment.starts_at, at)

@@ -93,7 +93,7 @@ class UserDay(CasinoModel):
 
     `answers` were sent; `empty` of them had no events, and `refused` were refusals. `withheld` were computed and not
     sent. `bets`, `stake` and `matched_stake` count coupons attributed to sent answers, `withheld_bets` the others.
-    The casino reported `seen` and `clicked` of the answers."""
+    The casino reported impressions of `seen` and clicks on `clicked` of the answers."""
 
     user_id = models.BigIntegerField()
     day = models.DateField()

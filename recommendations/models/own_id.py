@@ -16,7 +16,7 @@ class HasOwnId:
 
 
 class HasOwnUserId:
-    """A row of a user with the casino's own id, `user_text_id`, as in `HasOwnId`."""
+    """A row with a user. `user_text_id` is the user's own id as text, like `HasOwnId.text_id`."""
 
     user_id: Any
     user_text_id: str | None = None

@@ -14,7 +14,7 @@ _OF_SHOWN = (Metric.INFLUENCE, Metric.ATTRIBUTED_DAYS)
 def sentences_of(check: ExperimentCheck) -> Iterator[str]:
     yield f"{check.name} is valid: {check.kind}, {check.planned_days} days."
     yield (
-        f"{check.eligible:,} of {check.users:,} users may take part; with a traffic of {check.traffic:.4g}, some "
+        f"{check.eligible:,} of {check.users:,} users may take part; with a traffic of {check.traffic:.4g}, about "
         f"{check.eligible * check.traffic:,.0f} do."
     )
     if check.conflict:

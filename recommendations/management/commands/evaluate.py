@@ -52,7 +52,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--refit", type=_duration, default="7d", help="interval of fitting: 12h, 7d, 4w (7d)")
         parser.add_argument(
-            "--fit-first", type=as_count, metavar="N", help="fit once, to the first N coupons; 0: not at all"
+            "--fit-first", type=as_count, metavar="N", help="fit once, to the first N coupons; 0: never"
         )
         parser.add_argument(
             "--min-prior-coupons",

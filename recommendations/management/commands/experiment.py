@@ -136,7 +136,7 @@ class GrowExperiment(NamedVerb):
 
 class StopExperiment(NamedVerb):
     name = "stop"
-    help = "Stop an experiment for good; its users get the casino's own configuration."
+    help = "Stop an experiment, which can't be started again. Its users get the casino's own configuration."
 
     def run_for(self, casino: Casino, now: datetime, *args: Any, name: str, **options: Any) -> VerbResult:
         return _shown(stop_experiment(casino=casino, name=name, by=operator_name(), now=now), now)
@@ -208,7 +208,7 @@ def _second_line(found: SecondReport) -> str:
     if found.estimate is None or found.low is None or found.high is None:
         return f"{words}: too few bets yet."
     interval = f"95 % confidence interval: {found.low:+.1%} to {found.high:+.1%}"
-    return f"{words}: {found.estimate:+.1%} ({interval}). It is not judged."
+    return f"{words}: {found.estimate:+.1%} ({interval}), without a verdict."
 
 
 def _guard_line(found: GuardReport) -> str:

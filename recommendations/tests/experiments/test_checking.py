@@ -149,7 +149,7 @@ def test_the_command_checks_a_file_or_a_stored_draft_and_stores_nothing(casino, 
     file = tmp_path / "trees.json"
     file.write_text(json.dumps(ab(traffic=0.5)))
     told = run("check", file, "--casino", casino.pk)
-    assert "trees is valid: ab, 28 days.\n500 of 500 users may take part; with a traffic of 0.5, some 250 do." in told
+    assert "trees is valid: ab, 28 days.\n500 of 500 users may take part; with a traffic of 0.5, about 250 do." in told
     assert "days with a bet is found in four of five experiments." in told
     assert "It should be at most 5 %." in told
     with pytest.raises(CommandError, match="has no experiment named trees"):

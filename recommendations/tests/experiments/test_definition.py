@@ -27,7 +27,7 @@ REFUSED = {
     "an unknown kind": (ab(kind="bandit"), "Invalid enum value 'bandit'"),
     "an unknown field": (ab(stake=3), "unknown field `stake`"),
     "one variant": (ab(variants=[variant("one", 0.9)]), "length >= 2"),
-    "a name twice": (ab(variants=[ONE, ONE]), "each needs a name of its own"),
+    "a name twice": (ab(variants=[ONE, ONE]), "two have the same name"),
     "shares below 1": (ab(variants=[ONE, variant("other", 0.4)]), "the shares sum to 0.9, not to 1"),
     "a share of too many decimals": (
         ab(variants=[variant("one", 0.33333), variant("other", 0.66667)]), "at most four decimals"

@@ -152,7 +152,7 @@ def test_below_a_thousand_effective_answers_nothing_is_estimated(casino):
     assert (found.ips, found.as_ranked, found.doubly_robust) == (None, None, None)
     assert found.sentence == (
         f"The 81 logged answers are worth {found.effective_answers:,.0f} answers of `soonest`: 1,000 are needed, "
-        f"which takes some {found.days_left:,.0f} more days."
+        f"which takes about {found.days_left:,.0f} more days."
     )
     assert found.days_left == pytest.approx(2 * (1_000 / found.effective_answers - 1), rel=0.01)
     stopped = stop_experiment(casino=casino, name="trees", by="a test", now=START + timedelta(days=2))
@@ -166,7 +166,7 @@ def test_an_experiment_that_does_not_explore_or_has_not_begun_tells_nothing_abou
     with use_casino(casino.current):
         with pytest.raises(ExperimentConflict, match="does not explore"):
             report_on_policy(plain, policy, START + timedelta(days=3))
-        with pytest.raises(ExperimentConflict, match="there is a report once it has begun"):
+        with pytest.raises(ExperimentConflict, match="a report is available once it has begun"):
             report_on_policy(plain, policy, START - timedelta(days=3))
 
 

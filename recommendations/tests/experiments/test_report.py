@@ -165,5 +165,5 @@ def test_another_casinos_users_are_not_counted(casino, casino_b):
 
 def test_a_draft_has_no_report(casino):
     draft = create_experiment(casino=casino, definition=ab(), by="a test", now=START)
-    with use_casino(casino.current), pytest.raises(ExperimentConflict, match="is draft: there is a report once"):
+    with use_casino(casino.current), pytest.raises(ExperimentConflict, match="is draft: a report is available once"):
         report_on(draft, START)

@@ -89,5 +89,5 @@ def test_a_look_is_stored_and_the_report_tells_of_the_guards(casino, tmp_path):
 
 def test_a_draft_has_no_report(casino, tmp_path):
     draft(tmp_path, casino, ab())
-    with pytest.raises(CommandError, match="there is a report once it has begun"):
+    with pytest.raises(CommandError, match="a report is available once it has begun"):
         run("report", "trees", "--casino", casino.pk)
