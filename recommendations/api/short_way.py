@@ -30,7 +30,8 @@ from .views import CasinoAPIView
 
 logger = logging.getLogger(__name__)
 
-_PROGRAM_ACCEPTS = ("", "*/*", "application/json")  # values of `Accept` for which REST framework, too, chooses JSON
+# The values of `Accept` for which REST framework also chooses JSON without media type parameters.
+_PROGRAM_ACCEPTS = ("", "*/*", "application/json")
 _LOGIN_HEADERS = ("HTTP_COOKIE", "HTTP_AUTHORIZATION")
 _FRAMEWORK_ERRORS = (APIException, Http404, PermissionDenied)  # errors that REST framework answers
 

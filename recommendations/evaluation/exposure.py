@@ -19,7 +19,7 @@ MOST_LISTED = 100
 COMPARED_USERS = 2_000  # users whose stakes are compared, sampled by a hash: enough for a share to 1 or 2 %
 
 # A restriction counts from its message's time on, while the user still has it. Ages are computed from the birth date
-# that is known now.
+# that is known now, since it is also valid for earlier answers.
 _FLAG = """CASE
     WHEN u.status <> 'ACTIVE' AND s.timestamp >= coalesce(u.status_as_of, u.timestamp)
         AND (u.status NOT IN ('SELF_EXCLUDED', 'TIME_OUT') OR u.status_until IS NULL OR s.timestamp < u.status_until)
@@ -117,8 +117,8 @@ class Stakes(msgspec.Struct, frozen=True):
 
 
 class ExposureDay(msgspec.Struct, frozen=True):
-    """One day (UTC). Numbers of sent `answers`, of those `with_events`, of `refused` ones by code, and by reason of
-    `flagged` ones, which have events for a user who must not get any."""
+    """One day (UTC): the number of sent `answers`, and of those `with_events`; the number of `refused` answers by code,
+    and of `flagged` ones, with events for a user who must not get any, by reason."""
 
     day: date
     answers: int

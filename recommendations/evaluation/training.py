@@ -46,8 +46,8 @@ def fit_models(
     `hybrid` scores higher on the held-out cases. With too few cases for `hybrid`, the new version keeps the active
     `hybrid` and the models that belong to it. Returns None, and stores nothing, if there is too little data for any
     model. Confidence is calibrated to slips with the casino's `options`. `shared` is the mean of other casinos'
-    weights: with too few cases it is stored, unless a `hybrid` of the casino's own is active. Without it, an active
-    mean is replaced by an empty version."""
+    weights: with too few cases it is stored, unless a `hybrid` of the casino's own is active. Without it, the new
+    version has the default weights in place of an active mean."""
     rows, coupons = [], 0
     for tokens, count in _users(now):
         rows.append(tokens)

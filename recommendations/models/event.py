@@ -143,7 +143,7 @@ class OfferVersion(CasinoModel):
 
 
 class OfferChange(CasinoModel):
-    """The changes of one version of the offer against the one before, recorded by the trigger that incremented it.
+    """The changes of one version of the offer since the previous one, recorded by the trigger that incremented it.
 
     `event_ids` are the events inserted, deleted, or updated in more than their times; null means any event. Only the
     latest versions are stored.

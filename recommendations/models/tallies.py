@@ -28,7 +28,7 @@ class CasinoTally(CasinoModel):
     coupons. The tally of an `offered_` attribute is over samples of the offered outcomes.
 
     `count`: all selections. `weight` and `trend`: decayed sums as of `as_of` (Unix seconds), with half-lives of 30 days
-    and of 24 hours. The value of an event is its id, or else its sport, league, home and away team.
+    and of 24 hours. The value of an event is its id or, without one, its sport, league, home and away team.
     """
 
     pk = models.CompositePrimaryKey("attribute", "value")
