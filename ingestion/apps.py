@@ -1,4 +1,4 @@
-"""Kafka: storing messages, and publishing served recommendations."""
+"""The app that stores Kafka's messages and publishes served recommendations."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING

@@ -53,8 +53,8 @@ def mapping_option(casino: Casino) -> str | None:
 
 
 def odd_format_option(casino: Casino) -> OddFormat:
-    """The casino's option for odds in messages without a format; the casino was found for a topic. Raises
-    UnusableOption."""
+    """The casino's option for odds in messages without a format. `casino` must come from `find_casinos` with a topic.
+    Raises UnusableOption."""
     return _odd_format(getattr(casino, "odd_format_option", None))
 
 

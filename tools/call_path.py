@@ -58,7 +58,7 @@ NOT_COUNTED = ("benchmarks", "tools", "tests", ".venv", "migrations")
 LIMITS = {"GET /recommend": (45, 148, 14), "coupon": (34, None, None)}
 WARM_UP, WARM, PROFILED = 5, 20, 2_000
 COUPONS_SENT = 10
-IDLE_SECONDS = 30.0  # without a message, until the test gives up on coupons that are not stored
+IDLE_SECONDS = 30.0  # without a message, until the run gives up on coupons that are not stored
 SCHEMA = {
     "user": {"type": "int", "source_field": "id"},
     "stake": {"type": "float", "source_field": "stake"},

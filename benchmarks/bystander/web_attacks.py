@@ -15,8 +15,8 @@ from functools import partial
 SLOW_SOCKETS = 500
 SECONDS_OF_BYTE = 5.0
 UPLOAD_BYTES = 400_000_000
-UPLOADS, BATCHES, LOGINS = 8, 4, 8  # at once
-CONFIGURATIONS = 12  # at once, per casino
+UPLOADS, BATCHES, LOGINS = 8, 4, 8  # concurrent requests
+CONFIGURATIONS = 12  # concurrent requests per casino
 PAUSE = 0.2
 FORM = b"Host: localhost\r\nCookie: a=b\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n"
 LOGIN_PAGE = b"POST /admin/login/ HTTP/1.1\r\n"

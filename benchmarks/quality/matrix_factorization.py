@@ -11,7 +11,7 @@ from recommendations.offer.arrays import Floats, Mask, Places
 from .past_bets import HOUR, PastBets
 from .peer import FittedPeer
 
-EPOCHS = 30  # of LightFM
+EPOCHS = 30  # LightFM's passes over the data
 
 
 class Als(FittedPeer):

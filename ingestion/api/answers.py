@@ -20,8 +20,8 @@ _DECODE_ID = msgspec.json.Decoder(_OwnId).decode
 
 
 def answer(values: Sequence[bytes], outcomes: Sequence[ItemOutcome], all_stored: int) -> Response:
-    """A response with the status `all_stored` if no message is rejected, else 207. The items have no message ids if a
-    repeat's mapping now makes another number of messages."""
+    """A response with the status `all_stored` if no message is rejected, else 207. Its items have no message ids in a
+    repeat whose mapping has changed: `values` then has another length than `outcomes`."""
     if len(values) != len(outcomes):
         values = [b""] * len(outcomes)
     counts = Counter(each.outcome for each in outcomes)

@@ -248,7 +248,7 @@ class TopicConsumer:
             # Polling keeps the membership. It returns messages of newly assigned partitions only.
             messages = self._client.consume(settings.KAFKA_BATCH_SIZE, 0)
             opened = self._open(messages)
-            self._to_retry = [*self._to_retry, *opened]  # `_open` may have emptied it
+            self._to_retry = [*self._to_retry, *opened]  # read last: a revocation empties it
 
     def _resume(self) -> None:
         if self.health.problem:

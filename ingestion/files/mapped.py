@@ -29,7 +29,7 @@ from tenants.models import Casino
 from .left_out_columns import LeftOutColumns
 from .readers import read_lines, reporting_damage
 
-MAX_BYTES = 268_435_456  # of a JSON or XML document, which is read into memory
+MAX_BYTES = 268_435_456  # the largest JSON or XML document, which is read into memory
 
 
 def file_mapping(given: str, casino: Casino, topic: Topic) -> ChosenMapping:

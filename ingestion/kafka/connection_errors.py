@@ -116,9 +116,8 @@ def listening(client: Consumer | AdminClient) -> Iterator[None]:
 
 
 def answer_within(seconds: float, client: Consumer | AdminClient, ask: Callable[[float], T]) -> T:
-    """The result of `ask`, which gets the number of seconds that it may wait, and is called again until a starting
-    broker answers. Raises its KafkaException after `seconds`, and after an attempt in which a broker refuses the
-    login."""
+    """The result of `ask`, which is called until a starting broker responds; its argument is the number of seconds that
+    it may wait. Raises its KafkaException after `seconds`, and after an attempt in which a broker refuses the login."""
     began, patience = time.monotonic(), _FIRST_ANSWER_SECONDS
     while True:
         left = began + seconds - time.monotonic()

@@ -23,7 +23,7 @@ from .processor_time import ProcessorTime, require_time, within
 from .values import ABSENT, UNREADABLE, text_of
 
 MARKETS = "markets"
-MAX_SECONDS = 2.0  # of processor time per document: one must not stop the messages of other casinos
+MAX_SECONDS = 2.0  # processor time per document: one must not stop the messages of other casinos
 
 MAX_OUTPUT = 16_777_216  # bytes of one document's messages
 _ENCODE = msgspec.json.Encoder().encode

@@ -55,7 +55,7 @@ class Path:
         require_time()
         try:
             return self.query.findall(document)
-        except RecursionError:  # of a comparison of two deeply nested values
+        except RecursionError:  # a comparison of two deeply nested values raises it
             return []
 
 

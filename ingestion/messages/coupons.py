@@ -205,7 +205,7 @@ def _odd(given: msgspec.Raw | UnsetType, odd_format: str) -> Decimal | None:
     """The odd; None for a void selection. Raises InvalidRow for a value that is no odd."""
     if isinstance(given, UnsetType) or (raw := bytes(given)) == b"null":
         return None
-    is_decimal = odd_format == OddFormat.DECIMAL  # as nearly all are
+    is_decimal = odd_format == OddFormat.DECIMAL  # the usual case
     odd = fields.amount("odd", raw) if is_decimal else read_odd("odd", raw, parse_format(odd_format))
     return None if odd <= _VOID else fields.odd("odd", odd)
 

@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 _CLOCK_SKEW = timedelta(days=1)
 _EARLIEST_SENT = EARLIEST.timestamp() * 1_000
-_MAX_BYTES_BESIDE = 16_384  # of a message's key and headers; a replay adds two headers
+_MAX_BYTES_BESIDE = 16_384  # the largest key and headers of a message; a replay adds two headers
 
 
 class Rejection(msgspec.Struct):
@@ -214,7 +214,7 @@ def _markets(message: EventMessage, given: bytes, bounds: TimeBounds, as_of: dat
 
 def _odd(message: EventMessage, bounds: TimeBounds) -> Decimal:
     told, given = message.odd_format, bytes(message.odd)
-    if told is None and bounds.odd_format is OddFormat.DECIMAL:  # as nearly all are
+    if told is None and bounds.odd_format is OddFormat.DECIMAL:  # the usual case
         return fields.amount("odd", given)
     return read_odd("odd", given, bounds.odd_format if told is None else parse_format(told))
 

@@ -31,7 +31,7 @@ from .partial_formats import NULL, Key, PartialFormat
 from .restrictions import UNKNOWN_WORD, ReadFields, Values
 
 _UNREADABLE = (InvalidRow, msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError, ArithmeticError)
-_MOST_IDS = 100  # of one message, since each becomes a change in memory
+_MOST_IDS = 100  # ids per message: each becomes a change in memory
 _NEVER_WHOLE = frozenset({"too_large", "undecodable"})
 # The only value of a list, or of an object such as MongoDB's {"$numberLong": "7"} and {"$oid": ".."}.
 _INNER_ID = re.compile(rb'[\s\[]*(?:\{\s*"[^"]*"\s*:\s*)?("(?:[^"\\]|\\.)*"|[^\s"\[\]{},:]+)[\s\]}]*')

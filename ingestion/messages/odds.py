@@ -25,7 +25,7 @@ from .market_parts import ReadMarkets, read_each, read_markets
 from .odds_fields import Heartbeat, RawOdds, ReadOdds, read_odds_fields
 from .repeated_fields import producer_status
 
-_MOST_EVENTS = 100  # of one message, since each becomes a closing in memory
+_MOST_EVENTS = 100  # events per message: each becomes a closing in memory
 
 
 class _Reference(msgspec.Struct):

@@ -20,7 +20,7 @@ from tenants.routing.context import use_casino
 
 from .malformed import corrupt
 
-_POOL = 2_000  # of users and events per casino in its messages
+_POOL = 2_000  # users and events per casino in its messages
 _SHARE_OF_CHANGES = 0.9  # share of known users and events in their messages; the others are new
 _STATUSES = [EventStatus.OPEN] * 17 + [EventStatus.SUSPENDED] * 2 + [EventStatus.CANCELLED]
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from recommendations.models import MarketStatus
 
 MARGIN = 1.06  # sum of the probabilities implied by the odds, more than 1: the bookmaker's margin
-_STEP = 0.04  # of a walk, in logits
+_STEP = 0.04  # size of a step, in logits
 _PULL = 0.98  # pulls the walk back to its start, so that prices stay plausible for days
 _SHARE_OF_STOPS = 0.02
 _SHARE_OF_GOALS = 0.02  # share of the messages about a football match in play

@@ -12,7 +12,7 @@ from ingestion.messages.decoding import TimeBounds
 from ingestion.messages.reading import DecodedMessage
 from ingestion.topics import Topic
 
-TURN_SECONDS = 2.0  # of processor time, per casino in a batch: one must not stop the messages of others
+TURN_SECONDS = 2.0  # processor time per casino in a batch: one must not stop the messages of others
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ DELETE FROM ingestion_uploads WHERE id IN (
     SELECT id FROM ingestion_uploads WHERE received_at < %s AND door = 'http' ORDER BY received_at LIMIT %s
 )
 """
-_HALF = 32  # of the 64 characters of a digest
+_HALF = 32  # half of the characters of a digest
 
 
 class UploadId(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 BURST_SECONDS, CHUNK_SECONDS = 2.0, 0.1
 BUSY_RETRY_SECONDS = 1.0
-BYTES_PER_REQUEST = 16_384  # of a body; reading a megabyte takes as long as dozens of small requests
+BYTES_PER_REQUEST = 16_384  # bytes of a body that count as one more request, since reading takes time
 _LOG_AGAIN_SECONDS = 60.0
 
 _TAKE = """

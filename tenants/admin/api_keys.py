@@ -85,7 +85,7 @@ class ApiKeyAdmin(ModelAdmin[ApiKey]):
 
     @admin.action(description="Revoke", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        with transaction.atomic():  # so that the caches' expiry is waited for once
+        with transaction.atomic():  # the expiry of the caches is waited for once, at the commit
             for key in queryset:
                 revoke_key(key)
                 self.log_change(request, key, "Revoked.")

@@ -16,7 +16,7 @@ OUTAGE_CODE = "database_unavailable"
 OUTAGE_TEXT = "The casino's database can't be used at present; try again soon"
 OUTAGE_RETRY_SECONDS = 1
 _MAX_TEXT = 2_000
-RETRY_HEADERS = {"Retry-After": str(OUTAGE_RETRY_SECONDS)}  # of each 503; see api/error_statuses.py
+RETRY_HEADERS = {"Retry-After": str(OUTAGE_RETRY_SECONDS)}  # the headers of each 503; see api/error_statuses.py
 
 
 def error_body(text: str, code: str, details: Any = None) -> dict[str, Any]:

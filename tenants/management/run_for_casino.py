@@ -76,7 +76,7 @@ class _Lines(io.TextIOBase):
 
     def __init__(self, on_line: Callable[[str], Any]) -> None:
         self._on_line = on_line
-        self._parts: list[str] = []  # of the unfinished line
+        self._parts: list[str] = []  # parts of the unfinished line
 
     def writable(self) -> bool:
         return True

@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 # A connection idle for longer is checked by a round trip. Before that, a poll of its socket suffices: a stopped server
 # has closed it.
 PING_AFTER_SECONDS = 30.0
-MAX_IDLE_WRAPPERS = 16  # of one thread; each takes some 4 KB
+MAX_IDLE_WRAPPERS = 16  # per thread; each takes some 4 KB
 
 _handler: Any = connections  # django-stubs leave out its thread-local `_connections`
 

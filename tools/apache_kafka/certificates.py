@@ -11,7 +11,7 @@ _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
 def make_ca(folder: Path) -> Path:
-    """Make a CA. Returns the path of its certificate, beside which its key is. Raises KafkaMissing."""
+    """Make a CA. Returns the path of its certificate; its key is in the same folder. Raises KafkaMissing."""
     if shutil.which("openssl") is None:
         raise KafkaMissing("openssl is needed to make certificates: apt-get install openssl, or brew install openssl.")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -20,8 +20,8 @@ def make_ca(folder: Path) -> Path:
 
 
 def make_certificate(folder: Path, name: str, common_name: str) -> Path:
-    """Make a certificate for a process on this machine, signed by the folder's CA. Returns its path, beside which its
-    key is."""
+    """Make a certificate for a process on this machine, signed by the folder's CA. Returns its path; its key is in the
+    same folder."""
     signed = ["-CA", str(folder / "ca.pem"), "-CAkey", str(folder / "ca.key")]
     _request(folder, name, common_name, [*signed, "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
     return folder / f"{name}.pem"

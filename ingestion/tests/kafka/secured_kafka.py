@@ -35,7 +35,7 @@ def secured_kafka(folder: Path) -> Iterator[SecuredBroker]:
     except KafkaMissing as error:
         pytest.skip(str(error))
     with ExitStack() as stack:
-        one_at_a_time = InterProcessLock(folder.parents[1] / "secured-kafka.lock")  # of the workers
+        one_at_a_time = InterProcessLock(folder.parents[1] / "secured-kafka.lock")  # all workers
         with one_at_a_time, pytest.MonkeyPatch.context() as patch:
             patch.setenv("JDK_JAVA_OPTIONS", QUICK_START)
             broker = running_secured_broker(jars, free_port(), folder, folder / "log", prefix=PREFIX)
