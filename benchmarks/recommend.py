@@ -1,12 +1,13 @@
 """Latency and throughput of `/recommend`, compared with a view of one primary-key query behind the same router (`one
 key`) and with a naive view that loads all events with the ORM (`plain`).
 
-Prints for each recommender p50 and p99 of one client; requests per second and the server's processor time per request
-with eight clients; ratios to both views; and the age of responses: the time from the commit of a changed odd to the
-last request whose response lacked it. Each round measures all of them in turn, so that other load on the machine
-affects all equally. `--servers` compares servers, `--workers` numbers of processes with four threads each.
+Prints for each recommender p50 and p99 of one client; with eight clients requests per second, p99 / p50, and the
+server's processor time per request; ratios to both views; and the age of responses: the time from the commit of a
+changed odd to the last request whose response lacked it. Each round measures all of them in turn, so that other load on
+the machine affects all equally. `--servers` compares servers, `--workers` numbers of processes with four threads each.
+`--gorse` adds Gorse (https://gorse.io), which serves lists that it computed before; their age is that of the list.
 
-    python -m benchmarks.recommend [--events N] [--servers granian gunicorn] [--workers N ..]
+    python -m benchmarks.recommend [--events N] [--servers granian gunicorn] [--workers N ..] [--gorse gorse-in-one]
 """
 
 import argparse
@@ -20,8 +21,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, NamedTuple
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "recsys_project.settings")
@@ -43,12 +45,14 @@ from tenants.models import Casino
 from tenants.routing.context import use_casino
 
 from . import casino as benchmark
+from . import gorse
 
 PORT = 8765
 THREADS, CLIENTS = 4, 8
 OLDEST = 60.0  # seconds
 SCHEMA = {"user_id": "int", "stake": "float", "timestamp": "float", "recommended_events": "list"}
-KEY, PLAIN = "one key", "plain"
+KEY, PLAIN, GORSE = "one key", "plain", "Gorse"
+LIST_LENGTH = 3  # events of an answer
 FOLDERS = {KEY: "key", PLAIN: "plain"}
 
 # Name -> command line, with placeholders for the port and the number of processes.
@@ -68,6 +72,7 @@ class Measured(NamedTuple):
     """Seconds, except the `rate` of requests per second; no `age` if it is not measured."""
 
     latencies: list[float]
+    concurrent_latencies: list[float]
     rate: float
     processor: float
     age: float | None
@@ -80,34 +85,43 @@ def main() -> None:
     parser.add_argument("--workers", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--requests", type=int, default=200, help="requests of a client in a round")
+    parser.add_argument("--gorse", type=Path, metavar="PATH", help="the program gorse-in-one")
     arguments = parser.parse_args()
     benchmark.EVENTS = arguments.events
-    console = Console(width=130)
+    console = Console(width=150)
     with console.status("Building the casino"):
         casino = benchmark.build_fitted_casino()
-    for server in arguments.servers:
-        for workers in arguments.workers:
-            with serving(server, workers) as process, console.status(f"Measuring {server}, {workers} processes"):
-                table = _measure(casino, psutil.Process(process), arguments.rounds, arguments.requests)
-            table.title = (
-                f"{arguments.events:,} events, {benchmark.USERS:,} users, {benchmark.COUPONS:,} coupons; "
-                f"{server}, {workers} processes of {THREADS} threads"
-            )
-            console.print(table)
+    with gorse.serving_lists(arguments.gorse, casino) if arguments.gorse else nullcontext() as lists:
+        for server in arguments.servers:
+            for workers in arguments.workers:
+                with serving(server, workers) as process, console.status(f"Measuring {server}, {workers} processes"):
+                    processes = {GORSE: lists} if lists else {}
+                    processes |= dict.fromkeys((KEY, *RECOMMENDERS, PLAIN), process)
+                    table = _measure(casino, processes, arguments.rounds, arguments.requests)
+                table.title = (
+                    f"{arguments.events:,} events, {benchmark.USERS:,} users, {benchmark.COUPONS:,} coupons; "
+                    f"{server}, {workers} processes of {THREADS} threads"
+                )
+                console.print(table)
 
 
-def _measure(casino: Casino, server: psutil.Process, rounds: int, requests: int) -> Table:
+def _measure(casino: Casino, processes: dict[str, int], rounds: int, requests: int) -> Table:
+    """`processes`: of each name, the id of the process that answers."""
     measured: dict[str, list[Measured]] = {}
     for _ in range(rounds):
-        for name in (KEY, *RECOMMENDERS, PLAIN):
-            send, count = prepare(casino, name), max(requests // 20, 5) if name == PLAIN else requests
-            latencies, (rate, processor) = measure_latencies(send, count), _measure_rate(send, count, server)
+        for name, process in processes.items():
+            send, port = prepare(casino, name), gorse.PORT if name == GORSE else PORT
+            count = max(requests // 20, 5) if name == PLAIN else requests
+            latencies = measure_latencies(send, count, port)
+            concurrent = _measure_concurrent(send, count, port, psutil.Process(process))
             age = None if name == KEY else _measure_age(casino, name)
-            measured.setdefault(name, []).append(Measured(latencies, rate, processor, age))
+            measured.setdefault(name, []).append(Measured(latencies, *concurrent, age))
     return _table(measured)
 
 
 def prepare(casino: Casino, name: str) -> Send:
+    if name == GORSE:
+        return lambda connection: _get(connection, f"/api/recommend/{_random_user()}?n={LIST_LENGTH}", {})
     if name in RECOMMENDERS:
         configure(casino=casino, recommender_type=name, recommendation_schema=SCHEMA, now=timezone.now())
     return sender_for(casino, name)
@@ -115,7 +129,11 @@ def prepare(casino: Casino, name: str) -> Send:
 
 def sender_for(casino: Casino, name: str) -> Send:
     headers, folder = {"Casino-ID": str(casino.pk)}, FOLDERS.get(name, "recommend")
-    return lambda connection: _get(connection, f"/{folder}/{random.randint(1, benchmark.USERS)}", headers)
+    return lambda connection: _get(connection, f"/{folder}/{_random_user()}", headers)
+
+
+def _random_user() -> int:
+    return random.randint(1, benchmark.USERS)
 
 
 def _get(connection: http.client.HTTPConnection, path: str, headers: dict[str, str]) -> bytes:
@@ -127,10 +145,10 @@ def _get(connection: http.client.HTTPConnection, path: str, headers: dict[str, s
     return body
 
 
-def measure_latencies(send: Send, requests: int) -> list[float]:
+def measure_latencies(send: Send, requests: int, port: int = PORT, warm_up: int = 10) -> list[float]:
     """The durations of consecutive requests, in seconds."""
-    connection = http.client.HTTPConnection("127.0.0.1", PORT)
-    for _ in range(10):
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    for _ in range(warm_up):
         send(connection)
     taken = []
     for _ in range(requests):
@@ -141,21 +159,18 @@ def measure_latencies(send: Send, requests: int) -> list[float]:
     return taken
 
 
-def _measure_rate(send: Send, requests: int, server: psutil.Process) -> tuple[float, float]:
-    """Requests per second with `CLIENTS` concurrent clients, and the server's processor seconds per request."""
-    of_client = max(requests // 2, 2)
-
-    def work(_: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", PORT)
-        for _ in range(of_client):
-            send(connection)
-        connection.close()
-
+def _measure_concurrent(
+    send: Send, requests: int, port: int, server: psutil.Process
+) -> tuple[list[float], float, float]:
+    """With `CLIENTS` concurrent clients: the durations of requests, requests per second, and the server's processor
+    seconds per request."""
     started, before = time.perf_counter(), _processor_time(server)
     with ThreadPoolExecutor(CLIENTS) as pool:
-        list(pool.map(work, range(CLIENTS)))
-    count = CLIENTS * of_client
-    return count / (time.perf_counter() - started), (_processor_time(server) - before) / count
+        of_client = max(requests // 2, 2)
+        clients = [pool.submit(measure_latencies, send, of_client, port, warm_up=0) for _ in range(CLIENTS)]
+        latencies = [each for client in clients for each in client.result()]
+    seconds = time.perf_counter() - started
+    return latencies, len(latencies) / seconds, (_processor_time(server) - before) / len(latencies)
 
 
 def _processor_time(server: psutil.Process) -> float:
@@ -166,7 +181,9 @@ def _processor_time(server: psutil.Process) -> float:
 
 def _measure_age(casino: Casino, name: str) -> float:
     """The seconds from the commit of a changed odd to the last request whose response lacked it; 0 if the first
-    response had it."""
+    response had it. For Gorse, the age of a list."""
+    if name == GORSE:
+        return gorse.age_of_list(1)
     connection = http.client.HTTPConnection("127.0.0.1", PORT)
     path, key = f"/{FOLDERS.get(name, 'recommend')}/1", "events" if name == PLAIN else "recommended_events"
 
@@ -219,19 +236,25 @@ def _wait_for_server(port: int) -> None:
 
 def _table(measured: dict[str, list[Measured]]) -> Table:
     table = Table("recommender", "p50 ms", "p99 ms", "p50 / one key", "requests/s", "/ one key", "/ plain")
-    for heading in ("processor ms", "/ plain", "oldest answer ms"):
+    for heading in ("p99 / p50", "processor ms", "/ plain", "oldest answer ms"):
         table.add_column(heading)
     latencies = {name: [seconds for each in rounds for seconds in each.latencies] for name, rounds in measured.items()}
     rates = {name: statistics.median(each.rate for each in rounds) for name, rounds in measured.items()}
     processor = {name: statistics.median(each.processor for each in rounds) for name, rounds in measured.items()}
     for name, rounds in measured.items():
-        p50, p99 = statistics.median(latencies[name]), statistics.quantiles(latencies[name], n=100)[98]
+        p50, p99 = statistics.median(latencies[name]), _p99(latencies[name])
+        concurrent = [seconds for each in rounds for seconds in each.concurrent_latencies]
         shown = [p50 * 1000, p99 * 1000, p50 / statistics.median(latencies[KEY])]
         shown += [rates[name], rates[name] / rates[KEY], rates[name] / rates[PLAIN]]
+        shown += [_p99(concurrent) / statistics.median(concurrent)]
         shown += [processor[name] * 1000, processor[name] / processor[PLAIN]]
         shown += [max(each.age for each in rounds if each.age is not None) * 1000] if name != KEY else []
         table.add_row(name, *(f"{number:.2f}" if number < 100 else f"{number:.0f}" for number in shown))
     return table
+
+
+def _p99(seconds: list[float]) -> float:
+    return statistics.quantiles(seconds, n=100)[98]
 
 
 if __name__ == "__main__":
