@@ -40,7 +40,7 @@ from rich.table import Table
 
 from operations.gc_tuning import freeze
 from recommendations import services
-from recommendations.api import short_way
+from recommendations.api import fast_path
 from recommendations.api.views import CasinoAPIView, RecommendView
 from recommendations.recommenders.hybrid_features.features import Features
 from recommendations.recommenders.registry import RECOMMENDERS
@@ -62,7 +62,7 @@ Call = Callable[[str], None]
 PARTS: dict[str, list[tuple[Any, str]]] = {
     "authentication": [
         (request_state, "mask_key"), (middleware, "find_key"), (middleware, "admit"),
-        (middleware.RequestStateMiddleware, "process_view"), (short_way, "enter_chosen_casino"),
+        (middleware.RequestStateMiddleware, "process_view"), (fast_path, "enter_chosen_casino"),
     ],
     "view": [(RecommendView, "answer"), (CasinoAPIView, "dispatch"), (Response, "render")],
     "service": [(services, "recommend_mapped")],
@@ -74,7 +74,7 @@ PARTS: dict[str, list[tuple[Any, str]]] = {
     "gate": [(Search, "run")],
     "mapping": [(services, "_mapped")],
     "publishing": [(services, "send_served")],
-    "JSON": [(short_way, "_as_json"), (JSONRenderer, "render")],
+    "JSON": [(fast_path, "_as_json"), (JSONRenderer, "render")],
 }  # fmt: skip
 REST = "middleware"
 

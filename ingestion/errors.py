@@ -63,7 +63,7 @@ class UploadChanged(IngestionError):
     """An upload of the same name with other contents was stored before."""
 
 
-class UploadReadOtherwise(IngestionError):
+class UploadReadDifferently(IngestionError):
     """Another mapping, or another version of it, made the stored messages of the same upload."""
 
 

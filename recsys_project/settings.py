@@ -307,7 +307,7 @@ MIDDLEWARE = [
     "operations.middleware.OperationsMiddleware",
     "tenants.http.middleware.RequestStateMiddleware",  # masks the API key before any other code sees it
     "operations.middleware.ContentPolicyMiddleware",
-    "recommendations.api.short_way.ShortWayMiddleware",  # programs' requests need none of the following middleware
+    "recommendations.api.fast_path.FastPathMiddleware",  # programs' requests need none of the following middleware
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.common.CommonMiddleware",

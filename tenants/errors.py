@@ -153,7 +153,7 @@ class CasinoBusy(LifecycleError):
     """Another process holds the casino's lock."""
 
 
-class PoolerInTheWay(LifecycleError):
+class DirectConnectionRequired(LifecycleError):
     """A lock was requested through a connection pooler, which would not hold it."""
 
 

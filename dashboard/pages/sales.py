@@ -14,8 +14,8 @@ from django.views.decorators.http import require_safe
 from dashboard.access import SALES
 from dashboard.casino_reader import Unavailable, read
 from dashboard.day_charts import DayChart, amounts_by_day, counts_by_day, shares_by_day
-from recommendations.attribution.figures import Sales, read_sales
 from recommendations.attribution.periods import parse_period
+from recommendations.attribution.sales import Sales, read_sales
 from recommendations.errors import InvalidParameter
 
 from .base import open_casino, render_page

@@ -1,4 +1,4 @@
-"""The page of what recommendations sold: its figures are those of the command, the API and a recount by SQL."""
+"""The page of what recommendations sold: its statistics are those of the command, the API and a recount by SQL."""
 
 import json
 from datetime import timedelta

@@ -20,7 +20,7 @@ from ingestion.errors import (
     UnusableOption,
     UploadChanged,
     UploadInProgress,
-    UploadReadOtherwise,
+    UploadReadDifferently,
 )
 from ingestion.mappings.options import ChosenMapping
 from ingestion.topics import COUPONS, EVENTS, IMPRESSIONS, ODDS, USERS, Topic
@@ -78,7 +78,7 @@ class TopicView(CasinoAPIView):
             yield
         except UploadInProgress as error:
             raise IdempotencyKeyInUse from error
-        except UploadReadOtherwise as error:
+        except UploadReadDifferently as error:
             raise IdempotencyKeyReused(MAPPING_CHANGED) from error
         except UploadChanged as error:
             raise IdempotencyKeyReused from error

@@ -34,7 +34,7 @@ class DeadLetterBounds:
         self._factor = factor
         self._measures: dict[int | None, _Measure] = {}
 
-    def require_room(self, casino_id: int | None, letters: Any) -> None:
+    def require_capacity(self, casino_id: int | None, letters: Any) -> None:
         """Raises DeadLettersFull if the bound is reached. `letters` is the queryset of all of the casino's; None is the
         catalogue."""
         measure = self._measures.get(casino_id)

@@ -48,7 +48,7 @@ class DeadLetters:
 
         A message older than its user's erasure is not stored."""
         casino_id = get_current_casino().id
-        self._bounds.require_room(casino_id, DeadLetter.objects.all())
+        self._bounds.require_capacity(casino_id, DeadLetter.objects.all())
         letters = [DeadLetter(**columns_of(self._topic, result, now)) for result in log_rejected(results)]
         store_letters(without_erased_users(letters))
         self._bounds.add(casino_id, letters)
@@ -56,7 +56,7 @@ class DeadLetters:
     def send_unassigned(self, results: Iterable[MessageResult], now: datetime) -> None:
         """Store messages without a known casino in the catalogue. Raises DeadLettersFull, AllDatabasesUnavailable."""
         with catalogue_required():
-            self._bounds.require_room(None, UnassignedDeadLetter.objects.all())
+            self._bounds.require_capacity(None, UnassignedDeadLetter.objects.all())
             letters = [
                 UnassignedDeadLetter(casino_id=result.envelope.casino_id, **columns_of(self._topic, result, now))
                 for result in log_rejected(results)

@@ -56,7 +56,7 @@ class FileImport:
 
     def store(self, report: RejectionReport) -> Iterator[None]:
         """Store the messages that are not stored yet; yields after each transaction. Messages stored before an error
-        stay. Raises UnreadableFile, UploadInProgress, UploadReadOtherwise, DatabaseUnavailable and other database
+        stay. Raises UnreadableFile, UploadInProgress, UploadReadDifferently, DatabaseUnavailable and other database
         errors."""
         done = self._begin()
         store = self._store(report)
@@ -82,7 +82,7 @@ class FileImport:
         which of them are stored: messages without an id are then rejected."""
         with use_casino(self._casino.current):
             progress = find_progress(upload)
-        if progress is None or progress.is_of(upload) or progress.is_read_otherwise(upload):
+        if progress is None or progress.is_of(upload) or progress.is_read_differently(upload):
             return upload, progress
         return msgspec.structs.replace(upload, digest=progress.digest, place_id=""), progress
 

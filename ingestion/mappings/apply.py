@@ -16,7 +16,7 @@ from recommendations.validation.markets import MAX_MARKETS
 
 from .documents import items_of, read_document, read_json, require_object
 from .errors import UnreadableDocument, UnreadableValue
-from .evaluate import MOST_VALUES, Scope, encodable, found_values, require_few, value_of
+from .evaluate import MOST_VALUES, Scope, encodable, found_values, require_few_values, value_of
 from .format import FieldRule, ListPart, ListRule, Mapping, ObjectRule, Rule
 from .market_lines import split_markets
 from .processor_time import ProcessorTime, require_time, within
@@ -125,7 +125,7 @@ class DocumentMapper:
             if items is None:
                 continue
             found = [] if found is None else found
-            require_few((*found, *items), most)
+            require_few_values((*found, *items), most)
             for item in items:
                 found.append(self._object(part, item, scope, f"{name}[{len(found)}].", problems))
         if found is None:

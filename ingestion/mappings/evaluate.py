@@ -69,7 +69,7 @@ def _apply_functions(rule: FieldRule, found: list[Any]) -> Any:
             values = told if function.makes_several else [told]
         elif function.makes_several or function.filters:
             values = [part for each in values for part in ([None] if each is None else _applied(function, each))]
-            require_few(values)
+            require_few_values(values)
         else:
             values = [_applied(function, each) for each in values]
         if not values or any(each is ABSENT for each in values):
@@ -115,7 +115,7 @@ def encodable(value: Any) -> Any:
     if isinstance(value, str) and len(value) <= _LONGEST_TEXT:
         return value
     if isinstance(value, tuple):
-        require_few(value)
+        require_few_values(value)
         return [encodable(each) for each in value]
     if isinstance(value, Decimal) and is_plain(value):
         return msgspec.Raw(f"{value:f}".encode())
@@ -128,7 +128,7 @@ def encodable(value: Any) -> Any:
     )
 
 
-def require_few(values: Sequence[Any], most: int = MOST_VALUES) -> None:
+def require_few_values(values: Sequence[Any], most: int = MOST_VALUES) -> None:
     """Raises UnreadableValue if there are more than `most` values."""
     if len(values) > most:
         raise UnreadableValue(f"is a list of more than {most}")

@@ -60,14 +60,14 @@ def full_dead_letters() -> Iterator[Finding]:
     """Casinos, and the catalogue, with the highest allowed number or size of open dead letters."""
     bounds = DeadLetterBounds()
 
-    def require_room(table: LetterTable, letters: Letters) -> str:
+    def require_capacity(table: LetterTable, letters: Letters) -> str:
         try:
-            bounds.require_room(table.casino_id, letters)
+            bounds.require_capacity(table.casino_id, letters)
         except DeadLettersFull as error:
             return str(error)
         return ""
 
-    findings = in_each_table(DeadLetterQuery(), lambda *found: (found[0], require_room(*found)), lambda _: None)
+    findings = in_each_table(DeadLetterQuery(), lambda *found: (found[0], require_capacity(*found)), lambda _: None)
     for table, problem in findings:
         if problem:
             yield Finding(

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from ingestion.errors import UploadChanged, UploadInProgress, UploadReadOtherwise
+from ingestion.errors import UploadChanged, UploadInProgress, UploadReadDifferently
 from ingestion.messages.envelope import Transport
 from ingestion.messages.reading import DecodedMessage
 from ingestion.messages.results import MessageResult
@@ -67,7 +67,7 @@ class Progress(msgspec.Struct):
         """Whether this is the progress of the upload, read in the same way."""
         return self.digest == upload.stored_digest
 
-    def is_read_otherwise(self, upload: UploadId) -> bool:
+    def is_read_differently(self, upload: UploadId) -> bool:
         """Whether this is the progress of the same contents, read in another way."""
         is_same = bool(upload.reading) and self.digest[:_HALF] == upload.digest[:_HALF]
         return is_same and not self.is_of(upload)
@@ -76,8 +76,8 @@ class Progress(msgspec.Struct):
 class UploadLedger:
     """The ledger of one upload, for one transaction; `total` is the number of its messages, 0 while it is unknown.
 
-    Raises UploadInProgress if another transaction has it, UploadReadOtherwise if another process has begun to store it
-    as read in another way, and UploadChanged if the stored upload of this name has other contents.
+    Raises UploadInProgress if another transaction has it, UploadReadDifferently if another process has begun to store
+    it as read in another way, and UploadChanged if the stored upload of this name has other contents.
     """
 
     def __init__(self, upload: UploadId, received_at: datetime, total: int = 0) -> None:
@@ -110,9 +110,9 @@ class UploadLedger:
 
 
 def require_same(upload: UploadId, progress: Progress) -> None:
-    """Raises UploadReadOtherwise, or UploadChanged, if the stored upload is not the same."""
-    if progress.is_read_otherwise(upload):
-        raise UploadReadOtherwise(upload.name)
+    """Raises UploadReadDifferently, or UploadChanged, if the stored upload is not the same."""
+    if progress.is_read_differently(upload):
+        raise UploadReadDifferently(upload.name)
     if not progress.is_of(upload):
         raise UploadChanged(upload.name)
 

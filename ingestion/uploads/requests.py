@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from django.utils import timezone
 
-from ingestion.errors import UploadReadOtherwise
+from ingestion.errors import UploadReadDifferently
 from ingestion.messages.envelope import Transport
 from ingestion.messages.results import MessageResult
 from ingestion.storing.transaction import REPEATED
@@ -34,12 +34,12 @@ def request_upload(topic: Topic, key: str, *parts: bytes, reading: str = "") -> 
 
 def find_earlier_outcomes(upload: UploadId) -> list[ItemOutcome] | None:
     """The outcomes of this upload's messages in the current casino, if another version of its mapping made them; else
-    None. Raises UploadReadOtherwise if they are stored in part."""
+    None. Raises UploadReadDifferently if they are stored in part."""
     progress = find_progress(upload)
-    if progress is None or not progress.is_read_otherwise(upload):
+    if progress is None or not progress.is_read_differently(upload):
         return None
     if not progress.outcomes.is_complete:
-        raise UploadReadOtherwise(upload.name)
+        raise UploadReadDifferently(upload.name)
     return list(progress.outcomes)
 
 
@@ -49,8 +49,8 @@ def store_request(
     """Store the messages, numbered from 0, in the current casino. Returns the outcome of each.
 
     A repeat continues after the last stored message, and returns the earlier outcomes without details. Raises
-    UploadChanged, UploadReadOtherwise, UploadInProgress; DatabaseUnavailable and other database errors if a chunk can't
-    be stored; earlier chunks are then stored.
+    UploadChanged, UploadReadDifferently, UploadInProgress; DatabaseUnavailable and other database errors if a chunk
+    can't be stored; earlier chunks are then stored.
     """
     progress = None if upload is None else find_progress(upload)
     received_at, done = timezone.now(), 0

@@ -75,7 +75,7 @@ class UploadStore:
 
     def store(self, chunk: Sequence[UploadedMessage], now: datetime) -> list[MessageResult]:
         """Store the messages, in their order. Raises DatabaseUnavailable and other database errors, UploadInProgress,
-        UploadReadOtherwise and UploadChanged, with nothing of the chunk stored."""
+        UploadReadDifferently and UploadChanged, with nothing of the chunk stored."""
         return self.store_decoded(self.decode(chunk), now)
 
     def store_decoded(self, messages: Sequence[DecodedMessage], now: datetime) -> list[MessageResult]:

@@ -4,8 +4,8 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from recommendations.attribution.figures import read_sales, sales_as_json
 from recommendations.attribution.periods import parse_period
+from recommendations.attribution.sales import read_sales, sales_as_json
 from tenants.models import Scope
 
 from . import openapi as docs

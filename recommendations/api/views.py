@@ -70,7 +70,7 @@ class RecommendView(CasinoAPIView):
 
     @classmethod
     def answer(cls, request: HttpRequest, casino: Casino, user_id: str) -> dict[str, Any]:
-        """The body of the response. `ShortWayMiddleware` also calls this, without a view."""
+        """The body of the response. `FastPathMiddleware` also calls this, without a view."""
         filters, variant = NO_FILTERS, ""
         if request.META.get("QUERY_STRING"):
             filters = parse_parameters(request.GET, VARIANT)

@@ -1,4 +1,4 @@
-"""The period of sales figures."""
+"""The period of sales statistics."""
 
 from datetime import UTC, date, datetime, timedelta
 

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 
-from .figures import Total, read_totals
+from .sales import Total, read_totals
 
 DAYS = 7
 

@@ -8,7 +8,7 @@ from django.db import OperationalError
 from django.db.backends.utils import CursorWrapper
 
 from tenants.current_casino import MAIN
-from tenants.errors import CasinoBusy, PoolerInTheWay
+from tenants.errors import CasinoBusy, DirectConnectionRequired
 from tenants.postgresql import pooler
 
 from .servers import server_cursor
@@ -101,7 +101,7 @@ def busy_casinos(casino_ids: Iterable[int]) -> set[int]:
 
 def _take(cursor: CursorWrapper, name: str, wait: float | None) -> None:
     if MAIN in pooler.found and not settings.DIRECT_DATABASE:
-        raise PoolerInTheWay(
+        raise DirectConnectionRequired(
             f"No lock of {name} holds through the connection pooler of DATABASE_URL: set DATABASE_DIRECT_URL to the "
             "address of the server itself (of a pooler in session mode: to the same URL)."
         )

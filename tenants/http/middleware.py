@@ -86,7 +86,7 @@ class RequestStateMiddleware:
         if state.credentials_error is not None or (state.shows_key and state.key is None):
             return  # REST framework responds with this error first
         if state.casino is not None or state.casino_error is not None:
-            return  # the middleware of the short way has chosen or rejected it
+            return  # the middleware of the fast path has chosen or rejected it
         if getattr(view_class, "needs_casino", False) or may_choose_casino(request):
             enter_chosen_casino(request)
 

@@ -31,7 +31,7 @@ from .client import DatabaseClient
 from .identity import check_connection
 from .pool import POOL, is_alive, this_thread
 from .stalls import stalls
-from .wait_budget import BudgetConnection, GaveUp, Place, driver, find_budget, waiting_shortly
+from .wait_budget import BudgetConnection, Place, WaitTimedOut, driver, find_budget, waiting_shortly
 
 _SET = "SET statement_timeout = {0:.0f}; SET lock_timeout = {1:.0f}"  # milliseconds
 _RESET = "RESET statement_timeout; RESET lock_timeout"
@@ -48,7 +48,7 @@ class ErrorWrapper(DatabaseErrorWrapper):
             return
         if isinstance(exc_value, psycopg.errors.ReadOnlySqlTransaction):
             raise DatabaseReadOnly(f"{self.wrapper.alias} is read-only at present: {exc_value}") from exc_value
-        if isinstance(exc_value, GaveUp | psycopg.errors.ConnectionTimeout):
+        if isinstance(exc_value, WaitTimedOut | psycopg.errors.ConnectionTimeout):
             self.wrapper.errors_occurred = True
             server = self.wrapper.settings_dict.get("SERVER", MAIN)
             raise NoAnswer(f"{self.wrapper.alias} on the database server {server}: {exc_value}") from exc_value
@@ -183,7 +183,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         for other in list(checked_out):
             if other.can_check_in:
                 other.close()
-        connection = POOL.check_out(self.alias, self.open, stalls.require_room if stalls.is_any else None)
+        connection = POOL.check_out(self.alias, self.open, stalls.require_capacity if stalls.is_any else None)
         checked_out[self] = None
         this_thread.idle_wrappers.pop(self.alias, None)
         self.in_atomic_block = self.needs_rollback = self.closed_in_transaction = self.errors_occurred = False
@@ -219,7 +219,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         place = Place(self.alias, server, {**conn_params, "dbname": _database_of_pings(server)})
         if find_budget() is not None and stalls.is_any:
             stalls.require_answering(server)
-            stalls.require_few(self.alias)
+            stalls.require_few_stalled(self.alias)
         try:
             connection = super().get_new_connection(conn_params)
         except psycopg.errors.ConnectionTimeout:  # it had at least two seconds

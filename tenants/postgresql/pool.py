@@ -75,7 +75,7 @@ class PoolConnection(Protocol):
     def close(self) -> None: ...
 
 
-RequireRoom = Callable[[str, Counter[str]], None]
+RequireCapacity = Callable[[str, Counter[str]], None]
 
 
 @dataclass(slots=True)
@@ -99,11 +99,11 @@ class ConnectionPool:
         self._reset()
 
     def check_out(
-        self, key: str, connect: Callable[[], PoolConnection], require_room: RequireRoom | None = None
+        self, key: str, connect: Callable[[], PoolConnection], require_capacity: RequireCapacity | None = None
     ) -> PoolConnection:
         """An idle connection of this key, or a new one. Raises NoFreeConnection after `limits.wait` seconds, and the
-        exceptions of `connect` and `require_room`. `require_room` gets the key and each key's number of connections in
-        use."""
+        exceptions of `connect` and `require_capacity`, which gets the key and each key's number of connections in use.
+        """
         limits, now = self._limits(), time.monotonic()
         deadline, expired = now + limits.wait, []
         with self._guard:
@@ -113,7 +113,7 @@ class ConnectionPool:
         if expired:
             self._close_and_release(expired)
         while True:
-            found, evicted = self._reserve(key, limits, deadline, require_room)
+            found, evicted = self._reserve(key, limits, deadline, require_capacity)
             if found is None:
                 return self._open(key, connect, evicted)
             try:
@@ -170,14 +170,14 @@ class ConnectionPool:
         self._counts = PoolMetrics()
 
     def _reserve(
-        self, key: str, limits: PoolLimits, deadline: float, require_room: RequireRoom | None
+        self, key: str, limits: PoolLimits, deadline: float, require_capacity: RequireCapacity | None
     ) -> tuple[_PoolEntry | None, _PoolEntry | None]:
         """Reserve a connection. Returns an idle one, now checked out; or None for a slot for a new one, with the
         evicted connection to close first, if any."""
         has_waited = False
         with self._guard:
-            if require_room is not None:
-                require_room(key, self._slots - Counter(entry.key for entry in self._idle.values()))
+            if require_capacity is not None:
+                require_capacity(key, self._slots - Counter(entry.key for entry in self._idle.values()))
             while True:
                 for entry in reversed(self._idle.values()):  # the most recently used has the warmest caches
                     if entry.key == key:

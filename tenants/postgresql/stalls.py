@@ -49,7 +49,7 @@ class Stalls:
     def begin(self, alias: str) -> None:
         """Count a stalled statement. Raises TooManyStalled if its thread must not wait for it."""
         with self._guard:
-            self._require_room(alias, self._stalled)
+            self._require_capacity(alias, self._stalled)
             self._stalled[alias] += 1
             self._doubted[alias] = float("inf")
             self.is_any = True
@@ -61,21 +61,21 @@ class Stalls:
                 del self._stalled[alias]
                 self._doubted[alias] = time.monotonic() + DOUBT_SECONDS
 
-    def require_room(self, alias: str, busy: Mapping[str, int]) -> None:
+    def require_capacity(self, alias: str, busy: Mapping[str, int]) -> None:
         """Raises TooManyStalled if a database in doubt has the highest allowed number of these `busy` connections."""
         with self._guard:
             now = time.monotonic()
             self._doubted = {alias: end for alias, end in self._doubted.items() if end > now}
             self.is_any = bool(self._doubted or self._silent)
             if alias in self._doubted:
-                self._require_room(alias, busy)
+                self._require_capacity(alias, busy)
 
-    def require_few(self, alias: str) -> None:
+    def require_few_stalled(self, alias: str) -> None:
         """Raises TooManyStalled if the highest allowed number of statements already waits for the database. One more
         would be given up after a second, but continue in its server session, while the thread's next request opens
         another session."""
         with self._guard:
-            self._require_few(alias, self._stalled)
+            self._require_few_stalled(alias, self._stalled)
 
     def require_answering(self, server: str) -> None:
         """Raises ServerSilent if the server is silent."""
@@ -138,14 +138,14 @@ class Stalls:
             since = silent.pop(server)
         logger.warning("The database server %s answers again, after %.0f s", server, time.monotonic() - since)
 
-    def _require_room(self, alias: str, busy: Mapping[str, int]) -> None:
-        self._require_few(alias, busy)
+    def _require_capacity(self, alias: str, busy: Mapping[str, int]) -> None:
+        self._require_few_stalled(alias, busy)
         most = most_stalled()
         if sum(busy.get(doubted, 0) for doubted in self._doubted) >= most:
             raise TooManyStalled(f"{alias} is slow: {most} statements wait for it and other slow databases already.")
 
     @staticmethod
-    def _require_few(alias: str, busy: Mapping[str, int]) -> None:
+    def _require_few_stalled(alias: str, busy: Mapping[str, int]) -> None:
         each: int = most_stalled() if alias == CATALOGUE else settings.API_REQUESTS_STALLED
         if busy.get(alias, 0) >= each:
             raise TooManyStalled(f"{alias} is slow: {each} statements wait for it already.")

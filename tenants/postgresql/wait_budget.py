@@ -132,7 +132,7 @@ def waiting_at_most(seconds: float) -> Iterator[WaitBudget]:
             outer.left -= given - inner.left
 
 
-class GaveUp(psycopg.OperationalError):
+class WaitTimedOut(psycopg.OperationalError):
     """The client does not wait for the server, or has stopped waiting, and has closed the connection."""
 
 
@@ -190,14 +190,14 @@ class BudgetConnection(psycopg.Connection[Any]):
         if budget is None:
             return super().connect(conninfo, **params)
         if budget.left <= 0:
-            raise GaveUp("the budget for database waits is spent: no time to connect")
+            raise WaitTimedOut("the budget for database waits is spent: no time to connect")
         if budget.left < (int(params.get("connect_timeout") or 0) or inf):
             params["connect_timeout"] = ceil(budget.left)
         with _spending(budget):
             return super().connect(conninfo, **params)
 
     def wait(self, gen: PQGen[RV], interval: float = _INTERVAL_SECONDS, timeout: float | None = None) -> RV:
-        """Wait for a statement, commit or rollback. Raises GaveUp."""
+        """Wait for a statement, commit or rollback. Raises WaitTimedOut."""
         budget = find_budget()
         if budget is None or timeout is not None:
             return super().wait(gen, interval, timeout)
@@ -215,7 +215,7 @@ class BudgetConnection(psycopg.Connection[Any]):
         try:
             stalls.require_answering(self.place.server)
             if self.pgconn.transaction_status == TransactionStatus.IDLE:  # others may wait for a transaction
-                stalls.require_few(self.place.alias)
+                stalls.require_few_stalled(self.place.alias)
         except (ServerSilent, TooManyStalled) as refusal:
             raise self._give_up(str(refusal)) from refusal
         if budget.left <= 0:
@@ -240,10 +240,10 @@ class BudgetConnection(psycopg.Connection[Any]):
         finally:
             stalls.end(place.alias)
 
-    def _give_up(self, reason: str) -> GaveUp:
+    def _give_up(self, reason: str) -> WaitTimedOut:
         """Close the socket: the connection is lost, and its rollback and end do not wait for the server."""
         self.pgconn.finish()
-        return GaveUp(f"{reason}; the connection is closed")
+        return WaitTimedOut(f"{reason}; the connection is closed")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
-from ingestion.errors import IngestionError, UploadChanged, UploadInProgress, UploadReadOtherwise
+from ingestion.errors import IngestionError, UploadChanged, UploadInProgress, UploadReadDifferently
 from ingestion.files.importing import FileImport
 from ingestion.files.mapped import file_mapping
 from ingestion.files.reading import FileReading, read_by_mapping, read_plain
@@ -90,7 +90,7 @@ class Command(BaseCommand):
             with ProgressBar(doing, size, self.stderr, is_bytes=True) as bar:
                 for _ in steps:
                     bar.advance_to(source.tell())
-        except (UploadInProgress, UploadReadOtherwise, UploadChanged) as error:
+        except (UploadInProgress, UploadReadDifferently, UploadChanged) as error:
             raise CommandError(_ended(run, "another process imports the same file")) from error
         except (IngestionError, Error, OSError) as error:
             raise CommandError(_ended(run, str(error))) from error

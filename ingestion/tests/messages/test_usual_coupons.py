@@ -1,4 +1,4 @@
-"""The short way of reading a coupon gives the row that the long one gives, or leaves it to that."""
+"""The fast path of reading a coupon gives the row that the normal one gives, or leaves it to that."""
 
 import random
 from datetime import timedelta
@@ -58,7 +58,7 @@ def rows(value: object) -> tuple[CouponRow | None, CouponRow | None]:
 
 
 @pytest.mark.parametrize("changes", USUAL)
-def test_usual_coupons_go_the_short_way_to_the_same_row(changes):
+def test_usual_coupons_take_the_fast_path_to_the_same_row(changes):
     usual, whole = rows(coupon(id=8) | changes)
     assert usual is not None
     assert repr(usual) == repr(whole)  # equal times and numbers may differ in zone and digits

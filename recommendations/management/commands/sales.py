@@ -7,7 +7,8 @@ from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from recommendations.attribution.figures import (
+from recommendations.attribution.periods import parse_period
+from recommendations.attribution.sales import (
     Amounts,
     Figures,
     MarketFigures,
@@ -15,7 +16,6 @@ from recommendations.attribution.figures import (
     read_sales,
     sales_as_json,
 )
-from recommendations.attribution.periods import parse_period
 from recommendations.errors import InvalidParameter
 from tenants.management.cli.arguments import ready_casino
 from tenants.management.cli.verbs import columns

@@ -1,22 +1,22 @@
-"""The two ways of a program's request: the short way, and the long way through REST framework's view."""
+"""The two paths of a program's request: the fast path, and the normal path through REST framework's view."""
 
 import pytest
 
-SHORT_WAY = "recommendations.api.short_way.ShortWayMiddleware"
+FAST_PATH = "recommendations.api.fast_path.FastPathMiddleware"
 
 
 @pytest.fixture
-def long_way(settings):
-    """A function that makes all requests of new clients take the long way."""
+def normal_path(settings):
+    """A function that makes all requests of new clients take the normal path."""
 
     def take_it():
-        settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if each != SHORT_WAY]
+        settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if each != FAST_PATH]
 
     return take_it
 
 
-@pytest.fixture(params=["short way", "long way"])
-def each_way(request, long_way):
+@pytest.fixture(params=["fast path", "normal path"])
+def each_path(request, normal_path):
     """Runs a test on each way."""
-    if request.param == "long way":
-        long_way()
+    if request.param == "normal path":
+        normal_path()

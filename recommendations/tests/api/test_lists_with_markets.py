@@ -12,7 +12,7 @@ from recommendations.tests.factories import EventFactory, UserFactory
 from recommendations.tests.prices.market_rows import heard, market, producer
 from tenants.routing.context import use_casino
 
-pytestmark = [pytest.mark.usefixtures("each_way"), pytest.mark.slow]
+pytestmark = [pytest.mark.usefixtures("each_path"), pytest.mark.slow]
 
 NAMES = ("event_id", "market", "line", "outcome", "odd")
 TYPES = {"event_id": "int", "odd": "float"}

@@ -7,7 +7,7 @@ import pytest
 from recommendations.tests.factories import EventFactory, UserFactory
 from tenants.routing.context import use_casino
 
-pytestmark = pytest.mark.usefixtures("each_way")
+pytestmark = pytest.mark.usefixtures("each_path")
 
 SCHEMA = {"recommended_events": "list"}
 REQUESTS: list[tuple[str, str, Any]] = [

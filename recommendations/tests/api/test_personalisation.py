@@ -12,7 +12,7 @@ from recommendations.serving.explanation import NOT_PERSONAL
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory, selection
 from tenants.routing.context import use_casino
 
-pytestmark = [pytest.mark.usefixtures("each_way"), pytest.mark.covered]
+pytestmark = [pytest.mark.usefixtures("each_path"), pytest.mark.covered]
 
 SCHEMA = {
     "stake": "string",

@@ -6,7 +6,7 @@ from recommendations.serving.recommendation import recommendation_served
 from recommendations.tests.factories import EventFactory, UserFactory
 from tenants.routing.context import use_casino
 
-pytestmark = [pytest.mark.usefixtures("each_way"), pytest.mark.covered]
+pytestmark = [pytest.mark.usefixtures("each_path"), pytest.mark.covered]
 
 SLIP = {"events": {"type": "list", "source_field": "recommended_events", "fields": {"id": "int"}}}
 

@@ -7,7 +7,7 @@ from recommendations.recommenders.registry import RECOMMENDERS
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory
 from tenants.routing.context import use_casino
 
-pytestmark = [pytest.mark.usefixtures("each_way"), pytest.mark.covered]
+pytestmark = [pytest.mark.usefixtures("each_path"), pytest.mark.covered]
 
 CASINO_QUERIES = dict.fromkeys(RECOMMENDERS, 1)
 

@@ -12,7 +12,7 @@ from recommendations.tests.factories import EventFactory, UserFactory
 from tenants.routing.connections import casino_connection
 from tenants.routing.context import use_casino
 
-pytestmark = [pytest.mark.usefixtures("each_way"), pytest.mark.slow, pytest.mark.covered]
+pytestmark = [pytest.mark.usefixtures("each_path"), pytest.mark.slow, pytest.mark.covered]
 
 EVENT_KEYS = {"country", "league", "home_team", "away_team", "sport", "odd"}
 

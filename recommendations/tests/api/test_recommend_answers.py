@@ -13,7 +13,7 @@ from recommendations.tests.factories import EventFactory, TalliedCouponFactory, 
 from tenants.routing.context import use_casino
 from tenants.tests.exhaustive import grid
 
-pytestmark = pytest.mark.usefixtures("each_way")
+pytestmark = pytest.mark.usefixtures("each_path")
 
 SCHEMA = {
     "user_id": "int",

@@ -19,7 +19,7 @@ from tenants.routing.connections import casino_atomic, current_alias
 from tenants.routing.context import use_casino
 from tenants.tests.exhaustive import scaled
 
-pytestmark = pytest.mark.usefixtures("each_way")
+pytestmark = pytest.mark.usefixtures("each_path")
 
 SCHEMA = {
     "user_id": "int",

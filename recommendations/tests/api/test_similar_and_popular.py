@@ -14,7 +14,7 @@ from recommendations.storing.casino_tallies import merge_casino_sums
 from recommendations.tests.factories import EventFactory, UserFactory, coupon_row, event_row, selection_row
 from tenants.routing.context import use_casino
 
-pytestmark = pytest.mark.usefixtures("each_way")
+pytestmark = pytest.mark.usefixtures("each_path")
 
 SCHEMA = {
     "recommender": "string",

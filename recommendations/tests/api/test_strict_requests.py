@@ -17,7 +17,7 @@ from tenants.models import ApiKey, PrivacyRecord
 from tenants.routing.context import use_casino
 from tenants.tests.api_clients import bearing, make_key
 
-pytestmark = pytest.mark.usefixtures("each_way")
+pytestmark = pytest.mark.usefixtures("each_path")
 
 JAVA = "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"
 

@@ -13,7 +13,7 @@ from recommendations.text_ids import Kind, id_of, texts_of
 from recommendations.validation.own_ids import FIRST_TEXT_ID
 from tenants.routing.context import use_casino
 
-pytestmark = pytest.mark.usefixtures("each_way")
+pytestmark = pytest.mark.usefixtures("each_path")
 
 UUID = "550e8400-e29b-41d4-a716-446655440000"
 USERS = [UUID, "sr:user:1", "a/b?c#d %41", "Zoë 日本", "user/export", "..", "007", "ADA", "ada", str(2**62 + 1)]

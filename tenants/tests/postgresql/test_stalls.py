@@ -47,12 +47,12 @@ def test_the_catalogue_may_take_all_four(stalls):
 
 def test_connections_of_a_database_in_doubt_are_limited_and_those_of_others_are_not(stalls):
     busy = Counter({"casino_1": 2, "casino_2": 6})
-    stalls.require_room("casino_1", busy)
+    stalls.require_capacity("casino_1", busy)
     stalls.begin("casino_1")
     with pytest.raises(TooManyStalled):
-        stalls.require_room("casino_1", busy)
-    stalls.require_room("casino_1", Counter({"casino_1": 1}))
-    stalls.require_room("casino_2", busy)
+        stalls.require_capacity("casino_1", busy)
+    stalls.require_capacity("casino_1", Counter({"casino_1": 1}))
+    stalls.require_capacity("casino_2", busy)
 
 
 @pytest.mark.slow
@@ -62,12 +62,12 @@ def test_doubt_ends_after_the_last_stalled_statement(stalls):
     stalls.end("casino_1")
 
     def is_without_doubt() -> bool:
-        stalls.require_room("casino_2", Counter())
+        stalls.require_capacity("casino_2", Counter())
         return not stalls.is_any
 
     assert not is_without_doubt()
     wait_until(is_without_doubt)
-    stalls.require_room("casino_1", Counter({"casino_1": 6}))
+    stalls.require_capacity("casino_1", Counter({"casino_1": 6}))
 
 
 def test_silent_server_is_refused_until_it_answers(stalls):

@@ -1,7 +1,7 @@
-"""The sales of recommendations in a period: the same figures for the page, the command and the API.
+"""The sales of recommendations in a period: the same statistics for the page, the command and the API.
 
-The figures are sums of days, so that a user who was reached on two days counts twice: `reached`, `bettors`, `converted`
-and `active` are user-days. Each line of a breakdown counts a user-day once.
+The statistics are sums of days, so that a user who was reached on two days counts twice: `reached`, `bettors`,
+`converted` and `active` are user-days. Each line of a breakdown counts a user-day once.
 """
 
 from collections.abc import Iterable
@@ -102,8 +102,9 @@ class MarketFigures(msgspec.Struct):
 
 
 class Sales(msgspec.Struct):
-    """The figures of the days from `first` to `last` (UTC), both included. `days` has each of these days; recommenders,
-    placements and markets are ordered by bets. `due` is the number of coupons and answers that are not counted yet."""
+    """The statistics of the days from `first` to `last` (UTC), both included. `days` has each of these days;
+    recommenders, placements and markets are ordered by bets. `due` is the number of coupons and answers that are not
+    counted yet."""
 
     first: date
     last: date
@@ -121,7 +122,7 @@ class Sales(msgspec.Struct):
 
 
 def read_sales(first: date, last: date) -> Sales:
-    """The current casino's figures of the days from `first` to `last`."""
+    """The current casino's statistics of the days from `first` to `last`."""
     days = {day: Total(f"{day:%Y-%m-%d}") for day in _days(first, last)}
     total, recommenders, placements = Total("all"), dict[str, Figures](), dict[str, Figures]()
     for breakdown, day, recommender, placement, currency, *sums in query(_SUMS, [first, last]):
@@ -155,7 +156,7 @@ def read_totals(first: date, middle: date, last: date) -> tuple[Total, Total]:
 
 
 def sales_as_json(sales: Sales) -> dict[str, Any]:
-    """The figures with their shares, for the API and the command."""
+    """The statistics with their shares, for the API and the command."""
     return {
         "from": f"{sales.first}",
         "to": f"{sales.last}",

@@ -1,4 +1,4 @@
-"""The figures of what recommendations sold: command and API say what a recount by SQL does."""
+"""The statistics of what recommendations sold: command and API say what a recount by SQL does."""
 
 import json
 from datetime import date, timedelta
@@ -8,8 +8,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from recommendations.attribution.figures import read_sales
 from recommendations.attribution.periods import parse_period
+from recommendations.attribution.sales import read_sales
 from recommendations.errors import InvalidParameter
 from recommendations.tests.factories import UserFactory
 from recommendations.validation.rows import ServedEventRow

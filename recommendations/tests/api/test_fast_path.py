@@ -1,4 +1,4 @@
-"""Programs' requests get by the short way what REST framework's view answers; people's don't take it."""
+"""Programs' requests get by the fast path what REST framework's view answers; people's don't take it."""
 
 import re
 from itertools import product
@@ -57,11 +57,11 @@ def casino(casino_a, casino_b, caller_a, caller_b):
 
 
 @pytest.fixture
-def both(casino, long_way):
-    """A function that sends a request by both ways, and returns the response and whether the short one was taken."""
+def both(casino, normal_path):
+    """A function that sends a request by both paths, and returns the response and whether the fast one was taken."""
     short = Client(raise_request_exception=False)
     short.get("/health/live")  # loads the middleware
-    long_way()
+    normal_path()
     long = Client(raise_request_exception=False)
 
     def both(path, headers, method="get", **more):
@@ -106,7 +106,7 @@ def test_too_many_parameters_are_refused_alike(casino, both):
 
 @pytest.mark.covered
 @pytest.mark.parametrize("accept", ["text/html", "text/html, */*;q=0.1", "application/json; indent=4", "image/png"])
-def test_a_key_gets_json_the_short_way_and_a_browser_does_not_take_it(casino, both, accept):
+def test_a_key_gets_json_by_the_fast_path_and_a_browser_does_not_take_it(casino, both, accept):
     assert both("/recommend/31", {**_key(casino), "Accept": accept})[1]
     response, is_short = both("/popular", {**ANYBODY, "Accept": accept})
     assert not is_short
@@ -299,7 +299,7 @@ def test_a_failure_that_passes_is_logged_and_the_request_answered_and_counted_on
         assert client.get("/recommend/31", headers=headers).status_code == 200
     assert not errors
     assert (rate_limiter._tokens[1].count, _counted(200)) == (tokens - 1, counted + 1)
-    [logged] = [each for each in caplog.records if each.name == "recommendations.api.short_way"]
+    [logged] = [each for each in caplog.records if each.name == "recommendations.api.fast_path"]
     assert (logged.levelname, str(logged.exc_info[1])) == ("WARNING", "once")
     assert "31" not in logged.getMessage()
 

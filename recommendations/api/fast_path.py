@@ -1,6 +1,6 @@
-"""The short way of programs' requests: endpoints that only read answer without REST framework and most middleware.
+"""The fast path of programs' requests: endpoints that only read answer without REST framework and most middleware.
 
-The short way is a fast path; the long way is the other middleware and REST framework's view.
+The normal path is the other middleware and REST framework's view.
 """
 
 import json.encoder
@@ -45,11 +45,11 @@ _encode = vars(json.encoder)["c_make_encoder"](
 )
 
 
-class ShortWayMiddleware:
+class FastPathMiddleware:
     """Answers `GET` of the views that have an `answer`, for a caller with a valid API key with the view's scope, or any
-    caller of an open installation. Other requests take the long way, which gives the same answers
-    (`tests/api/test_short_way.py`), as do requests that fail unexpectedly. Only the long way rejects callers, casinos,
-    hosts and plain HTTP, so that the order of its checks is decided in one place.
+    caller of an open installation. Other requests take the normal path, which gives the same answers
+    (`tests/api/test_fast_path.py`), as do requests that fail unexpectedly. Only the normal path rejects callers,
+    casinos, hosts and plain HTTP, so that the order of its checks is decided in one place.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -71,14 +71,14 @@ class ShortWayMiddleware:
             if state.admitted_id is None:
                 state.admitted_id = admit(request, state.casino)
             body = view.answer(request, state.casino, **match.kwargs)
-        except Exception as error:  # the long way answers unexpected errors
+        except Exception as error:  # the normal path answers unexpected errors
             if (own := own_error(error, request.path)) is None:
-                if not isinstance(error, _FRAMEWORK_ERRORS):  # logged here, since the long way may succeed
-                    text = "%s failed on the short way, and takes the long way"
+                if not isinstance(error, _FRAMEWORK_ERRORS):  # logged here, since the normal path may succeed
+                    text = "%s failed on the fast path, and takes the normal path"
                     logger.warning(text, route_of(request), exc_info=True)
                 return self.get_response(request)
             body, status, headers = own
-        content = _as_json(body)  # an error must not lead to the long way: served recommendations are sent by now
+        content = _as_json(body)  # an error must not lead to the normal path: served recommendations are sent by now
         response = HttpResponse(content, content_type="application/json", status=status, headers=headers)
         # set together: Django would validate each header again
         response.headers._store |= self._headers_of(request, view, by_key=state.key is not None)
