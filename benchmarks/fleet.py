@@ -96,7 +96,7 @@ def _stop_at_once() -> None:
 def _create(count: int) -> tuple[list[float], list[float]]:
     """The seconds for each created casino, and for each bare database."""
     created, bare = [], []
-    with template_lock(), server_cursor() as cursor:
+    with template_lock() as cursor:
         template = ensure_template(cursor)
     for number in track(range(count), "Creating casinos", console=Console(stderr=True)):
         created.append(_timed(partial(create_casino, f"Casino {number}")))

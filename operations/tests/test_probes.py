@@ -118,7 +118,7 @@ def broker():
 @pytest.fixture
 def real_template(db, settings):
     settings.CASINO_DATABASE_PREFIX = "probed_"
-    with template_lock(MAIN), server_cursor() as cursor:
+    with template_lock(MAIN) as cursor:
         ensure_template(cursor)
     yield
     with server_cursor() as cursor:

@@ -60,9 +60,16 @@ def catalogue_lock() -> AbstractContextManager[CursorWrapper]:
     return named_lock("catalogue")
 
 
-def template_lock(server: str = MAIN) -> AbstractContextManager[CursorWrapper]:
-    """The lock of a server's template: a template with an open session can't be copied."""
-    return named_lock(f"template on {server}")
+@contextmanager
+def template_lock(server: str = MAIN) -> Iterator[CursorWrapper]:
+    """Hold the lock of a server's template, and yield a cursor on that server: a template with an open session can't be
+    copied."""
+    with named_lock(f"template on {server}") as cursor:
+        if server == MAIN:
+            yield cursor
+        else:
+            with server_cursor(server=server) as on_server:
+                yield on_server
 
 
 def casino_lock(casino_id: int) -> AbstractContextManager[CursorWrapper]:

@@ -45,7 +45,7 @@ def plan_database(casino: Casino, server: DatabaseServer) -> CasinoDatabase:
 def create_from_template(database: CasinoDatabase) -> None:
     """Create the database as a copy of its server's template. Replaces a database left by an earlier attempt."""
     server = database.server_id
-    with template_lock(server), server_cursor(server=server) as cursor:
+    with template_lock(server) as cursor:
         template = ensure_template(cursor, server)
         _create(cursor, database, template)
 

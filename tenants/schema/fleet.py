@@ -57,7 +57,7 @@ def _prepare(server: str) -> TemplateFailure | None:
     except (OperationalError, UnknownServer) as error:
         return TemplateFailure(server, describe_error(error), is_reachable=False)
     try:
-        with template_lock(server), server_cursor(server=server) as cursor:
+        with template_lock(server) as cursor:
             ensure_template(cursor, server)
     except Exception as error:  # a migration may raise any exception, and must not stop the casinos'
         logger.exception("Migrating the template on server %s failed", server)

@@ -35,8 +35,19 @@ def test_lock_is_exclusive_and_released_after_an_error(lock):
 
 def test_locks_of_different_things_do_not_wait_for_each_other(settings):
     settings.CASINO_LOCK_SECONDS = 0.1
+    settings.DATABASE_SERVERS = {"east": {"requests": {}}}  # the address of the main server
     with casino_lock(7), casino_lock(8), catalogue_lock(), template_lock("main"), template_lock("east"):
         pass
+
+
+def test_the_cursor_of_a_templates_lock_is_on_the_templates_server(second_server):
+    with template_lock() as main, template_lock("east") as east:
+        for cursor, server in ((main, "main"), (east, "east")):
+            cursor.execute("SELECT current_setting('unix_socket_directories')")
+            with server_cursor(server=server) as there:
+                there.execute("SELECT current_setting('unix_socket_directories')")
+                assert cursor.fetchone() == there.fetchone()
+    assert main.connection is not east.connection
 
 
 def test_lock_of_a_busy_casino_times_out_and_says_what_to_do(settings):

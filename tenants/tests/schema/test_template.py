@@ -17,7 +17,7 @@ from tenants.tests.casino_rows import make_event, offer_version
 @pytest.fixture
 def template(own_template: None) -> str:
     """The migrated template; a test that spoils it leaves no database to the next one."""
-    with template_lock(), server_cursor() as cursor:
+    with template_lock() as cursor:
         return ensure_template(cursor)
 
 
@@ -92,7 +92,7 @@ def test_template_with_a_failed_migration_stays_closed_and_is_not_up_to_date(tem
         cursor.execute(f"ALTER DATABASE {quoted(template)} ALLOW_CONNECTIONS true")
     with server_cursor(template) as cursor:
         cursor.execute("DROP TABLE events CASCADE")
-    with template_lock(), server_cursor() as cursor, pytest.raises(Exception, match="events"):
+    with template_lock() as cursor, pytest.raises(Exception, match="events"):
         ensure_template(cursor)
     test_template_refuses_connections(template)
     assert _comment(template) == "of an older release"
