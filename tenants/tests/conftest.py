@@ -75,8 +75,7 @@ def real_databases(
             _empty_catalogue()
             for alias in set(connections) - {"default"}:
                 connections[alias].close()
-            _drop_databases(CASINO_DATABASES)
-            _drop_roles()
+            _drop_databases(CASINO_DATABASES, with_roles=True)
 
 
 @pytest.fixture
@@ -117,8 +116,7 @@ def second_server(real_databases: None, second_postgres: str, settings: Any) -> 
     settings.DATABASE_SERVERS = {"east": {"requests": address, "direct": address}}
     _drop_databases(CASINO_DATABASES, TEMPLATES, server="east")
     yield DatabaseServer.objects.create(name="east")
-    _drop_databases(CASINO_DATABASES, server="east")
-    _drop_roles("east")
+    _drop_databases(CASINO_DATABASES, server="east", with_roles=True)
 
 
 def _is_test_catalogue() -> bool:
@@ -137,18 +135,15 @@ def _empty_catalogue() -> None:
     DatabaseServer.objects.create(name=MAIN)
 
 
-def _drop_databases(*patterns: str, server: str = MAIN) -> None:
+def _drop_databases(*patterns: str, server: str = MAIN, with_roles: bool = False) -> None:
     with server_cursor("postgres", server=server) as cursor:
         cursor.execute("SELECT datname FROM pg_database WHERE datname ~ ANY(%s)", [list(patterns)])
         for (name,) in cursor.fetchall():
             cursor.execute(f"DROP DATABASE {quoted(name)} WITH (FORCE)")
-
-
-def _drop_roles(server: str = MAIN) -> None:
-    with server_cursor("postgres", server=server) as cursor:
-        cursor.execute("SELECT rolname FROM pg_roles WHERE rolname ~ %s", [ROLES])
-        for (name,) in cursor.fetchall():
-            cursor.execute(f"DROP ROLE {quoted(name)}")
+        if with_roles:
+            cursor.execute("SELECT rolname FROM pg_roles WHERE rolname ~ %s", [ROLES])
+            for (name,) in cursor.fetchall():
+                cursor.execute(f"DROP ROLE {quoted(name)}")
 
 
 @pytest.fixture
