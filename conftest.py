@@ -30,7 +30,6 @@ from hypothesis import settings as hypothesis_settings
 from operations.gc_tuning import collect_rarely
 from tenants.current_casino import MAIN
 from tenants.models import Casino, CasinoDatabase, CasinoState
-from tenants.postgresql.identity import write_identity
 from tenants.process_state import reset_process_state
 from tenants.schema.version import code_version
 from tenants.tests import fast_postgresql
@@ -257,6 +256,4 @@ def _make_casino(casino_id: int, name: str) -> Casino:
         state=CasinoState.ACTIVE,
     )
     CasinoDatabase.objects.create(casino=casino, generation=1, server_id=MAIN, db_name=db_name)
-    with connections[casino.current.alias].cursor() as cursor:
-        write_identity(cursor, casino.current)
     return casino

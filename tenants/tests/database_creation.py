@@ -2,13 +2,16 @@
 of migrating it."""
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.postgresql import creation
 
+from tenants.current_casino import CurrentCasino
 from tenants.databases.locks import template_lock
 from tenants.databases.servers import quoted, server_cursor
+from tenants.postgresql.identity import write_identity
 from tenants.schema.template import ensure_template, template_name
 
 
@@ -30,12 +33,19 @@ class TestDatabaseCreation(creation.DatabaseCreation):
         self.connection.close()
         settings.DATABASES[self.connection.alias]["NAME"] = name
         self.connection.settings_dict["NAME"] = name
-        self.connection.ensure_connection()
+        with self.connection.cursor() as cursor:
+            write_identity(cursor, _casino_of(self.connection.alias, name))
         return name
 
     def _destroy_test_db(self, test_database_name: str, verbosity: Any) -> None:
         with server_cursor("postgres") as cursor:  # FORCE, since a pooler may still be connected
             cursor.execute(f"DROP DATABASE IF EXISTS {quoted(test_database_name)} WITH (FORCE)")
+
+
+def _casino_of(alias: str, db_name: str) -> CurrentCasino:
+    """The casino that the fixtures `casino_a` and `casino_b` add to the catalogue."""
+    casino_id = int(alias.removeprefix("casino_"))
+    return CurrentCasino(casino_id, db_name, identity=UUID(int=casino_id))
 
 
 def _copy_template(name: str, *, is_fresh: bool) -> None:
