@@ -24,7 +24,7 @@ FORGET_PRICES, FORGET_ALL = 0, -1
 _ROOM_AFTER_EVICTION = 0.75
 _BYTES_OF_ROW = 200  # of the object and its dictionary entries
 _BYTES_OF_USED = 130  # of an id with its entry, in the dictionary and in the text of ids
-_MOST_ASKED_FOR = 1_000  # events
+_MOST_USED, _LEFT_USED = 1_200, 1_000  # events; beyond the first, all but the latest are forgotten
 _MOST_CHANGED = 200  # changed market lines; beyond, reading the few needed events costs less
 
 
@@ -56,17 +56,21 @@ class CachedPrices:
             if event_id in self.used:
                 self.used.move_to_end(event_id)
             else:
-                self.used[event_id] = self._used_text = None
-        while len(self.used) > _MOST_ASKED_FOR:
-            self.used.popitem(last=False)
+                self.used[event_id] = None
+                if self._used_text is not None:
+                    self._used_text += f",{event_id}"
+        if len(self.used) > _MOST_USED:  # several at once, since the text is then built again
+            while len(self.used) > _LEFT_USED:
+                self.used.popitem(last=False)
+            self._used_text = None
 
     def parameters(self) -> dict[str, Any]:
         """The parameters of `PRICE_COLUMNS`, which select the changed market lines of the used events."""
         if self._used_text is None:  # building it for many ids takes longer than the rest of the method
-            self._used_text = f"{{{','.join(map(str, self.used))}}}"
+            self._used_text = "".join(f",{event_id}" for event_id in self.used)
         return {
             "price_version": self.version,
-            "price_events": self._used_text,
+            "price_events": f"{{{self._used_text[1:]}}}",
             "price_limit": _MOST_CHANGED,
         }
 

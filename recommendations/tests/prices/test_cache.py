@@ -147,10 +147,13 @@ def test_changed_lines_are_not_put_beside_other_market_lines_than_those_of_their
 
 
 def test_a_query_asks_for_a_bounded_number_of_prices_those_used_last(cache):
-    keep(cache, 5, *range(1, 1_001), are_used=True)
+    keep(cache, 5, *range(1, 1_201), are_used=True)
     cache.get(cache.advance(cache.known(), 5, None), [1, 2])
-    keep(cache, 5, 1_001, 1_002, are_used=True)
-    assert asked_for(cache) == {1, 2, *range(5, 1_003)}
+    assert asked_for(cache) == {*range(1, 1_201)}
+    keep(cache, 5, 1_201, are_used=True)
+    assert asked_for(cache) == {1, 2, *range(204, 1_202)}
+    keep(cache, 5, 1_202, are_used=True)
+    assert asked_for(cache) == {1, 2, *range(204, 1_203)}
 
 
 def test_without_a_version_nothing_is_kept(cache):
