@@ -14,7 +14,7 @@ Places = np.ndarray[Any, np.dtype[np.intp]]  # indices into another array
 Codes = np.ndarray[Any, np.dtype[np.int32]]  # dictionary places of a column's values
 
 BLOCK = 8_192
-_GROUPS = 8  # groups of numbers for each of the k largest numbers
+_GROUPS = 4  # groups of numbers for each of the k largest numbers
 SORTED_AT_FIRST = 64  # places; nearly always all that a caller reads
 
 
@@ -32,16 +32,20 @@ def add_entries(totals: Floats, tables: Iterable[tuple[Codes, Floats]]) -> None:
 def best_first(scores: Floats, among: Mask | None = None) -> Iterator[int]:
     """Yield the places of these scores (with `among`, of those it marks) by descending score: equal scores in order of
     place, NaN last. They are sorted lazily."""
-    rest, size = among, SORTED_AT_FIRST
+    rest, numbers, size = among, scores, SORTED_AT_FIRST
+    # where `among` marks most places, leaving out the few others later costs less
+    if among is not None and 2 * np.count_nonzero(among) < among.size:
+        numbers = np.where(among, scores, -np.inf)
     while scores.size > size:
-        numbers = scores if rest is None else np.where(rest, scores, -np.inf)
         edge = _lower_bound(numbers, size)
         if not edge > -np.inf:  # few places are left, or many scores are NaN
             break
         is_best = numbers >= edge
-        yield from _sorted(scores, is_best.nonzero()[0])
+        places = is_best.nonzero()[0]
+        yield from _sorted(scores, places if rest is None else places[rest[places]])
         rest = ~is_best if rest is None else rest & ~is_best
-        size *= 8
+        size *= 1 if numbers is scores else 8  # of all scores, some may be of places that are left out
+        numbers = np.where(rest, scores, -np.inf)
     yield from _sorted(scores, np.arange(scores.size) if rest is None else rest.nonzero()[0])
 
 
