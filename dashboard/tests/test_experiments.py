@@ -116,14 +116,14 @@ def test_an_interleaving_shows_its_credits(staff, filled, casino_a):
 
 
 @pytest.mark.covered
-@pytest.mark.parametrize(("days", "told"), [(None, "A draft: no user takes part"), (2, "It begins on")])
-def test_before_it_has_begun_an_experiment_says_so(staff, filled, casino_a, now, days, told):
+@pytest.mark.parametrize(("days", "notice"), [(None, "A draft: no user takes part"), (2, "It begins on")])
+def test_before_it_has_begun_an_experiment_says_so(staff, filled, casino_a, now, days, notice):
     casino_a.refresh_from_db()
     begins = {"starts_at": (now + timedelta(days=days)).isoformat()} if days else {}
     create_experiment(casino=casino_a, definition=ab(**begins), by="a test", now=now)
     if days:
         start_experiment(casino=casino_a, name="trees", by="a test", now=now)
-    assert told in text_of(staff, f"{URL}trees/")
+    assert notice in text_of(staff, f"{URL}trees/")
     assert "Not begun." in text_of(staff, URL)
 
 

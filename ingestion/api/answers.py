@@ -31,8 +31,8 @@ def answer(values: Sequence[bytes], outcomes: Sequence[ItemOutcome], all_stored:
 
 
 def _item(index: int, value: bytes, outcome: ItemOutcome) -> dict[str, Any]:
-    told: dict[str, str] = msgspec.to_builtins(outcome)  # without empty fields
-    return {"index": index, "id": _sent_id(value), **told}
+    texts: dict[str, str] = msgspec.to_builtins(outcome)  # without empty fields
+    return {"index": index, "id": _sent_id(value), **texts}
 
 
 def _sent_id(value: bytes) -> int | float | str | None:

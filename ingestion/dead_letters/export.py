@@ -38,8 +38,8 @@ def _letters_of(names: Sequence[str]) -> Iterator[QuerySet[Any]]:
 
 
 def _latest(letters: QuerySet[Any]) -> QuerySet[Any]:
-    told: QuerySet[Any] = letters.annotate(message=_MESSAGE, message_bytes=_MESSAGE_BYTES)
-    return told.order_by("-pk")[:MAX_LETTERS]
+    annotated: QuerySet[Any] = letters.annotate(message=_MESSAGE, message_bytes=_MESSAGE_BYTES)
+    return annotated.order_by("-pk")[:MAX_LETTERS]
 
 
 def _as_json(row: dict[str, Any]) -> dict[str, Any]:

@@ -94,8 +94,8 @@ class DocumentMapper:
 
     def _removed_at(self, scope: Scope) -> bytes:
         rule = self._mapping.fields.get("timestamp")
-        told = ABSENT if rule is None else self._field(rule, scope, "timestamp", {})
-        return b"" if told is ABSENT else _ENCODE(told)
+        time = ABSENT if rule is None else self._field(rule, scope, "timestamp", {})
+        return b"" if time is ABSENT else _ENCODE(time)
 
     def _fields(
         self, rules: Table[str, Rule], scope: Scope, prefix: str, problems: dict[str, str]

@@ -65,8 +65,8 @@ def _apply_functions(rule: FieldRule, found: list[Any]) -> Any:
         return ABSENT
     for function in rule.functions:
         if function.takes_all:
-            told = function.apply([each for each in values if each is not None] or _nothing())
-            values = told if function.makes_several else [told]
+            applied = function.apply([each for each in values if each is not None] or _nothing())
+            values = applied if function.makes_several else [applied]
         elif function.makes_several or function.filters:
             values = [part for each in values for part in ([None] if each is None else _applied(function, each))]
             require_few_values(values)

@@ -127,8 +127,8 @@ def _restrictions(content: SingleContent) -> dict[str, Any]:
 
 def _markets(content: SingleContent) -> Iterator[str]:
     """Each market in its stored form, then the closings."""
-    told = odds_row_of(content)
-    rows = content.closed_odds if isinstance(content, Rejection) else () if told is None else (told,)
+    odds = odds_row_of(content)
+    rows = content.closed_odds if isinstance(content, Rejection) else () if odds is None else (odds,)
     for row in rows:
         yield from map(_market, row.markets)
         for closing in row.closings:

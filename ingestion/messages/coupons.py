@@ -85,7 +85,7 @@ _DECODE_UUID = msgspec.json.Decoder(UUID).decode
 _DECODE_SELECTION = msgspec.json.Decoder(SelectionMessage).decode
 _DECODE_REFERENCE = msgspec.json.Decoder(_Reference).decode
 _DECODE_PARTS = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_OF_MATCH = ("sport", "country", "league", "home_team", "away_team", "name", "category")
+_MATCH_FIELDS = ("sport", "country", "league", "home_team", "away_team", "name", "category")
 _MISSING = (b"null", b'""')
 
 
@@ -221,10 +221,10 @@ def _event_id(raw: bytes) -> OwnId | None:
 def _bare(raw: bytes, odd_format: str) -> bytes:
     """The selection with its odd format, if it has no field of its match; else empty."""
     parts = _DECODE_PARTS(raw)
-    if any(bytes(parts[name]) not in _MISSING for name in _OF_MATCH if name in parts):
+    if any(bytes(parts[name]) not in _MISSING for name in _MATCH_FIELDS if name in parts):
         return b""
-    told = {name: value for name, value in parts.items() if name not in _OF_MATCH}
-    return msgspec.json.encode({"odd_format": odd_format} | told)
+    bare = {name: value for name, value in parts.items() if name not in _MATCH_FIELDS}
+    return msgspec.json.encode({"odd_format": odd_format} | bare)
 
 
 def complete_coupon(coupon: CouponRow, matches: Mapping[OwnId, Mapping[str, str]]) -> CouponRow:

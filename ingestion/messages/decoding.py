@@ -213,10 +213,10 @@ def _markets(message: EventMessage, given: bytes, bounds: TimeBounds, as_of: dat
 
 
 def _odd(message: EventMessage, bounds: TimeBounds) -> Decimal:
-    told, given = message.odd_format, bytes(message.odd)
-    if told is None and bounds.odd_format is OddFormat.DECIMAL:  # the usual case
+    odd_format, given = message.odd_format, bytes(message.odd)
+    if odd_format is None and bounds.odd_format is OddFormat.DECIMAL:  # the usual case
         return fields.amount("odd", given)
-    return read_odd("odd", given, bounds.odd_format if told is None else parse_format(told))
+    return read_odd("odd", given, bounds.odd_format if odd_format is None else parse_format(odd_format))
 
 
 def decode_served(envelope: Envelope, bounds: TimeBounds) -> ServedRow:

@@ -49,10 +49,10 @@ def read_field_by_field(
     is_damaged = rejection.code in _NEVER_WHOLE
     found = scan_fields(envelope.value or b"") if is_damaged else find_fields(envelope, kind.resolve)
     read = ReadFields(found.is_whole)
-    told = _time(kind, found, envelope, bounds, read)
-    read.values["timestamp"] = told
+    timestamp = _time(kind, found, envelope, bounds, read)
+    read.values["timestamp"] = timestamp
     _read_fields(kind, found, bounds, own_words, read)
-    as_of = not_ahead(told, envelope, bounds)
+    as_of = not_ahead(timestamp, envelope, bounds)
     ids = list(dict.fromkeys(islice(_ids(found, read), _MOST_IDS)))
     try:
         if found.is_whole and not read.unreadable and len(ids) <= 1:
@@ -64,7 +64,7 @@ def read_field_by_field(
     restrictions = kind.restrictions(read)
     if not is_certain and (restrictions or len(keys) > 1):
         restrictions = _WITHHELD
-    changes = tuple(_change(kind, key, {**restrictions, "timestamp": told}, as_of) for key in keys if restrictions)
+    changes = tuple(_change(kind, key, {**restrictions, "timestamp": timestamp}, as_of) for key in keys if restrictions)
     return msgspec.structs.replace(rejection, changes=changes, unknown_word=read.unknown_word)
 
 

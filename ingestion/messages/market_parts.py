@@ -130,11 +130,11 @@ def _read_market(read: Market | msgspec.Raw, number: int, odd_format: OddFormat,
         given = read if isinstance(read, Market) else _MARKET(read)
         market, line = market_text("market", given.market), _line(given)
         status = MarketStatus.OPEN if given.status is UNSET else _status(given.status, f"markets[{number}]", found)
-        told = [] if isinstance(given.outcomes, UnsetType) else given.outcomes
-        if not told and status != MarketStatus.OPEN:
+        outcomes = [] if isinstance(given.outcomes, UnsetType) else given.outcomes
+        if not outcomes and status != MarketStatus.OPEN:
             found.closings.append(Closing(scope_of(market, line), status))
             return
-        names, odds = outcome_names(told), _odds(told, number, odd_format, found)
+        names, odds = outcome_names(outcomes), _odds(outcomes, number, odd_format, found)
         found.add(MarketRow(market, line, status, names, odds))
     except _UNREADABLE as error:
         found.note(error, f"markets[{number}]")
@@ -145,10 +145,10 @@ def _line(given: Market | _Named) -> str:
     return "" if isinstance(given.line, UnsetType) else line_text("line", given.line)
 
 
-def _closing_of(told: Market | msgspec.Raw) -> Closing:
+def _closing_of(market: Market | msgspec.Raw) -> Closing:
     """The closing of an unreadable market: the market alone if its name and line are known, else all markets."""
     try:
-        named = told if isinstance(told, Market) else _NAMED(told)
+        named = market if isinstance(market, Market) else _NAMED(market)
         return Closing(scope_of(market_text("market", named.market), _line(named)))
     except _UNREADABLE:
         return Closing(ALL_MARKETS)

@@ -87,8 +87,8 @@ def close_unread(envelope: Envelope, bounds: TimeBounds, rejection: Rejection) -
 
 
 def _markets(message: ReadOdds | RawOdds, bounds: TimeBounds) -> ReadMarkets:
-    told, markets = message.odd_format, message.markets
-    odd_format = bounds.odd_format if told is UNSET or told is None else OddFormat(parse_format(told))
+    given, markets = message.odd_format, message.markets
+    odd_format = bounds.odd_format if given is UNSET or given is None else OddFormat(parse_format(given))
     if isinstance(markets, UnsetType):
         return ReadMarkets(NO_WORDS)
     if isinstance(markets, list):
@@ -105,8 +105,8 @@ def _stops(stop: bool | list[MarketText] | UnsetType | None) -> tuple[Closing, .
 
 def _feed_status(message: ReadOdds | RawOdds, envelope: Envelope, sent_at: datetime) -> Heard | None:
     """The status of the message's feed. Raises InvalidRow for an unknown status: it must not count as up."""
-    told = message.status
-    status = producer_status(told) if isinstance(told, str) and told.strip() else ""
+    given_status = message.status
+    status = producer_status(given_status) if isinstance(given_status, str) and given_status.strip() else ""
     beat = message.heartbeat
     is_heartbeat = isinstance(beat, Heartbeat) or beat is True or status == "UP"
     if envelope.place.transport is not Transport.KAFKA and not is_heartbeat and status != "DOWN":

@@ -91,10 +91,10 @@ def _price(raw: bytes, bounds: TimeBounds, found: Fields) -> Decimal | None:
 
 def _odd_format(found: Fields, default: OddFormat) -> OddFormat:
     """The format of the odd. Raises InvalidRow for an unknown format, and for several."""
-    told = {READ_TEXT(each) for each in found.values.get("odd_format", ()) if each != NULL}
-    if len(told) > 1:
+    formats = {READ_TEXT(each) for each in found.values.get("odd_format", ()) if each != NULL}
+    if len(formats) > 1:
         raise InvalidRow("inconsistent", "odd_format", "occurs more than once, with different values: send it once")
-    return parse_format(*told) if told else default
+    return parse_format(*formats) if formats else default
 
 
 def _limit(name: str) -> Read:
@@ -135,8 +135,8 @@ def _complete_markets(read: ReadFields) -> bool:
 
 def _complete_sides(found: Fields, read: ReadFields) -> None:
     """Keep either the teams, or the name and participants of a one-sided event; drop these if there are teams."""
-    told = [name for name in ("home_team", "away_team") if not set(found.values.get(name, ())) <= _EMPTY]
-    if told:
+    teams = [name for name in ("home_team", "away_team") if not set(found.values.get(name, ())) <= _EMPTY]
+    if teams:
         unused, is_kept = ("name", "participants"), False
     else:
         unused, is_kept = ("home_team", "away_team"), "name" not in read.values

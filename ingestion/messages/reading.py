@@ -124,25 +124,25 @@ def _stored_in_part(content: SingleContent, problems: Mapping[str, str]) -> Sing
 def odds_row_of(content: object) -> OddsRow | None:
     """The markets of a readable message: of odds, an event, or an event's change. None without markets."""
     row = content.change if isinstance(content, Partial) else content
-    told = row.markets if isinstance(row, EventRow | EventChange) else row
-    return told if isinstance(told, OddsRow) else None
+    odds = row.markets if isinstance(row, EventRow | EventChange) else row
+    return odds if isinstance(odds, OddsRow) else None
 
 
 def unknown_word_of(content: Content | Unwanted) -> str:
     """The unknown word for a status in a single content; empty if there is none."""
     if isinstance(content, Rejection):
         return content.unknown_word
-    told = odds_row_of(content)
-    return "" if told is None else told.unknown_word
+    odds = odds_row_of(content)
+    return "" if odds is None else odds.unknown_word
 
 
-def removed_as_of(content: SingleContent, told: bytes, envelope: Envelope, bounds: TimeBounds) -> SingleContent:
+def removed_as_of(content: SingleContent, given_time: bytes, envelope: Envelope, bounds: TimeBounds) -> SingleContent:
     """A mapped removal with its time: the time in the document (JSON), at the latest the sending time. An empty or
     unreadable time becomes the sending time."""
-    if not told or not isinstance(content, Removal):
+    if not given_time or not isinstance(content, Removal):
         return content
     try:
-        time = not_ahead(time_in_json("timestamp", told, bounds.past), envelope, bounds)
+        time = not_ahead(time_in_json("timestamp", given_time, bounds.past), envelope, bounds)
         return Removal(id=content.id, timestamp=min(time, content.timestamp))
     except (InvalidRow, msgspec.DecodeError):
         return content

@@ -102,12 +102,12 @@ class MovingPrices:
             self.shifts[name, outcome] += shifts.get(outcome, 0.0)
 
     def _as_message(self, line: PricedLine) -> Message:
-        told: Message = {"market": line.market}
+        market: Message = {"market": line.market}
         if line.line:
-            told["line"] = line.line
+            market["line"] = line.line
         if self._is_settled(line):
-            told["status"] = MarketStatus.SETTLED
-        return told | {"outcomes": [{"outcome": name, "odd": odd} for name, odd in self._odds(line)]}
+            market["status"] = MarketStatus.SETTLED
+        return market | {"outcomes": [{"outcome": name, "odd": odd} for name, odd in self._odds(line)]}
 
     def _odds(self, line: PricedLine) -> Iterator[tuple[str, float]]:
         shifts = [self.shifts[line.market, outcome] for outcome in line.outcomes]

@@ -94,7 +94,7 @@ def _stored_lines(event_ids: Sequence[int]) -> dict[int, list[PricedLine]]:
     return found
 
 
-def _message(key: _Key, told: Message, now: datetime) -> GeneratedMessage:
+def _message(key: _Key, change: Message, now: datetime) -> GeneratedMessage:
     casino_id, event_id = key
     about = {"event_id": event_id, "producer": PRODUCER, "timestamp": now}
-    return GeneratedMessage(casino_id, str(event_id), msgspec.json.encode(about | told))
+    return GeneratedMessage(casino_id, str(event_id), msgspec.json.encode(about | change))

@@ -95,9 +95,9 @@ def _learn(
     messages: Sequence[DecodedMessage], catalogue: Catalogue, lists: Mapping[str, str]
 ) -> Sequence[DecodedMessage]:
     """Learn the values in the messages, and reject the messages with values beyond the limit."""
-    told = {each for message in messages for each in _values_to_learn(message)}
+    values = {each for message in messages for each in _values_to_learn(message)}
     unbounded = ["currency", *(field for field, name in lists.items() if getattr(catalogue, name) is not None)]
-    too_many = learn(told, unbounded=unbounded)
+    too_many = learn(values, unbounded=unbounded)
     return [_reject_new(message, too_many, lists) for message in messages] if too_many else messages
 
 
@@ -126,15 +126,15 @@ def _changes(row: Row) -> tuple[Change, ...]:
         change.markets = UNSET
         return (change,)
     limits = {name: getattr(change, name) for name in ("stake_limit", "limit_left")}
-    told = {name: value for name, value in limits.items() if value is not None and value is not UNSET}
+    restrictions = {name: value for name, value in limits.items() if value is not None and value is not UNSET}
     if change.status in _RESTRICTING:
-        told |= {"status": change.status, "status_until": change.status_until}
+        restrictions |= {"status": change.status, "status_until": change.status_until}
     if change.personalisation is False:
-        told["personalisation"] = False
-    if not told:
+        restrictions["personalisation"] = False
+    if not restrictions:
         return (change,)
     named: dict[str, Any] = {"id": change.id, "natural_key": change.natural_key, "timestamp": change.timestamp}
-    return change, UserChange(**named, **told)
+    return change, UserChange(**named, **restrictions)
 
 
 def _withholding(row: Row) -> tuple[Change, ...]:

@@ -223,8 +223,8 @@ def _result_of(message: DecodedMessage, outcome: Outcome | Rejection) -> Message
 
 def _unread_market(content: Content | Unwanted) -> Rejection | None:
     """The first problem of a partly stored message, which also becomes a dead letter."""
-    told = odds_row_of(content)
-    unread = None if told is None else told.unread
+    odds = odds_row_of(content)
+    unread = None if odds is None else odds.unread
     return None if unread is None else Rejection(unread.code, unread.field, unread.detail)
 
 

@@ -44,13 +44,13 @@ ANSWER = b'{"events": []}'
 PRICED = [SaidMarket("TOTALS", "2.5", True, {"OVER": 2_000, "UNDER": 0})]
 
 
-def told(**said):
+def odds_message(**said):
     fields: dict[str, Any] = {"partition": 0, "producer": "LIVE", "sent_at": NOW, "is_heard": True}
     return Said(topic="odds", event=7, **fields | said)
 
 
 def prices(*markets, as_of=NOW - SECOND, **said):
-    return told(markets=list(markets) or PRICED, as_of=as_of, **said)
+    return odds_message(markets=list(markets) or PRICED, as_of=as_of, **said)
 
 
 def facts(**values):
@@ -60,7 +60,7 @@ def facts(**values):
 
 
 def beat(partition=0, *, sent_at=NOW, **said):
-    return told(partition=partition, is_beat=True, sent_at=sent_at, **said)
+    return odds_message(partition=partition, is_beat=True, sent_at=sent_at, **said)
 
 
 def fault(*said, leg=OVER, moment=MOMENT):
@@ -81,19 +81,19 @@ def test_a_price_that_may_be_bet_on_has_no_fault():
         ([prices(SaidMarket("TOTALS", "2.5", False, {"OVER": 2_000}))], "suspended"),
         ([prices(SaidMarket("TOTALS", "2.5", True, {"OVER": 0}))], "suspended"),
         ([prices(SaidMarket("TOTALS", "2.5", True, {"UNDER": 2_000}))], "unknown"),
-        ([prices(), told(closings=[""], as_of=NOW)], "suspended"),
-        ([prices(), told(closings=["TOTALS"], as_of=NOW)], "suspended"),
-        ([prices(), told(closings=[line_scope("TOTALS", "2.5")], as_of=NOW - SECOND)], "suspended"),
-        ([prices(), told(closings=[""], as_of=NOW, producer="")], "suspended"),
+        ([prices(), odds_message(closings=[""], as_of=NOW)], "suspended"),
+        ([prices(), odds_message(closings=["TOTALS"], as_of=NOW)], "suspended"),
+        ([prices(), odds_message(closings=[line_scope("TOTALS", "2.5")], as_of=NOW - SECOND)], "suspended"),
+        ([prices(), odds_message(closings=[""], as_of=NOW, producer="")], "suspended"),
         ([prices(), prices(SaidMarket("1X2", "", True, {"HOME": 2_000}), is_complete=True, as_of=NOW)], "suspended"),
         ([prices(), facts(status="SUSPENDED")], "suspended"),
         ([prices(), facts(begin=NOW - 60 * SECOND, end=NOW)], "event begun or over"),
         ([prices(), beat(1, sent_at=NOW - 4 * SECOND), beat()], "silent"),
-        ([prices(), told(is_down=True)], "silent"),
-        ([prices(), told(is_down=True), beat(sent_at=NOW + 1)], "stale"),
-        ([told(is_down=True, sent_at=NOW - 2 * SECOND), prices(), beat()], "stale"),
+        ([prices(), odds_message(is_down=True)], "silent"),
+        ([prices(), odds_message(is_down=True), beat(sent_at=NOW + 1)], "stale"),
+        ([odds_message(is_down=True, sent_at=NOW - 2 * SECOND), prices(), beat()], "stale"),
         ([prices(), beat(loses_prices=True)], "stale"),
-        ([prices(), beat(), told(producer="", is_heard=False, loses_prices=True)], "stale"),
+        ([prices(), beat(), odds_message(producer="", is_heard=False, loses_prices=True)], "stale"),
         ([beat(sent_at=NOW - 9 * SECOND), prices(sent_at=NOW - 8 * SECOND), beat()], "stale"),
         ([prices(as_of=NOW - 16 * SECOND), facts(begin=NOW - SECOND)], "another price"),
         ([prices(SaidMarket("TOTALS", "2.5", True, {"OVER": 2_010}))], "another price"),
@@ -117,8 +117,8 @@ def test_the_ledger_finds_old_prices_in_play_odds_out_of_range_and_other_markets
 
 
 def test_an_older_message_changes_nothing():
-    assert fault(prices(), told(closings=[""], as_of=NOW - 2 * SECOND), beat()) == ""
-    assert fault(told(closings=[""], as_of=NOW - 2 * SECOND), prices()) == ""
+    assert fault(prices(), odds_message(closings=[""], as_of=NOW - 2 * SECOND), beat()) == ""
+    assert fault(odds_message(closings=[""], as_of=NOW - 2 * SECOND), prices()) == ""
     assert fault(prices(), prices(SaidMarket("TOTALS", "2.5", False, {}), as_of=NOW - 2 * SECOND)) == ""
 
 

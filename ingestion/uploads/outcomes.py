@@ -49,10 +49,10 @@ class StoredOutcomes(msgspec.Struct, omit_defaults=True):
     def add(self, results: Iterable[MessageResult]) -> None:
         numbers = {kind: number for number, kind in enumerate(self.kinds)}
         for result in results:
-            told = outcome_of(result)
-            kind = ItemOutcome(told.outcome, told.code, told.field)
+            outcome = outcome_of(result)
+            kind = ItemOutcome(outcome.outcome, outcome.code, outcome.field)
             if kind not in numbers and len(self.kinds) >= _MOST_KINDS:
-                kind = ItemOutcome(told.outcome, told.code)
+                kind = ItemOutcome(outcome.outcome, outcome.code)
             number = numbers.setdefault(kind, len(self.kinds))
             if number == len(self.kinds):
                 self.kinds.append(kind)

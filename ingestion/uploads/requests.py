@@ -64,6 +64,6 @@ def store_request(
     for start in range(0, len(messages), CHUNK):
         if chunk := messages[max(start, done) : start + CHUNK]:
             results += store.store(chunk, timezone.now())
-    told = {each.envelope.place.offset: outcome_of(each) for each in results if each.outcome != REPEATED}
+    new = {each.envelope.place.offset: outcome_of(each) for each in results if each.outcome != REPEATED}
     stored = enumerate(store.progress.outcomes) if store.progress is not None else ()
-    return [outcome for _, outcome in sorted((dict(stored) | told).items())]
+    return [outcome for _, outcome in sorted((dict(stored) | new).items())]

@@ -149,8 +149,8 @@ def _described(messages: list[PreviewedMessage]) -> str:
 
 
 def _one(message: PreviewedMessage) -> str:
-    told = {name: value for name, value in message.fields.items() if name != "markets"}
-    rows = [(f"  {name}", value if isinstance(value, str) else _json(value)) for name, value in told.items()]
+    fields = {name: value for name, value in message.fields.items() if name != "markets"}
+    rows = [(f"  {name}", value if isinstance(value, str) else _json(value)) for name, value in fields.items()]
     rows += [("  market", market) for market in message.markets]
     rows += [("  unreadable", problem) for problem in message.unreadable.values()]
     rows += [("  left out", ", ".join(message.left_out))] if message.left_out else []

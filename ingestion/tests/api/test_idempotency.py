@@ -36,9 +36,9 @@ def test_a_repeat_stores_nothing_and_has_the_same_answer_but_for_details(sender,
     first, again = (sender.post("/coupons", body, key="order-1") for _ in range(2))
     assert first.status_code == again.status_code == 207
     assert first.json()["outcomes"] == {"stored": 3, "rejected": 1}
-    told = first.json()
-    assert told["items"][2].pop("detail") == "Object missing required field `stake`"
-    assert again.json() == told
+    answer = first.json()
+    assert answer["items"][2].pop("detail") == "Object missing required field `stake`"
+    assert again.json() == answer
     assert coupons(casino_a) == 3
 
 

@@ -202,8 +202,8 @@ def test_columns_that_nothing_reads_are_told_with_the_name_that_they_may_mean(ca
 
 def test_a_file_read_in_another_way_is_another_one(casino_a):
     content = USERS_CSV.replace(",", ";")
-    told = "^No message was imported: .* but 'id;name;.*--mapping, .*--delimiter"
-    with pytest.raises(CommandError, match=told):
+    problem = "^No message was imported: .* but 'id;name;.*--mapping, .*--delimiter"
+    with pytest.raises(CommandError, match=problem):
         import_file("users", "users.csv", content)
     assert import_file("users", "users.csv", content, "--delimiter", ";").startswith("3 messages: 2 stored")
 

@@ -145,8 +145,8 @@ def test_an_experiment_that_this_release_cannot_load_leaves_the_casinos_others_t
     assert casino_a.running_experiments == [{"name": "later", "kind": "of a later release"}]
     (failure,) = running.failures
     assert failure.startswith("later (casino 1): ")
-    (told,) = [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
-    assert told.startswith("The look at later (casino 1) failed")
+    (error,) = [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
+    assert error.startswith("The look at later (casino 1) failed")
 
 
 def test_while_another_process_looks_at_one_experiment_the_casinos_others_are_looked_at(casino_a, casino_b):

@@ -134,12 +134,12 @@ CLOSED_ALONE: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "told"), CLOSED_ALONE)
-def test_a_market_that_can_not_be_read_closes_alone_and_its_place_is_told(changes, told):
+@pytest.mark.parametrize(("changes", "expected"), CLOSED_ALONE)
+def test_a_market_that_can_not_be_read_closes_alone_and_its_place_is_told(changes, expected):
     row = read(GROUP | changes, OTHER)
     assert [each.market for each in row.markets] == ["CORNERS"]
     assert {each.scope for each in row.closings} <= {scope_of("TOTALS", "2.5"), scope_of("TOTALS", "")}
-    assert problem(row).startswith(told), problem(row)
+    assert problem(row).startswith(expected), problem(row)
 
 
 @pytest.mark.parametrize(

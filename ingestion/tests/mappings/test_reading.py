@@ -162,7 +162,7 @@ SENT = datetime.fromtimestamp(SENT_AT / 1_000, UTC)
 
 
 @pytest.mark.parametrize(
-    ("told", "removed_at"),
+    ("ts_ms", "removed_at"),
     [
         (SENT_AT - 5_000, SENT - timedelta(seconds=5)),
         (SENT_AT + 5_000, SENT),  # ahead of its sending
@@ -172,7 +172,7 @@ SENT = datetime.fromtimestamp(SENT_AT / 1_000, UTC)
         (None, SENT),
     ],
 )
-def test_a_delete_removes_its_row_as_of_the_time_in_the_document(told, removed_at):
+def test_a_delete_removes_its_row_as_of_the_time_in_the_document(ts_ms, removed_at):
     mapping = mapping_of(
         """
         messages: users
@@ -182,7 +182,7 @@ def test_a_delete_removes_its_row_as_of_the_time_in_the_document(told, removed_a
           timestamp: {from: ts_ms, then: {time: {unit: milliseconds}}}
         """
     )
-    content = read(mapping, USERS, {"op": "d", "before": {"id": 7}, "after": None, "ts_ms": told})
+    content = read(mapping, USERS, {"op": "d", "before": {"id": 7}, "after": None, "ts_ms": ts_ms})
     assert isinstance(content, Removal)
     assert content.timestamp == removed_at
 

@@ -178,8 +178,8 @@ def test_the_odds_api(feed, casino_a):
 
 def test_a_document_is_stored_in_part_if_one_of_its_events_is(feed):
     assert feed.send("the-odds-api-markets", "the_odds_api_markets.json", ("1.87", '"two"')) == ["stored_in_part"]
-    told = "1 of the 2 items of the document are stored in part; one of them: markets[1].outcomes[0].odd: "
-    assert feed.problem.startswith(told)
+    problem = "1 of the 2 items of the document are stored in part; one of them: markets[1].outcomes[0].odd: "
+    assert feed.problem.startswith(problem)
     assert feed.markets()["SPREADS -1.5"] == {"AWAY": 1.95}
 
 

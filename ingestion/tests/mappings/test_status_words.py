@@ -50,9 +50,9 @@ def market(status, of_outcome="open"):
 
 
 def odds_of(content):
-    told = odds_row_of(content)
-    assert told is not None
-    return told
+    odds = odds_row_of(content)
+    assert odds is not None
+    return odds
 
 
 def markets_of(content):
@@ -63,8 +63,8 @@ def markets_of(content):
 @pytest.mark.parametrize("topic", [EVENTS, ODDS])
 def test_own_words_for_markets_and_outcomes_are_read_as_their_status(own, topic, django_assert_num_queries):
     def message(number, status, of_outcome="open"):
-        told = {"producer": "LIVE", "markets": [market(status, of_outcome)]}
-        return event(number, **told) if topic is EVENTS else {"event_id": number} | told
+        fields = {"producer": "LIVE", "markets": [market(status, of_outcome)]}
+        return event(number, **fields) if topic is EVENTS else {"event_id": number} | fields
 
     values = [
         message(1, "Frei"),

@@ -150,8 +150,8 @@ def test_event_may_begin_within_the_horizon_of_the_settings(settings):
 def test_what_kafka_has_no_usable_time_of_counts_as_of_its_receipt(sent_at):
     assert accepted(decode_event, event(), sent_at=sent_at).timestamp == NOW
     assert accepted(decode_event, None, key=b"1", sent_at=sent_at).timestamp == NOW
-    told = "2025-06-01T11:28:20+00:00"
-    assert accepted(decode_event, event(timestamp=told), sent_at=sent_at).timestamp == datetime.fromisoformat(told)
+    time = "2025-06-01T11:28:20+00:00"
+    assert accepted(decode_event, event(timestamp=time), sent_at=sent_at).timestamp == datetime.fromisoformat(time)
 
 
 @pytest.mark.parametrize(

@@ -53,9 +53,9 @@ def test_packed_messages_keep_their_place():
 
 def test_a_coupon_that_nothing_identifies_is_rejected():
     value = msgspec.json.encode(coupon())
-    told, untold = (_read(place, value) for place in (IN_REQUEST, WITHOUT_KEY))
-    assert told.source == IN_REQUEST.source
-    assert (untold.code, untold.field) == ("missing", "id")
+    identified, unidentified = (_read(place, value) for place in (IN_REQUEST, WITHOUT_KEY))
+    assert identified.source == IN_REQUEST.source
+    assert (unidentified.code, unidentified.field) == ("missing", "id")
 
 
 def _read(place: Place, value: bytes) -> Any:

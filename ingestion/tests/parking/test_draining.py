@@ -34,7 +34,7 @@ class Parked:
         self.count = 0
         self.stored: list[int] = []
         self.is_closable = True
-        self.told: list[tuple[int | None, int, int]] = []  # casino, and the first and last offset that was lost
+        self.reported: list[tuple[int | None, int, int]] = []  # casino, and the first and last offset that was lost
 
     def park(self, count: int, value: bytes = b"") -> None:
         offsets = range(self.count, self.count + count)
@@ -54,7 +54,7 @@ class Parked:
 
     def close_lost(self, lost: Envelope) -> bool:
         if self.is_closable:
-            self.told.append((lost.casino_id, int(header(lost.headers, FIRST_HEADER) or b""), lost.place.offset))
+            self.reported.append((lost.casino_id, int(header(lost.headers, FIRST_HEADER) or b""), lost.place.offset))
         return self.is_closable
 
     def step(self) -> None:
@@ -122,8 +122,8 @@ def test_deleted_parked_messages_are_told_and_all_that_are_left_are_stored(parke
         parked.step()
     assert parked.stored == [0, 1, *range(first, end)]
     assert f"users.parked/0: offsets 2 to {first - 1} ({first - 2}) were deleted by the broker" in caplog.text
-    assert (parked.told, parked.committed) == ([], 2)  # another consumer would find the loss
+    assert (parked.reported, parked.committed) == ([], 2)  # another consumer would find the loss
     parked.is_closable = True
     for _ in range(3):
         parked.step()
-    assert (parked.told, parked.committed) == ([(CASINO, 2, first - 1)], end)
+    assert (parked.reported, parked.committed) == ([(CASINO, 2, first - 1)], end)

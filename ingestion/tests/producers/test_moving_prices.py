@@ -31,17 +31,17 @@ def odds_of(message):
 
 
 def test_stored_odds_are_where_the_walk_begins():
-    told = odds_of(MovingPrices("FOOTBALL", BEGIN, END, totals()).all_markets())
-    assert told == {("TOTALS", line): odds for line, *odds in OPEN_LINES}
+    sent = odds_of(MovingPrices("FOOTBALL", BEGIN, END, totals()).all_markets())
+    assert sent == {("TOTALS", line): odds for line, *odds in OPEN_LINES}
 
 
 @pytest.mark.covered
 @pytest.mark.parametrize("sport", ["FOOTBALL", "HANDBALL", "TENNIS"])
 def test_prices_walk_and_keep_their_margin(sport):
     prices = MovingPrices(sport, BEGIN, END, random_lines(sport, random.Random(1)))
-    told = [odds_of(each) for each in messages(prices, BEGIN - timedelta(hours=1)) if "markets" in each]
-    for line in {line for each in told for line in each}:
-        seen = [each[line] for each in told if line in each]
+    sent = [odds_of(each) for each in messages(prices, BEGIN - timedelta(hours=1)) if "markets" in each]
+    for line in {line for each in sent for line in each}:
+        seen = [each[line] for each in sent if line in each]
         assert len({*map(tuple, seen)}) > 10
         assert all(sum(1 / odd for odd in odds) == pytest.approx(MARGIN, abs=0.02) for odds in seen)
 
@@ -56,19 +56,19 @@ def test_a_higher_line_is_never_more_likely():
 
 def test_all_markets_follow_a_stop():
     prices = MovingPrices("FOOTBALL", BEGIN, END, random_lines("FOOTBALL", random.Random(1)))
-    told = messages(prices, BEGIN - timedelta(hours=1))
-    stops = [number for number, each in enumerate(told[:-1]) if "stop" in each]
+    sent = messages(prices, BEGIN - timedelta(hours=1))
+    stops = [number for number, each in enumerate(sent[:-1]) if "stop" in each]
     assert len(stops) > 10
-    assert all(len(told[number + 1]["markets"]) == 4 for number in stops)
+    assert all(len(sent[number + 1]["markets"]) == 4 for number in stops)
 
 
 def test_goals_settle_totals_of_football_in_play_alone():
     def settled(sport, moment):
         prices = MovingPrices(sport, BEGIN, END, totals())
-        told = messages(prices, moment)
+        sent = messages(prices, moment)
         return {
             market["line"]
-            for each in told
+            for each in sent
             for market in each.get("markets", ())
             if market.get("status") == "settled" and prices.goals
         }

@@ -49,9 +49,9 @@ def test_prices_walk_on_from_those_that_are_stored(casino_a):
     with use_casino(casino_a.current):
         EventFactory.create(id=7)
     markets = [{"market": "WHO", "line": "9", "outcomes": [{"outcome": "A", "odd": 1.5}, {"outcome": "B", "odd": 2.6}]}]
-    told = {"event_id": 7, "producer": "OTHER", "markets": markets}
+    message = {"event_id": 7, "producer": "OTHER", "markets": markets}
     feed: Any = StoringFeed(casino_a)
-    feed.odds(told)
+    feed.odds(message)
     messages = list(dummy_feed(casino_a).snapshot())
     assert msgspec.json.decode(messages[-1].value)["markets"] == markets
     store(feed, messages)

@@ -28,11 +28,11 @@ def feed(casino_a):
 
 
 def test_a_rejected_message_of_an_age_that_may_not_bet_withholds_the_user(feed):
-    told = [*YOUNG, *OF_AGE]
-    numbers = range(1, len(told) + 1)
+    ages = [*YOUNG, *OF_AGE]
+    numbers = range(1, len(ages) + 1)
     feed.users(*(user(number) for number in numbers))
     assert feed.shown_bets(numbers) == set(numbers)
-    messages = [user(number, **each, timestamp=ago(days=9)) for number, each in zip(numbers, told, strict=True)]
+    messages = [user(number, **each, timestamp=ago(days=9)) for number, each in zip(numbers, ages, strict=True)]
     assert {"stored", "updated"}.isdisjoint(feed.users(*messages))
     assert feed.shown_bets(numbers) == set(numbers[len(YOUNG) :])
     feed.users(*(user(number, timestamp=ago(days=8)) for number in numbers))
