@@ -53,19 +53,19 @@ def casino_history(
         earliest = min(earliest, rows[0][1])
     events = _query(_EVENTS, [datetime.fromtimestamp(earliest, until.tzinfo)])
     places = _Places(events)
-    coupons, selected, told, left_out = [], list[_Selection](), list[ObservedOutcome](), 0
+    coupons, selected, observed, left_out = [], list[_Selection](), list[ObservedOutcome](), 0
     for user_id, timestamp, stake, selections in rows:
         found = [(places.of(each, timestamp), _odd(each), outcome_of(each)) for each in _objects(selections)]
         left_out += sum(place is None for place, *_ in found)
         known = [(place, odd, outcome) for place, odd, outcome in found if place is not None]
         # the odd of an outcome is not the event's own
         selected += [(timestamp, place, odd if outcome is None else None) for place, odd, outcome in known]
-        told += [(timestamp, place, outcome, odd) for place, odd, outcome in known if outcome is not None]
+        observed += [(timestamp, place, outcome, odd) for place, odd, outcome in known if outcome is not None]
         bets = tuple((place, outcome) for place, _, outcome in known if outcome is not None)
         coupons.append(PastCoupon(user_id, timestamp, tuple(dict.fromkeys(p for p, *_ in known)), float(stake), bets))
-    if told:
-        told += _served(places, datetime.fromtimestamp(earliest - _OPEN_FOR, until.tzinfo), until)
-    history = _history(events, coupons, selected, price_changes(told), casino_id=casino_id, left_out=left_out)
+    if observed:
+        observed += _served(places, datetime.fromtimestamp(earliest - _OPEN_FOR, until.tzinfo), until)
+    history = _history(events, coupons, selected, price_changes(observed), casino_id=casino_id, left_out=left_out)
     return replace(history, known_since=rows[0][1]) if len(rows) == MAX_COUPONS else history
 
 

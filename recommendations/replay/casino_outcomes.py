@@ -26,11 +26,11 @@ def outcome_of(selection: dict[str, Any]) -> PastOutcome | None:
     return PastOutcome(market, line, outcome) if are_texts and market and outcome else None
 
 
-def price_changes(told: Iterable[ObservedOutcome]) -> list[PriceChange]:
+def price_changes(observed: Iterable[ObservedOutcome]) -> list[PriceChange]:
     """The changes of the outcomes' odds, in chronological order."""
     latest: dict[tuple[int, PastOutcome], float] = {}
     changes = []
-    for timestamp, place, outcome, odd in sorted(told, key=lambda each: each[0]):
+    for timestamp, place, outcome, odd in sorted(observed, key=lambda each: each[0]):
         if odd is not None and latest.get((place, outcome)) != odd:
             latest[place, outcome] = odd
             changes.append(PriceChange(timestamp, place, outcome, odd))

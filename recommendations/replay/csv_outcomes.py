@@ -28,10 +28,10 @@ def outcomes_of_selections(cell: str) -> list[PastOutcome | None]:
     """The outcomes in a coupon's `selections`, one for each of its events; None for an event without one. Raises
     ValueError."""
     try:
-        told = _SELECTIONS.decode(cell)
+        selections = _SELECTIONS.decode(cell)
     except msgspec.DecodeError as error:
         raise ValueError(f'must be JSON such as [["TOTALS", "2.5", "OVER"], null]: {error}') from error
-    return [None if each is None else _outcome(*each) for each in told]
+    return [None if each is None else _outcome(*each) for each in selections]
 
 
 def _outcome(market: str | float, line: str | float, outcome: str | float) -> PastOutcome:

@@ -28,7 +28,7 @@ from .user_tallies import rebuild_users
 from .waiting_coupons import lock_waiting_coupons
 
 # In the order of `removal`. The profile's lock also protects the tallies.
-_OF_A_USER = {
+_USER_COLUMNS = {
     "waiting_coupons": "user_id",
     "purchased_coupons": "user_id",
     "served_recommendations": "user_id",
@@ -155,15 +155,15 @@ def _record(user_id: int, as_of: datetime) -> None:
 
 
 def _has_rows(user_id: int) -> bool:
-    sql = " OR ".join(f"EXISTS (SELECT FROM {table} WHERE {column} = %s)" for table, column in _OF_A_USER.items())
-    [(has_rows,)] = query(f"SELECT {sql}", [user_id] * len(_OF_A_USER))
+    sql = " OR ".join(f"EXISTS (SELECT FROM {table} WHERE {column} = %s)" for table, column in _USER_COLUMNS.items())
+    [(has_rows,)] = query(f"SELECT {sql}", [user_id] * len(_USER_COLUMNS))
     return bool(has_rows)
 
 
 def _delete(
-    user_id: int, tables: Iterable[str] = _OF_A_USER, condition: str = "", parameters: Sequence[Any] = ()
+    user_id: int, tables: Iterable[str] = _USER_COLUMNS, condition: str = "", parameters: Sequence[Any] = ()
 ) -> Iterator[tuple[str, int]]:
     for table in tables:
-        rows = f"DELETE FROM {table} WHERE {_OF_A_USER[table]} = %s{condition} RETURNING 1"
+        rows = f"DELETE FROM {table} WHERE {_USER_COLUMNS[table]} = %s{condition} RETURNING 1"
         [(count,)] = query(f"WITH deleted AS ({rows}) SELECT count(*) FROM deleted", [user_id, *parameters])
         yield table, count

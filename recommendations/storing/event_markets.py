@@ -17,7 +17,7 @@ from .outcomes import Outcome, Result
 
 Row = EventRow | EventChange | Removal
 
-_OF_NO_EVENT = frozenset({Result.ID_TAKEN, Result.NOT_STORED, Result.CONTRADICTS, Result.REMOVED})
+_WITHOUT_EVENT = frozenset({Result.ID_TAKEN, Result.NOT_STORED, Result.CONTRADICTS, Result.REMOVED})
 _UNCHANGED = frozenset({Result.DUPLICATE, Result.STALE})
 _BY_NATURAL_KEY = "SELECT natural_key, id FROM events WHERE natural_key = ANY(%s)"
 
@@ -33,7 +33,7 @@ def without_markets(row: Row) -> Row:
 
 def store_markets(
     rows: Sequence[Row],
-    told: Sequence[OddsRow | UnsetType],
+    markets: Sequence[OddsRow | UnsetType],
     outcomes: Sequence[Outcome],
 ) -> list[Outcome]:
     """Store the markets in messages of these stored rows. Returns the outcomes, combined with those of the markets. The
@@ -42,8 +42,8 @@ def store_markets(
         remove_markets([each for each in removed if isinstance(each, int)])
     ids = _stored_ids(rows, outcomes)
     odds = {
-        place: _of_event(rows[place], each, ids[place])
-        for place, each in enumerate(told)
+        place: _odds_of_event(rows[place], each, ids[place])
+        for place, each in enumerate(markets)
         if isinstance(each, OddsRow) and ids[place] is not None
     }
     merged = list(outcomes)
@@ -59,15 +59,15 @@ def _stored_ids(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> list[int | 
     by_key = dict(query(_BY_NATURAL_KEY, [keys])) if keys else {}
     found: list[int | None] = []
     for row, outcome in zip(rows, outcomes, strict=True):
-        if isinstance(row, Removal) or outcome.result in _OF_NO_EVENT:
+        if isinstance(row, Removal) or outcome.result in _WITHOUT_EVENT:
             found.append(None)
         else:
             found.append(outcome.id or (row.id if isinstance(row.id, int) else by_key.get(row.natural_key)))
     return found
 
 
-def _of_event(row: Row, told: OddsRow, event_id: int | None) -> OddsRow:
-    odds = copy(told)
+def _odds_of_event(row: Row, markets: OddsRow, event_id: int | None) -> OddsRow:
+    odds = copy(markets)
     odds.id, odds.timestamp, odds.is_complete = event_id, row.timestamp or timezone.now(), True
     return odds
 

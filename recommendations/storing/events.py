@@ -156,9 +156,9 @@ def store_events(rows: Sequence[EventRow | EventChange | Removal]) -> list[Outco
     are complete: the other markets of its producer are closed. Removing an event removes its markets.
     """
     rows = with_stored_ids(Kind.EVENTS, rows)
-    told = [UNSET if isinstance(row, Removal) else row.markets for row in rows]
+    markets = [UNSET if isinstance(row, Removal) else row.markets for row in rows]
     with casino_atomic():
-        if has_markets := any(each is not UNSET for each in told):
+        if has_markets := any(each is not UNSET for each in markets):
             lock_prices()
             rows = [without_markets(row) for row in rows]
         has_prices = lock_offer()
@@ -172,7 +172,7 @@ def store_events(rows: Sequence[EventRow | EventChange | Removal]) -> list[Outco
         if not has_markets and not has_prices:
             return stored
         found = [each[0] if each else row for each, row in zip(identified, rows, strict=True)]
-        return store_markets(found, told, stored)
+        return store_markets(found, markets, stored)
 
 
 def _store(rows: Rows) -> list[Outcome]:

@@ -41,9 +41,9 @@ WITH incoming AS MATERIALIZED (
 ), noted AS (
     INSERT INTO due_attributions (kind, recommendations)
     SELECT 'impressions', array_agg(DISTINCT recommendation_id) FROM written WHERE is_new HAVING count(*) > 0
-), told AS (SELECT number, bool_or(is_new) AS is_new FROM first JOIN written USING ({_KEY}) GROUP BY number)
-SELECT number, told.number IS NOT NULL, COALESCE(is_new, false)
-FROM (SELECT DISTINCT number FROM incoming) AS known LEFT JOIN told USING (number)
+), results AS (SELECT number, bool_or(is_new) AS is_new FROM first JOIN written USING ({_KEY}) GROUP BY number)
+SELECT number, results.number IS NOT NULL, COALESCE(is_new, false)
+FROM (SELECT DISTINCT number FROM incoming) AS known LEFT JOIN results USING (number)
 """
 
 _REMOVE = """

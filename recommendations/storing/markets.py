@@ -61,10 +61,10 @@ def store_odds(rows: Sequence[OddsRow | Removal], *, silence: timedelta = FEED_S
     STORED: something is new. STORED_IN_PART: the same, and a part was unreadable. STALE: everything is older than the
     stored rows. TOO_MANY: the event has the maximal number of markets, or the casino of producers.
     """
-    told = with_stored_ids(Kind.EVENTS, [closing_all(row) if isinstance(row, Removal) else row for row in rows])
+    identified = with_stored_ids(Kind.EVENTS, [closing_all(row) if isinstance(row, Removal) else row for row in rows])
     with casino_atomic():
         lock_prices()
-        return write_odds(told, silence=silence)
+        return write_odds(identified, silence=silence)
 
 
 def write_odds(rows: Sequence[OddsRow], *, silence: timedelta = FEED_SILENCE) -> list[Outcome]:

@@ -54,14 +54,14 @@ def restrict_users(changes: Sequence[UserChange | Removal]) -> None:
 def restrict_odds(rows: Sequence[OddsRow | Removal]) -> None:
     """Apply the closings in these messages. They also close the stored price of each market line that they change,
     until the message itself is stored."""
-    told = with_stored_ids(Kind.EVENTS, [closing_all(row) if isinstance(row, Removal) else row for row in rows])
+    identified = with_stored_ids(Kind.EVENTS, [closing_all(row) if isinstance(row, Removal) else row for row in rows])
     with casino_atomic():
         lock_prices()
         producers = Producers()
-        heard = [(row.producer, row.heard) for row in told if row.heard is not None]
+        heard = [(row.producer, row.heard) for row in identified if row.heard is not None]
         producers.mark_down(name for name, each in heard if each.is_down)
         producers.close(heard)
-        close_markets([*told, *map(_replaced, told)], producers)
+        close_markets([*identified, *map(_replaced, identified)], producers)
 
 
 def _replaced(row: OddsRow) -> OddsRow:

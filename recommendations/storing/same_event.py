@@ -32,9 +32,9 @@ Fixture = tuple[str, ...]  # the values of `_COLUMNS`, or of sport and teams
 _COLUMNS = ("sport", "country", "league", "category", "home_team", "away_team")
 _FIXTURE = ", ".join(_COLUMNS)
 _LIKELY_KEYS = 2
-_OF_EVENT = ", ".join(f"events.{column}" for column in _COLUMNS)
+_EVENT_COLUMNS = ", ".join(f"events.{column}" for column in _COLUMNS)
 _STORED = f"""
-SELECT natural_key, begin_timestamp, timestamp, {_OF_EVENT} FROM events JOIN jsonb_to_recordset(%s::jsonb) AS row(
+SELECT natural_key, begin_timestamp, timestamp, {_EVENT_COLUMNS} FROM events JOIN jsonb_to_recordset(%s::jsonb) AS row(
     sport text, country text, league text, category text, home_team text, away_team text,
     earliest timestamptz, latest timestamptz
 ) USING (sport, category, home_team, away_team)
@@ -80,8 +80,8 @@ class _KnownEvent:
 
     def may_be(self, match: NamedMatch) -> bool:
         _, country, league, category, _, _ = self.fixture
-        told = ((match.country, country), (match.league, league), (match.category, category))
-        return all(given is None or own == "" or key_form(given) == key_form(own) for given, own in told)
+        pairs = ((match.country, country), (match.league, league), (match.category, category))
+        return all(given is None or own == "" or key_form(given) == key_form(own) for given, own in pairs)
 
 
 class SameEvents:

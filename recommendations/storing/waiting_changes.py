@@ -104,6 +104,6 @@ def _parts(upsert: Upsert, change: Change) -> Iterator[dict[str, object]]:
         named["id"] = change.id
     for each in upsert.timed:
         values = {column: getattr(change, column) for column in each.columns}
-        told = {column: value for column, value in values.items() if value is not UNSET}
-        if any(value is not False or each.false_restricts for value in told.values()):
-            yield {"key": str(key), "subject": each.columns[0], "timestamp": change.timestamp, "change": named | told}
+        sent = {column: value for column, value in values.items() if value is not UNSET}
+        if any(value is not False or each.false_restricts for value in sent.values()):
+            yield {"key": str(key), "subject": each.columns[0], "timestamp": change.timestamp, "change": named | sent}

@@ -95,10 +95,10 @@ def assert_bets_match(tallies: Tallies, recent: Any) -> None:
     counted = weights_of_bets(tallies.bets_at(LANDMARK))
     for attribute in ("market", "market_line", "market_outcome", "market_odds_band"):
         assert counted[attribute] == pytest.approx(weights[attribute], rel=1e-9)
-    told = [(each.market, each.line, each.outcome) for each in tallies.recent]
+    outcomes = [(each.market, each.line, each.outcome) for each in tallies.recent]
     expected = [bet_values(each) for _, each in recent]
-    assert [bool(market) for market, _, _ in told] == [bool(each) for each in expected]
-    for (market, line, outcome), each in zip(told, expected, strict=True):
+    assert [bool(market) for market, _, _ in outcomes] == [bool(each) for each in expected]
+    for (market, line, outcome), each in zip(outcomes, expected, strict=True):
         assert not each or each["market_line"].split("\x1f")[1:] == [market, line]
         assert not each or each["market_outcome"].split("\x1f")[1:] == [market, outcome]
 

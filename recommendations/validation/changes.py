@@ -106,8 +106,8 @@ class UserChange(_Change, kw_only=True):
     @property
     def restricts(self) -> bool:
         """Whether it sets or lifts a restriction."""
-        told = (self.status, self.birth_date, self.stake_limit, self.limit_left, self.personalisation)
-        return self.is_withheld is True or any(each is not UNSET for each in told)
+        restrictions = (self.status, self.birth_date, self.stake_limit, self.limit_left, self.personalisation)
+        return self.is_withheld is True or any(each is not UNSET for each in restrictions)
 
     @property
     def restrictions(self) -> tuple[object, ...]:

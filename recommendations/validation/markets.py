@@ -77,10 +77,10 @@ class OddsRow(msgspec.Struct, kw_only=True, gc=False):
 
 def market_row(market: str, line: str, status: str, outcomes: Iterable[tuple[str, int]]) -> MarketRow:
     """Build a row. Raises InvalidRow for no outcomes, too many, or equal ones."""
-    told = tuple(outcomes)
-    names = tuple([name for name, _ in told])
+    pairs = tuple(outcomes)
+    names = tuple([name for name, _ in pairs])
     require_distinct(names)
-    return MarketRow(market, line, status, names, tuple([odd for _, odd in told]))
+    return MarketRow(market, line, status, names, tuple([odd for _, odd in pairs]))
 
 
 def require_distinct(names: Sequence[str]) -> None:

@@ -20,23 +20,23 @@ def restricting_parts(change: Change) -> list[Change]:
 
     A user who may be too young is withheld as of a moment before the message, so that storing the message ends it.
     """
-    told: dict[str, Any] = {"is_withheld": True} if change.is_withheld is True else {}
+    restrictions: dict[str, Any] = {"is_withheld": True} if change.is_withheld is True else {}
     if isinstance(change, EventChange):
-        told |= {"status": change.status} if change.status in _CLOSING else {}
-        return [_part(change, told, match=change.match)] if told else []
+        restrictions |= {"status": change.status} if change.status in _CLOSING else {}
+        return [_part(change, restrictions, match=change.match)] if restrictions else []
     if change.status in _RESTRICTING:
-        told |= {"status": change.status, "status_until": change.status_until}
-    told |= {name: getattr(change, name) for name in _LIMITS if isinstance(getattr(change, name), Decimal)}
-    told |= {"personalisation": False} if change.personalisation is False else {}
-    parts = [_part(change, told, former_keys=change.former_keys)] if told else []
+        restrictions |= {"status": change.status, "status_until": change.status_until}
+    restrictions |= {name: getattr(change, name) for name in _LIMITS if isinstance(getattr(change, name), Decimal)}
+    restrictions |= {"personalisation": False} if change.personalisation is False else {}
+    parts = [_part(change, restrictions, former_keys=change.former_keys)] if restrictions else []
     if _may_be_under_age(change):
         parts.append(_part(change, {"is_withheld": True, "timestamp": change.timestamp - timedelta.resolution}))
     return parts
 
 
-def _part(change: Change, told: dict[str, Any], **named: Any) -> Change:
+def _part(change: Change, restrictions: dict[str, Any], **named: Any) -> Change:
     fields = {"id": change.id, "natural_key": change.natural_key, "timestamp": change.timestamp, "waits": change.waits}
-    return type(change)(**{**fields, **named, **told})
+    return type(change)(**{**fields, **named, **restrictions})
 
 
 def _may_be_under_age(change: UserChange) -> bool:

@@ -158,7 +158,7 @@ class TestSkeleton:
             assert answer.status_code == 405, method
 
     @pytest.mark.parametrize(
-        ("filters", "told"),
+        ("filters", "error"),
         [
             ({"limit": 0}, "limit must be"),
             ({"limit": 21}, "limit must be"),
@@ -169,10 +169,10 @@ class TestSkeleton:
             ({"excluded": [1]}, "did you mean exclude?"),
         ],
     )
-    def test_an_invalid_or_misspelled_filter_is_told(self, service, events, filters, told):
+    def test_an_invalid_or_misspelled_filter_is_told(self, service, events, filters, error):
         answer = service.ask(**filters)
         assert code(answer) == (400, "invalid_parameter")
-        assert told in answer.json()["error"]
+        assert error in answer.json()["error"]
 
     @pytest.mark.covered
     def test_a_sport_that_the_casino_does_not_offer_is_told(self, service, events):

@@ -192,7 +192,7 @@ def test_a_user_whose_id_ends_with_next_is_still_recommended_to(casino_a, caller
 
 
 @pytest.mark.parametrize(
-    ("sent", "told"),
+    ("sent", "error"),
     [
         ({}, "selections: This field is required."),
         ({"selections": None}, "selections: This field may not be null."),
@@ -212,15 +212,15 @@ def test_a_user_whose_id_ends_with_next_is_still_recommended_to(casino_a, caller
         ),
     ],
 )
-def test_an_invalid_selection_is_told_with_its_place(add_to, caller_a, sent, told):
+def test_an_invalid_selection_is_told_with_its_place(add_to, caller_a, sent, error):
     add_to()
     answer = caller_a.post("/recommend/31/next", sent)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
-    assert told in answer.json()["error"]
+    assert error in answer.json()["error"]
 
 
 @pytest.mark.parametrize(
-    ("sent", "told"),
+    ("sent", "error"),
     [
         ({"selection": []}, "The body has an unknown field 'selection': did you mean selections?"),
         ({"selections": [], "viewed": []}, "unknown field 'viewed': known are selections, limit"),
@@ -230,8 +230,8 @@ def test_an_invalid_selection_is_told_with_its_place(add_to, caller_a, sent, tol
         ({"selections": ["x"] * 190_000}, "selections may list at most 50 events, not 190000"),
     ],
 )
-def test_an_unknown_field_and_a_list_that_is_too_long_are_refused(add_to, caller_a, sent, told):
+def test_an_unknown_field_and_a_list_that_is_too_long_are_refused(add_to, caller_a, sent, error):
     add_to()
     answer = caller_a.post("/recommend/31/next", sent)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
-    assert told in answer.json()["error"]
+    assert error in answer.json()["error"]

@@ -80,7 +80,7 @@ def test_a_form_that_no_browser_sent_is_refused(served, path, content_type):
 
 @pytest.mark.covered
 @pytest.mark.parametrize(
-    ("path", "body", "told"),
+    ("path", "body", "error"),
     [
         ("/recommend", {"user_ids": [31], "limt": 2}, "'limt': did you mean limit?"),
         ("/recommend", {"user_ids": [31], "excluded": [1]}, "'excluded': did you mean exclude?"),
@@ -94,10 +94,10 @@ def test_a_form_that_no_browser_sent_is_refused(served, path, content_type):
         ("/config", {"x" * 5_000: 1}, "'" + "x" * 100 + "..': known are"),
     ],
 )
-def test_an_unknown_field_of_a_body_is_told_with_the_nearest(caller_a, served, path, body, told):
+def test_an_unknown_field_of_a_body_is_told_with_the_nearest(caller_a, served, path, body, error):
     answer = caller_a.post(path, body)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
-    assert told in answer.json()["error"]
+    assert error in answer.json()["error"]
 
 
 def test_a_configuration_can_be_sent_back_as_it_was_read(caller_a, served):

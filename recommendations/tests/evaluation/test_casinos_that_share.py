@@ -55,9 +55,9 @@ def models_of(casino):
 def test_the_new_one_starts_from_the_mean_as_long_as_three_others_share(four, capsys, jobs):
     *others, new = four
     before = [models_of(casino) for casino in others]
-    told = fit(capsys, jobs)
-    assert told.pop("New").startswith("version 1. Starts from the mean of the weights that 3 casinos share.")
-    assert [*told.values()] == ["too little data to fit a model"] * 3
+    output = fit(capsys, jobs)
+    assert output.pop("New").startswith("version 1. Starts from the mean of the weights that 3 casinos share.")
+    assert [*output.values()] == ["too little data to fit a model"] * 3
     [(_, name, fitted)] = models_of(new)
     assert name == "hybrid"
     assert HybridModel.decode(bytes(fitted)).weights["trend"] == pytest.approx(0.7)

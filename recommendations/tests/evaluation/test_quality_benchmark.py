@@ -155,7 +155,7 @@ def test_the_best_settings_before_the_tested_part_are_chosen(history):
 
 
 class Witness(Peer):
-    """Remembers the coupon that it was asked for, or was told of, and the number of coupons before."""
+    """Remembers the coupon that it was asked for, or that it received, and the number of coupons before."""
 
     def __init__(self, past):
         super().__init__("witness", past)

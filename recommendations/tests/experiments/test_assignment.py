@@ -26,7 +26,7 @@ def test_places_are_the_same_in_every_release():
 
 def test_another_process_assigns_alike():
     environment = {**os.environ, "PYTHONHASHSEED": "7", "DJANGO_SETTINGS_MODULE": "recsys_project.settings"}
-    told = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", _PRINT],
         capture_output=True,
         text=True,
@@ -34,7 +34,7 @@ def test_another_process_assigns_alike():
         cwd=settings.BASE_DIR,
         env=environment,
     )
-    assert int(told.stdout) == place_of(LAYER, 1, "sr:user:1")
+    assert int(completed.stdout) == place_of(LAYER, 1, "sr:user:1")
 
 
 def test_places_are_even_and_independent_of_those_of_another_salt():

@@ -139,8 +139,8 @@ def test_three_variants_and_a_holdout_are_checked_and_an_interleaving_only_in_pa
 def test_too_many_false_alarms_are_told_plainly(casino):
     check_of = check(casino, ab())
     alarms = FalseAlarms(experiments=200, found=30, share=0.15, low=0.107, high=0.206)
-    told = list(sentences_of(type(check_of)("trees", "ab", "bet_days", 28, 1.0, 9, 9, 28, false_alarms=alarms)))
-    assert told[-1].startswith("That is significantly more: don't start it.")
+    sentences = list(sentences_of(type(check_of)("trees", "ab", "bet_days", 28, 1.0, 9, 9, 28, false_alarms=alarms)))
+    assert sentences[-1].startswith("That is significantly more: don't start it.")
 
 
 def test_the_command_checks_a_file_or_a_stored_draft_and_stores_nothing(casino, casino_b, tmp_path):
@@ -148,25 +148,25 @@ def test_the_command_checks_a_file_or_a_stored_draft_and_stores_nothing(casino, 
         lived()
     file = tmp_path / "trees.json"
     file.write_text(json.dumps(ab(traffic=0.5)))
-    told = run("check", file, "--casino", casino.pk)
-    assert "trees is valid: ab, 28 days.\n500 of 500 users may take part; with a traffic of 0.5, about 250 do." in told
-    assert "days with a bet is found in four of five experiments." in told
-    assert "It should be at most 5 %." in told
+    text = run("check", file, "--casino", casino.pk)
+    assert "trees is valid: ab, 28 days.\n500 of 500 users may take part; with a traffic of 0.5, about 250 do." in text
+    assert "days with a bet is found in four of five experiments." in text
+    assert "It should be at most 5 %." in text
     with pytest.raises(CommandError, match="has no experiment named trees"):
         run("check", "trees", "--casino", casino.pk)
     run("create", file, "--casino", casino.pk)
-    assert run("check", "trees", "--casino", casino.pk) == told
+    assert run("check", "trees", "--casino", casino.pk) == text
     assert json.loads(run("check", file, "--casino", casino.pk, "--json"))["false_alarms"]["experiments"] == 200
     with pytest.raises(CommandError, match="Casino is not configured"):
         run("check", file, "--casino", casino_b.pk)
     with pytest.raises(CasinoNotConfigured):
         check(casino_b, ab())
     run("start", "trees", "--casino", casino.pk)
-    told = run("check", "trees", "--casino", casino.pk)
-    assert f"It can't be started now: trees (casino {casino.pk}) is running and can't be changed: use another" in told
+    text = run("check", "trees", "--casino", casino.pk)
+    assert f"It can't be started now: trees (casino {casino.pk}) is running and can't be changed: use another" in text
     file.write_text(json.dumps(ab("more", traffic=0.75)))
-    told = run("check", file, "--casino", casino.pk)
-    assert "It can't be started now: 75.00% of the users are needed, and only 50.00% take part in no other" in told
+    text = run("check", file, "--casino", casino.pk)
+    assert "It can't be started now: 75.00% of the users are needed, and only 50.00% take part in no other" in text
     file.write_text(json.dumps(ab(traffic=2)))
     with pytest.raises(CommandError, match="traffic"):
         run("check", file, "--casino", casino.pk)

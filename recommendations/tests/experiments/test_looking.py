@@ -329,9 +329,9 @@ def test_a_report_is_outdated_when_a_running_experiment_was_not_looked_at_for_th
     assert not report(casino, experiment, END + 3 * HOUR).is_outdated
     late = report(casino, experiment, END + 3.1 * HOUR)
     assert (late.is_outdated, late.looked_at) == (True, END)
-    told = StringIO()
-    call_command("experiment", "report", "trees", "--casino", str(casino.pk), stdout=told)
-    assert "3 hours ago. Look now, or each hour: manage.py experiment look trees --casino 1" in told.getvalue()
+    output = StringIO()
+    call_command("experiment", "report", "trees", "--casino", str(casino.pk), stdout=output)
+    assert "3 hours ago. Look now, or each hour: manage.py experiment look trees --casino 1" in output.getvalue()
     stopped = stop_experiment(casino=casino, name="trees", by="a test", now=END + 4 * HOUR)
     assert not report(casino, stopped, END + 9 * HOUR).is_outdated
 
@@ -343,9 +343,9 @@ def test_a_report_without_a_look_by_the_metric_is_outdated_though_its_numbers_ar
     early, late = report(casino, experiment, START + 3 * HOUR), report(casino, experiment)
     assert (early.is_outdated, early.unlooked_since) == (False, None)
     assert (late.is_outdated, late.unlooked_since, late.looked_at) == (True, START, END)
-    told = StringIO()
-    call_command("experiment", "report", "trees", "--casino", str(casino.pk), stdout=told)
-    assert "No look since the start at 2026-06-01 09:00, so no guard was evaluated. Look now" in told.getvalue()
+    output = StringIO()
+    call_command("experiment", "report", "trees", "--casino", str(casino.pk), stdout=output)
+    assert "No look since the start at 2026-06-01 09:00, so no guard was evaluated. Look now" in output.getvalue()
     look(casino, experiment, [], END)
     with use_casino(casino.current):
         ExperimentLook.objects.exclude(guard="latency").delete()

@@ -140,8 +140,8 @@ def test_the_sent_slip_tells_variant_and_propensity(caller, sent):
     start(caller, ab(variants=[variant("control", 0.9, recommender_type="static"), variant("soon", 0.1)]))
     answers = ask_all(caller)
     assert [str(served.recommendation_id) for _, served in sent] == [each["recommendation_id"] for each in answers]
-    told = {(each.experiment, each.variant, each.propensity, each.asked_for) for _, each in sent}
-    assert told == {("trees", "control", 0.9, "static"), ("trees", "soon", 0.1, "trending")}
+    shares = {(each.experiment, each.variant, each.propensity, each.asked_for) for _, each in sent}
+    assert shares == {("trees", "control", 0.9, "static"), ("trees", "soon", 0.1, "trending")}
 
 
 @pytest.mark.covered

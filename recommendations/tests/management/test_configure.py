@@ -16,8 +16,8 @@ def test_a_new_casino_gets_the_default_schema_and_another_casino_stays(casino_a,
         casino.refresh_from_db()
     assert (casino_a.recommender_type, casino_a.recommendation_schema) == ("hybrid", schema_as_json(DEFAULT_SCHEMA))
     assert not casino_b.is_configured
-    told, _, schema = out.getvalue().partition("\n")
-    assert "recommender hybrid" in told
+    summary, _, schema = out.getvalue().partition("\n")
+    assert "recommender hybrid" in summary
     assert {"event_id", "market", "line", "outcome"} < set(json.loads(schema)["recommended_events"]["fields"])
 
 

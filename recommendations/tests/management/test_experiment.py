@@ -29,9 +29,9 @@ def draft(folder, casino, definition):
 
 
 def test_an_experiment_is_created_started_grown_and_stopped(casino, casino_b, tmp_path):
-    told = draft(tmp_path, casino, ab(traffic=0.25))
-    assert "Variants: control 50.00%, soon 50.00%" in told
-    assert f"manage.py experiment start trees --casino {casino.pk}" in told
+    output = draft(tmp_path, casino, ab(traffic=0.25))
+    assert "Variants: control 50.00%, soon 50.00%" in output
+    assert f"manage.py experiment start trees --casino {casino.pk}" in output
     assert "running  25.00%" in run("start", "trees", "--casino", casino.pk)
     assert "running  50.00%" in run("grow", "trees", "--traffic", 0.5, "--casino", casino.pk)
     assert "trees  ab    running  50.00%" in run("list", "--casino", casino.pk)
@@ -70,9 +70,9 @@ def test_unknown_experiments_casinos_and_files_are_told(casino):
 def test_a_report_says_what_it_can_and_what_it_cant(casino, tmp_path):
     draft(tmp_path, casino, ab())
     run("start", "trees", "--casino", casino.pk)
-    told = run("report", "trees", "--casino", casino.pk)
-    assert "trees, running, day 1, by bet_days. Users: control 0, soon 0." in told
-    assert "some weeks of coupons" in told
+    output = run("report", "trees", "--casino", casino.pk)
+    assert "trees, running, day 1, by bet_days. Users: control 0, soon 0." in output
+    assert "some weeks of coupons" in output
     found = json.loads(run("report", "trees", "--casino", casino.pk, "--json"))
     assert [(each["variant"], each["verdict"]) for each in found["variants"]] == [("soon", "undecided")]
 
@@ -81,8 +81,8 @@ def test_a_look_is_stored_and_the_report_tells_of_the_guards(casino, tmp_path):
     draft(tmp_path, casino, ab(second_metric="turnover"))
     run("start", "trees", "--casino", casino.pk)
     assert "Looked at trees (casino 1)." in run("look", "trees", "--casino", casino.pk)
-    told = run("report", "trees", "--casino", casino.pk)
-    assert "Guard stakes of `soon`: unknown." in told
+    output = run("report", "trees", "--casino", casino.pk)
+    assert "Guard stakes of `soon`: unknown." in output
     found = json.loads(run("report", "trees", "--casino", casino.pk, "--json"))
     assert [each["guard"] for each in found["guards"]] == ["stakes", "bet_days", "empty", "refused", "latency"]
 

@@ -41,8 +41,8 @@ def read(tmp_path):
 
 
 def coupon(number, user, minute, outcome="OVER", events="7"):
-    told = json.dumps([["Totals", 2.5, outcome]]).replace('"', '""')
-    return f'{number},{user},5,2025-06-01T12:{minute:02}:00Z,{events},"{told}"\n'
+    selections = json.dumps([["Totals", 2.5, outcome]]).replace('"', '""')
+    return f'{number},{user},5,2025-06-01T12:{minute:02}:00Z,{events},"{selections}"\n'
 
 
 def cases_of(history):
@@ -157,7 +157,7 @@ def test_the_same_history_gives_the_same_cases(read):
     assert cases_of(history) == cases_of(history)
 
 
-def told(event, outcome, odd):
+def bet_on(event, outcome, odd):
     return selection(event_id=event.pk, odd=odd, market=outcome.market, line=outcome.line, outcome=outcome.outcome)
 
 
@@ -172,7 +172,7 @@ def serve(user, event, outcome, odd, timestamp):
 def test_a_casinos_history_has_outcomes_with_the_odds_of_coupons_and_served_events(casino_a, casino_b):
     now = datetime.now(UTC)
     with use_casino(casino_b.current):
-        CouponFactory.create(user=UserFactory.create(), recommended_events=[told(EventFactory.create(), UNDER, 9.0)])
+        CouponFactory.create(user=UserFactory.create(), recommended_events=[bet_on(EventFactory.create(), UNDER, 9.0)])
     with use_casino(casino_a.current):
         user, event = UserFactory.create(), EventFactory.create()
         serve(user, event, UNDER, 2.1, now - timedelta(hours=5))
@@ -180,7 +180,7 @@ def test_a_casinos_history_has_outcomes_with_the_odds_of_coupons_and_served_even
             CouponFactory.create(
                 user=user,
                 timestamp=now - timedelta(hours=hours),
-                recommended_events=[told(event, OVER, odd), selection()],
+                recommended_events=[bet_on(event, OVER, odd), selection()],
             )
         history = casino_history(casino_id=1, until=now, since=now - timedelta(hours=6))
         assert [each.bets for each in history.coupons] == [((0, OVER),)] * 3

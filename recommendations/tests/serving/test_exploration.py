@@ -70,15 +70,15 @@ def _keeps_the_rest(request, user_context, casino_context):
 
 @pytest.mark.no_cover
 def test_events_are_drawn_as_often_as_their_propensity_says():
-    users, shown, told = 4_000, Counter[int](), {}
+    users, shown, propensities = 4_000, Counter[int](), {}
     for user_id in range(1, users + 1):
         last = slip_of(user_id, explore=0.2)[-1]
         assert len(set(last.candidates)) == 5
         shown[last.event_id] += 1
-        told[last.event_id] = last.propensity
+        propensities[last.event_id] = last.propensity
     best, *others = slip_of(1, explore=0.2)[-1].candidates
-    assert told == {best: pytest.approx(0.84), **dict.fromkeys(others, pytest.approx(0.04))}
-    for event_id, propensity in told.items():
+    assert propensities == {best: pytest.approx(0.84), **dict.fromkeys(others, pytest.approx(0.04))}
+    for event_id, propensity in propensities.items():
         assert shown[event_id] / users == pytest.approx(propensity, abs=0.02)
 
 

@@ -91,8 +91,8 @@ def test_a_status_that_does_not_end_has_no_end(status):
 def test_a_row_lists_its_unset_columns():
     limits = ("stake_limit", "limit_left", "personalisation")
     assert user_row().unset_columns == ("status", "status_until", "birth_date", *limits)
-    told = {"status": "active", "stake_limit": None, "personalisation": False}
-    assert user_row(**told, limit_left=UNSET).unset_columns == ("birth_date", "limit_left")
+    sent = {"status": "active", "stake_limit": None, "personalisation": False}
+    assert user_row(**sent, limit_left=UNSET).unset_columns == ("birth_date", "limit_left")
 
 
 @pytest.mark.parametrize(

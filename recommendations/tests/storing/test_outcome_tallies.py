@@ -52,8 +52,8 @@ def _inside_casino_a(casino_a, fresh_ids):
 
 def bets(*selections, sign=1):
     found = [TallySelection("FOOTBALL", "L", "C", "A", "B", odd=2.5) for _ in selections]
-    for each, told in zip(found, selections, strict=True):
-        for name, value in told.items():
+    for each, fields in zip(found, selections, strict=True):
+        for name, value in fields.items():
             setattr(each, name, value)
     add_to_casino_tallies([(NOW.timestamp(), found)], sign=sign)
 
@@ -115,8 +115,8 @@ def test_very_many_different_outcomes_are_stored_in_parts():
 
 def test_a_rebuild_counts_the_outcomes_of_the_coupons_and_leaves_what_was_offered():
     user = UserFactory.create()
-    for told in (OVER, HIGH, HOME, {}):
-        CouponFactory.create(user=user, recommended_events=[selection(**told), selection()])
+    for fields in (OVER, HIGH, HOME, {}):
+        CouponFactory.create(user=user, recommended_events=[selection(**fields), selection()])
     CasinoTally.objects.create(
         attribute=OFFERED_ATTRIBUTES[0], value="FOOTBALL\x1fTOTALS", count=7, weight=7, trend=0, as_of=1
     )
@@ -182,8 +182,8 @@ def choice(read):
 
 def test_coupons_that_name_outcomes_are_counted_as_they_are_stored():
     store_users([user_row(id=1)])
-    told = (selection_row(**OVER), selection_row(**HOME), selection_row())
-    store_coupons([coupon_row(id=number, timestamp=NOW, recommended_events=told) for number in (1, 2)])
+    fields = (selection_row(**OVER), selection_row(**HOME), selection_row())
+    store_coupons([coupon_row(id=number, timestamp=NOW, recommended_events=fields) for number in (1, 2)])
     assert_casino_tallies_equal_a_recount()
     assert counts("market") == {("market", "FOOTBALL/TOTALS"): 2, ("market", "FOOTBALL/1X2"): 2}
     store_coupons([removal(1, 99)])

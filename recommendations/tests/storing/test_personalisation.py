@@ -52,7 +52,7 @@ def stored(user_id=1):
 
 
 def learnt():
-    """The number of coupons that a recommender would be told of."""
+    """The number of coupons that a recommender would receive."""
     request = RecommendationRequest(1, get_recommender("profile"), NOW)
     found = find([1], NOW, request.hour)
     profile = build_user_context(found.users[1], request, found.casino_context).profile
@@ -76,14 +76,14 @@ def test_a_message_without_it_leaves_it_and_another_casinos_user_stays(casino_b,
 
 def test_the_latest_message_counts_in_any_order_and_of_one_time_the_refusal():
     store_users([user_row(id=user_id) for user_id in range(10, 30)])
-    for user_id, told in enumerate(permutations([(False, 1), (True, 2), (True, 1)]), start=10):
-        for allowed, minute in told:
+    for user_id, consents in enumerate(permutations([(False, 1), (True, 2), (True, 1)]), start=10):
+        for allowed, minute in consents:
             allow(allowed, minute, user_id=user_id)
-        assert stored(user_id), told
-    for user_id, told in enumerate(permutations([(True, 1), (True, 2), (False, 2)]), start=20):
-        for allowed, minute in told:
+        assert stored(user_id), consents
+    for user_id, consents in enumerate(permutations([(True, 1), (True, 2), (False, 2)]), start=20):
+        for allowed, minute in consents:
             allow(allowed, minute, user_id=user_id)
-        assert not stored(user_id), told
+        assert not stored(user_id), consents
 
 
 def test_consent_of_before_the_users_latest_message_counts():
@@ -93,10 +93,10 @@ def test_consent_of_before_the_users_latest_message_counts():
     assert not stored()
 
 
-@pytest.mark.parametrize("told", [*permutations([(True, 1), (False, 2)])])
-def test_a_refusal_of_an_unknown_user_waits(told):
+@pytest.mark.parametrize("consents", [*permutations([(True, 1), (False, 2)])])
+def test_a_refusal_of_an_unknown_user_waits(consents):
     """As of a rejected message, which makes no row."""
-    for allowed, minute in told:
+    for allowed, minute in consents:
         restrict_users([UserChange(id=1, timestamp=at(minute), personalisation=allowed)])
     store_users([user_row(id=1, timestamp=at(5))])
     assert not stored()

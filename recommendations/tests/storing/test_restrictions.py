@@ -46,9 +46,9 @@ def make_user(row_id, minute, year, status, until, stake_limit, limit_left, pers
 
 
 def make_user_change(row_id, minute, status, until, stake_limit, is_withheld, personalisation):
-    told = {"stake_limit": stake_limit, "is_withheld": is_withheld, "personalisation": personalisation}
-    told |= {"status": status, "status_until": until} if status else {}
-    return UserChange(id=row_id, timestamp=at(minute), **told)
+    fields = {"stake_limit": stake_limit, "is_withheld": is_withheld, "personalisation": personalisation}
+    fields |= {"status": status, "status_until": until} if status else {}
+    return UserChange(id=row_id, timestamp=at(minute), **fields)
 
 
 def make_event(row_id, minute, odd, status):
@@ -56,8 +56,8 @@ def make_event(row_id, minute, odd, status):
 
 
 def make_event_change(row_id, minute, odd, status, is_withheld):
-    told = {"odd": Decimal(odd)} if odd else {"is_withheld": is_withheld}
-    return EventChange(id=row_id, timestamp=at(minute), status=status or UNSET, **told)
+    fields = {"odd": Decimal(odd)} if odd else {"is_withheld": is_withheld}
+    return EventChange(id=row_id, timestamp=at(minute), status=status or UNSET, **fields)
 
 
 withheld = st.sampled_from([UNSET, True])

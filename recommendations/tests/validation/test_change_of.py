@@ -26,8 +26,8 @@ def test_a_users_change_has_all_that_the_row_tells(given):
     change = change_of(row)
     assert isinstance(change, UserChange)
     assert (change.id, change.natural_key, change.timestamp) == (row.id, row.natural_key, row.timestamp)
-    told = set(UserChange.__struct_fields__) & set(row.__struct_fields__) - set(row.unset_columns)
-    assert all(getattr(change, name) == getattr(row, name) for name in told)
+    set_fields = set(UserChange.__struct_fields__) & set(row.__struct_fields__) - set(row.unset_columns)
+    assert all(getattr(change, name) == getattr(row, name) for name in set_fields)
     assert set(row.unset_columns) <= set(change.unset_columns)
 
 
