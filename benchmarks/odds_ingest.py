@@ -112,9 +112,9 @@ def _send(casino: Casino, events: int, markets: int, count: int, rate: float | N
 def _messages(rng: random.Random, events: int, markets: int, count: int) -> Iterator[tuple[int, bytes]]:
     for _ in range(count):
         event = rng.randint(1, events)
-        told = [_market(event, each, rng) for each in rng.sample(range(markets), MARKETS_OF_MESSAGE)]
+        lines = [_market(event, each, rng) for each in rng.sample(range(markets), MARKETS_OF_MESSAGE)]
         now = round(timezone.now().timestamp() * 1_000)
-        yield event, msgspec.json.encode({"event_id": event, "producer": "LIVE", "timestamp": now, "markets": told})
+        yield event, msgspec.json.encode({"event_id": event, "producer": "LIVE", "timestamp": now, "markets": lines})
 
 
 def _market(event: int, number: int, rng: random.Random) -> dict[str, object]:

@@ -65,8 +65,8 @@ def test_units_are_valid(tmp_path):
         ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *names], capture_output=True, text=True,
         check=False, timeout=120,
     )  # fmt: skip
-    told = [line for line in ran.stderr.splitlines() if "recsys-" in line]
-    assert told == []
+    lines = [line for line in ran.stderr.splitlines() if "recsys-" in line]
+    assert lines == []
     assert ran.returncode == 0, ran.stderr
 
 

@@ -204,7 +204,7 @@ def test_misspelled_variable_is_told_with_the_meant_one(name, meant, capsys):
     env.database("DATABASE_URL")
     env.bool("CASINO_ROLES", default=False)
     env.check()
-    told = capsys.readouterr().err
-    assert told == (
+    error = capsys.readouterr().err
+    assert error == (
         f"The variable {name} is not one of this service's: do you mean {meant}?\n" if meant is not None else ""
     )

@@ -142,9 +142,9 @@ def test_hung_server_stops_nobody_on_another_and_readiness_tells(service):
         with frozen(DISTANT_DIR):
             time.sleep(2)
             service.require_the_others_answered()
-            told = service.ask("/health/ready")
-        assert (told[0], told[2]["status"]) == (200, "degraded")
-        assert told[2]["database_servers"] == "no answer from distant"
+            answer = service.ask("/health/ready")
+        assert (answer[0], answer[2]["status"]) == (200, "degraded")
+        assert answer[2]["database_servers"] == "no answer from distant"
         wait_until(lambda: answers[-1] == (404, "user_not_found"))
     assert set(answers) <= EXPECTED
     assert (503, "database_unavailable") in answers
