@@ -170,8 +170,7 @@ def test_users_are_found_by_id_and_by_words_of_their_names(staff, filled, text, 
 
 def test_list_of_users_is_paginated_by_the_last_id(staff, casino_a):
     with use_casino(casino_a.current):
-        for number in range(1, USERS_A_PAGE + 3):
-            UserFactory.create(id=number)
+        UserFactory.create_each({"id": number} for number in range(1, USERS_A_PAGE + 3))
     first = staff.get(URL).context
     assert (len(first["users"]), first["next_after"]) == (USERS_A_PAGE, USERS_A_PAGE)
     rest = staff.get(URL, {"after": first["next_after"]}).context

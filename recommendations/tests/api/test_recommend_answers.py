@@ -271,8 +271,7 @@ class TestManyUsers:
 
     @pytest.mark.covered
     def test_each_user_gets_the_same_as_alone(self, get_response, caller_a, events):
-        for user_id in range(2, 12):
-            UserFactory.create(id=user_id)
+        UserFactory.create_each({"id": user_id} for user_id in range(2, 12))
         get_response(recommender_type="dynamic")
         slips = caller_a.post("/recommend", {"user_ids": list(range(1, 12))}).json()["recommendations"]
         alone = [caller_a.get(f"/recommend/{user_id}").json() for user_id in range(1, 12)]

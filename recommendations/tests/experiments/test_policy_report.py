@@ -64,11 +64,12 @@ def started(casino, **changes):
 
 def fill(users=USERS):
     """Events in the order of their begins, but for each seventh. Returns their begins."""
-    for user_id in range(1, users + 1):
-        UserFactory.create(id=user_id)
+    UserFactory.create_each({"id": user_id} for user_id in range(1, users + 1))
     begins = {each: START + timedelta(hours=each + (1 if each % 7 else 2.5)) for each in range(1, EVENTS + 1)}
-    for event_id, begin in begins.items():
-        EventFactory.create(id=event_id, begin_timestamp=begin, end_timestamp=begin + timedelta(hours=2))
+    EventFactory.create_each(
+        {"id": event_id, "begin_timestamp": begin, "end_timestamp": begin + timedelta(hours=2)}
+        for event_id, begin in begins.items()
+    )
     return begins
 
 

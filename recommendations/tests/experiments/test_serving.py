@@ -58,10 +58,11 @@ def callers(caller_a, caller_b, casino_a, casino_b, settings):
     settings.CATALOGUE_LEASE_SECONDS = 0
     for caller, casino in ((caller_a, casino_a), (caller_b, casino_b)):
         with use_casino(casino.current):
-            for user_id in USERS:
-                UserFactory.create(id=user_id)
-            for hours in range(20, 12, -1):  # the first ones stored begin last
-                EventFactory.create(begin_timestamp=timezone.now() + timedelta(hours=hours))
+            UserFactory.create_each({"id": user_id} for user_id in USERS)
+            EventFactory.create_each(
+                {"begin_timestamp": timezone.now() + timedelta(hours=hours)}
+                for hours in range(20, 12, -1)  # the first ones stored begin last
+            )
         assert (
             caller.post("/config", {"recommender_type": "trending", "recommendation_schema": SCHEMA}).status_code == 200
         )

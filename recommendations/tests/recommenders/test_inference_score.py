@@ -79,10 +79,10 @@ def test_the_chosen_slip_has_the_highest_sum_of_points_that_is_possible(casino_a
     country, sport = rng.choice([*VALUES["country"], "NOWHERE"]), rng.choice(VALUES["sport"])
     with use_casino(casino_a.current):
         UserFactory.create(id=1, country=country, favorite_sport=sport)
-        for event in events:
-            EventFactory.create(**event)
-        for selections in coupons:
-            TalliedCouponFactory.create(user_id=1, recommended_events=[selection(**each) for each in selections])
+        EventFactory.create_each(events)
+        TalliedCouponFactory.create_each(
+            {"user_id": 1, "recommended_events": [selection(**each) for each in selections]} for selections in coupons
+        )
         slip = recommend(casino_id=1, recommender_type="inference_score", user_id=1, now=datetime.now(UTC))
     bets = [each for selections in coupons for each in selections]
     held = [match_of(bet) for bet in bets]

@@ -182,8 +182,7 @@ class TestSlips:
         assert self.homes(self.recommend_by(name)) == ["SOUND"]
 
     def test_within_the_hour_the_same_user_gets_the_same_slip(self, name):
-        for n in range(50):
-            EventFactory.create(league=f"LEAGUE {n % 25}")
+        EventFactory.create_each({"league": f"LEAGUE {n % 25}"} for n in range(50))
         hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
         slips = [self.homes(self.recommend_by(name, hour + timedelta(minutes=minute))) for minute in (0, 20, 59)]
         assert slips[0] == slips[1] == slips[2]

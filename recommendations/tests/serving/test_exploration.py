@@ -114,7 +114,7 @@ def test_prices_of_what_may_be_drawn_are_read_with_the_others(casino_a, casino_b
         for event in EventFactory.create_batch(8):
             market(event.pk, {"ELSEWHERE": 9.0}, name="ELSEWHERE")
     with use_casino(casino_a.current):
-        users = [UserFactory.create(id=each).pk for each in range(1, 31)]
+        users = [user.pk for user in UserFactory.create_each({"id": each} for each in range(1, 31))]
         for number, event in enumerate(EventFactory.create_batch(9)):
             market(event.pk, ONE_X_TWO, status="suspended" if number == 5 else "open")
         request = RecommendationRequest(1, STATIC, datetime.now(UTC), Options(max_per_market=3), explore=1.0)

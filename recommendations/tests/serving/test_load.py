@@ -239,7 +239,7 @@ def test_changes_of_the_offer_are_computed_once_for_a_batch(user, now):
 
 @pytest.mark.covered
 def test_a_batch_reads_the_casinos_columns_once(user, now):
-    users = [1, *(UserFactory.create(id=number).pk for number in range(1_001, 1_061))]
+    users = [1, *(user.pk for user in UserFactory.create_each({"id": number} for number in range(1_001, 1_061)))]
     change_offer(now)
     known = OfferChange.objects.order_by("-version")[400].version
     of_one = bytes_read([1], now, known)
