@@ -233,7 +233,7 @@ class BudgetConnection(psycopg.Connection[Any]):
                 if stalls.is_silent(place.server, partial(place.answers, budget.ping_seconds)):
                     raise self._give_up("its server does not answer a new connection either")
                 try:
-                    return super().wait(gen, interval, min(left, STALL_SECONDS))
+                    return super().wait(_resumed(gen), interval, min(left, STALL_SECONDS))
                 except psycopg.errors._WaitTimeout:
                     pass
             raise self._give_up(f"no answer for {monotonic() - began:.1f} s")
@@ -244,6 +244,19 @@ class BudgetConnection(psycopg.Connection[Any]):
         """Close the socket: the connection is lost, and its rollback and end do not wait for the server."""
         self.pgconn.finish()
         return WaitTimedOut(f"{reason}; the connection is closed")
+
+
+def _resumed(gen: PQGen[RV]) -> PQGen[RV]:
+    """The rest of a generator whose `wait` timed out. `wait` begins with None, but a generator that is sending a
+    statement accepts only numbers: `Ready.NONE` makes it wait again. Not `yield from`, which would close `gen` at the
+    next time-out."""
+    ready: int = waiting.Ready.NONE
+    try:
+        while True:
+            ready = yield gen.send(ready)
+    except StopIteration as end:
+        result: RV = end.value
+        return result
 
 
 @contextmanager

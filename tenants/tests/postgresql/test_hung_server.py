@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+import psutil
 import pytest
 from django.conf import settings as django_settings
 from django.db import OperationalError, connections
@@ -181,6 +182,15 @@ def test_slow_statement_goes_on_while_its_server_answers_others(distant):
     with waiting_within(request_budget(PATIENCE_SECONDS)), use_casino(distant):
         assert query("SELECT 1 FROM pg_sleep(2)") == [(1,)]
     assert not stalls.silent_servers()
+
+
+def test_large_statement_is_sent_to_its_end_after_a_stall(gamma):
+    with waiting_within(request_budget(PATIENCE_SECONDS)), use_casino(gamma):
+        [(session_id,)] = query("SELECT pg_backend_pid()")
+        session = psutil.Process(session_id)
+        session.suspend()
+        threading.Timer(1.5, session.resume).start()
+        assert query("SELECT length(%s)", ["x" * 4_000_000]) == [(4_000_000,)]
 
 
 @pytest.mark.covered
