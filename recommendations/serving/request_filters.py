@@ -87,11 +87,12 @@ def _market(value: Any) -> dict[str, Any]:
 
 
 def _names(name: str, what: str, value: Any, as_stored: Callable[[str, str], str]) -> frozenset[str]:
+    items = _listed(name, value, MAX_NAMES)
     try:
-        names = frozenset(as_stored(name, str(each)) for each in _listed(name, value, MAX_NAMES))
+        names = frozenset(as_stored(name, str(each)) for each in items)
     except InvalidRow as error:
         raise InvalidParameter(f"{name} must list names of {what}, separated by commas: {error}") from error
-    if not names or (isinstance(value, list) and not all(isinstance(each, str) for each in value)):
+    if not names or not all(isinstance(each, str) for each in items):
         raise InvalidParameter(f"{name} must list names of {what}, separated by commas")
     return names
 
@@ -124,8 +125,12 @@ def _placement(value: Any) -> dict[str, Any]:
 
 
 def _listed(name: str, value: Any, at_most: int) -> list[Any]:
-    """The items of a list, or of text with commas. Raises InvalidParameter for too many, before validating any."""
-    items = value if isinstance(value, list) else [each.strip() for each in str(value).split(",") if each.strip()]
+    """The items of a list or of text with commas, or the value itself. Raises InvalidParameter for too many, before
+    validating any."""
+    if isinstance(value, str):
+        items: list[Any] = [each.strip() for each in value.split(",") if each.strip()]
+    else:
+        items = value if isinstance(value, list) else [value]
     if len(items) > at_most:
         raise InvalidParameter(f"{name} may list at most {at_most} values, not {len(items)}")
     return items
