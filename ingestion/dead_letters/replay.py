@@ -21,7 +21,7 @@ from .content import envelope_of
 from .tables import Letters
 
 MAX_REPLAYS = 3
-TOO_OFTEN, OF_ANOTHER_CASINO = "replayed too often", "of another casino"
+TOO_OFTEN, FOREIGN = "replayed too often", "of another casino"
 NOT_HERE = "of lost messages, which only their sender can send again"
 ANY_PARTITION = -1  # the Kafka client chooses a partition by the key
 _ROWS_AT_ONCE = 500
@@ -106,7 +106,7 @@ def reason_to_skip(letter: DeadLetterColumns, envelope: Envelope) -> str:
     """The reason for not replaying the message; empty if it is replayed. A clone of a casino's database has messages of
     the original casino."""
     if isinstance(letter, DeadLetter) and envelope.casino_id != get_current_casino().id:
-        return OF_ANOTHER_CASINO
+        return FOREIGN
     if letter.reason == LOST:
         return NOT_HERE
     return TOO_OFTEN if letter.replays >= MAX_REPLAYS else ""

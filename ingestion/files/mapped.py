@@ -57,12 +57,12 @@ def read_mapped(
     `is_by_line` each line is a document. `left_out` gets the columns that the mapping does not read. Raises
     UnreadableFile."""
     if is_by_line:
-        return reporting_damage(_of_lines(source, mapping))
+        return reporting_damage(_read_lines(source, mapping))
     is_csv = mapping.source.kind == "csv"
-    return reporting_damage(_of_rows(source, mapping, left_out) if is_csv else _of_document(source, mapping))
+    return reporting_damage(_read_rows(source, mapping, left_out) if is_csv else _read_document(source, mapping))
 
 
-def _of_lines(source: IO[bytes], mapping: Mapping) -> Iterator[UploadedMessage]:
+def _read_lines(source: IO[bytes], mapping: Mapping) -> Iterator[UploadedMessage]:
     done = 0
     for line in read_lines(source, limits.message_bytes):
         first = done + 1 if mapping.each else line.number
@@ -79,7 +79,7 @@ def _of_lines(source: IO[bytes], mapping: Mapping) -> Iterator[UploadedMessage]:
         done = first + len(items) - 1
 
 
-def _of_document(source: IO[bytes], mapping: Mapping) -> Iterator[UploadedMessage]:
+def _read_document(source: IO[bytes], mapping: Mapping) -> Iterator[UploadedMessage]:
     raw = source.read(MAX_BYTES + 1)
     if len(raw) > MAX_BYTES:
         raise UnreadableFile(f"the document has more than {MAX_BYTES} bytes: split the file")
@@ -92,7 +92,7 @@ def _of_document(source: IO[bytes], mapping: Mapping) -> Iterator[UploadedMessag
     yield from _mapped(DocumentMapper(mapping, document), numbered)
 
 
-def _of_rows(source: IO[bytes], mapping: Mapping, left_out: LeftOutColumns) -> Iterator[UploadedMessage]:
+def _read_rows(source: IO[bytes], mapping: Mapping, left_out: LeftOutColumns) -> Iterator[UploadedMessage]:
     encoding = encoding_of(mapping.source, source.read(len(BOM_UTF8)))
     source.seek(0)
     text = TextIOWrapper(source, encoding, newline="")

@@ -30,9 +30,9 @@ class _Reason:
     count: int = 0
 
     def __str__(self) -> str:
-        of_field = f"{self.field}: " if self.field else ""
+        prefix = f"{self.field}: " if self.field else ""
         quoted = f" has {self.value}" if self.value else ""
-        return f"  {self.count:,} by {of_field}{self.code}; {self.place}{quoted}{self.detail and f' ({self.detail})'}"
+        return f"  {self.count:,} by {prefix}{self.code}; {self.place}{quoted}{self.detail and f' ({self.detail})'}"
 
 
 class WithheldReport:

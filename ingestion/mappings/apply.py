@@ -65,12 +65,12 @@ class DocumentMapper:
     def __init__(self, mapping: Mapping, document: Any, *, max_bytes: float = math.inf) -> None:
         self._mapping = mapping
         self._document = document
-        self._of_document: dict[int, list[Any]] = {}
+        self._document_values: dict[int, list[Any]] = {}
         self._bytes_left = max_bytes
 
     def message_of(self, item: Any) -> MappedMessage:
         """The item's message. Raises UnreadableDocument for an item that is no object, and beyond `max_bytes`."""
-        scope = Scope(require_object(item), self._document, self._of_document)
+        scope = Scope(require_object(item), self._document, self._document_values)
         problems: dict[str, str] = {}
         removal = self._mapping.remove
         if removal is not None and any(_word(each) in removal.words for each in removal.when.find(item)):
@@ -87,7 +87,7 @@ class DocumentMapper:
 
     def values_at(self, item: Any, fields: Iterable[str]) -> dict[str, Any]:
         """The first value at the paths of each of these fields, unchanged from the document."""
-        scope = Scope(item, self._document, self._of_document)
+        scope = Scope(item, self._document, self._document_values)
         rules = {name: rule for name in fields if isinstance(rule := self._mapping.fields.get(name), FieldRule)}
         found = {name: found_values(rule, scope) for name, rule in rules.items()}
         return {name: values[0] for name, values in found.items() if values}
@@ -135,7 +135,7 @@ class DocumentMapper:
     def _object(self, part: ListPart, item: Any, scope: Scope, prefix: str, problems: dict[str, str]) -> dict[str, Any]:
         if not isinstance(item, dict):
             return UNREADABLE
-        inner = Scope(item, scope.document, scope.of_document)
+        inner = Scope(item, scope.document, scope.document_values)
         return dict(self._fields(part.fields, inner, prefix, problems))
 
 

@@ -30,8 +30,8 @@ def _paths_of(rules: Table[str, Rule]) -> Iterator[Path]:
         elif isinstance(rule, ObjectRule):
             yield from _paths_of(rule.fields)
         elif not isinstance(rule.source, Constant):
-            yield from _of_source(rule.source)
+            yield from _source_paths(rule.source)
 
 
-def _of_source(source: FirstOf | AllOf) -> Iterable[Path]:
+def _source_paths(source: FirstOf | AllOf) -> Iterable[Path]:
     return source.paths + source.optional if isinstance(source, AllOf) else source.paths

@@ -22,15 +22,15 @@ class Scope:
 
     item: Any
     document: Any
-    of_document: dict[int, list[Any]] | None = None
+    document_values: dict[int, list[Any]] | None = None
 
     def find(self, source: FirstOf) -> list[Any]:
-        if not source.of_document:
+        if not source.in_document:
             return _first_found(source, self.item)
-        if self.of_document is None:
+        if self.document_values is None:
             return _first_found(source, self.document)
-        if (found := self.of_document.get(id(source))) is None:
-            found = self.of_document[id(source)] = _first_found(source, self.document)
+        if (found := self.document_values.get(id(source))) is None:
+            found = self.document_values[id(source)] = _first_found(source, self.document)
         return found
 
 

@@ -29,10 +29,10 @@ class Constant:
 @dataclass(frozen=True, slots=True)
 class FirstOf:
     """The values at the first path with a value that is neither null nor empty text; in the document with
-    `of_document`, else in the item."""
+    `in_document`, else in the item."""
 
     paths: tuple[Path, ...]
-    of_document: bool = False
+    in_document: bool = False
 
 
 @dataclass(frozen=True, slots=True)

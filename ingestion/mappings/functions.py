@@ -17,7 +17,7 @@ from .text_functions import (
     make_starting_with,
     make_suffix,
     number_at_end,
-    of_text,
+    on_text,
 )
 from .time_functions import make_date, make_time
 from .tree import Node, unknown
@@ -53,7 +53,7 @@ def make_function(node: Node) -> Function:
     return kind.make(arguments)
 
 
-def _of_all(name: str, choose: Callable[[list[Any]], Any]) -> Callable[[Node], Function]:
+def _reduce(name: str, choose: Callable[[list[Any]], Any]) -> Callable[[Node], Function]:
     return lambda _: Function(name, choose, takes_all=True)
 
 
@@ -131,10 +131,10 @@ def _as_list(values: list[Any]) -> tuple[Any, ...]:
 
 
 FUNCTIONS: dict[str, Kind] = {
-    "trim": Kind(of_text("trim", str.strip), "Without blanks at the ends.", False),
-    "lower": Kind(of_text("lower", str.lower), "In lower case.", False),
-    "upper": Kind(of_text("upper", str.upper), "In upper case.", False),
-    "text": Kind(of_text("text", str), "A number, `true` or `false` as text.", False),
+    "trim": Kind(on_text("trim", str.strip), "Without blanks at the ends.", False),
+    "lower": Kind(on_text("lower", str.lower), "In lower case.", False),
+    "upper": Kind(on_text("upper", str.upper), "In upper case.", False),
+    "text": Kind(on_text("text", str), "A number, `true` or `false` as text.", False),
     "prefix": Kind(make_prefix, "`prefix: 'sr:'` puts text before it."),
     "suffix": Kind(make_suffix, "`suffix: ' FC'` puts text behind it."),
     "split": Kind(
@@ -149,9 +149,9 @@ FUNCTIONS: dict[str, Kind] = {
     "not_starting_with": Kind(
         make_not_starting_with, "`not_starting_with: ['total=', 'hcp=']`: of the values, those that do not begin so."
     ),
-    "before_number": Kind(of_text("before_number", before_number), "`Over` of `Over 2.5`; other text stays.", False),
+    "before_number": Kind(on_text("before_number", before_number), "`Over` of `Over 2.5`; other text stays.", False),
     "number_at_end": Kind(
-        of_text("number_at_end", number_at_end), "`2.5` of `Over 2.5`; of other text nothing.", False
+        on_text("number_at_end", number_at_end), "`2.5` of `Over 2.5`; of other text nothing.", False
     ),
     "replace": Kind(make_replace, "`replace: {find: _, with: ' '}`, each time that it occurs."),
     "words": Kind(
@@ -184,14 +184,14 @@ FUNCTIONS: dict[str, Kind] = {
     ),
     "date": Kind(make_date, "`date: {format: '%d.%m.%Y'}`, or `date: {unit: days}` since 1970."),
     "join": Kind(_make_join, "`join: ' '` makes one text of all values found."),
-    "first": Kind(_of_all("first", lambda values: values[0]), "The first of all values found.", False),
-    "last": Kind(_of_all("last", lambda values: values[-1]), "The last of all values found.", False),
-    "lowest": Kind(_of_all("lowest", lambda values: min(map(number_of, values))), "The lowest number found.", False),
-    "highest": Kind(_of_all("highest", lambda values: max(map(number_of, values))), "The highest number found.", False),
+    "first": Kind(_reduce("first", lambda values: values[0]), "The first of all values found.", False),
+    "last": Kind(_reduce("last", lambda values: values[-1]), "The last of all values found.", False),
+    "lowest": Kind(_reduce("lowest", lambda values: min(map(number_of, values))), "The lowest number found.", False),
+    "highest": Kind(_reduce("highest", lambda values: max(map(number_of, values))), "The highest number found.", False),
     "sort": Kind(
         lambda _: Function("sort", _sorted, takes_all=True, makes_several=True),
         "All values found, in the order of their characters, each by itself.",
         False,
     ),
-    "list": Kind(_of_all("list", _as_list), "All values found, as a list.", False),
+    "list": Kind(_reduce("list", _as_list), "All values found, as a list.", False),
 }

@@ -10,7 +10,7 @@ from recommendations.validation.fields import line_text, market_text
 
 from .values import UNREADABLE
 
-OF_OUTCOMES = ("market", "line")  # fields of an outcome in a mapping that identify its market
+IDENTIFYING_FIELDS = ("market", "line")  # fields of an outcome in a mapping that identify its market
 _BETWEEN = "|"
 _ENCODE = msgspec.json.Encoder().encode
 
@@ -32,7 +32,7 @@ def _parts(market: Any) -> list[Any]:
         if outcome == UNREADABLE:
             continue
         own = dict(_own_fields(outcome))
-        key = tuple(_normal_form(name, own[name]) if name in own else "" for name in OF_OUTCOMES)
+        key = tuple(_normal_form(name, own[name]) if name in own else "" for name in IDENTIFYING_FIELDS)
         if key not in found:
             found[key] = market | _named(market, own) | {"outcomes": []}
         found[key]["outcomes"].append(outcome)
@@ -45,7 +45,7 @@ def _parts(market: Any) -> list[Any]:
 
 def _own_fields(outcome: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     """Remove and yield the outcome's own fields, without null and empty text."""
-    for name in OF_OUTCOMES:
+    for name in IDENTIFYING_FIELDS:
         value = outcome.pop(name, None)
         if value is not None and value != "":
             yield name, value

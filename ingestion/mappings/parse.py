@@ -53,20 +53,20 @@ def parse_mapping(tree: Node, name: str) -> Mapping:
         fields=parse_fields(given["fields"], FORMATS[topic], problems),
     )
     if mapping.source.kind == "csv":
-        problems += _of_rows(given, mapping)
+        problems += _row_problems(given, mapping)
     if problems:
         raise InvalidMapping(problems)
     return mapping
 
 
-def _of_rows(given: dict[str, Node], mapping: Mapping) -> Iterator[Problem]:
+def _row_problems(given: dict[str, Node], mapping: Mapping) -> Iterator[Problem]:
     """Problems of a mapping of CSV, whose rows are read one by one."""
     if "each" in given:
         yield Problem(given["each"].place, "csv has no each: each row is an item")
     if "ignore" in given:
         yield Problem(given["ignore"].place, "csv has no ignore: each row is an item")
     for name, rule in field_rules(mapping.fields):
-        if isinstance(rule.source, FirstOf) and rule.source.of_document:
+        if isinstance(rule.source, FirstOf) and rule.source.in_document:
             yield Problem(given["fields"].place, f"{name}: csv has no document beside its rows: use from")
 
 

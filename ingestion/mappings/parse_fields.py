@@ -8,7 +8,7 @@ from ingestion.messages.formats import HeartbeatMessage, MarketMessage, OutcomeM
 
 from .errors import InvalidMapping, Problem
 from .format import FieldRule, ListPart, ListRule, ObjectRule, Rule
-from .market_lines import OF_OUTCOMES
+from .market_lines import IDENTIFYING_FIELDS
 from .parse_rule import MAX_PATHS, collected, parse_list_path, parse_rule
 from .paths import Path
 from .tree import Node, listed, unknown
@@ -48,7 +48,7 @@ def _parse_field(name: str, message: type[msgspec.Struct], node: Node) -> Rule:
 @cache
 def _field_names(message: type[msgspec.Struct]) -> tuple[str, ...]:
     names = tuple(each.encode_name for each in msgspec.structs.fields(message))
-    return names + OF_OUTCOMES if message is OutcomeMessage else names
+    return names + IDENTIFYING_FIELDS if message is OutcomeMessage else names
 
 
 def _list(name: str, node: Node) -> ListRule:

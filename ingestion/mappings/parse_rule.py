@@ -23,7 +23,7 @@ NO_DEFAULT = frozenset({
     "birth_year", "market", "line", "outcome", "complete", "personalisation",
 })  # fmt: skip
 
-_OF_MARKETS = frozenset({MarketMessage, OutcomeMessage})
+_MARKET_MESSAGES = frozenset({MarketMessage, OutcomeMessage})
 _RULE = ("value", "from", "document", "all", "optional", "then", "default")
 _SOURCES = ("value", "from", "document", "all")
 MAX_PATHS = 10
@@ -97,7 +97,7 @@ def _source_of_value(kind: str, given: dict[str, Node]) -> Constant | FirstOf | 
     paths = parse_paths(node)
     if kind == "all":
         return AllOf(paths, () if optional is None else parse_paths(optional))
-    return FirstOf(paths, of_document=kind == "document")
+    return FirstOf(paths, in_document=kind == "document")
 
 
 def _functions(node: Node) -> tuple[Function, ...]:
@@ -115,7 +115,7 @@ def _default(name: str, node: Node | None, message: type[msgspec.Struct] | None)
     if node is None:
         return ABSENT
     value = node.scalar("default")
-    if name == "status" and message in _OF_MARKETS and _closes(value):
+    if name == "status" and message in _MARKET_MESSAGES and _closes(value):
         return value
     if name == "odd" and value is None:  # no price
         return None

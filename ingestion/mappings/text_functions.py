@@ -12,7 +12,7 @@ from .values import ABSENT, Function, text_of
 _MAX_BEGINNINGS = 20
 
 
-def of_text(name: str, change: Callable[[str], Any]) -> Callable[[Node], Function]:
+def on_text(name: str, change: Callable[[str], Any]) -> Callable[[Node], Function]:
     return lambda _: Function(name, lambda value: change(text_of(value)))
 
 

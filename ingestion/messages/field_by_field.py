@@ -75,10 +75,10 @@ def _row_or_change(
     the row is not identified, or the message belongs to another topic."""
     if kind.required <= {name for name, value in read.values.items() if value is not None}:
         return _row(kind, read, ids, as_of)
-    if of_another_kind := sorted(kind.foreign & found.values.keys()):
+    if foreign := sorted(kind.foreign & found.values.keys()):
         # an event sent as a user: its status `open` would activate the user with the same id
         text = "is a field of another topic's messages: send the message there"
-        raise InvalidRow("inconsistent", of_another_kind[0], text)
+        raise InvalidRow("inconsistent", foreign[0], text)
     key, lacking = _key(kind, read, ids), kind.lacking(read)
     change = _change(kind, key, {**read.values, "makes_row": not lacking}, as_of)
     if isinstance(change, EventChange) and change.makes_row:

@@ -190,7 +190,7 @@ EVENT_FIELDS = frozenset({
     "begin_timestamp", "end_timestamp", "country", "league", "home_team", "away_team", "sport", "odd",
 })  # fmt: skip
 USER_FIELDS = frozenset({"name", "surname", "birth_year", "currency", "country", "gender", "favorite_sport"})
-_OF_EVENTS_AND_COUPONS = frozenset({
+_EVENT_AND_COUPON_FIELDS = frozenset({
     "home_team", "away_team", "participants", "begin_timestamp", "sport", "odd", "recommended_events",
 })  # fmt: skip
 _UNCHANGED_BY_NULL = USER_FIELDS | {"timestamp", "status", "status_until", "birth_date"}
@@ -247,7 +247,7 @@ PARTIAL_USERS = PartialFormat(
     change=UserChange,
     required=USER_FIELDS,
     lacking=lambda _: (),
-    foreign=_OF_EVENTS_AND_COUPONS,
+    foreign=_EVENT_AND_COUPON_FIELDS,
     nulls=dict.fromkeys(_UNCHANGED_BY_NULL, UNSET)
     | {"birth_year": None, "favorite_league": "", "favorite_sport": "", "personalisation": False},
     blanks=frozenset(

@@ -28,7 +28,7 @@ _Pairs = list[tuple[str, Any]]
 
 ESCAPED_NAME = re.compile(rb'"[^"\\]*\\u[^"]*"\s*:')
 _UNKNOWN_RANK = 2
-_OF_PRODUCERS = {"UP": "UP", "ALIVE": "UP", "DOWN": "DOWN"}
+_PRODUCER_STATUSES = {"UP": "UP", "ALIVE": "UP", "DOWN": "DOWN"}
 _LONGEST_NUMBER = 400  # digits
 _NO_LIMIT, _UNREADABLE = Decimal("Infinity"), Decimal("-Infinity")
 # Field of a market or an outcome -> the value that replaces different ones. Without a usable name or outcomes the
@@ -76,7 +76,7 @@ def _incomplete(_: Sequence[Any], __: Envelope) -> Any:
 
 def producer_status(word: str) -> str:
     """UP or DOWN. Raises InvalidRow."""
-    status = _OF_PRODUCERS.get(word.strip().upper())
+    status = _PRODUCER_STATUSES.get(word.strip().upper())
     if status is None:
         raise InvalidRow("unknown_value", "status", "must be down or up")
     return status

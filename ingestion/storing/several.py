@@ -26,13 +26,13 @@ def split_messages(messages: Sequence[DecodedMessage]) -> list[DecodedMessage]:
 def merge_results(messages: Sequence[DecodedMessage], results: list[MessageResult]) -> list[MessageResult]:
     """One result for each message: the first rejection among its parts, else the outcome with the first rank."""
     several = {id(message.envelope): message for message in messages if isinstance(message.content, Several)}
-    merged, of_parts = [], defaultdict[int, list[MessageResult]](list)
+    merged, parts = [], defaultdict[int, list[MessageResult]](list)
     for result in results:
         if id(result.envelope) in several:
-            of_parts[id(result.envelope)].append(result)
+            parts[id(result.envelope)].append(result)
         else:
             merged.append(result)
-    return merged + [_merge(message, of_parts[key]) for key, message in several.items()]
+    return merged + [_merge(message, parts[key]) for key, message in several.items()]
 
 
 def _parts(message: DecodedMessage) -> list[DecodedMessage]:

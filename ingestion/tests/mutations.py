@@ -37,10 +37,10 @@ def good_messages(rng: random.Random) -> list[dict[str, Any]]:
 def mutate(message: dict[str, Any], rng: random.Random) -> bytes:
     """The message, with up to four changes."""
     for _ in range(rng.randrange(3)):
-        message = rng.choice(_OF_FIELDS)(message, rng)
+        message = rng.choice(_FIELD_MUTATIONS)(message, rng)
     value = msgspec.json.encode(message)
     for _ in range(rng.choice((0, 0, 1, 2))):
-        value = rng.choice(_OF_BYTES)(value, rng)
+        value = rng.choice(_BYTE_MUTATIONS)(value, rng)
     return value
 
 
@@ -95,7 +95,7 @@ def _fits_json(value: Any) -> bool:
     return not isinstance(value, int) or abs(value) < 2**64
 
 
-_OF_FIELDS: list[Callable[[dict[str, Any], random.Random], dict[str, Any]]] = [
+_FIELD_MUTATIONS: list[Callable[[dict[str, Any], random.Random], dict[str, Any]]] = [
     _replace, _replace, _replace, _drop, _swap, _in_selection, _in_served_event, _add,
 ]  # fmt: skip
-_OF_BYTES: list[Callable[[bytes, random.Random], bytes]] = [_flip, _cut, _double, _put_raw]
+_BYTE_MUTATIONS: list[Callable[[bytes, random.Random], bytes]] = [_flip, _cut, _double, _put_raw]

@@ -103,7 +103,7 @@ def by_http(port: int, casino: Casino) -> dict[int, float]:
         return {each["id"]: each["odd"] for each in json.load(response)["events"]}
 
 
-def of_now(casino: Casino) -> dict[int, tuple[str, float]]:
+def current_odds(casino: Casino) -> dict[int, tuple[str, float]]:
     """Event -> outcome and odd, of a response of this code."""
     with use_casino(casino.current):
         slip = recommend(
@@ -142,8 +142,8 @@ def test_the_code_before_markets_ingests_into_the_migrated_databases(broker, ear
         stored_when(casino, lambda: ServedSlip.objects.count() == 1, RECOMMENDATIONS)
         stored_when(casino, lambda: PurchasedCoupon.objects.count() == 3, COUPONS)
         stored_when(casino, lambda: Event.objects.count() == 7, EVENTS)
-    assert of_now(casino) == {number: ("", 2 + number / 100) for number in range(1, 7)}
-    assert of_now(other) == {}
+    assert current_odds(casino) == {number: ("", 2 + number / 100) for number in range(1, 7)}
+    assert current_odds(other) == {}
     with use_casino(casino.current):
         assert Market.objects.count() == 0
     assert stored_letters() == []
@@ -169,7 +169,7 @@ def test_old_and_new_processes_serve_and_ingest_side_by_side(broker, earlier, ca
         with use_casino(casino.current):
             _store_event_by_markets_alone(casino)
         assert by_http(port, casino) == own_odds  # not that of markets alone
-        assert of_now(casino) == (
+        assert current_odds(casino) == (
             {1: ("OVER", 1.91), 2: ("OVER", 1.91), BY_MARKETS_ALONE: ("OVER", 1.91)}
             | {number: ("", own_odds[number]) for number in range(3, 7)}
         )
@@ -179,7 +179,7 @@ def test_old_and_new_processes_serve_and_ingest_side_by_side(broker, earlier, ca
         stored_when(casino, lambda: Market.objects.filter(event_id=2, status="suspended").exists(), ODDS)
         stored_when(casino, lambda: Event.objects.filter(pk=1, status="SUSPENDED").exists(), EVENTS)
         assert by_http(port, casino) == {number: odd for number, odd in own_odds.items() if number != 1}
-        assert set(of_now(casino)) == {3, 4, 5, 6, BY_MARKETS_ALONE}
+        assert set(current_odds(casino)) == {3, 4, 5, 6, BY_MARKETS_ALONE}
         assert by_http(port, other) == {}
 
 

@@ -51,7 +51,7 @@ class Feed:
             yield from self._beats(now)
         if now / SECOND >= self._lost_at:
             if self._lost_at:
-                yield self._of_nobody(now)
+                yield self._unnamed_feed(now)
             self._lost_at = now / SECOND + self._rng.uniform(0.5, 1.5) * _LOST_SECONDS
 
     def next(self, now: int) -> Message | None:
@@ -120,7 +120,7 @@ class Feed:
         said.producer, said.as_of, said.closings = "", said.sent_at, [""]
         return Message(str(event.number).encode(), b'{"event_id": ', said)
 
-    def _of_nobody(self, now: int) -> Message:
+    def _unnamed_feed(self, now: int) -> Message:
         """A message whose key and value are unreadable: it may be about any price of the partition."""
         partition = self._rng.randrange(PARTITIONS)
         said = Said(topic="odds", partition=partition, sent_at=_sent_at(now), loses_prices=True)
@@ -132,10 +132,10 @@ class Feed:
                 self._states[name] = new = next_state(name, state, self._rng, now / SECOND)
                 if new.is_down:
                     partition = self._rng.randrange(PARTITIONS)
-                    yield _of_feed(name, partition, now, {"status": "down"}, is_down=True)
+                    yield _feed_message(name, partition, now, {"status": "down"}, is_down=True)
                 elif state.is_down:
                     partition = self._rng.randrange(PARTITIONS)
-                    yield _of_feed(name, partition, now, {"status": "up"}, is_beat=True)
+                    yield _feed_message(name, partition, now, {"status": "up"}, is_beat=True)
 
     def _beats(self, now: int) -> Iterator[Message]:
         for name in WITH_BEATS:
@@ -145,7 +145,7 @@ class Feed:
                     continue
                 is_lost = self._rng.random() < _SHARE_INCOMPLETE
                 beat = {"heartbeat": {"complete": not is_lost}}
-                yield _of_feed(name, partition, now, beat, is_beat=True, loses_prices=is_lost)
+                yield _feed_message(name, partition, now, beat, is_beat=True, loses_prices=is_lost)
 
     def _said(self, topic: str, now: int, event: Event, producer: str, late: int = 0) -> Said:
         """The meaning of a message, as of a time that no other message has."""
@@ -172,7 +172,7 @@ class Feed:
         return message._replace(said=msgspec.structs.replace(said, sent_at=_sent_at(now), offset=-1))
 
 
-def _of_feed(name: str, partition: int, now: int, value: dict[str, Any], **said: Any) -> Message:
+def _feed_message(name: str, partition: int, now: int, value: dict[str, Any], **said: Any) -> Message:
     meaning = Said(topic="odds", partition=partition, sent_at=_sent_at(now), producer=name, is_heard=True, **said)
     return Message(name.encode(), msgspec.json.encode({"producer": name} | value), meaning)
 

@@ -94,7 +94,7 @@ def test_an_unknown_word_for_a_status_is_never_opened_by_a_star():
 
 
 MARKETS = "messages: odds\nfields: {markets: %s}\n"
-OF_LISTS = [
+LIST_PROBLEMS = [
     ("x", "m.yaml:2:19: markets must be an object with each, fields, default"),
     ("[]", "m.yaml:2:19: markets is a part with each and fields, or a list of 1 to 50 parts"),
     ("{each: x}", "m.yaml:2:19: markets needs each, the path of its items, and fields"),
@@ -118,7 +118,7 @@ OF_LISTS = [
 ]
 
 
-@pytest.mark.parametrize(("markets", "problem"), OF_LISTS)
+@pytest.mark.parametrize(("markets", "problem"), LIST_PROBLEMS)
 def test_a_mistake_in_a_list_is_told_with_its_place(markets, problem):
     [found] = problems_of(MARKETS % markets)
     assert found.startswith(problem)

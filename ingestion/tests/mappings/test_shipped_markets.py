@@ -30,7 +30,7 @@ def uof(feed: ShippedFeed, name: str, *edits: tuple[str, str]) -> str:
     return outcome
 
 
-OF_UOF: dict[str, Any] = {
+UOF_MARKETS: dict[str, Any] = {
     "1": {"1": 4.65, "2": 3.3, "3": 1.85},
     "18 2.5": {"12": 1.9},
     "18 3.5": "suspended",
@@ -42,7 +42,7 @@ OF_UOF: dict[str, Any] = {
 
 def test_the_markets_of_an_odds_change(feed):
     assert uof(feed, "odds_change") == "stored"
-    assert feed.markets() == OF_UOF
+    assert feed.markets() == UOF_MARKETS
     assert uof(feed, "odds_change") == "duplicate"
 
 
@@ -63,7 +63,7 @@ def test_a_market_that_is_not_active_closes_also_without_outcomes(feed, code, st
 def test_a_status_that_is_no_known_one_closes_its_market_and_is_told(feed, status):
     edit = ('specifiers="hcp=0:1" status="1"', f'specifiers="hcp=0:1" status="{status}"')
     outcome = uof(feed, "odds_change", edit)
-    others = {name: prices for name, prices in OF_UOF.items() if name != "14 0:1"}
+    others = {name: prices for name, prices in UOF_MARKETS.items() if name != "14 0:1"}
     assert feed.markets() == (others if status else others | {"14 0:1": "closed"})
     problem = "markets[4].status: the value is none of the codes of codes"
     assert (outcome, feed.problem) == (("stored_in_part", problem) if status else ("stored", ""))
@@ -71,13 +71,13 @@ def test_a_status_that_is_no_known_one_closes_its_market_and_is_told(feed, statu
 
 def test_a_status_that_is_left_out_closes(feed):
     uof(feed, "odds_change", (' status="1" cashout_status="1"', ""), ('odds="1.9" active="1"', 'odds="1.9"'))
-    assert feed.markets() == OF_UOF | {"1": "closed", "18 2.5": {}}
+    assert feed.markets() == UOF_MARKETS | {"1": "closed", "18 2.5": {}}
 
 
 def test_messages_without_markets_change_nothing(feed):
     uof(feed, "odds_change")
     assert [uof(feed, each) for each in ("score_only", "fixture_change")] == ["duplicate", "empty"]
-    assert feed.markets() == OF_UOF
+    assert feed.markets() == UOF_MARKETS
 
 
 def test_a_bet_stop_suspends_the_event_and_the_next_prices_open_it(feed):
@@ -86,7 +86,7 @@ def test_a_bet_stop_suspends_the_event_and_the_next_prices_open_it(feed):
         assert uof(feed, "bet_stop", (' groups="all"', f" {groups}")) in ("stored", "duplicate")
         assert set(feed.markets().values()) == {"suspended"}
     assert uof(feed, "odds_change", ("1748779205000", "1748779208000")) == "stored"
-    assert feed.markets() == OF_UOF
+    assert feed.markets() == UOF_MARKETS
 
 
 def bets(casino: Casino) -> list[tuple[str, str, str, float]]:
@@ -104,7 +104,7 @@ def test_what_is_open_in_a_feed_is_recommended_and_nothing_else(feed, casino_a):
     assert bets(casino_a) == []
     uof(feed, "odds_change")
     [(market, line, outcome, odd)] = bets(casino_a)
-    assert OF_UOF[f"{market} {line}".strip()][outcome] == odd
+    assert UOF_MARKETS[f"{market} {line}".strip()][outcome] == odd
     uof(feed, "bet_stop")
     assert bets(casino_a) == []
 
@@ -120,13 +120,13 @@ def test_what_is_open_in_an_answer_is_recommended_and_nothing_else(feed, casino_
 def test_the_stop_of_one_producer_leaves_the_markets_of_another(feed):
     uof(feed, "odds_change")
     uof(feed, "bet_stop", ('product="1"', 'product="3"'))
-    assert feed.markets() == OF_UOF
+    assert feed.markets() == UOF_MARKETS
 
 
 def test_settled_and_cancelled_markets_close(feed):
     uof(feed, "odds_change")
     assert [uof(feed, each) for each in ("bet_settlement", "bet_cancel")] == ["stored", "stored"]
-    assert feed.markets() == OF_UOF | {"18 2.5": "closed", "16 -0.25": "closed"}
+    assert feed.markets() == UOF_MARKETS | {"18 2.5": "closed", "16 -0.25": "closed"}
 
 
 def test_alive_is_a_heartbeat_that_loses_prices_without_a_subscription(feed, casino_a):

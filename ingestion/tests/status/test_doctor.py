@@ -38,10 +38,10 @@ def test_casino_and_catalogue_with_too_many_dead_letters_are_found(broker, casin
     settings.DEAD_LETTERS = 2
     send(USERS, [(1, b"{"), (1, b"{"), (2, b"{"), (99, b"{"), (None, b"{")])
     consume(USERS, 5)
-    of_casino, of_catalogue = found("dead_letters_full")
-    assert of_casino.casino_id == 1
-    assert of_casino.problem.startswith("Casino 1 has 2 open dead letters of ")
-    assert of_catalogue.problem.startswith("The catalogue has 2 open dead letters of ")
+    casino_finding, catalogue_finding = found("dead_letters_full")
+    assert casino_finding.casino_id == 1
+    assert casino_finding.problem.startswith("Casino 1 has 2 open dead letters of ")
+    assert catalogue_finding.problem.startswith("The catalogue has 2 open dead letters of ")
 
 
 def test_topics_of_an_earlier_release_with_dead_letters_are_found(broker, casino_a):

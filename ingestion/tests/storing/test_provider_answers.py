@@ -15,7 +15,7 @@ ANSWERS = Path(__file__).parents[1] / "provider_answers"
 COMMON = {"sport": "FOOTBALL", "end_timestamp": "2050-06-01T18:00:00Z", "odd": 2.5}
 
 
-def of_api_football(answer: Any) -> list[dict[str, Any]]:
+def api_football_events(answer: Any) -> list[dict[str, Any]]:
     return [
         COMMON
         | {
@@ -31,7 +31,7 @@ def of_api_football(answer: Any) -> list[dict[str, Any]]:
     ]
 
 
-def of_football_data_org(answer: Any) -> list[dict[str, Any]]:
+def football_data_org_events(answer: Any) -> list[dict[str, Any]]:
     return [
         COMMON
         | {
@@ -47,7 +47,7 @@ def of_football_data_org(answer: Any) -> list[dict[str, Any]]:
     ]
 
 
-def of_openligadb(answer: Any) -> list[dict[str, Any]]:
+def openligadb_events(answer: Any) -> list[dict[str, Any]]:
     return [
         COMMON
         | {
@@ -66,9 +66,9 @@ def of_openligadb(answer: Any) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("name", "messages_of", "is_open", "live"),
     [
-        ("api_football", of_api_football, {"NS"}, 6),
-        ("football_data_org", of_football_data_org, {"SCHEDULED", "TIMED"}, 4),
-        ("openligadb", of_openligadb, {None}, 0),
+        ("api_football", api_football_events, {"NS"}, 6),
+        ("football_data_org", football_data_org_events, {"SCHEDULED", "TIMED"}, 4),
+        ("openligadb", openligadb_events, {None}, 0),
     ],
 )
 def test_each_fixture_is_stored_and_only_the_open_ones_are_recommended(

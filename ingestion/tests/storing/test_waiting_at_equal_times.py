@@ -6,11 +6,11 @@ from typing import Any
 from ingestion.tests.closing_messages import Feed, ago, event, user
 
 AT = {"timestamp": ago(hours=2)}
-OF_EVENTS: list[list[dict[str, Any]]] = [
+EVENT_CHANGES: list[list[dict[str, Any]]] = [
     [{"status": "open"}, {"status": "settled"}],
     [{"odd": None}, {"status": "live"}],
 ]
-OF_USERS: list[list[dict[str, Any]]] = [
+USER_CHANGES: list[list[dict[str, Any]]] = [
     [{"status": "time_out"}, {"status": "active"}],
     [{"limit_left": 0}, {"limit_left": None}],
     [{"limit_left": 0}, {"limit_left": 50}],
@@ -22,8 +22,8 @@ OF_USERS: list[list[dict[str, Any]]] = [
 def test_the_stricter_change_waits(casino_a):
     feed = Feed(casino_a)
     feed.events(event(0))
-    events = dict(enumerate((each for changes in OF_EVENTS for each in permutations(changes)), start=1))
-    users = dict(enumerate((each for changes in OF_USERS for each in permutations(changes)), start=1))
+    events = dict(enumerate((each for changes in EVENT_CHANGES for each in permutations(changes)), start=1))
+    users = dict(enumerate((each for changes in USER_CHANGES for each in permutations(changes)), start=1))
     for turn in (0, 1):
         feed.events(*({"id": 900_000 + number} | changes[turn] | AT for number, changes in events.items()))
         feed.users(*({"id": 800_000 + number} | changes[turn] | AT for number, changes in users.items()))

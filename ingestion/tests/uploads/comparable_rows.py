@@ -17,9 +17,9 @@ from recommendations.text_ids import is_text_id
 from tenants.models import Casino
 from tenants.routing.context import use_casino
 
-OF_THE_TRANSPORT: set[type[Model]] = {PartitionOffset, Upload, DeadLetter}
+TRANSPORT_MODELS: set[type[Model]] = {PartitionOffset, Upload, DeadLetter}
 # Left out: the offer's versions count its transactions; outcomes are counted by the hour.
-OF_THE_MOMENT: set[type[Model]] = {OfferVersion, OfferChange, PriceVersion, MessageCount}
+CHANGING_MODELS: set[type[Model]] = {OfferVersion, OfferChange, PriceVersion, MessageCount}
 KEEP_THEIR_ID = {"users", "events", "purchased_coupons"}
 TIMES_OF_STORING = {"stored_at", "learnt_at", "added_at", "waiting_since", "last_updated"}
 ABOUT_THE_TRANSPORT = {"message"}
@@ -32,7 +32,7 @@ def comparable_rows(casino: Casino) -> Rows:
     with use_casino(casino.current):
         translation = _Translation()
         models = [each for app in settings.CASINO_APPS for each in apps.get_app_config(app).get_models()]
-        compared = [each for each in models if each not in OF_THE_TRANSPORT | OF_THE_MOMENT]
+        compared = [each for each in models if each not in TRANSPORT_MODELS | CHANGING_MODELS]
         return {each._meta.db_table: sorted(translation.rows(each)) for each in compared}
 
 
