@@ -65,10 +65,10 @@ def _counts(casino: Casino, feeds: list[FeedStatus]) -> PriceCounts | Unavailabl
 def _row(status: FeedStatus, counts: PriceCounts | Unavailable | None) -> FeedRow:
     if not isinstance(counts, PriceCounts):
         return FeedRow(status, None, ())
-    of_producer = counts.of_producers[status.producer.code]
-    closed = [(each.code, number) for each, number in of_producer.lines.most_common() if each is not Refusal.OPEN]
-    lines = (("open", of_producer.lines[Refusal.OPEN]), *closed) if of_producer.lines else ()
-    return FeedRow(status, of_producer.open_events, lines)
+    counted = counts.of_producers[status.producer.code]
+    closed = [(each.code, number) for each, number in counted.lines.most_common() if each is not Refusal.OPEN]
+    lines = (("open", counted.lines[Refusal.OPEN]), *closed) if counted.lines else ()
+    return FeedRow(status, counted.open_events, lines)
 
 
 def _change(request: HttpRequest, casino: Casino) -> None:

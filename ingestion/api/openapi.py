@@ -82,7 +82,7 @@ def takes(
     messages: Schema = {"type": "array", "maxItems": max_messages, "items": message}
     lines: Schema = {"type": "string", "description": "One message a line."}
     documents = {"application/xml": _DOCUMENT, "text/csv": _DOCUMENT} if is_mapped else {}
-    return docs.of_casino(
+    return docs.casino_endpoint(
         _ANSWER,
         codes=_CODES,
         statuses=(all_stored, 207),
@@ -99,7 +99,7 @@ def takes(
 
 def removes(parameter: str) -> Callable[[Endpoint], Endpoint]:
     """Document an endpoint that removes the row with this id."""
-    return docs.of_casino(
+    return docs.casino_endpoint(
         _REMOVED,
         operation_id=f"remove_{parameter.removesuffix('_id')}",
         parameters=[OpenApiParameter(parameter, str, OpenApiParameter.PATH)],

@@ -29,7 +29,7 @@ class MessageSchemaView(APIView):
 
     http_method_names = ["get", "head", "options"]
 
-    @docs.of_all(docs.JSON_SCHEMA, operation_id="message_schema", parameters=[_TOPIC])
+    @docs.shared_endpoint(docs.JSON_SCHEMA, operation_id="message_schema", parameters=[_TOPIC])
     @method_decorator(etag(_etag))
     def get(self, request: Request, topic: str) -> HttpResponse:
         if topic not in TOPICS:

@@ -232,5 +232,5 @@ class CasinoWithCountsAdmin(CasinoAdmin):
         with use_casino(casino.current, switch=True):
             users, events, coupons = User.objects.count(), Event.objects.count(), PurchasedCoupon.objects.count()
             still_open = Event.objects.filter(begin_timestamp__gt=timezone.now()).count()
-        of_events = f"{counted(events, 'event')} ({still_open:,} not begun)"
-        return f"{counted(users, 'user')}, {of_events}, {counted(coupons, 'coupon')}"
+        event_text = f"{counted(events, 'event')} ({still_open:,} not begun)"
+        return f"{counted(users, 'user')}, {event_text}, {counted(coupons, 'coupon')}"

@@ -32,20 +32,20 @@ class ConfigView(CasinoAPIView):
     scope = Scope.CONFIGURE
     staff_permissions: ClassVar[Mapping[str, str]] = dict.fromkeys(("POST", "PATCH"), "tenants.change_casino")
 
-    @docs.of_casino(docs.KEPT_CONFIGURATION, codes=["casino_not_configured"], operation_id="config")
+    @docs.casino_endpoint(docs.KEPT_CONFIGURATION, codes=["casino_not_configured"], operation_id="config")
     def get(self, request: Request) -> Response:
         if not self.casino.is_configured:
             raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")
         return Response(_configuration(self.casino) | {"options": _options(self.casino)})
 
-    @docs.of_casino(docs.SAVED, codes=_CODES, operation_id="configure", **docs.with_body(docs.CONFIGURATION))
+    @docs.casino_endpoint(docs.SAVED, codes=_CODES, operation_id="configure", **docs.with_body(docs.CONFIGURATION))
     def post(self, request: Request) -> Response:
         before = self.casino.options
         fields = _REQUIRED | self._read_fields(request)
         casino = services.configure(casino=self.casino, now=timezone.now(), staff=_staff(request), **fields)
         return _saved(casino, before)
 
-    @docs.of_casino(
+    @docs.casino_endpoint(
         docs.SAVED,
         codes=_CODES,
         operation_id="patch_configuration",
@@ -69,7 +69,7 @@ class ConfigView(CasinoAPIView):
 class OptionsSchemaView(APIView):
     """JSON Schema of a configuration's `options`."""
 
-    @docs.of_all(docs.JSON_SCHEMA, operation_id="options_schema")
+    @docs.shared_endpoint(docs.JSON_SCHEMA, operation_id="options_schema")
     def get(self, request: Request) -> Response:
         return Response(options_schema())
 

@@ -70,13 +70,13 @@ ERROR_CODES: dict[str, ErrorCode] = {
 }
 
 # Errors of any endpoint, and of any endpoint for a casino's data.
-OF_ANY = (
+COMMON_CODES = (
     "bad_request", "not_authenticated", "invalid_api_key", "authentication_failed", "permission_denied", "not_found",
     "method_not_allowed", "not_acceptable", "rate_limited", "logins_limited", "too_many_at_once",
     "request_too_large", "internal_error", "database_unavailable", "server_busy",
 )  # fmt: skip
-OF_CASINO = (
-    *OF_ANY, "casino_id_missing", "casino_id_invalid", "scope_missing", "casino_forbidden", "casino_not_found",
+CASINO_CODES = (
+    *COMMON_CODES, "casino_id_missing", "casino_id_invalid", "scope_missing", "casino_forbidden", "casino_not_found",
     "casino_suspended", "casino_unavailable", "casino_behind",
 )  # fmt: skip
-OF_BODY = ("request_timeout", "length_required", "parse_error", "invalid", "unsupported_media_type")
+REQUEST_BODY_CODES = ("request_timeout", "length_required", "parse_error", "invalid", "unsupported_media_type")

@@ -162,8 +162,8 @@ NAME = OpenApiParameter("name", str, OpenApiParameter.PATH, description="The exp
 _CODES = ("experiment_not_found", "experiment_conflict", "invalid_experiment", "invalid_parameter")
 
 
-def of_change(operation_id: str, *codes: str, **more: Any) -> Callable[[docs.Endpoint], docs.Endpoint]:
+def change_endpoint(operation_id: str, *codes: str, **more: Any) -> Callable[[docs.Endpoint], docs.Endpoint]:
     """Document an endpoint that changes an existing experiment."""
-    return docs.of_casino(
+    return docs.casino_endpoint(
         EXPERIMENT, codes=(*docs.BODY_CODES, *_CODES, *codes), operation_id=operation_id, parameters=[NAME], **more
     )

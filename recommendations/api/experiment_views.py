@@ -40,12 +40,12 @@ class _ExperimentView(CasinoAPIView):
 class ExperimentsView(_ExperimentView):
     """The casino's experiments: GET lists them, POST stores a draft."""
 
-    @docs.of_casino(experiment_docs.EXPERIMENTS, operation_id="experiments")
+    @docs.casino_endpoint(experiment_docs.EXPERIMENTS, operation_id="experiments")
     def get(self, request: Request) -> Response:
         now = timezone.now()
         return Response({"experiments": [describe_experiment(each, now) for each in list_experiments(self.casino)]})
 
-    @docs.of_casino(
+    @docs.casino_endpoint(
         experiment_docs.EXPERIMENT,
         codes=[*docs.BODY_CODES, "invalid_parameter", "invalid_experiment", "experiment_conflict"],
         statuses=(status.HTTP_201_CREATED,),
@@ -65,7 +65,7 @@ class ExperimentView(_ExperimentView):
 
     staff_permissions: ClassVar[Mapping[str, str]] = {}
 
-    @docs.of_casino(
+    @docs.casino_endpoint(
         experiment_docs.EXPERIMENT,
         codes=["experiment_not_found"],
         operation_id="experiment",
@@ -80,7 +80,7 @@ class ExperimentReportView(_ExperimentView):
 
     staff_permissions: ClassVar[Mapping[str, str]] = {}
 
-    @docs.of_casino(
+    @docs.casino_endpoint(
         experiment_docs.REPORT,
         codes=["experiment_not_found", "experiment_conflict"],
         operation_id="experiment_report",
@@ -93,7 +93,7 @@ class ExperimentReportView(_ExperimentView):
 class StartExperimentView(_ExperimentView):
     """Starts a draft, now or at its `starts_at`."""
 
-    @experiment_docs.of_change("start_experiment", "casino_not_configured", request=None)
+    @experiment_docs.change_endpoint("start_experiment", "casino_not_configured", request=None)
     def post(self, request: Request, name: str) -> Response:
         read_body(request, ())
         return _answer(start_experiment(casino=self.casino, name=name, by=caller(request), now=timezone.now()))
@@ -102,7 +102,7 @@ class StartExperimentView(_ExperimentView):
 class StopExperimentView(_ExperimentView):
     """Stops an experiment, which can't be started again. Its users get the casino's own configuration."""
 
-    @experiment_docs.of_change("stop_experiment", request=None)
+    @experiment_docs.change_endpoint("stop_experiment", request=None)
     def post(self, request: Request, name: str) -> Response:
         read_body(request, ())
         return _answer(stop_experiment(casino=self.casino, name=name, by=caller(request), now=timezone.now()))
@@ -111,7 +111,7 @@ class StopExperimentView(_ExperimentView):
 class GrowExperimentView(_ExperimentView):
     """Lets more users take part; users who take part already keep their variant."""
 
-    @experiment_docs.of_change("grow_experiment", **docs.with_body(experiment_docs.GROWN))
+    @experiment_docs.change_endpoint("grow_experiment", **docs.with_body(experiment_docs.GROWN))
     def post(self, request: Request, name: str) -> Response:
         traffic = read_body(request, ("traffic",)).get("traffic")
         if isinstance(traffic, bool) or not isinstance(traffic, int | float):
@@ -123,7 +123,7 @@ class GrowExperimentView(_ExperimentView):
 class DefinitionSchemaView(APIView):
     """JSON Schema of an experiment's definition."""
 
-    @docs.of_all(docs.JSON_SCHEMA, operation_id="experiment_schema")
+    @docs.shared_endpoint(docs.JSON_SCHEMA, operation_id="experiment_schema")
     def get(self, request: Request) -> Response:
         return Response(definition_schema())
 

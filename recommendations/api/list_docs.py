@@ -51,7 +51,7 @@ _EVENT = OpenApiParameter(
 _EXAMPLES = [openapi.example(_EXAMPLE_WITHOUT_USER)]
 
 hidden = extend_schema(exclude=True)
-of_slip = openapi.of_casino(
+slip_endpoint = openapi.casino_endpoint(
     openapi.RECOMMENDATION,
     codes=[*openapi.BODY_CODES, *_CODES, "user_not_found"],
     operation_id="recommend_next",
@@ -59,21 +59,21 @@ of_slip = openapi.of_casino(
     examples=[openapi.example(openapi.EXAMPLE_RECOMMENDATION)],
     **openapi.with_body(SLIP),
 )
-of_session = openapi.of_casino(
+session_endpoint = openapi.casino_endpoint(
     WITHOUT_USER,
     codes=[*openapi.BODY_CODES, *_WITHOUT_USER_CODES],
     operation_id="recommend_session",
     examples=_EXAMPLES,
     **openapi.with_body(SESSION),
 )
-of_similar = openapi.of_casino(
+similar_endpoint = openapi.casino_endpoint(
     WITHOUT_USER,
     codes=[*_WITHOUT_USER_CODES, "event_not_found"],
     operation_id="similar_events",
     parameters=[_EVENT, *openapi.FILTERS],
     examples=_EXAMPLES,
 )
-of_popular = openapi.of_casino(
+popular_endpoint = openapi.casino_endpoint(
     WITHOUT_USER,
     codes=_WITHOUT_USER_CODES,
     operation_id="popular_events",

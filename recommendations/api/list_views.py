@@ -43,7 +43,7 @@ class NextView(RecommendView):
     def answer(cls, request: HttpRequest, casino: Casino, user_id: str) -> dict[str, Any]:
         return super().answer(request, casino, f"{user_id}/next")  # a user may have such an id
 
-    @docs.of_slip
+    @docs.slip_endpoint
     def post(self, request: Request, user_id: str) -> Response:
         body = read_body(request, ("selections", *FILTERS, VARIANT))
         serializer = self.get_serializer(data=body)
@@ -82,7 +82,7 @@ class SessionView(RecommendView):
     def answer(cls, request: HttpRequest, casino: Casino, user_id: str = "session") -> dict[str, Any]:
         return super().answer(request, casino, user_id)  # a user may have this id
 
-    @docs.of_session
+    @docs.session_endpoint
     def post(self, request: Request) -> Response:
         body = read_body(request, ("selections", "viewed", *FILTERS))
         serializer = self.get_serializer(data=body)
@@ -105,7 +105,7 @@ class _EventsView(CasinoAPIView):
 class SimilarView(_EventsView):
     """Events that are similar to this one and can be bet on."""
 
-    @docs.of_similar
+    @docs.similar_endpoint
     def get(self, request: Request, event_id: str) -> Response:
         return Response(self.answer(request._request, self.casino, event_id))
 
@@ -121,7 +121,7 @@ class SimilarView(_EventsView):
 class PopularView(_EventsView):
     """The events on which the casino's users bet most now."""
 
-    @docs.of_popular
+    @docs.popular_endpoint
     def get(self, request: Request) -> Response:
         return Response(self.answer(request._request, self.casino))
 

@@ -17,7 +17,7 @@ from recommendations.validation.fields import MAX_ODD
 from recommendations.validation.own_ids import MAX_ID_TEXT
 from recommendations.validation.placements import PLACEMENT_PATTERN
 
-from .error_codes import ERROR_CODES, OF_ANY, OF_BODY, OF_CASINO
+from .error_codes import CASINO_CODES, COMMON_CODES, ERROR_CODES, REQUEST_BODY_CODES
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 Schema = dict[str, Any]
@@ -269,17 +269,17 @@ class StaffBasicScheme(OpenApiAuthenticationExtension):
         return {"type": "http", "scheme": "basic", "description": "A staff login."}
 
 
-def of_casino(
+def casino_endpoint(
     answer: Schema, *, codes: Iterable[str] = (), statuses: Collection[int] = (200,), **more: Any
 ) -> Callable[[Endpoint], Endpoint]:
     """Document an endpoint for one casino's data."""
     parameters = [CASINO_ID, *more.pop("parameters", ())]
-    return _documented(answer, (*OF_CASINO, *codes), statuses, parameters=parameters, **more)
+    return _documented(answer, (*CASINO_CODES, *codes), statuses, parameters=parameters, **more)
 
 
-def of_all(answer: Schema, **more: Any) -> Callable[[Endpoint], Endpoint]:
+def shared_endpoint(answer: Schema, **more: Any) -> Callable[[Endpoint], Endpoint]:
     """Document an endpoint that is the same for all casinos."""
-    return _documented(answer, OF_ANY, (200,), **more)
+    return _documented(answer, COMMON_CODES, (200,), **more)
 
 
 def with_body(schema: Schema, *media_types: str) -> dict[str, Any]:
@@ -296,7 +296,7 @@ def _documented(
     by_status: dict[int, list[str]] = {}
     for code in codes:
         by_status.setdefault(ERROR_CODES[code].status, []).append(code)
-    errors = {each: _error(of_status) for each, of_status in by_status.items()}
+    errors = {each: _error(same_status) for each, same_status in by_status.items()}
     answers = {status: OpenApiResponse(answer) for status in statuses}
     return extend_schema(responses={**answers, **errors}, **more)
 
@@ -311,4 +311,4 @@ def _error(codes: list[str]) -> OpenApiResponse:
     return OpenApiResponse(ErrorSerializer, description=", ".join(f"`{code}`" for code in codes), examples=examples)
 
 
-BODY_CODES = OF_BODY
+BODY_CODES = REQUEST_BODY_CODES

@@ -18,7 +18,9 @@ class SalesView(CasinoAPIView):
 
     scope = Scope.CONFIGURE
 
-    @docs.of_casino(sales_docs.SALES, codes=["invalid_parameter"], operation_id="sales", parameters=sales_docs.PERIOD)
+    @docs.casino_endpoint(
+        sales_docs.SALES, codes=["invalid_parameter"], operation_id="sales", parameters=sales_docs.PERIOD
+    )
     def get(self, request: Request) -> Response:
         given = request.query_params
         first, last = parse_period(given.get("from"), given.get("to"), timezone.now())

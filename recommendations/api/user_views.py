@@ -22,7 +22,7 @@ class UserView(CasinoAPIView):
     scope = Scope.CONFIGURE
     staff_permissions: ClassVar[Mapping[str, str]] = {"DELETE": "recommendations.delete_user"}
 
-    @docs.of_casino(
+    @docs.casino_endpoint(
         docs.ERASED, codes=["user_not_found"], operation_id="erase_user", parameters=[docs.USER_ID], request=None
     )
     def delete(self, request: Request, user_id: str) -> Response:
@@ -39,7 +39,7 @@ class UserExportView(CasinoAPIView):
     scope = Scope.CONFIGURE
     staff_permissions: ClassVar[Mapping[str, str]] = {"GET": "recommendations.view_user"}
 
-    @docs.of_casino(
+    @docs.casino_endpoint(
         docs.EXPORT, codes=["user_not_found", "export_too_large"], operation_id="export_user", parameters=[docs.USER_ID]
     )
     def get(self, request: Request, user_id: str) -> Response:

@@ -58,7 +58,7 @@ class RecommendView(CasinoAPIView):
     scope = Scope.RECOMMEND
     staff_permissions: ClassVar[Mapping[str, str]] = {"GET": "recommendations.view_user"}
 
-    @docs.of_casino(
+    @docs.casino_endpoint(
         docs.RECOMMENDATION,
         codes=["casino_not_configured", "invalid_parameter", "user_not_found", "id_not_of_type"],
         operation_id="recommend",
@@ -94,7 +94,7 @@ class RecommendManyView(CasinoAPIView):
     scope = Scope.RECOMMEND
     staff_permissions: ClassVar[Mapping[str, str]] = {"POST": "recommendations.view_user"}
 
-    @docs.of_casino(
+    @docs.casino_endpoint(
         docs.RECOMMENDATIONS,
         codes=[*docs.BODY_CODES, "casino_not_configured", "invalid_parameter"],
         operation_id="recommend_many",
@@ -117,7 +117,7 @@ class RecommendManyView(CasinoAPIView):
 
 
 _document_purchase = partial(
-    docs.of_casino,
+    docs.casino_endpoint,
     docs.CREATED,
     codes=["test_endpoints_off", "user_not_found", "no_open_events"],
     statuses=(status.HTTP_201_CREATED,),

@@ -14,7 +14,7 @@ from tenants.routing.connections import execute
 
 MAX_CANDIDATES = 200  # bounds the cost of users with very many requests, such as a load test's
 
-_OF_ANSWER = """
+_ANSWER_COLUMNS = """
 recommendation_id, served.timestamp, recommender, placement, experiment, variant, shown, currency, events
 """
 _IN_WINDOW = """
@@ -30,12 +30,12 @@ WITH coupon AS MATERIALIZED (
     FROM purchased_coupons WHERE id = ANY(%(coupons)s) AND timestamp >= %(since)s
 ), answer AS MATERIALIZED (
     SELECT coupon_id, false AS is_named, latest.* FROM coupon, LATERAL (
-        SELECT {_OF_ANSWER} FROM served_recommendations AS served
+        SELECT {_ANSWER_COLUMNS} FROM served_recommendations AS served
         WHERE {_IN_WINDOW} AND recommendation_id IS DISTINCT FROM coupon.named
         ORDER BY served.timestamp DESC, recommendation_id DESC LIMIT {MAX_CANDIDATES}
     ) AS latest
     UNION ALL
-    SELECT coupon_id, true, {_OF_ANSWER}
+    SELECT coupon_id, true, {_ANSWER_COLUMNS}
     FROM coupon JOIN served_recommendations AS served ON recommendation_id = coupon.named AND {_IN_WINDOW}
 ), selection AS MATERIALIZED (
     SELECT coupon_id, number, event_id, market, coalesce(line, '') AS line, outcome FROM coupon, ROWS FROM (

@@ -13,7 +13,7 @@ _SUMS = (
     "answers", "empty", "refused", "withheld", "seen", "clicked", "bets", "withheld_bets", "stake", "matched_stake",
     "credit_a", "credit_b",
 )  # fmt: skip
-_OF_COUPONS = ", ".join(name if name in {"bets", "stake"} else "0" for name in _SUMS)
+_COUPON_SUMS = ", ".join(name if name in {"bets", "stake"} else "0" for name in _SUMS)
 
 
 def _of(row: str) -> str:
@@ -49,7 +49,7 @@ WITH due AS MATERIALIZED (
 ), fresh AS MATERIALIZED (
     SELECT {_KEY}, {", ".join(f"coalesce({name}, 0) AS {name}" for name in _SUMS)}
     FROM served LEFT JOIN reported USING ({_KEY}) FULL JOIN bet USING ({_KEY})
-    UNION ALL SELECT user_id, day, '', '', '', '', {_OF_COUPONS} FROM bought
+    UNION ALL SELECT user_id, day, '', '', '', '', {_COUPON_SUMS} FROM bought
 ), gone AS (
     DELETE FROM user_days AS stored USING due WHERE stored.user_id = due.user_id AND stored.day = due.day
     AND (stored.user_id, stored.day, {_NAMES}) NOT IN (SELECT {_KEY} FROM fresh)

@@ -186,13 +186,13 @@ def _days(parameters: dict[str, Any]) -> Iterator[ExposureDay]:
     groups: dict[date, list[tuple[str, str | None, int, int]]] = {}
     for day, *group in query(_BY_DAY, parameters):
         groups.setdefault(day, []).append(tuple(group))
-    for day, of_day in groups.items():
+    for day, groups_of_day in groups.items():
         yield ExposureDay(
             day=day,
-            answers=sum(answers for *_, answers, _ in of_day),
-            with_events=sum(shown for *_, shown in of_day),
-            refused={refusal: answers for refusal, _, answers, _ in of_day if refusal},
-            flagged={flag: answers for _, flag, answers, _ in of_day if flag},
+            answers=sum(answers for *_, answers, _ in groups_of_day),
+            with_events=sum(shown for *_, shown in groups_of_day),
+            refused={refusal: answers for refusal, _, answers, _ in groups_of_day if refusal},
+            flagged={flag: answers for _, flag, answers, _ in groups_of_day if flag},
             stakes=stakes.get(day, Stakes()),
         )
 

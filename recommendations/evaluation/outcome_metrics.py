@@ -28,6 +28,6 @@ def _slice(name: str, cases: Sequence[OutcomeCase]) -> OutcomeSlice:
     values = np.concatenate([hits, losses, 1.0 / np.log2(1.0 + ranks)], axis=1)
     means, draws = bootstrap(values, np.array([case.user_id for case in cases]))
     intervals = [interval(mean, drawn) for mean, drawn in zip(means, draws.T, strict=True)]
-    of_choices = zip(CHOICES, *(intervals[len(CHOICES) * metric :][: len(CHOICES)] for metric in range(3)), strict=True)
+    by_choice = zip(CHOICES, *(intervals[len(CHOICES) * metric :][: len(CHOICES)] for metric in range(3)), strict=True)
     candidates = float(np.mean([case.candidates for case in cases]))
-    return OutcomeSlice(name, len(cases), candidates, [OutcomeMetrics(*each) for each in of_choices])
+    return OutcomeSlice(name, len(cases), candidates, [OutcomeMetrics(*each) for each in by_choice])

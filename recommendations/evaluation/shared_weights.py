@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from django.db.models.fields.json import KT
 
-from recommendations.fitted_models.store import of_readable_size, served_version
+from recommendations.fitted_models.store import readable_rows, served_version
 from recommendations.models import FittedModel
 from recommendations.recommenders.hybrid import DEFAULT_MODEL, FITTED_KINDS, decode_weights
 from recommendations.recommenders.hybrid_features.features import ADDITIVE
@@ -73,5 +73,5 @@ def _weights_to_share() -> Weights | None:
         scores__cases__gte=MIN_CASES,
         scores__users__gte=MIN_USERS,
     )
-    encoded = of_readable_size(fitted).values_list("fitted", flat=True).first()
+    encoded = readable_rows(fitted).values_list("fitted", flat=True).first()
     return None if encoded is None else decode_weights(bytes(encoded))

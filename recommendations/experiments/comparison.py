@@ -29,20 +29,20 @@ class Watched(StrEnum):
 Measure = Metric | Watched
 
 # The metric of a user's day. Before the start, when the experiment has no slips, any attributed bet counts.
-_OF_ANSWERS = "SELECT DISTINCT user_id, day, 1.0::float8 AS value FROM user_days WHERE recommender <> ''"
+_ANSWER_DAYS = "SELECT DISTINCT user_id, day, 1.0::float8 AS value FROM user_days WHERE recommender <> ''"
 VALUES: dict[Measure, str] = {
     Metric.BET_DAYS: "SELECT user_id, day, 1.0::float8 AS value FROM user_days WHERE recommender = '' AND bets > 0",
     Metric.TURNOVER: (
         "SELECT user_id, day, least(stake::float8, %(cap)s::float8) AS value FROM user_days"
         " WHERE recommender = '' AND bets > 0"
     ),
-    Metric.ATTRIBUTED_DAYS: f"{_OF_ANSWERS} AND bets > 0 AND (experiment = %(experiment)s OR day < %(starts)s)",
+    Metric.ATTRIBUTED_DAYS: f"{_ANSWER_DAYS} AND bets > 0 AND (experiment = %(experiment)s OR day < %(starts)s)",
     Metric.INFLUENCE: (
-        f"{_OF_ANSWERS} AND bets + withheld_bets > 0 AND (experiment = %(experiment)s OR day < %(starts)s)"
+        f"{_ANSWER_DAYS} AND bets + withheld_bets > 0 AND (experiment = %(experiment)s OR day < %(starts)s)"
     ),
-    Watched.ANSWERED: f"{_OF_ANSWERS} AND answers > 0",
-    Watched.EMPTY: f"{_OF_ANSWERS} AND empty > 0 AND (experiment = %(experiment)s OR day < %(starts)s)",
-    Watched.REFUSED: f"{_OF_ANSWERS} AND refused > 0",  # a refused answer belongs to no experiment
+    Watched.ANSWERED: f"{_ANSWER_DAYS} AND answers > 0",
+    Watched.EMPTY: f"{_ANSWER_DAYS} AND empty > 0 AND (experiment = %(experiment)s OR day < %(starts)s)",
+    Watched.REFUSED: f"{_ANSWER_DAYS} AND refused > 0",  # a refused answer belongs to no experiment
 }
 
 _CAP = """
@@ -130,14 +130,14 @@ class Period:
         entries = _query_users(_ENTRIES.format(entered=_ENTERED, values=VALUES[self.metric]), parameters)
         outcomes = query(_OUTCOMES.format(values=VALUES[self.metric]), parameters)
         ids = np.array([row[0] for row in entries], dtype=np.int64)
-        of_users = Entries(
+        user_entries = Entries(
             arms=np.array([row[1] for row in entries], dtype=np.int64),
             strata=np.array([NEWCOMERS if row[3] is False else KNOWN for row in entries], dtype=np.int64),
             x=np.array([row[4] for row in entries], dtype=np.float64),
             looks=self._days_of([row[2] for row in entries]),
         )
-        since_entry = self._since_entry(ids, of_users, outcomes)
-        return running_moments(of_users, since_entry, looks=(until - self.starts).days + 1, arms=len(self.variants))
+        since_entry = self._since_entry(ids, user_entries, outcomes)
+        return running_moments(user_entries, since_entry, looks=(until - self.starts).days + 1, arms=len(self.variants))
 
     def read_latest(self, until: date) -> Moments:
         """The sums at the end of `until` alone, of shape (1, variants, 2), computed by the database."""
@@ -145,8 +145,8 @@ class Period:
         entries, outcomes = _ENTRIES.format(entered=_ENTERED, values=values), _OUTCOMES.format(values=values)
         parameters = {**self._parameters, "cap": self.read_cap(), "until": until}
         sums = np.zeros((len(fields(Moments)), 1, len(self.variants), STRATA))
-        for arm, is_known, *of_users in _query_users(_NOW.format(entries=entries, outcomes=outcomes), parameters):
-            sums[:, 0, arm, KNOWN if is_known else NEWCOMERS] = of_users
+        for arm, is_known, *user_entries in _query_users(_NOW.format(entries=entries, outcomes=outcomes), parameters):
+            sums[:, 0, arm, KNOWN if is_known else NEWCOMERS] = user_entries
         return Moments(*sums)
 
     def read_credits(self, until: date) -> Credits:

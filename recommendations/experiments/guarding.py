@@ -179,8 +179,8 @@ def _latencies(run: Run) -> Iterator[ExperimentLook]:
 
 def _slow_before(run: Run, variant: str) -> int:
     """The number of consecutive slow looks at the variant before this one. Looks can be at any time."""
-    of_guard = ExperimentLook.objects.filter(experiment=run.definition.name, variant=variant, guard=Guard.LATENCY.value)
-    earlier = of_guard.filter(looked_at__gte=run.at - _MAX_AGE).order_by("-looked_at", "-id")
+    looks = ExperimentLook.objects.filter(experiment=run.definition.name, variant=variant, guard=Guard.LATENCY.value)
+    earlier = looks.filter(looked_at__gte=run.at - _MAX_AGE).order_by("-looked_at", "-id")
     number, counted = 0, run.at
     for looked_at, estimate in earlier.values_list("looked_at", "estimate"):
         if estimate <= LATENCY_LIMIT:

@@ -125,8 +125,8 @@ def report_on(experiment: Experiment, now: datetime) -> ExperimentReport:
 
 
 def _users(run: Run, courses: list[Course]) -> dict[str, int]:
-    of_variants = {each.variant: int(each.users[-1]) for each in courses}
-    return {name: of_variants.get(name, int(courses[0].control_users[-1])) for name in run.names} if courses else {}
+    by_variant = {each.variant: int(each.users[-1]) for each in courses}
+    return {name: by_variant.get(name, int(courses[0].control_users[-1])) for name in run.names} if courses else {}
 
 
 def _variants(run: Run, measured: Measured, broken: dict[str, str]) -> tuple[VariantReport, ...]:
@@ -141,8 +141,8 @@ def _variants(run: Run, measured: Measured, broken: dict[str, str]) -> tuple[Var
 def _is_mismatch(run: Run, courses: tuple[Course, ...]) -> bool:
     if run.definition.kind is Kind.INTERLEAVE:
         return are_coins_unfair(run.definition.name)
-    of_variants = {each.variant: each.users for each in courses}
-    users = np.stack([courses[0].control_users, *(of_variants[name] for name in run.names[1:])], axis=1)
+    by_variant = {each.variant: each.users for each in courses}
+    users = np.stack([courses[0].control_users, *(by_variant[name] for name in run.names[1:])], axis=1)
     return is_mismatch(users, run.shares)
 
 

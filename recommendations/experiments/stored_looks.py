@@ -20,9 +20,9 @@ from .statistics.looks import looks_of as intersected
 
 # If another process looks at the same experiment, this one skips it.
 _TRY_LOCK = "SELECT pg_try_advisory_xact_lock('experiment_looks'::regclass::oid::integer, hashtext(%s))"
-_OF_LOOKS = ("tau", "z", "bound", "estimate", "low", "high")
-_OF_COURSES = ("variant", "metric", "looked_at", "users", "control_users", "signal", *_OF_LOOKS)
-_course_of, _columns_of = itemgetter(0, 1), attrgetter(*_OF_COURSES)
+_LOOK_COLUMNS = ("tau", "z", "bound", "estimate", "low", "high")
+_COURSE_COLUMNS = ("variant", "metric", "looked_at", "users", "control_users", "signal", *_LOOK_COLUMNS)
+_course_of, _columns_of = itemgetter(0, 1), attrgetter(*_COURSE_COLUMNS)
 
 
 def try_lock_looks(experiment: Experiment) -> bool:
@@ -41,13 +41,13 @@ def looks_of(experiment: Experiment, later: Iterable[ExperimentLook] = ()) -> tu
     stored: one course for each metric and each variant except the control. Empty before the first look."""
     # tuples, not objects: a year has 17,500 looks
     stored = ExperimentLook.objects.filter(experiment=experiment.name, guard="").order_by("looked_at", "id")
-    ordered = sorted([*stored.values_list(*_OF_COURSES), *map(_columns_of, later)], key=_course_of)
+    ordered = sorted([*stored.values_list(*_COURSE_COLUMNS), *map(_columns_of, later)], key=_course_of)
     return tuple(_course(variant, metric, list(rows)) for (variant, metric), rows in groupby(ordered, _course_of))
 
 
 def look_row(experiment: str, course: Course, number: int = -1) -> ExperimentLook:
     """The row, not stored yet, of the look `number` of an experiment's course, by default the latest."""
-    values = {name: float(getattr(course.looks, name)[number]) for name in _OF_LOOKS}
+    values = {name: float(getattr(course.looks, name)[number]) for name in _LOOK_COLUMNS}
     return ExperimentLook(
         experiment=experiment,
         variant=course.variant,
@@ -73,9 +73,9 @@ def measured_rows(run: Run, *, is_first: bool) -> Iterator[ExperimentLook]:
 
 
 def _course(variant: str, metric: str, rows: Sequence[tuple[Any, ...]]) -> Course:
-    """The course of rows with the columns `_OF_COURSES`, in chronological order."""
+    """The course of rows with the columns `_COURSE_COLUMNS`, in chronological order."""
     times, *numbers = list(zip(*rows, strict=True))[2:]
-    users, control_users, signals, *of_looks = (np.array(each, dtype=np.float64) for each in numbers)
-    tau, z, bound, estimate, low, high = of_looks
+    users, control_users, signals, *look_values = (np.array(each, dtype=np.float64) for each in numbers)
+    tau, z, bound, estimate, low, high = look_values
     looks: Looks = intersected(tau, z, bound, estimate=estimate, low=low, high=high)
     return Course(variant, metric, times, users, control_users, signals, looks)

@@ -8,7 +8,7 @@ from django.db.models.fields.json import KT
 from recommendations.models import FittedModel
 from recommendations.recommenders.hybrid import DEFAULT, FITTED_KINDS, SHARED, SINGLE
 
-from .store import of_readable_size
+from .store import readable_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ def served_hybrid() -> ServedHybrid | None:
     served = FittedModel.objects.filter(is_served=True).order_by("-version").values("version")[:1]
     found = FittedModel.objects.filter(version=served, recommender="hybrid")
     named = [KT(f"scores__{name}") for name in ("kind", "start")]
-    row = of_readable_size(found).values_list("version", "fitted_at", "coupons", *named).first()
+    row = readable_rows(found).values_list("version", "fitted_at", "coupons", *named).first()
     if row is None:
         return None
     version, fitted_at, coupons, *chosen = row

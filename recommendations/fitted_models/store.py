@@ -39,13 +39,13 @@ def read_models(version: int) -> tuple[int, FittedModels, int]:
     user has renumbered it, those of the next served version. The models of an empty version have no version number."""
     served = FittedModel.objects.filter(is_served=True, version__gte=version)
     rows = readable(served).defer("scores").order_by("version", "recommender")
-    of_first = [row for row in rows if row.version == rows[0].version and row.recommender in MODEL_TYPES]
-    decoded = {row.recommender: decode(row, MODEL_TYPES[row.recommender]) for row in of_first}
+    newest = [row for row in rows if row.version == rows[0].version and row.recommender in MODEL_TYPES]
+    decoded = {row.recommender: decode(row, MODEL_TYPES[row.recommender]) for row in newest}
     if decoded.get("hybrid") is None:
         decoded.pop("calibration", None)  # it is valid for that model's slips only
     number = rows[0].version if rows else version
-    models = FittedModels(*filter(None, decoded.values()), version=str(number) if of_first or not rows else "")
-    return number, models, sum(len(row.fitted) for row in of_first)
+    models = FittedModels(*filter(None, decoded.values()), version=str(number) if newest or not rows else "")
+    return number, models, sum(len(row.fitted) for row in newest)
 
 
 def served_number(version: int | None) -> int | None:
@@ -60,10 +60,10 @@ def readable(rows: _Rows) -> _Rows:
     for row in rows.alias(size=_SIZE).filter(size__gt=_MAX_BYTES).only("version", "recommender"):
         text = "Model %s of %s has more than %d bytes and is not served; run fit_models"
         logger.warning(text, row, current_alias(), _MAX_BYTES)
-    return of_readable_size(rows)
+    return readable_rows(rows)
 
 
-def of_readable_size(rows: _Rows) -> _Rows:
+def readable_rows(rows: _Rows) -> _Rows:
     return rows.alias(size=_SIZE).filter(size__lte=_MAX_BYTES)
 
 

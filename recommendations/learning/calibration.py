@@ -40,6 +40,6 @@ def _fit(shares: Floats, experience: Floats, held: Floats) -> SlipWeights:
         gradient = rows @ (expit(scores) - held) + _STRENGTH * difference
         return 0.5 * float(_STRENGTH @ difference**2) - likelihood, gradient
 
-    constant, of_share, of_coupons = minimize(loss, _PRIOR, jac=True, method="L-BFGS-B", bounds=_BOUNDS).x.tolist()
-    constant -= float(means @ [of_share, of_coupons])
-    return SlipWeights(constant, of_share, of_coupons, float(shares.min()), float(shares.max()))
+    constant, by_share, by_coupons = minimize(loss, _PRIOR, jac=True, method="L-BFGS-B", bounds=_BOUNDS).x.tolist()
+    constant -= float(means @ [by_share, by_coupons])
+    return SlipWeights(constant, by_share, by_coupons, float(shares.min()), float(shares.max()))

@@ -113,8 +113,8 @@ def _blended(model: HybridModel, trees: Trees, cases: Cases) -> HybridModel:
     """The model with the shares of weights and trees that predict these cases best; no trees if their share is 0."""
     parts = np.stack([cases.numbers @ model.vector, trees.score(cases.numbers)], axis=1)
     shares = fit_weights(replace(cases, numbers=parts), np.arange(2), np.array([1.0, 0.0]), _STRENGTH_OF_SHARES)
-    of_weights, of_trees = max(float(shares[0]), _LEAST_SHARE), float(shares[1])
-    return HybridModel(model.weights, trees, (of_weights, of_trees)) if of_trees > 0 else model
+    weights_share, trees_share = max(float(shares[0]), _LEAST_SHARE), float(shares[1])
+    return HybridModel(model.weights, trees, (weights_share, trees_share)) if trees_share > 0 else model
 
 
 def _best_kind(tested: HybridModel, unfitted: Mapping[str, HybridModel], after: Cases) -> tuple[str, dict[str, float]]:

@@ -56,8 +56,8 @@ class HybridModel:
         return np.array([self.weights.get(name, 0.0) if name in ADDITIVE else 0.0 for name in NAMES])
 
     def blend(self, by_weights: Floats, by_trees: Floats) -> Floats:
-        of_weights, of_trees = self.shares
-        return of_weights * by_weights + of_trees * by_trees
+        weights_share, trees_share = self.shares
+        return weights_share * by_weights + trees_share * by_trees
 
     def encode(self) -> bytes:
         trees = self.trees.encode() if self.trees else None

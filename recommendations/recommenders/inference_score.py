@@ -60,10 +60,10 @@ def _tables(context: ScoringContext) -> Iterator[tuple[Codes, Scores]]:
         place_of = column.dictionary.places.get
         own = [(place_of(value, -1), worth) for name, value, worth in valued if name == attribute and value]
         if any(place >= 0 for place, _ in own):
-            of_values = np.zeros(len(column.values) + 1)
+            worths = np.zeros(len(column.values) + 1)
             for place, worth in own:
-                of_values[place] += worth  # the last entry is for values that the offer lacks
-            yield column.codes, of_values
+                worths[place] += worth  # the last entry is for values that the offer lacks
+            yield column.codes, worths
 
 
 def _valued(profile: BettingProfile) -> Iterator[tuple[str, str, int, int]]:

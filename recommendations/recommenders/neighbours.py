@@ -117,9 +117,9 @@ class Neighbours(Recommender):
     def score(self, context: ScoringContext) -> Scores:
         scores = soonest_first(context.offer).copy()
         if (found := token_scores(context)) is not None:
-            (model, of_tokens), values = found, tallied_values(context.offer)
-            of_values = of_tokens.take(model.tokens_of_values(values.dictionaries))
-            named = zip(TALLIED, values.tables(of_values), strict=True)
+            (model, by_token), values = found, tallied_values(context.offer)
+            by_value = by_token.take(model.tokens_of_values(values.dictionaries))
+            named = zip(TALLIED, values.tables(by_value), strict=True)
             add_entries(scores, (table for name, table in named if name in _KINDS))
         return scores
 
@@ -133,10 +133,10 @@ def best_token(context: ScoringContext, place: int) -> str | None:
     found = token_scores(context)
     if found is None:
         return None
-    model, of_tokens = found
+    model, by_token = found
     values = [(name, getattr(context.offer, name)[place]) for name in ("home_team", "away_team", "league")]
     # a team is more specific than a league: first the better team, then the league
-    *teams, league = [(float(of_tokens[model.places[_KINDS[name]].get(value, -1)]), value) for name, value in values]
+    *teams, league = [(float(by_token[model.places[_KINDS[name]].get(value, -1)]), value) for name, value in values]
     return next((value for score, value in [*sorted(teams, reverse=True), league] if score > 0), None)
 
 
@@ -184,10 +184,10 @@ def fit(users: Iterable[Mapping[str, float]]) -> NeighboursModel | None:
     B = I - P diag(1 / diag P), P the inverse of X'X + lambda I. The largest absolute values of each row are stored.
     """
     rows = list(users)
-    of_users = Counter(token for row in rows for token in row)
+    user_counts = Counter(token for row in rows for token in row)
     tokens = sorted(
-        (token for token, number in of_users.items() if number >= _LEAST_USERS),
-        key=lambda token: (-of_users[token], token),
+        (token for token, number in user_counts.items() if number >= _LEAST_USERS),
+        key=lambda token: (-user_counts[token], token),
     )[:MAX_TOKENS]
     if len(tokens) < 2:
         return None

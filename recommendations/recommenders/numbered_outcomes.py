@@ -152,9 +152,9 @@ class KeyWeights:
         """The weights of these keys in this row, in an array of the same shape."""
         weights = self._weights
         if weights.shape[-1] > len(self.index.values):
-            of_keys: Floats = weights[row].take(keys)
-            if isfinite(np.add.reduce(of_keys, None)):
-                return of_keys
+            key_weights: Floats = weights[row].take(keys)
+            if isfinite(np.add.reduce(key_weights, None)):
+                return key_weights
         return self._compute(row, keys)
 
     def _compute(self, row: int, keys: Places | Codes) -> Floats:
@@ -166,8 +166,8 @@ class KeyWeights:
                 casino = casino_outcomes(self.trends, value.partition(SEPARATOR)[0])
                 weights[:, key] = casino.popularity(attribute, value), SMOOTHING * casino.share(attribute, value)
             self._weights = weights
-        of_keys: Floats = weights[row].take(keys)
-        return of_keys
+        key_weights: Floats = weights[row].take(keys)
+        return key_weights
 
 
 def _with_room(array: Any, size: int, filled_with: float = 0) -> Any:

@@ -36,7 +36,7 @@ _BANDS = range(len(BAND_BOUNDS) + 1)
 _BOUNDS = np.array(BAND_BOUNDS)
 _CASINO = "outcomes"  # in `Trends.aligned`
 
-_OF_SUM = 0.5  # on the bets of replication markets: log loss .60 instead of .67, in the same order
+_LIFT_SCALE = 0.5  # on the bets of replication markets: log loss .60 instead of .67, in the same order
 _LEAST_SHARED = 2  # minimal number of the last bets
 _LEAST_WEIGHT = 3.0  # of a user's bets in a sport, minimum for a usual odds band
 _MAX_NUMBER = 1e15  # bound of a number of bets
@@ -95,7 +95,7 @@ class CasinoOutcomes:
         expected = 0.0
         if self._offered:
             expected = self._bets * (self.bets_on(_OFFERED[attribute], value) / self._offered)
-        return _OF_SUM * log((self.bets_on(attribute, value) + SMOOTHING) / (expected + SMOOTHING))
+        return _LIFT_SCALE * log((self.bets_on(attribute, value) + SMOOTHING) / (expected + SMOOTHING))
 
     def _total(self, attribute: str) -> float:
         prefix, numbers = self.sport + SEPARATOR, self._weights.get(attribute, {})
@@ -117,10 +117,10 @@ class OutcomePreferences:
 
 def casino_outcomes(trends: Trends, sport: str) -> CasinoOutcomes:
     """The casino's part of the scores, cached with the trends."""
-    of_sports: dict[str, CasinoOutcomes] = trends.aligned.setdefault(_CASINO, {})
-    casino = of_sports.get(sport)
+    casinos: dict[str, CasinoOutcomes] = trends.aligned.setdefault(_CASINO, {})
+    casino = casinos.get(sport)
     if casino is None:
-        casino = of_sports[sport] = CasinoOutcomes(trends, sport)
+        casino = casinos[sport] = CasinoOutcomes(trends, sport)
     return casino
 
 
@@ -128,7 +128,7 @@ def lifts_of(weights: Floats, smoothed: Floats) -> Floats:
     """Half of log(P(value | user) / P(value | casino)), plus a constant; 0 without bets. `weights`: the decayed numbers
     of the user's bets; `smoothed`: the values' shares in the casino's bets, times `SMOOTHING`."""
     lifts: Floats = np.log1p(weights / smoothed)
-    lifts *= _OF_SUM
+    lifts *= _LIFT_SCALE
     return lifts
 
 

@@ -27,8 +27,8 @@ class Trending(Recommender):
         cached = offer.memo.get(_SCORES)
         if cached is not None and cached[0] is trends:
             return cached[1]
-        of_leagues = trends.of_column("league", offer.league)
-        scores: Scores = np.log1p(trends.of_offer(offer)) + _SHARE_OF_LEAGUE * np.log1p(of_leagues)
+        league_trends = trends.of_column("league", offer.league)
+        scores: Scores = np.log1p(trends.of_offer(offer)) + _SHARE_OF_LEAGUE * np.log1p(league_trends)
         scores += soonest_first(offer)
         scores.flags.writeable = False
         return offer.memo.keep(_SCORES, (trends, scores))[1]

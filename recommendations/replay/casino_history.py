@@ -73,7 +73,7 @@ def _served(places: "_Places", since: datetime, until: datetime) -> Iterator[Obs
     """The outcomes in served recommendations."""
     for timestamp, events in _query(SERVED, [since, until, MAX_SERVED]):
         for each in _objects(events):
-            place, outcome = places.of_id(each.get("event_id")), outcome_of(each)
+            place, outcome = places.find_id(each.get("event_id")), outcome_of(each)
             if place is not None and outcome is not None:
                 yield timestamp, place, outcome, _odd(each)
 
@@ -107,21 +107,21 @@ class _Places:
 
     def __init__(self, events: list[Any]) -> None:
         self._begins = [row[1] for row in events]
-        self._of_id = {row[0]: place for place, row in enumerate(events)}
-        self._of_match: dict[Match, list[int]] = defaultdict(list)
+        self._by_id = {row[0]: place for place, row in enumerate(events)}
+        self._by_match: dict[Match, list[int]] = defaultdict(list)
         for place, row in enumerate(events):
             sport, _, country, home, away, category = row[4:10]
-            self._of_match[match_of(sport, country, category, home, away)].append(place)
+            self._by_match[match_of(sport, country, category, home, away)].append(place)
 
     def of(self, selection: dict[str, Any], timestamp: float) -> int | None:
         if (event_id := selection.get("event_id")) is not None:
-            return self.of_id(event_id)
+            return self.find_id(event_id)
         match = match_of(*(str(selection.get(name) or "") for name in _MATCH))
-        same = self._of_match.get(match, ())
+        same = self._by_match.get(match, ())
         return min((p for p in same if self._begins[p] > timestamp), key=self._begins.__getitem__, default=None)
 
-    def of_id(self, event_id: Any) -> int | None:
-        return self._of_id.get(event_id) if isinstance(event_id, int) else None
+    def find_id(self, event_id: Any) -> int | None:
+        return self._by_id.get(event_id) if isinstance(event_id, int) else None
 
 
 def _objects(selections: Any) -> Iterator[dict[str, Any]]:

@@ -52,7 +52,7 @@ class _Numbers:
     """The numbers of the files' ids. A text id gets the next number of those that stand for texts."""
 
     def __init__(self) -> None:
-        self._of_texts: dict[str, int] = {}
+        self._by_text: dict[str, int] = {}
 
     def of(self, cell: str) -> int:
         own = parse_own_id(cell)
@@ -60,7 +60,7 @@ class _Numbers:
             raise ValueError(
                 "is not an id; must be a number from 1, or other printable text without blanks at its ends"
             )
-        return own if isinstance(own, int) else self._of_texts.setdefault(own, FIRST_TEXT_ID + len(self._of_texts))
+        return own if isinstance(own, int) else self._by_text.setdefault(own, FIRST_TEXT_ID + len(self._by_text))
 
     def listed(self, cell: str) -> list[int]:
         return [self.of(each) for each in cell.split(";") if each]
@@ -76,13 +76,13 @@ def read_history(events: Path, coupons: Path, odds: Path | None = None) -> Histo
     texts = (*attributes, categories)
     places = {event_id: place for place, event_id in enumerate(ids)}
     read, left_out = _coupons(coupons, places, numbers)
-    of_events, of_outcomes = _odds(odds, places, numbers) if odds is not None else ([], [])
+    odds_changes, price_changes = _odds(odds, places, numbers) if odds is not None else ([], [])
     return History(
         events=offer_of_columns(None, [ids, begins, ends, odd, *texts]),
         opens_at=np.array(opens_at, dtype=np.float64),
         coupons=read,
-        odds_changes=of_events,
-        price_changes=of_outcomes,
+        odds_changes=odds_changes,
+        price_changes=price_changes,
         left_out=left_out,
     )
 
@@ -140,7 +140,7 @@ def _bets(row: CsvRow, event_ids: list[int], places: dict[int, int]) -> Iterator
 
 def _odds(path: Path, places: dict[int, int], numbers: _Numbers) -> tuple[list[OddsChange], list[PriceChange]]:
     """The odds changes of events, and those of outcomes, in chronological order."""
-    of_events, of_outcomes = list[OddsChange](), list[PriceChange]()
+    odds_changes, price_changes = list[OddsChange](), list[PriceChange]()
     for row in _rows(path, ODDS_COLUMNS):
         place, timestamp = places.get(row.get("event_id", numbers.of)), row.get("timestamp", _time)
         try:
@@ -151,12 +151,12 @@ def _odds(path: Path, places: dict[int, int], numbers: _Numbers) -> tuple[list[O
         if place is None:
             continue
         if outcome is not None:
-            of_outcomes.append(PriceChange(timestamp, place, outcome, odd))
+            price_changes.append(PriceChange(timestamp, place, outcome, odd))
         elif odd is not None:
-            of_events.append(OddsChange(timestamp, place, odd))
-    of_events.sort(key=lambda change: change.timestamp)
-    of_outcomes.sort(key=lambda change: change.timestamp)
-    return of_events, of_outcomes
+            odds_changes.append(OddsChange(timestamp, place, odd))
+    odds_changes.sort(key=lambda change: change.timestamp)
+    price_changes.sort(key=lambda change: change.timestamp)
+    return odds_changes, price_changes
 
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[CsvRow]:

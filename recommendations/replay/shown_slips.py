@@ -36,11 +36,11 @@ class ShownSlips:
     def __init__(self) -> None:
         self.over: list[ShownSlip] = []
         self._open = deque[ShownSlip]()
-        self._of_users: dict[int, list[ShownSlip]] = defaultdict(list)
+        self._by_user: dict[int, list[ShownSlip]] = defaultdict(list)
 
     def show(self, user_id: int, slip: ShownSlip) -> None:
         self._open.append(slip)
-        self._of_users[user_id].append(slip)
+        self._by_user[user_id].append(slip)
 
     def move_to(self, now: float) -> None:
         """Move the slips whose day was over before `now` to `over`."""
@@ -49,7 +49,7 @@ class ShownSlips:
 
     def add(self, coupon: PastCoupon) -> None:
         """Record a coupon's bets. Its time must not be before the last `move_to`."""
-        mine = self._of_users.get(coupon.user_id)
+        mine = self._by_user.get(coupon.user_id)
         if not mine:
             return
         mine[:] = [each for each in mine if each.timestamp + DAY >= coupon.timestamp]

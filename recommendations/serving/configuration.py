@@ -102,8 +102,8 @@ def _parse(
 ) -> Configuration:
     schema, own_options = load_schema(recommendation_schema), load_options(options)
     experiments = load_running(running_experiments, recommender_type, options)
-    of_variants = [variant.options.event_limit for each in experiments for variant in each.variants]
-    size, most_events = response_size(schema), max([own_options.event_limit, *of_variants])
+    limits = [variant.options.event_limit for each in experiments for variant in each.variants]
+    size, most_events = response_size(schema), max([own_options.event_limit, *limits])
     return Configuration(
         recommender=get_recommender(recommender_type),
         schema=schema,

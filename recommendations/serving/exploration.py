@@ -52,8 +52,8 @@ def _at_last_place(search: Search, chosen: Selections) -> Search:
     """A search for the events that may each replace the last one, by the same rules and prices."""
     others, rules = chosen.places[:-1], search.rules
     shown = [_as_shown(search, place, chosen) for place in others]
-    of_others = {int(search.offer.ids[place]) for place in others}
-    excluded, in_slip = of_others.union(rules.excluded), [*rules.in_slip, *shown]
+    other_ids = {int(search.offer.ids[place]) for place in others}
+    excluded, in_slip = other_ids.union(rules.excluded), [*rules.in_slip, *shown]
     rules = msgspec.structs.replace(rules, limit=CANDIDATES, in_slip=in_slip, excluded=excluded)
     return Search(
         search.offer, search.scores, rules, search.chooser, pick=slip.alternatives, passed_over={**search.passed_over}

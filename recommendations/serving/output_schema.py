@@ -91,7 +91,7 @@ SOURCES: Conversions = {
     "variant": _TEXT,
 }
 ALIASES = {"id": "user_id"}
-_OF_USER = frozenset(
+_USER_SOURCES = frozenset(
     {"user_id", "stake", "currency", "potential_return", "confidence", "refusal", "experiment", "variant"}
 )
 
@@ -217,7 +217,7 @@ def _as_json(field: FieldMapping) -> dict[str, Any]:
 
 def without_user(fields: tuple[FieldMapping, ...]) -> tuple[FieldMapping, ...]:
     """The fields for a recommendation without a user."""
-    return tuple(field for field in fields if ALIASES.get(field.source_field, field.source_field) not in _OF_USER)
+    return tuple(field for field in fields if ALIASES.get(field.source_field, field.source_field) not in _USER_SOURCES)
 
 
 def apply_schema(fields: tuple[FieldMapping, ...], recommendation: Recommendation) -> dict[str, Any]:

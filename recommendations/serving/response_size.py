@@ -47,8 +47,8 @@ def response_size(schema: tuple[FieldMapping, ...]) -> ResponseSize:
     """The size in this schema. An event in a list without own fields has those of the contract and, if it is chosen by
     its markets, its outcome."""
     lists = [field.fields for field in schema if field.source_field == EVENTS]
-    of_events = (sum(_bytes_of(fields or default) for fields in lists) for default in (CONTRACT_FIELDS, MARKET_FIELDS))
-    return ResponseSize(_bytes_of(schema), *of_events)
+    sizes = (sum(_bytes_of(fields or default) for fields in lists) for default in (CONTRACT_FIELDS, MARKET_FIELDS))
+    return ResponseSize(_bytes_of(schema), *sizes)
 
 
 def _bytes_of(fields: tuple[FieldMapping, ...]) -> int:

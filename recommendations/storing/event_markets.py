@@ -47,8 +47,8 @@ def store_markets(
         if isinstance(each, OddsRow) and ids[place] is not None
     }
     merged = list(outcomes)
-    for place, of_markets in zip(odds, write_odds([*odds.values()]) if odds else (), strict=True):
-        merged[place] = _merged(outcomes[place], of_markets, ids[place])
+    for place, markets_outcome in zip(odds, write_odds([*odds.values()]) if odds else (), strict=True):
+        merged[place] = _merged(outcomes[place], markets_outcome, ids[place])
     flip_offered_by({each.id for each in outcomes if each.result is Result.STORED and each.id is not None})
     return merged
 
@@ -72,8 +72,8 @@ def _odds_of_event(row: Row, markets: OddsRow, event_id: int | None) -> OddsRow:
     return odds
 
 
-def _merged(of_event: Outcome, of_markets: Outcome, event_id: int | None) -> Outcome:
-    if of_markets.result in {Result.STORED_IN_PART, Result.TOO_MANY}:
-        return Outcome(of_markets.result, event_id)
-    is_change = of_markets.result is Result.STORED and of_event.result in _UNCHANGED
-    return Outcome(Result.UPDATED, event_id) if is_change else of_event
+def _merged(event_outcome: Outcome, markets_outcome: Outcome, event_id: int | None) -> Outcome:
+    if markets_outcome.result in {Result.STORED_IN_PART, Result.TOO_MANY}:
+        return Outcome(markets_outcome.result, event_id)
+    is_change = markets_outcome.result is Result.STORED and event_outcome.result in _UNCHANGED
+    return Outcome(Result.UPDATED, event_id) if is_change else event_outcome

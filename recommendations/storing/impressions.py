@@ -78,10 +78,9 @@ def store_impressions(rows: Sequence[ImpressionRow | Removal]) -> list[Outcome]:
     with casino_atomic():
         outcomes = _store(seen) if seen else {}
         cleared = _remove(removals) if removals else set()
-    of_removals = iter([_REMOVED if removal.id in cleared else DUPLICATE for removal in removals])
+    removed = iter([_REMOVED if removal.id in cleared else DUPLICATE for removal in removals])
     return [
-        next(of_removals) if isinstance(row, Removal) else outcomes.get(number, STALE)
-        for number, row in enumerate(rows)
+        next(removed) if isinstance(row, Removal) else outcomes.get(number, STALE) for number, row in enumerate(rows)
     ]
 
 

@@ -44,9 +44,9 @@ def _learn_new(values: Collection[Learnt], unbounded: Collection[str]) -> set[Le
     room = {kind: MAX_LEARNT - count for kind, count in query(_COUNT)}
     too_many: set[Learnt] = set()
     for kind in LearntValue.Kind.values:
-        of_kind = sorted(each for each in new if each[0] == kind)
+        new_values = sorted(each for each in new if each[0] == kind)
         if kind not in unbounded:
-            too_many.update(of_kind[max(room.get(kind, MAX_LEARNT), 0) :])
+            too_many.update(new_values[max(room.get(kind, MAX_LEARNT), 0) :])
     execute(_LEARN, _columns(sorted(new - too_many)))
     return too_many
 

@@ -93,7 +93,7 @@ def _split_by_key(changes: Sequence[Stored]) -> Iterator[list[Stored]]:
     for each in changes:
         by_key[key_of(each)].append(each)
     for number in range(max(map(len, by_key.values()), default=0)):
-        yield [of_key[number] for of_key in by_key.values() if number < len(of_key)]
+        yield [same_key[number] for same_key in by_key.values() if number < len(same_key)]
 
 
 def _make_stricter(

@@ -72,7 +72,7 @@ def store_recommendations(rows: Sequence[ServedRow | Removal]) -> list[Outcome]:
     A removal names a user: it deletes the recommendations served to the user until its timestamp.
     """
     served = [row for row in rows if isinstance(row, ServedRow)]
-    removals = with_stored_ids(Kind.USERS, [_of_stored_user(row) for row in rows if isinstance(row, Removal)])
+    removals = with_stored_ids(Kind.USERS, [_with_stored_user(row) for row in rows if isinstance(row, Removal)])
     with casino_atomic():
         written = _store(served) if served else set()
         known = _known(served) if len(written) < len(served) else written
@@ -95,7 +95,7 @@ def prune_recommendations(before: datetime, limit: int) -> int:
     return int(pruned)
 
 
-def _of_stored_user(removal: Removal) -> Removal:
+def _with_stored_user(removal: Removal) -> Removal:
     """Read a text that is a stored id as a number: this topic's keys are users' stored ids, also for text ids."""
     stored = parse_id(removal.id) if isinstance(removal.id, str) else None
     if stored is None or not is_text_id(stored):

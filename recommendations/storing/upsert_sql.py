@@ -171,8 +171,8 @@ class Upsert:
         """The assignments with which the row `new` (`excluded` or `row`), with these columns, changes the stored
         row."""
         timed = [self._timed_change(each, columns, new) for each in self.timed if each.is_in(columns)]
-        of_subjects = {column for each in self.timed for column in each.columns}
-        rest = [each for each in columns if each not in {"id", "natural_key", "timestamp"} | of_subjects]
+        timed_columns = {column for each in self.timed for column in each.columns}
+        rest = [each for each in columns if each not in {"id", "natural_key", "timestamp"} | timed_columns]
         if not rest:
             return timed
         change = self._row_change(rest, new)

@@ -63,6 +63,6 @@ def weights_of_bets(bets: Iterable[OutcomeBet]) -> Mapping[str, Mapping[str, flo
     sums: dict[str, dict[str, float]] = {attribute: {} for attribute in OUTCOME_ATTRIBUTES}
     for weight, (sport, market, line, outcome), odds_band in bets:
         keys = keys_of_bet(sport, market, line_band(line), outcome, odds_band)
-        for of_values, key in zip(sums.values(), keys if odds_band >= 0 else keys[:-1], strict=False):
-            of_values[key] = of_values.get(key, 0.0) + weight
+        for by_key, key in zip(sums.values(), keys if odds_band >= 0 else keys[:-1], strict=False):
+            by_key[key] = by_key.get(key, 0.0) + weight
     return sums

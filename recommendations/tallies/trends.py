@@ -72,17 +72,17 @@ class Trends:
 
     def counts_of(self, offer: Offer) -> Floats:
         """The number of selections of each event so far, shape (n,)."""
-        return self._of_ids("event counts", self.event_counts, offer)
+        return self._along_offer("event counts", self.event_counts, offer)
 
     def last_bet_times_of(self, offer: Offer) -> Floats:
         """The time of each event's last selection (Unix seconds), 0 if unknown; shape (n,)."""
-        return self._of_ids("last bet times", self.last_bet_times, offer)
+        return self._along_offer("last bet times", self.last_bet_times, offer)
 
-    def _of_ids(self, key: str, of_events: Floats, offer: Offer) -> Floats:
+    def _along_offer(self, key: str, per_event: Floats, offer: Offer) -> Floats:
         cached = self.aligned.get(key)
         if cached is None or cached[0] is not offer.ids:
-            known = self.event_ids if of_events.size else self.event_ids[:0]
-            cached = self.aligned[key] = (offer.ids, _look_up(offer.ids, known, of_events))
+            known = self.event_ids if per_event.size else self.event_ids[:0]
+            cached = self.aligned[key] = (offer.ids, _look_up(offer.ids, known, per_event))
         numbers: Floats = cached[1]
         return numbers
 
@@ -105,41 +105,41 @@ class Trends:
         cached = self.aligned.get(attribute)
         if cached is None or cached[0] is not numbers:
             # the number of values comes from the tallies: the column's depends on the offers that this process has read
-            of_values = self.weights.get(attribute, {})
+            by_value = self.weights.get(attribute, {})
             cached = self.aligned[attribute] = (
                 numbers,
-                (numbers + 1.0) / (_total(of_values) + len(of_values) + 1.0),
+                (numbers + 1.0) / (_total(by_value) + len(by_value) + 1.0),
             )
         shares: Floats = cached[1]
         return shares
 
     def _by_value(self, which: str, attribute: str, column: Column[Any]) -> Floats:
-        key, dictionary, of_values = f"{which} {attribute}", column.dictionary, getattr(self, which).get(attribute, {})
+        key, dictionary, by_value = f"{which} {attribute}", column.dictionary, getattr(self, which).get(attribute, {})
         known, numbers = self.aligned.get(key, (None, None))
         if known is not dictionary:
             if known is not None and known.longer(dictionary) is dictionary:
-                added = [of_values.get(value, 0.0) for value in dictionary.values[len(known.values) :]]
+                added = [by_value.get(value, 0.0) for value in dictionary.values[len(known.values) :]]
                 numbers = np.append(numbers, added)
             else:
-                numbers = _along(of_values, dictionary)
+                numbers = _along(by_value, dictionary)
             self.aligned[key] = dictionary, numbers
         aligned: Floats = numbers
         return aligned
 
 
-def _along(of_values: Mapping[str, float], dictionary: Dictionary[Any]) -> Floats:
+def _along(by_value: Mapping[str, float], dictionary: Dictionary[Any]) -> Floats:
     """The numbers of the dictionary's values, shape (values,)."""
-    if isinstance(of_values, DictionarySums) and of_values.values_of is dictionary.values:
-        return of_values.numbers
+    if isinstance(by_value, DictionarySums) and by_value.values_of is dictionary.values:
+        return by_value.numbers
     numbers = np.zeros(len(dictionary.values))
-    for value, number in of_values.items():
+    for value, number in by_value.items():
         if (place := dictionary.places.get(value)) is not None:
             numbers[place] = number
     return numbers
 
 
-def _total(of_values: Mapping[str, float]) -> float:
-    return of_values.total if isinstance(of_values, DictionarySums) else sum(of_values.values())
+def _total(by_value: Mapping[str, float]) -> float:
+    return by_value.total if isinstance(by_value, DictionarySums) else sum(by_value.values())
 
 
 def _look_up(keys: Ids, sorted_keys: Ids, numbers: Floats) -> Floats:

@@ -84,7 +84,7 @@ class Tallies:
     """The tallies of a user's coupons. Only `add`, `forget_events` and the bounding methods change them."""
 
     _places: defaultdict[str, int] | None = None  # word -> its index in the list
-    _of_recent: list[list[int]] | None = None
+    _recent: list[list[int]] | None = None
     _counts: dict[str, dict[str, int]] | None = None
     _weights: tuple[float, dict[str, dict[str, float]]] | None = None  # time, weights
     _bets: tuple[float, list[OutcomeBet]] | None = None
@@ -129,7 +129,7 @@ class Tallies:
             self._forget_computed()
 
     def _forget_computed(self) -> None:
-        self._of_recent = self._counts = self._weights = self._bets = None
+        self._recent = self._counts = self._weights = self._bets = None
         self.memos = {}
 
     def memos_at(self, now: float) -> tuple[Memo, Memo]:
@@ -245,9 +245,9 @@ class Tallies:
 
     def _columns(self) -> list[list[int]]:
         """The columns of the recent selections."""
-        if self._of_recent is None:
-            self._of_recent = columns_of([number for coupon in self._packed.coupons for number in coupon.selections])
-        return self._of_recent
+        if self._recent is None:
+            self._recent = columns_of([number for coupon in self._packed.coupons for number in coupon.selections])
+        return self._recent
 
     def bets_at(self, now: float) -> list[OutcomeBet]:
         """The recent selections that name an outcome of a market, with weights as in `weights_at`. Raises LookupError
@@ -361,8 +361,8 @@ class Tallies:
     @property
     def value_count(self) -> int:
         """The number of distinct values of all attributes together."""
-        of_attributes = zip(self._columns(), self._packed.older, strict=True)
-        return sum(len(older.keys() | column) for column, older in of_attributes)
+        pairs = zip(self._columns(), self._packed.older, strict=True)
+        return sum(len(older.keys() | column) for column, older in pairs)
 
     @property
     def older_event_count(self) -> int:

@@ -20,7 +20,7 @@ _LONGEST = 100
 
 # API-Football's short and long forms, football-data.org, Sportradar, Sportmonks, LSports. Ambiguous words have the
 # stricter status: PAUSED is half-time for one provider, and paused betting for others.
-_OF_EVENTS = {
+_EVENT_STATUSES = {
     EventStatus.OPEN: """
         open active available scheduled timed ns notstarted notstartedyet nsy fixture upcoming prematch abouttostart""",
     EventStatus.LIVE: """
@@ -39,7 +39,7 @@ _OF_EVENTS = {
         afterpenalties pen ftpen complete completed resulted result decided awarded awd technicalloss walkover wo
         forfeit retired over""",
 }
-_OF_USERS = {
+_USER_STATUSES = {
     UserStatus.ACTIVE: "active activated enabled reactivated open normal",
     UserStatus.TIME_OUT: """
         timeout timedout coolingoff cooloff coolingoffperiod coolingperiod cooldown takeabreak break paused pause""",
@@ -53,7 +53,7 @@ _OF_USERS = {
 
 
 # For a market or an outcome: the words for an event, and these. Some of these end an event, but not a market.
-_OF_MARKETS = {
+_MARKET_STATUSES = {
     EventStatus.OPEN: MarketStatus.OPEN,
     EventStatus.LIVE: MarketStatus.OPEN,
     EventStatus.SUSPENDED: MarketStatus.SUSPENDED,
@@ -75,10 +75,10 @@ def normalized(word: str) -> str:
     return _IGNORED.sub("", word).casefold()
 
 
-EVENT_WORDS: Words = _by_word(_OF_EVENTS)
-USER_WORDS: Words = _by_word(_OF_USERS)
+EVENT_WORDS: Words = _by_word(_EVENT_STATUSES)
+USER_WORDS: Words = _by_word(_USER_STATUSES)
 MARKET_WORDS: Words = MappingProxyType(
-    {word: _OF_MARKETS[EventStatus(status)].value for word, status in EVENT_WORDS.items()}
+    {word: _MARKET_STATUSES[EventStatus(status)].value for word, status in EVENT_WORDS.items()}
     | dict.fromkeys(_CLOSED_MARKETS, MarketStatus.CLOSED.value)
 )
 

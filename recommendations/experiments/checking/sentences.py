@@ -8,7 +8,7 @@ from recommendations.serving.experiments.running import Kind, Metric
 from .check import ExperimentCheck
 from .rerandomised import FalseAlarms
 
-_OF_SHOWN = (Metric.INFLUENCE, Metric.ATTRIBUTED_DAYS)
+_SHOWN_METRICS = (Metric.INFLUENCE, Metric.ATTRIBUTED_DAYS)
 
 
 def sentences_of(check: ExperimentCheck) -> Iterator[str]:
@@ -25,7 +25,7 @@ def sentences_of(check: ExperimentCheck) -> Iterator[str]:
             "takes a quarter of the users of an A/B test, or fewer."
         )
         return
-    if check.metric in _OF_SHOWN:
+    if check.metric in _SHOWN_METRICS:
         yield (
             "Past days have bets on shown events, and none on events that only another variant would show: the "
             f"experiment will have a higher {check.metric}."

@@ -70,8 +70,8 @@ def planned_variance(pre: PrePeriod, *, control_share: float, variant_share: flo
             f"different numbers of bets. Start it once the casino has some weeks of coupons."
         )
     shares = control_share * variant_share / (control_share + variant_share)
-    of_user = pre.variance * planned_days / PRE_PERIOD_DAYS * max(1 - pre.reliability**2, _LEAST_UNEXPLAINED)
-    return pre.users * shares * of_user
+    user_variance = pre.variance * planned_days / PRE_PERIOD_DAYS * max(1 - pre.reliability**2, _LEAST_UNEXPLAINED)
+    return pre.users * shares * user_variance
 
 
 def planned_credit_variance(credits: float, days: int, planned_days: int) -> float:

@@ -73,21 +73,21 @@ def contrast(moments: Moments, variant: int = 1) -> Contrast:
     theta = (users * cov).sum(axis=(1, 2)) / np.maximum((users * var_x).sum(axis=(1, 2)), _SMALLEST)
     theta = theta[:, np.newaxis, np.newaxis]
 
-    of_stratum = pair.x.sum(axis=1, keepdims=True) / users.sum(axis=1, keepdims=True)
-    adjusted = mean_y - theta * (mean_x - of_stratum)
+    stratum_mean = pair.x.sum(axis=1, keepdims=True) / users.sum(axis=1, keepdims=True)
+    adjusted = mean_y - theta * (mean_x - stratum_mean)
     variance = (var_y - 2 * theta * cov + theta**2 * var_x) / np.maximum(pair.users - 1, 1.0)
     weights = _weights(pair.users)
-    of_arm = pair.users.sum(axis=2)
+    arm_users = pair.users.sum(axis=2)
     return Contrast(
         means=(weights * adjusted).sum(axis=2),
         variances=(weights**2 * variance).sum(axis=2),
-        effective_users=of_arm.prod(axis=1) / np.maximum(of_arm.sum(axis=1), 1.0),
+        effective_users=arm_users.prod(axis=1) / np.maximum(arm_users.sum(axis=1), 1.0),
         counts=(pair.bettors.sum(axis=2).min(axis=1) >= FEWEST_BETTORS) & (weights.sum(axis=(1, 2)) > 0),
     )
 
 
 def _weights(users: Floats) -> Floats:
     """The share of each stratum among the users, shape (looks, 1, strata); 0 if an arm has too few users."""
-    of_stratum = users.sum(axis=1, keepdims=True) * (users.min(axis=1, keepdims=True) >= _FEWEST_IN_STRATUM)
-    weights: Floats = of_stratum / np.maximum(of_stratum.sum(axis=2, keepdims=True), 1.0)
+    stratum_users = users.sum(axis=1, keepdims=True) * (users.min(axis=1, keepdims=True) >= _FEWEST_IN_STRATUM)
+    weights: Floats = stratum_users / np.maximum(stratum_users.sum(axis=2, keepdims=True), 1.0)
     return weights

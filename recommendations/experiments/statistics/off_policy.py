@@ -72,13 +72,13 @@ def estimate_policy(logged: LoggedAnswers) -> OffPolicyEstimates:
     owners = np.unique(logged.users, return_inverse=True)[1]
     mean = np.full_like(logged.rewards, logged.rewards.mean())
     predicted = mean if logged.predicted is None else logged.predicted
-    of_target = mean if logged.predicted_target is None else logged.predicted_target
+    target_mean = mean if logged.predicted_target is None else logged.predicted_target
     normalised = float((weights * logged.rewards).sum() / weights.sum())
     residuals = weights * (logged.rewards - normalised) / weights.mean()
     return OffPolicyEstimates(
         ips=_mean(weights * logged.rewards, owners),
         self_normalised=_mean(residuals, owners, around=normalised),
-        doubly_robust=_mean(of_target + weights * (logged.rewards - predicted), owners),
+        doubly_robust=_mean(target_mean + weights * (logged.rewards - predicted), owners),
         effective_answers=effective,
     )
 
@@ -93,7 +93,7 @@ def effective_answers(logged: LoggedAnswers) -> float:
 def _mean(values: Floats, owners: npt.NDArray[np.int64], around: float = 0.0) -> Estimate:
     """The mean plus `around`, with a standard error from the sums of users."""
     mean = float(values.mean())
-    of_users = np.bincount(owners, values - mean)
-    error = float(np.sqrt((of_users**2).sum())) / len(values)
+    user_sums = np.bincount(owners, values - mean)
+    error = float(np.sqrt((user_sums**2).sum())) / len(values)
     half = NormalDist().inv_cdf(1 - ALPHA / 2) * error
     return Estimate(around + mean, error, around + mean - half, around + mean + half)

@@ -233,14 +233,14 @@ def text_of_policy(found: PolicyReport) -> str:
     """The report of a policy as text."""
     left_out = f", {found.left_out:,} left out" if found.left_out else ""
     lines = [f"{found.name}: {found.answers:,} answers with a logged draw{left_out}.", found.sentence]
-    of_estimators = {
+    estimates = {
         "inverse propensity": found.ips,
         "self-normalised": found.self_normalised,
         "doubly robust": found.doubly_robust,
     }
     rows = [
         (name, *(f"{100 * number:.2f} %" for number in (each.value, each.low, each.high)))
-        for name, each in of_estimators.items()
+        for name, each in estimates.items()
         if each is not None
     ]
     return "\n".join([*lines, *([columns([_ESTIMATES, *rows])] if rows else [])])

@@ -44,9 +44,9 @@ class PairCounts:
         if len(row) < _LONG:
             counted = Counter(row)
             return np.fromiter(counted, np.intp, len(counted)), np.fromiter(counted.values(), np.float64, len(counted))
-        of_slots = np.bincount(np.frombuffer(row, np.intc))
-        slots: Places = np.flatnonzero(of_slots)
-        return slots, of_slots[slots].astype(np.float64)
+        counts = np.bincount(np.frombuffer(row, np.intc))
+        slots: Places = np.flatnonzero(counts)
+        return slots, counts[slots].astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

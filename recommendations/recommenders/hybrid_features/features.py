@@ -263,8 +263,8 @@ def _hours_to_last_begin(context: ScoringContext) -> tuple[Codes, Scores] | None
         return None
     cached = offer.memo.get(_BEGIN_HOURS)
     if cached is None or cached[0]() is not offer.begins:  # offers of other time zones share the memo
-        distinct, of_events = np.unique(offer.begins // _HOUR, return_inverse=True)
-        cached = offer.memo.keep(_BEGIN_HOURS, (ref(offer.begins), of_events.astype(np.int32), distinct))
+        distinct, inverse = np.unique(offer.begins // _HOUR, return_inverse=True)
+        cached = offer.memo.keep(_BEGIN_HOURS, (ref(offer.begins), inverse.astype(np.int32), distinct))
     _, codes, hours = cached
     return codes, -np.log1p(np.abs(hours - hours[codes[place]]))
 

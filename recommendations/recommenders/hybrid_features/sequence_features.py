@@ -22,7 +22,7 @@ _LEAST_USERS = 3.0  # minimal number of users for a sentence
 _LAST = 3
 
 
-def _of_counts(along: Callable[[SequenceCounts, Offer], Numbers], context: ScoringContext) -> Numbers:
+def _with_counts(along: Callable[[SequenceCounts, Offer], Numbers], context: ScoringContext) -> Numbers:
     """Zeros without counts."""
     counts = context.models.get(SequenceCounts)
     return np.zeros(len(context.offer)) if counts is None else along(counts, context.offer)
@@ -71,11 +71,11 @@ def _order_of_begins(context: ScoringContext) -> Numbers:
 
 SCALE_FEATURES = (
     *(
-        EventFeature(f"bets within {name}", "trending", partial(_of_counts, partial(_at_scale, place)))
+        EventFeature(f"bets within {name}", "trending", partial(_with_counts, partial(_at_scale, place)))
         for place, name in enumerate(SCALES)
     ),
-    EventFeature("bettors", "trending", partial(_of_counts, _bettors)),
-    EventFeature("bets since the latest", "trending", partial(_of_counts, _recency)),
+    EventFeature("bettors", "trending", partial(_with_counts, _bettors)),
+    EventFeature("bets since the latest", "trending", partial(_with_counts, _recency)),
     EventFeature("selections of the most", "trending", _share_of_selections),
     EventFeature("trend of the most", "trending", _share_of_trend),
     EventFeature("nearness in days", "soonest", partial(_nearness, DAY)),
@@ -204,8 +204,8 @@ def _pair_numbers(rows: _PairRows, counts: SequenceCounts, own: Sequence[int], w
     found[_COSINE, at[co_bets_of_last]] = numbers[co_bets_of_last, 0]
     summed = numbers[:after].T[[0, 0, 1, 2]].astype(np.float64)
     summed[1:3] *= np.repeat(weights, sizes[: len(own)])
-    of_sums = at[:after] + np.arange(4)[:, np.newaxis] * among.size
-    found[_SUM:] = np.bincount(of_sums.ravel(), summed.ravel(), 4 * among.size).reshape(4, among.size)
+    sum_places = at[:after] + np.arange(4)[:, np.newaxis] * among.size
+    found[_SUM:] = np.bincount(sum_places.ravel(), summed.ravel(), 4 * among.size).reshape(4, among.size)
     found[_MEAN] = found[_SUM] / len(own)
     found[_CONDITIONAL] /= weights.sum() + 0.1
     found[_LOGARITHM] /= len(own) + 2.0

@@ -75,7 +75,7 @@ def group_by_variant(
     ids: dict[_Choice | None, list[OwnId]] = {}
     for user in users:
         ids.setdefault(_choose(user, request, running, forced_choice), []).append(user.own_id)
-    return [_group(of_choice, request, choice, is_forced=bool(forced)) for choice, of_choice in ids.items()]
+    return [_group(user_ids, request, choice, is_forced=bool(forced)) for choice, user_ids in ids.items()]
 
 
 def _choose(

@@ -38,7 +38,7 @@ REFUSED = {
     "/recommend/31?exclude=" + "1," * 201: 400, "/events/6/similar": 404, "/popular?max_odd=x": 400,
 }  # fmt: skip
 TOO_MANY = "/recommend/31?" + "a=1&" * 1_001  # parameters: Django refuses them before either way
-OF_REST_FRAMEWORK = {
+FRAMEWORK_PATHS = {
     "/recommend/31?format=xml": 404, "/recommend/31?format=json": 200, "/recommend/31?f%6Frmat=xml": 404,
     "/recommend/": 404,
 }  # fmt: skip
@@ -89,14 +89,14 @@ def _key(casino, *scopes):
     return bearing(make_key(casino, *scopes).text)
 
 
-@pytest.mark.parametrize("path", [*PATHS, *REFUSED, *OF_REST_FRAMEWORK])
+@pytest.mark.parametrize("path", [*PATHS, *REFUSED, *FRAMEWORK_PATHS])
 @pytest.mark.parametrize("is_anybody", [False, True], ids=["key", "anybody"])
 def test_both_ways_give_the_same_answers_errors_and_headers(casino, both, path, is_anybody):
     headers = ANYBODY if is_anybody else _key(casino, Scope.RECOMMEND, Scope.TEST)
     response, is_short = both(path, headers)
-    expected = 404 if "next" in path or "session" in path else (REFUSED | OF_REST_FRAMEWORK).get(path, 200)
+    expected = 404 if "next" in path or "session" in path else (REFUSED | FRAMEWORK_PATHS).get(path, 200)
     assert response.status_code == expected
-    assert is_short == (path not in OF_REST_FRAMEWORK)
+    assert is_short == (path not in FRAMEWORK_PATHS)
 
 
 def test_too_many_parameters_are_refused_alike(casino, both):

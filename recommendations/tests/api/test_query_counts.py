@@ -81,16 +81,16 @@ def test_purchase_queries_one_user_three_samples_and_stores_in_two_statements(
 
 
 @pytest.mark.parametrize(
-    ("method", "queries", "of_casino"),
+    ("method", "queries", "casino_queries"),
     [("get", 1, 0), ("post", 4, 1)],  # a transaction, too; are there ids that are no int?
 )
 def test_config_queries_the_catalogue_and_once_the_ids(
-    caller_a, example_configuration, django_assert_num_queries, method, queries, of_casino
+    caller_a, example_configuration, django_assert_num_queries, method, queries, casino_queries
 ):
     caller_a.configure("static")
     arguments = [example_configuration] if method == "post" else []
     with (
         django_assert_num_queries(queries, connection=connections["default"]),
-        django_assert_num_queries(of_casino, connection=connections["casino_1"]),
+        django_assert_num_queries(casino_queries, connection=connections["casino_1"]),
     ):
         getattr(caller_a, method)("/config", *arguments)

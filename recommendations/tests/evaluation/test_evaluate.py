@@ -59,8 +59,8 @@ def fill(casino, now, history):
 
 
 # Of fitted models, which the replay lacks; and of times, since coupons stored at once count as of the latest of them.
-OF_MODELS = {"neighbours", "likeness", "mean likeness", "likeness against the best"}
-NOT_COMPARED = OF_MODELS | {"freshness", "freshness against the best"}
+MODEL_METRICS = {"neighbours", "likeness", "mean likeness", "likeness against the best"}
+NOT_COMPARED = MODEL_METRICS | {"freshness", "freshness against the best"}
 
 
 def coupon_of(coupon, events, timestamp):

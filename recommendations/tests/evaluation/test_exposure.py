@@ -213,7 +213,7 @@ people = st.fixed_dictionaries(
         "limit_left": limits,
     }
 )
-OF_STAKES = {None, Refusal.LIMIT_REACHED}
+STAKE_REFUSALS = {None, Refusal.LIMIT_REACHED}
 
 
 @pytest.mark.no_cover
@@ -230,7 +230,7 @@ def test_the_report_flags_whom_the_guard_rails_refuse(person, minimum_age, allow
         casino_connection().set_rollback(True)
     refusal = refuse(user, options, AGO)
     is_above = any(each is not None and stake > each for each in (user.stake_limit, user.limit_left))
-    if refusal in OF_STAKES:
+    if refusal in STAKE_REFUSALS:
         assert set(found) == ({"above_limit"} if is_above else set())
     elif person["status"] == "BANNED":
         assert set(found) in ({"banned"}, {"closed"}), "an unknown status forbids bets"
