@@ -31,10 +31,10 @@ def memory_of_prices(casino: Casino) -> str:
         RequestPrices(price_cache.known()).of(range(1, benchmark.EVENTS + 1))
         known = price_cache.known()
         rows = price_cache.get(price_cache.advance(known, known.version, None), range(1, benchmark.EVENTS + 1))
-    of_lines, count = known.kept.lines.nbytes, sum(unpack(row).odds.size for row in rows.values())
+    line_bytes, count = known.kept.lines.nbytes, sum(unpack(row).odds.size for row in rows.values())
     return (
-        f"{count:,} kept prices take {(price_cache.nbytes - of_lines) / count:.1f} bytes each, the texts and tables "
-        f"of {len(known.kept.lines):,} market lines {of_lines / 1e6:.2f} MB"
+        f"{count:,} kept prices take {(price_cache.nbytes - line_bytes) / count:.1f} bytes each, the texts and tables "
+        f"of {len(known.kept.lines):,} market lines {line_bytes / 1e6:.2f} MB"
     )
 
 

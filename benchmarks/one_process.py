@@ -48,7 +48,7 @@ def main(casinos: int, threads: int, requests: int) -> None:
                 "threads": threads_seen - threads,
                 "switch": _switch_seconds(served),
                 "close_old_connections": _median_seconds(close_old_connections),
-                "known": len(databases.of_casinos),
+                "known": len(databases.casino_databases),
                 **asdict(connection_metrics()),
             }
         )

@@ -166,8 +166,8 @@ def _measure_concurrent(
     seconds per request."""
     started, before = time.perf_counter(), _processor_time(server)
     with ThreadPoolExecutor(CLIENTS) as pool:
-        of_client = max(requests // 2, 2)
-        clients = [pool.submit(measure_latencies, send, of_client, port, warm_up=0) for _ in range(CLIENTS)]
+        requests_each = max(requests // 2, 2)
+        clients = [pool.submit(measure_latencies, send, requests_each, port, warm_up=0) for _ in range(CLIENTS)]
         latencies = [each for client in clients for each in client.result()]
     seconds = time.perf_counter() - started
     return latencies, len(latencies) / seconds, (_processor_time(server) - before) / len(latencies)

@@ -78,7 +78,7 @@ _STATES = ("open", "in_use", "idle")
 _EVENTS = ("opened", "reused", "evicted", "expired", "lost", "waited", "refused")
 _SAMPLE_SECONDS = 1.0
 _SEEN_SECONDS = 60.0
-_OF_PROCESS = re.compile(r"_(\d+)\.db$")
+_GAUGE_FILE = re.compile(r"_(\d+)\.db$")
 
 
 def count_request(method: str, route: str, status: int, casino_id: int | None, seconds: float) -> None:
@@ -178,7 +178,7 @@ def exposition() -> bytes:
 
 def _drop_dead_processes(folder: Path) -> None:
     """Remove the gauges of ended processes. Their counters stay."""
-    pids = {int(match[1]) for file in folder.glob("gauge_live*.db") if (match := _OF_PROCESS.search(file.name))}
+    pids = {int(match[1]) for file in folder.glob("gauge_live*.db") if (match := _GAUGE_FILE.search(file.name))}
     for pid in pids:
         if not _is_alive(pid):
             mark_process_dead(pid, path=str(folder))

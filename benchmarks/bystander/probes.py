@@ -19,19 +19,19 @@ class Failed(Exception):
 @contextmanager
 def ask_for_recommendations(installation: Installation) -> Iterator[Probe]:
     """`GET /recommend` of a random user, on each thread's own connection."""
-    of_thread = threading.local()
+    local = threading.local()
     headers = {"Authorization": f"Api-Key {installation.innocent.key}"}
 
     def ask() -> None:
-        if getattr(of_thread, "connection", None) is None:
-            of_thread.connection = http.client.HTTPConnection("127.0.0.1", installation.port, timeout=TIMEOUT_SECONDS)
+        if getattr(local, "connection", None) is None:
+            local.connection = http.client.HTTPConnection("127.0.0.1", installation.port, timeout=TIMEOUT_SECONDS)
         try:
-            of_thread.connection.request("GET", f"/recommend/{random.randint(1, USERS)}", headers=headers)
-            response = of_thread.connection.getresponse()
+            local.connection.request("GET", f"/recommend/{random.randint(1, USERS)}", headers=headers)
+            response = local.connection.getresponse()
             response.read()
         except (OSError, http.client.HTTPException) as error:
-            of_thread.connection.close()
-            of_thread.connection = None
+            local.connection.close()
+            local.connection = None
             raise Failed(f"{type(error).__name__}: {error}") from error
         if response.status != 200:
             raise Failed(f"status {response.status}")

@@ -41,7 +41,7 @@ def compare(history: History, peers: Peers, ours: Sequence[Recommender], min_pri
 def choose_settings(history: History, peers: Peers, min_prior_coupons: int) -> dict[str, str]:
     """The settings of each peer with the best NDCG@10 in the fifth of the coupons before the tested fifth."""
     earlier = replace(history, coupons=history.coupons[: int(len(history.coupons) * (1 - TEST_FRACTION))])
-    tried = [(name, settings) for name, of_peer in peers.items() for settings in of_peer]
+    tried = [(name, settings) for name, variants in peers.items() for settings in variants]
     makers = [peers[name][settings] for name, settings in tried]
     report = _evaluated(earlier, makers, [], min_prior_coupons, TEST_FRACTION / (1 - TEST_FRACTION))
     best: dict[str, tuple[float, str]] = {}

@@ -76,7 +76,7 @@ PUBLIC = {"admin/login/"}
 
 # Prefixes of the pages for logged-in staff.
 PAGES = ("casino/", "casinos/", "admin/")
-OF_A_CASINO = {
+CASINO_PAGES = {
     "casinos/<int:casino_id>/",
     "casinos/<int:casino_id>/sales/",
     "casinos/<int:casino_id>/experiments/",
@@ -87,7 +87,7 @@ OF_A_CASINO = {
     "casinos/<int:casino_id>/feeds/",
     "casinos/<int:casino_id>/configuration/",
 }
-DASHBOARD = {"", "casinos/chosen/", *OF_A_CASINO}
+DASHBOARD = {"", "casinos/chosen/", *CASINO_PAGES}
 ADMIN = {
     "admin/",
     "admin/logout/",
@@ -117,7 +117,7 @@ ADMIN_OF_CATALOGUE = {
     ),
     "auth": ("user", "group"),
 }
-_OF_MODELS = re.compile(
+_MODEL_PAGE = re.compile(
     r"admin/(\w+)/(\w+)/(add/|<path:object_id>/(change/|delete/|history/|download/)?|<id>/password/|autocomplete/)?"
 )
 
@@ -132,7 +132,7 @@ def routes(resolver=None, prefix=""):
 
 
 def _is_known(route):
-    found = _OF_MODELS.fullmatch(route)
+    found = _MODEL_PAGE.fullmatch(route)
     models = ADMIN_OF_CASINO | ADMIN_OF_CATALOGUE
     is_of_model = found is not None and found[2] in models.get(found[1], ())
     is_last_resort = route.startswith(("admin/(?P<app_label>", "admin/(?P<url>"))
@@ -253,8 +253,8 @@ def _pages():
 
 
 def _in_sample(route):
-    of_model = _OF_MODELS.fullmatch(route)
-    return of_model is None or of_model[2] in ("casino", "user", "deadletter")
+    model_page = _MODEL_PAGE.fullmatch(route)
+    return model_page is None or model_page[2] in ("casino", "user", "deadletter")
 
 
 def _leads_to_login(answer):
@@ -285,7 +285,7 @@ def test_pages_show_staff_of_another_casino_nothing_of_it(staff_of_b, django_use
         assert "Alpha" not in page, (route, casino)
 
 
-@pytest.mark.parametrize("route", sorted(OF_A_CASINO))
+@pytest.mark.parametrize("route", sorted(CASINO_PAGES))
 def test_pages_of_another_casino_look_to_staff_like_those_of_a_missing_one(staff_of_b, route):
     answers = {
         _revealed(

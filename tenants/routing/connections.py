@@ -33,13 +33,13 @@ class Databases(dict[str, Any]):
 
     def __init__(self, declared: dict[str, Any]) -> None:
         super().__init__(declared)
-        self.of_casinos: dict[str, dict[str, Any]] = {}
+        self.casino_databases: dict[str, dict[str, Any]] = {}
 
     def __contains__(self, alias: object) -> bool:
-        return alias in self.of_casinos or super().__contains__(alias)
+        return alias in self.casino_databases or super().__contains__(alias)
 
     def __missing__(self, alias: str) -> dict[str, Any]:
-        return self.of_casinos[alias]
+        return self.casino_databases[alias]
 
     def __iter__(self) -> Iterator[str]:
         return iter([*super().__iter__(), *[wrapper.alias for wrapper in this_thread.checked_out.wrappers]])
@@ -50,21 +50,21 @@ def register_alias(alias: str, database: dict[str, Any]) -> str:
     known = _databases()
     if alias not in known:
         with _registering:
-            known.of_casinos.setdefault(alias, database)
+            known.casino_databases.setdefault(alias, database)
     return alias
 
 
 def forget_alias(alias: str) -> None:
     """Close this process's idle connections of `alias` and this thread's own, and unregister the alias."""
     known = _databases()
-    if alias not in known.of_casinos:
+    if alias not in known.casino_databases:
         POOL.close_idle(alias)  # a thread that has used the alias may still use it
         return
     connections[alias].close()
     del connections[alias]
     POOL.close_idle(alias)
     with _registering:
-        known.of_casinos.pop(alias, None)
+        known.casino_databases.pop(alias, None)
 
 
 def current_alias() -> str:

@@ -89,11 +89,11 @@ def record(connection: BaseDatabaseWrapper, keys: Iterable[Key]) -> None:
         rows.create(app=app, name=name)
 
 
-_of_this_thread = threading.local()  # an operation may change a state temporarily
+_local = threading.local()  # an operation may change a state temporarily
 
 
 def _plans() -> dict[Any, MigrationPlan]:
-    plans: dict[Any, MigrationPlan] = _of_this_thread.__dict__.setdefault("plans", {})
+    plans: dict[Any, MigrationPlan] = _local.__dict__.setdefault("plans", {})
     return plans
 
 

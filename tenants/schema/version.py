@@ -17,12 +17,12 @@ Migrations = tuple[tuple[str, str], ...]
 
 def migrations_on_disk() -> Migrations:
     """(app, migration) of every migration that a casino's database needs, sorted."""
-    return _of_disk(tuple(settings.CASINO_APPS), tuple(settings.MIGRATION_MODULES.items()))[0]
+    return _load_migrations(tuple(settings.CASINO_APPS), tuple(settings.MIGRATION_MODULES.items()))[0]
 
 
 def code_version() -> str:
     """The fingerprint of the code's migrations."""
-    return _of_disk(tuple(settings.CASINO_APPS), tuple(settings.MIGRATION_MODULES.items()))[1]
+    return _load_migrations(tuple(settings.CASINO_APPS), tuple(settings.MIGRATION_MODULES.items()))[1]
 
 
 def fingerprint(migrations: Migrations) -> str:
@@ -56,7 +56,7 @@ def record_version(migrations: Iterable[tuple[str, str]]) -> str:
 
 
 @lru_cache
-def _of_disk(apps: tuple[str, ...], modules: tuple[tuple[str, str | None], ...]) -> tuple[Migrations, str]:
+def _load_migrations(apps: tuple[str, ...], modules: tuple[tuple[str, str | None], ...]) -> tuple[Migrations, str]:
     """The migrations and their fingerprint; a request needs the fingerprint only. `modules` is part of the cache's key,
     since tests change `MIGRATION_MODULES`."""
     loader = MigrationLoader(None, ignore_no_migrations=True)

@@ -124,7 +124,7 @@ def _is_test_catalogue() -> bool:
 
 
 def _registered_aliases() -> list[str]:
-    return list(getattr(connections.settings, "of_casinos", ()))
+    return list(getattr(connections.settings, "casino_databases", ()))
 
 
 def _empty_catalogue() -> None:

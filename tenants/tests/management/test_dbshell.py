@@ -30,10 +30,10 @@ def test_casinos_database_is_opened(casino_b, capfd):
 
 def test_database_that_was_never_used_before_is_opened_and_its_alias_forgotten(real_databases, capfd):
     gamma = create_casino("Gamma")
-    before = set(getattr(connections.settings, "of_casinos", ()))
+    before = set(getattr(connections.settings, "casino_databases", ()))
     _shell("--casino", str(gamma.pk))
     assert capfd.readouterr().out.strip() == gamma.db_name
-    assert set(getattr(connections.settings, "of_casinos", ())) == before
+    assert set(getattr(connections.settings, "casino_databases", ())) == before
 
 
 def test_suspended_casinos_database_is_opened(real_databases, capfd):
