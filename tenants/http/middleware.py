@@ -42,6 +42,7 @@ logger = logging.getLogger(__name__)
 
 CASINO_HEADER = "HTTP_CASINO_ID"  # in META
 CHOSEN_CASINO = "casino_id"  # session key: the casino chosen in the switcher
+_NUL_IN_URL = "The URL has a NUL character (%00): remove it"
 
 
 class RequestStateMiddleware:
@@ -79,16 +80,19 @@ class RequestStateMiddleware:
                 slots.release(state.admitted_id)
             reset_budget(budget)
 
-    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         state, view_class = request_state(request), getattr(view, "cls", None)  # REST framework's views have a `cls`
+        if _is_admin_with_nul(request):
+            return error_page_or_json(request, _NUL_IN_URL, "bad_request", status=400)
         if view_class is not None and not state.shows_key:
             read_basic_login(request)
         if state.credentials_error is not None or (state.shows_key and state.key is None):
-            return  # REST framework responds with this error first
+            return None  # REST framework responds with this error first
         if state.casino is not None or state.casino_error is not None:
-            return  # the middleware of the fast path has chosen or rejected it
+            return None  # the middleware of the fast path has chosen or rejected it
         if getattr(view_class, "needs_casino", False) or may_choose_casino(request):
             enter_chosen_casino(request)
+        return None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Redirect a page that needs a casino to the choice of one; respond with 503 if the database is unavailable."""
@@ -101,6 +105,12 @@ class RequestStateMiddleware:
             return None
         messages.info(request, "Choose the casino whose data you want to see.")
         return HttpResponseRedirect(f"{reverse('choose_casino')}?{urlencode({'next': request.get_full_path()})}")
+
+
+def _is_admin_with_nul(request: HttpRequest) -> bool:
+    """Whether the URL of an admin page has a NUL: Django's admin would query PostgreSQL with it, which rejects it."""
+    is_admin = request.resolver_match is not None and request.resolver_match.app_name == "admin"
+    return is_admin and ("\0" in request.path or "%00" in request.META["QUERY_STRING"])
 
 
 def enter_chosen_casino(request: HttpRequest) -> None:

@@ -218,3 +218,9 @@ def test_page_of_a_casinos_rows_shows_those_of_the_chosen_casino(
 def test_other_errors_of_pages_do_not_redirect_to_the_choice(client):
     response = client.get("/no/such/page")
     assert response.status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/admin/auth/group/?name=%00", "/admin/tenants/databaseserver/%00/change/"])
+def test_page_with_a_nul_in_its_url_is_a_bad_request(admin_client, path):
+    response = admin_client.get(path)
+    assert (response.status_code, response.json()["code"]) == (400, "bad_request")
