@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFieldsSent
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import status
@@ -129,6 +129,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         text = f"The request is too large: send at most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes"
         return error_page_or_json(request, text, kind.code, status=kind.status)
     text = "Bad request: invalid Host header or malformed headers"
+    if isinstance(exception, TooManyFieldsSent):
+        text = f"Bad request: more than {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} parameters or fields of a form"
     return error_page_or_json(request, text, "bad_request", status=status.HTTP_400_BAD_REQUEST)
 
 

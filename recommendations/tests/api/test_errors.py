@@ -88,6 +88,11 @@ def test_malformed_request_headers_have_that_form_too():
     assert b'"code": "bad_request"' in response.content
 
 
+def test_too_many_parameters_are_named(client):
+    response = client.get("/popular?" + "a=1&" * 1_001)
+    assert (response.status_code, "more than 1000 parameters" in response.json()["error"]) == (400, True)
+
+
 @pytest.mark.parametrize(
     ("accept", "kind"),
     [("text/html", "text/html; charset=utf-8"), ("*/*", "application/json"), ("", "application/json")],
