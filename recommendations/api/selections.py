@@ -57,7 +57,7 @@ class SelectionsField(serializers.Field[Any, Any, Any, Any]):
         for number, each in enumerate(data):
             try:
                 found.append(_read(each))
-            except (msgspec.ValidationError, InvalidRow) as error:
+            except (msgspec.ValidationError, InvalidRow, UnicodeEncodeError) as error:  # the last: of a lone surrogate
                 raise serializers.ValidationError({str(number): [f"{error}."]}) from error
         return found
 

@@ -193,7 +193,7 @@ def parse_options(raw: object) -> Options:
     _check_amounts(raw)
     try:
         options = _as_stored(msgspec.convert({} if raw is None else raw, Options))
-    except (msgspec.ValidationError, InvalidRow) as error:
+    except (msgspec.ValidationError, InvalidRow, UnicodeEncodeError) as error:  # the last: of a lone surrogate
         raise InvalidConfiguration(f"options: {error}") from error
     for name in options.fallbacks:
         get_recommender(name)

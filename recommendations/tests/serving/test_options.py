@@ -110,6 +110,7 @@ def test_all_options_as_json_include_the_defaults():
         ({"max_stakes": {"EURO": 5}}, "max_stakes"),
         ({"max_odd": 1e999}, "max_odd"),
         ({"blocked": {"teams": ["\ud800"]}}, "blocked.teams"),
+        ({"event_limit": "\ud800"}, "surrogates not allowed"),
         ({"max_stakes": {"EUR": "NaN"}}, "stakes"),
         ({"minimum_age": 12}, "minimum_age"),
         ({"fallbacks": ["oracle"]}, "oracle"),
