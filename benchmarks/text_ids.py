@@ -69,14 +69,14 @@ def main() -> None:
     taken: dict[tuple[str, str], list[Measure]] = {}
     for turn in range(rounds + 1):
         for own_id, casino in list(casinos.items())[:: -1 if turn % 2 else 1]:
-            for what, run in (("coupon", _store), ("request", _ask)):
+            for operation, run in (("coupon", _store), ("request", _ask)):
                 measured = run(casino, own_id)
                 if turn:  # the first round warms up
-                    taken.setdefault((what, own_id.__name__), []).append(measured)
+                    taken.setdefault((operation, own_id.__name__), []).append(measured)
     table = Table("", "ids", "a second", "ms", "processor µs")
-    for (what, ids), each in sorted(taken.items()):
+    for (operation, ids), each in sorted(taken.items()):
         seconds, processor = (statistics.median(column) for column in zip(*each, strict=True))
-        table.add_row(what, ids, f"{1 / seconds:.0f}", f"{seconds * 1e3:.2f}", f"{processor * 1e6:.0f}")
+        table.add_row(operation, ids, f"{1 / seconds:.0f}", f"{seconds * 1e3:.2f}", f"{processor * 1e6:.0f}")
     Console().print(table)
 
 

@@ -65,7 +65,7 @@ def uploads(port: int) -> None:
             for _ in range(UPLOAD_BYTES // len(chunk)):
                 connection.sendall(chunk)
 
-    _at_once(UPLOADS, upload)
+    _run_concurrently(UPLOADS, upload)
 
 
 def batches(port: int, key: str) -> None:
@@ -76,7 +76,7 @@ def batches(port: int, key: str) -> None:
     def ask() -> None:
         _ask(port, "POST", "/recommend", headers, json.dumps(random.choice(bodies)))
 
-    _at_once(BATCHES, ask)
+    _run_concurrently(BATCHES, ask)
 
 
 def configurations(port: int, *keys: str) -> None:
@@ -88,7 +88,7 @@ def configurations(port: int, *keys: str) -> None:
         _ask(port, "POST", "/config", headers, json.dumps(body))
 
     for key in keys:
-        _at_once(CONFIGURATIONS, partial(configure, key))
+        _run_concurrently(CONFIGURATIONS, partial(configure, key))
 
 
 def logins(port: int) -> None:
@@ -98,7 +98,7 @@ def logins(port: int) -> None:
         text = base64.b64encode(f"name{random.random()}:wrong".encode()).decode()
         _ask(port, "GET", "/config", {"Authorization": f"Basic {text}", "Casino-ID": "1"})
 
-    _at_once(LOGINS, ask)
+    _run_concurrently(LOGINS, ask)
 
 
 def _ask(port: int, method: str, path: str, headers: dict[str, str], body: str | None = None) -> None:
@@ -110,7 +110,7 @@ def _ask(port: int, method: str, path: str, headers: dict[str, str], body: str |
         connection.close()
 
 
-def _at_once(number: int, attack: Callable[[], None]) -> None:
+def _run_concurrently(number: int, attack: Callable[[], None]) -> None:
     def repeat() -> None:
         while True:
             with suppress(OSError, http.client.HTTPException):

@@ -131,11 +131,11 @@ def _arms(definition: Definition, report: ExperimentReport | None) -> list[Arm]:
 
 def _charts(definition: Definition, report: ExperimentReport) -> list[DayChart]:
     control, charts = definition.variants[0].name, []
-    what = "Preference" if definition.kind is Kind.INTERLEAVE else "Difference"
+    title = "Preference" if definition.kind is Kind.INTERLEAVE else "Difference"
     for number, each in enumerate(each for each in report.variants if each.looks):
         names = f"{each.variant} against {control}"
         charts += [
-            difference_by_day(f"interval-{number}", f"{what}: {names}", each.looks),
+            difference_by_day(f"interval-{number}", f"{title}: {names}", each.looks),
             evidence_by_day(f"evidence-{number}", f"Evidence: {names}", each.looks),
         ]
     return charts

@@ -97,7 +97,7 @@ class DeadLetterTableAdmin(CasinoTableAdmin):
     def replay(self, request: HttpRequest, letters: QuerySet[Any]) -> None:
         def send() -> str:
             count = replay(letters, timezone.now())
-            skipped = "".join(f" {number} skipped: {_why(why)}." for why, number in count.skipped.items())
+            skipped = "".join(f" {number} skipped: {_reason_text(reason)}." for reason, number in count.skipped.items())
             return f"{counted(len(count.sent), 'dead letter')} replayed.{skipped}"
 
         self._run(request, send)
@@ -133,7 +133,7 @@ class DeadLetterTableAdmin(CasinoTableAdmin):
         return format_html('<a class="rs-link" href="{}">{} bytes</a>', url, len(letter.value))
 
 
-def _why(reason: str) -> str:
+def _reason_text(reason: str) -> str:
     return f"already replayed {MAX_REPLAYS} times" if reason == TOO_OFTEN else reason
 
 

@@ -41,10 +41,10 @@ class DeadLetterBounds:
         if measure is None or self._is_full(measure) or time.monotonic() - measure.at > MEASURE_SECONDS:
             measure = self._measures[casino_id] = _measure(letters)
         if self._is_full(measure):
-            whose = "The catalogue" if casino_id is None else f"Casino {casino_id}"
+            owner = "The catalogue" if casino_id is None else f"Casino {casino_id}"
             option = "" if casino_id is None else f" --casino {casino_id}"
             raise DeadLettersFull(
-                f"{whose} has {counted(measure.count, 'open dead letter')} of {measure.size} bytes (DEAD_LETTERS, "
+                f"{owner} has {counted(measure.count, 'open dead letter')} of {measure.size} bytes (DEAD_LETTERS, "
                 f"DEAD_LETTER_BYTES), so further messages are parked: see `manage.py dead_letters list{option}`, then "
                 "replay or purge them"
             )

@@ -62,7 +62,7 @@ def import_topics(report: Report, *, keep_topics: bool = False) -> ImportResult:
             run.import_topic(topic)
     result = run.result
     if run.failures:
-        result.problem = "Repeat the import for " + "; ".join(f"{name}: {why}" for name, why in run.failures.items())
+        result.problem = "Repeat the import for " + "; ".join(f"{name}: {text}" for name, text in run.failures.items())
     elif topics and not keep_topics:
         result.problem = _delete(topics)
     return result

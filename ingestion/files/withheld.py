@@ -55,8 +55,8 @@ class WithheldReport:
             return ""
         reasons = sorted(self._reasons.values(), key=lambda each: -each.count)
         total = sum(each.count for each in reasons)
-        what = "Events withheld, and not recommended" if self._is_of_events else "Users restricted"
-        head = f"{what} until a later message about them can be read: {total:,}"
+        title = "Events withheld, and not recommended" if self._is_of_events else "Users restricted"
+        head = f"{title} until a later message about them can be read: {total:,}"
         more = [f"  .. for {len(reasons) - _SHOWN} other reasons"] if len(reasons) > _SHOWN else []
         return "\n".join([head, *map(str, reasons[:_SHOWN]), *more])
 

@@ -35,23 +35,23 @@ class Node:
     def fail(self, text: str) -> InvalidMapping:
         return InvalidMapping.at(self.place, text)
 
-    def fields(self, allowed: tuple[str, ...], what: str) -> "dict[str, Node]":
+    def fields(self, allowed: tuple[str, ...], noun: str) -> "dict[str, Node]":
         """The object's values by name. Raises InvalidMapping for anything else, and for a name that is not allowed."""
         if not isinstance(self.value, dict):
-            raise self.fail(f"{what} must be an object with {listed(allowed)}")
+            raise self.fail(f"{noun} must be an object with {listed(allowed)}")
         for name, node in self.value.items():
             if name not in allowed:
-                raise InvalidMapping.at(node.key_place, unknown(name, allowed, what))
+                raise InvalidMapping.at(node.key_place, unknown(name, allowed, noun))
         return self.value
 
-    def text(self, what: str, longest: int = 1_000) -> str:
+    def text(self, noun: str, longest: int = 1_000) -> str:
         if not isinstance(self.value, str) or len(self.value) > longest:
-            raise self.fail(f"{what} must be text of at most {longest} characters")
+            raise self.fail(f"{noun} must be text of at most {longest} characters")
         return self.value
 
-    def scalar(self, what: str) -> Scalar:
+    def scalar(self, noun: str) -> Scalar:
         if isinstance(self.value, list | dict):
-            raise self.fail(f"{what} must be text, a number, true, false or null")
+            raise self.fail(f"{noun} must be text, a number, true, false or null")
         return self.value
 
     def items(self) -> "list[Node]":
@@ -72,11 +72,11 @@ def listed(names: tuple[str, ...]) -> str:
     return ", ".join(names)
 
 
-def unknown(name: str, allowed: tuple[str, ...], what: str) -> str:
+def unknown(name: str, allowed: tuple[str, ...], noun: str) -> str:
     """The error text for an unknown name, with the nearest allowed one."""
     near = get_close_matches(name, allowed, 1)
     hint = f"did you mean {near[0]}? " if near else ""
-    return f"{what} has no {name[:40]!r}; {hint}Allowed: {listed(allowed)}"
+    return f"{noun} has no {name[:40]!r}; {hint}Allowed: {listed(allowed)}"
 
 
 def read_yaml(text: str, name: str) -> Node:

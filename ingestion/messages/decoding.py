@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 _CLOCK_SKEW = timedelta(days=1)
 _EARLIEST_SENT = EARLIEST.timestamp() * 1_000
-_MAX_BYTES_BESIDE = 16_384  # the largest key and headers of a message; a replay adds two headers
+_MAX_OTHER_BYTES = 16_384  # the largest key and headers of a message; a replay adds two headers
 
 
 class Rejection(msgspec.Struct):
@@ -132,11 +132,11 @@ def _rejection_of_size(envelope: Envelope) -> Rejection | None:
     size = len(envelope.value or b"")
     if size > limits.message_bytes:
         return Rejection("too_large", "", f"the value has {size} bytes: send at most {limits.message_bytes}")
-    beside = len(envelope.key or b"")
+    other_bytes = len(envelope.key or b"")
     for name, value in envelope.headers or ():
-        beside += len(name) + len(value or b"")
-    if beside > _MAX_BYTES_BESIDE:
-        return Rejection("too_large", "", f"key and headers have {beside} bytes: send at most {_MAX_BYTES_BESIDE}")
+        other_bytes += len(name) + len(value or b"")
+    if other_bytes > _MAX_OTHER_BYTES:
+        return Rejection("too_large", "", f"key and headers have {other_bytes} bytes: send at most {_MAX_OTHER_BYTES}")
     return None
 
 

@@ -19,7 +19,7 @@ def schema(message: type[msgspec.Struct]) -> dict[str, Any]:
         definition = described["$defs"][message.__name__]
         del definition["required"]
         definition["anyOf"] = [{"required": list(fields)} for fields in partial.named_by]
-        _let_be_empty(definition["properties"], partial)
+        _allow_empty(definition["properties"], partial)
     for name in sorted(described["$defs"], key=message.__name__.__eq__):  # the message after its parts
         _explain(described["$defs"], name)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
@@ -43,7 +43,7 @@ def _is_described(part: dict[str, Any]) -> bool:
     return "description" in part or any(_is_described(each) for each in part.get("anyOf", ()))
 
 
-def _let_be_empty(properties: dict[str, Any], partial: PartialFormat) -> None:
+def _allow_empty(properties: dict[str, Any], partial: PartialFormat) -> None:
     """Describe the fields that may be null or empty text."""
     for name in partial.blanks:
         properties[name].pop("minLength", None)

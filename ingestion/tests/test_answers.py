@@ -14,11 +14,11 @@ from django.conf import settings
 from tenants.routing.context import use_casino
 
 from .answers.__main__ import found_by
-from .answers.backlog import FULL_BYTES, KEPT_BYTES, PARKED_HEADERS_BYTES, Backlog
+from .answers.backlog import BROKER_BYTES, FULL_BYTES, PARKED_HEADERS_BYTES, Backlog
 from .answers.checker import Checker
 from .answers.http_answers import HttpAnswers
 from .answers.ledger import SECOND, Ledger, Leg, Moment, fault_of_slip
-from .answers.said import EventFacts, JournalReader, JournalWriter, Said, SaidMarket, line_scope
+from .answers.meanings import EventFacts, JournalReader, JournalWriter, MarketMeaning, Meaning, line_scope
 from .short_runs import require_success
 
 SHORT = "--answers 2000 --readers 1 --rate 1000 --events 200 --seconds 60"
@@ -41,31 +41,31 @@ with until_sigterm() as is_ending:
 print(is_ending)
 """
 ANSWER = b'{"events": []}'
-PRICED = [SaidMarket("TOTALS", "2.5", True, {"OVER": 2_000, "UNDER": 0})]
+PRICED = [MarketMeaning("TOTALS", "2.5", True, {"OVER": 2_000, "UNDER": 0})]
 
 
-def odds_message(**said):
+def odds_message(**values):
     fields: dict[str, Any] = {"partition": 0, "producer": "LIVE", "sent_at": NOW, "is_heard": True}
-    return Said(topic="odds", event=7, **fields | said)
+    return Meaning(topic="odds", event=7, **fields | values)
 
 
-def prices(*markets, as_of=NOW - SECOND, **said):
-    return odds_message(markets=list(markets) or PRICED, as_of=as_of, **said)
+def prices(*markets, as_of=NOW - SECOND, **values):
+    return odds_message(markets=list(markets) or PRICED, as_of=as_of, **values)
 
 
 def facts(**values):
     fields: dict[str, Any] = {"status": "OPEN", "begin": NOW + 60 * SECOND, "end": NOW + 120 * SECOND}
     of_event = EventFacts(**fields | values)
-    return Said(topic="events", partition=0, sent_at=NOW, event=7, as_of=NOW, facts=of_event)
+    return Meaning(topic="events", partition=0, sent_at=NOW, event=7, as_of=NOW, facts=of_event)
 
 
-def beat(partition=0, *, sent_at=NOW, **said):
-    return odds_message(partition=partition, is_beat=True, sent_at=sent_at, **said)
+def beat(partition=0, *, sent_at=NOW, **values):
+    return odds_message(partition=partition, is_beat=True, sent_at=sent_at, **values)
 
 
-def fault(*said, leg=OVER, moment=MOMENT):
+def fault(*meanings, leg=OVER, moment=MOMENT):
     ledger = Ledger(silence=SILENCE, max_live_age=MAX_LIVE_AGE)
-    for each in (facts(), *said):
+    for each in (facts(), *meanings):
         ledger.apply(each)
     return ledger.fault(leg, moment)
 
@@ -76,16 +76,16 @@ def test_a_price_that_may_be_bet_on_has_no_fault():
 
 
 @pytest.mark.parametrize(
-    ("said", "kind"),
+    ("meanings", "kind"),
     [
-        ([prices(SaidMarket("TOTALS", "2.5", False, {"OVER": 2_000}))], "suspended"),
-        ([prices(SaidMarket("TOTALS", "2.5", True, {"OVER": 0}))], "suspended"),
-        ([prices(SaidMarket("TOTALS", "2.5", True, {"UNDER": 2_000}))], "unknown"),
+        ([prices(MarketMeaning("TOTALS", "2.5", False, {"OVER": 2_000}))], "suspended"),
+        ([prices(MarketMeaning("TOTALS", "2.5", True, {"OVER": 0}))], "suspended"),
+        ([prices(MarketMeaning("TOTALS", "2.5", True, {"UNDER": 2_000}))], "unknown"),
         ([prices(), odds_message(closings=[""], as_of=NOW)], "suspended"),
         ([prices(), odds_message(closings=["TOTALS"], as_of=NOW)], "suspended"),
         ([prices(), odds_message(closings=[line_scope("TOTALS", "2.5")], as_of=NOW - SECOND)], "suspended"),
         ([prices(), odds_message(closings=[""], as_of=NOW, producer="")], "suspended"),
-        ([prices(), prices(SaidMarket("1X2", "", True, {"HOME": 2_000}), is_complete=True, as_of=NOW)], "suspended"),
+        ([prices(), prices(MarketMeaning("1X2", "", True, {"HOME": 2_000}), is_complete=True, as_of=NOW)], "suspended"),
         ([prices(), facts(status="SUSPENDED")], "suspended"),
         ([prices(), facts(begin=NOW - 60 * SECOND, end=NOW)], "event begun or over"),
         ([prices(), beat(1, sent_at=NOW - 4 * SECOND), beat()], "silent"),
@@ -96,13 +96,13 @@ def test_a_price_that_may_be_bet_on_has_no_fault():
         ([prices(), beat(), odds_message(producer="", is_heard=False, loses_prices=True)], "stale"),
         ([beat(sent_at=NOW - 9 * SECOND), prices(sent_at=NOW - 8 * SECOND), beat()], "stale"),
         ([prices(as_of=NOW - 16 * SECOND), facts(begin=NOW - SECOND)], "another price"),
-        ([prices(SaidMarket("TOTALS", "2.5", True, {"OVER": 2_010}))], "another price"),
+        ([prices(MarketMeaning("TOTALS", "2.5", True, {"OVER": 2_010}))], "another price"),
         ([prices(producer="EARLY")], "another price"),
         ([prices(), prices(as_of=NOW)], "another price"),
     ],
 )  # fmt: skip
-def test_the_ledger_finds_what_is_wrong(said, kind):
-    assert fault(*said).startswith(kind)
+def test_the_ledger_finds_what_is_wrong(meanings, kind):
+    assert fault(*meanings).startswith(kind)
 
 
 def test_the_ledger_finds_old_prices_in_play_odds_out_of_range_and_other_markets():
@@ -119,7 +119,7 @@ def test_the_ledger_finds_old_prices_in_play_odds_out_of_range_and_other_markets
 def test_an_older_message_changes_nothing():
     assert fault(prices(), odds_message(closings=[""], as_of=NOW - 2 * SECOND), beat()) == ""
     assert fault(odds_message(closings=[""], as_of=NOW - 2 * SECOND), prices()) == ""
-    assert fault(prices(), prices(SaidMarket("TOTALS", "2.5", False, {}), as_of=NOW - 2 * SECOND)) == ""
+    assert fault(prices(), prices(MarketMeaning("TOTALS", "2.5", False, {}), as_of=NOW - 2 * SECOND)) == ""
 
 
 def test_the_journal_gives_messages_up_to_an_offset_and_says_if_it_is_behind(tmp_path):
@@ -129,7 +129,7 @@ def test_the_journal_gives_messages_up_to_an_offset_and_says_if_it_is_behind(tmp
         writer.append(prices(offset=offset))
     assert reader.has_all({("odds", 0): 3})
     assert not reader.has_all({("odds", 0): 4})
-    assert [said.offset for said in reader.take({("odds", 0): 2})] == [0, 1]
+    assert [meaning.offset for meaning in reader.take({("odds", 0): 2})] == [0, 1]
 
 
 def test_the_feed_waits_for_consumers_before_the_broker_drops_parked_messages():
@@ -140,7 +140,7 @@ def test_the_feed_waits_for_consumers_before_the_broker_drops_parked_messages():
     backlog.take_away({("odds", 0): 1})
     assert not backlog.is_full
     assert not backlog.has_lost
-    backlog.add(("odds", 0), 3, KEPT_BYTES)
+    backlog.add(("odds", 0), 3, BROKER_BYTES)
     assert backlog.has_lost
 
 

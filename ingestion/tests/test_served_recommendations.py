@@ -35,7 +35,7 @@ FOR_EVER = 36_500  # days; else the consumer deletes the stored rows between its
 
 
 @pytest.fixture(autouse=True)
-def _kept(settings):
+def _unlimited_retention(settings):
     settings.SERVED_RECOMMENDATIONS_DAYS = FOR_EVER
 
 

@@ -141,8 +141,8 @@ class PurgeDeadLetters(SelectingVerb):
         selection = Selection(terminal, options)
         if not selection.count:
             return VerbResult("0 dead letters purged.", 0)
-        what = f"{counted(selection.count, 'message')} ({size_text(selection.size)})"
-        terminal.confirm(f"{what} will be deleted, and can't be replayed any more.")
+        messages = f"{counted(selection.count, 'message')} ({size_text(selection.size)})"
+        terminal.confirm(f"{messages} will be deleted, and can't be replayed any more.")
         now = timezone.now()
         count = sum(selection.each(lambda _, letters: purge(letters, now)))
         return VerbResult(f"{counted(count, 'dead letter')} purged.", count)

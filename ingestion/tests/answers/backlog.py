@@ -2,11 +2,11 @@
 
 from collections import defaultdict, deque
 
-from .said import Offsets
+from .meanings import Offsets
 
 # librdkafka's mock cluster keeps 5 MB of each partition; a parked message is larger by this.
 PARKED_HEADERS_BYTES = 400
-KEPT_BYTES = 4_500_000
+BROKER_BYTES = 4_500_000
 FULL_BYTES = 3_000_000
 
 
@@ -28,7 +28,7 @@ class Backlog:
         parked = size + PARKED_HEADERS_BYTES
         self._sizes[partition].append((offset, parked))
         self._bytes[partition] += parked
-        self.has_lost |= self._bytes[partition] > KEPT_BYTES
+        self.has_lost |= self._bytes[partition] > BROKER_BYTES
 
     def take_away(self, stored: Offsets) -> None:
         for partition, end in stored.items():

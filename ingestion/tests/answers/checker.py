@@ -11,7 +11,7 @@ from ingestion.topics import EVENTS, ODDS
 from tenants.routing.connections import query
 
 from .ledger import SECOND, Ledger, Leg, Moment, fault_of_slip
-from .said import JournalReader, Offsets, Said
+from .meanings import JournalReader, Meaning, Offsets
 
 SILENCE_SECONDS, MAX_LIVE_AGE_SECONDS = 8, 30
 _EXAMPLES = 3
@@ -77,13 +77,13 @@ class Checker:
         """Check slips against the messages before `since`. With `until`, each leg may also be valid as of any message
         between the two: the response's snapshot is only known to lie there. Its event and its odd may then be valid at
         different ones, since their messages are in different topics."""
-        for said in self._next(since):
-            self._ledger.apply(said)
+        for meaning in self._next(since):
+            self._ledger.apply(meaning)
         of_events = {leg: self._ledger.fault_of_event(leg, moment) for slip in slips for leg in slip}
         of_odds = {leg: self._ledger.fault_of_odd(leg, moment) for leg in of_events}
         if until is not None:
-            for said in self._next(until):
-                self._ledger.apply(said)
+            for meaning in self._next(until):
+                self._ledger.apply(meaning)
                 _recheck(of_events, self._ledger.fault_of_event, moment)
                 _recheck(of_odds, self._ledger.fault_of_odd, moment)
         self._count(slips, moment)
@@ -96,7 +96,7 @@ class Checker:
         for reason in reasons:
             self.found.passed_over[reason] = self.found.passed_over.get(reason, 0) + 1
 
-    def _next(self, offsets: Offsets) -> list[Said]:
+    def _next(self, offsets: Offsets) -> list[Meaning]:
         """The messages before these offsets. Waits for the journal, which may be a little behind the consumers."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not self._journal.has_all(offsets):

@@ -22,7 +22,7 @@ class Disturbances:
         began = time.monotonic() + _GRACE_SECONDS
         self._kill_at = began
         self._stall_at = began + rng.uniform(*_KILL_SECONDS) / 2
-        self._goes_on_at = 0.0
+        self._resumes_at = 0.0
         self._stopped = ExitStack()
         self.stalls = 0
 
@@ -32,11 +32,11 @@ class Disturbances:
         self._consumers.restart_ended()
         if now >= self._kill_at and self._consumers.kill_one(rng):
             self._kill_at = now + rng.uniform(*_KILL_SECONDS)
-        if now >= self._goes_on_at:
+        if now >= self._resumes_at:
             self._stopped.close()
         if now >= self._stall_at:
             self._stall_at = now + rng.uniform(*_STALL_SECONDS)
-            self._goes_on_at = now + rng.uniform(*_STALLED_SECONDS)
+            self._resumes_at = now + rng.uniform(*_STALLED_SECONDS)
             self._stopped.enter_context(self._consumers.one_stopped(rng, "odds"))
             self.stalls += 1
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from .ledger import SECOND
+from .meanings import EventFacts, Meaning
 from .prices import random_markets
-from .said import EventFacts, Said
 from .scenario import EARLY, PRODUCERS, WITH_BEATS, Event, ProducerState, new_event, next_state, text_of
 
 PARTITIONS = 3
@@ -24,7 +24,7 @@ _STATUSES = ("OPEN", "OPEN", "OPEN", "SUSPENDED", "CANCELLED", "SETTLED")
 class Message(NamedTuple):
     key: bytes | None
     value: bytes
-    said: Said
+    meaning: Meaning
 
 
 class Feed:
@@ -75,20 +75,20 @@ class Feed:
         if not state.may_send_to(event.number % PARTITIONS) or (state.is_down and rng.random() > _SHARE_WHILE_DOWN):
             return None
         late = rng.randint(0, _LATE) if rng.random() < _SHARE_LATE else 0
-        said = self._said("odds", now, event, producer, late=late)
+        meaning = self._meaning("odds", now, event, producer, late=late)
         if rng.random() < _SHARE_UNREADABLE:
-            return self._unreadable(event, said)
-        about = {"event_id": event.number, "producer": producer.lower(), "timestamp": text_of(said.as_of)}
-        said.is_heard = True
+            return self._unreadable(event, meaning)
+        about = {"event_id": event.number, "producer": producer.lower(), "timestamp": text_of(meaning.as_of)}
+        meaning.is_heard = True
         if rng.random() < _SHARE_OF_STOPS:
             name = rng.choice(event.lines)[0]
-            stop, said.closings = rng.choice([(True, [""]), ([name], [name])])
-            return self._message(event, about | {"stop": stop}, said)
+            stop, meaning.closings = rng.choice([(True, [""]), ([name], [name])])
+            return self._message(event, about | {"stop": stop}, meaning)
         lines = rng.sample(event.lines, rng.choice([1, 3, len(event.lines), len(event.lines)]))
         markets = random_markets(lines, rng)
-        said.markets, said.closings = markets.said, markets.closings
+        meaning.markets, meaning.closings = markets.meanings, markets.closings
         self.changes += len(markets.sent)
-        return self._message(event, about | {"markets": markets.sent}, said)
+        return self._message(event, about | {"markets": markets.sent}, meaning)
 
     def _producer(self, event: Event) -> str:
         """The producer of the event's next message: mostly one of two, so that each has its own markets, which are
@@ -97,34 +97,34 @@ class Feed:
         return own if self._rng.random() < 0.8 else self._rng.choice(PRODUCERS)
 
     def _introduction(self, event: Event, now: int) -> Message:
-        said = self._said("events", now, event, EARLY)
-        said.facts, fields = event.facts, event.fields | {"timestamp": text_of(said.as_of)}
+        meaning = self._meaning("events", now, event, EARLY)
+        meaning.facts, fields = event.facts, event.fields | {"timestamp": text_of(meaning.as_of)}
         if event.facts.odd is not None:
-            return self._message(event, fields | {"odd": event.facts.odd / 1_000}, said)
+            return self._message(event, fields | {"odd": event.facts.odd / 1_000}, meaning)
         markets = random_markets(event.lines, self._rng)
-        said.markets, said.closings, said.is_complete = markets.said, markets.closings, True
-        return self._message(event, fields | {"producer": EARLY, "markets": markets.sent}, said)
+        meaning.markets, meaning.closings, meaning.is_complete = markets.meanings, markets.closings, True
+        return self._message(event, fields | {"producer": EARLY, "markets": markets.sent}, meaning)
 
     def _facts(self, event: Event, now: int) -> Message:
-        said = self._said("events", now, event, "")
-        fields: dict[str, Any] = {"id": event.number, "timestamp": text_of(said.as_of)}
+        meaning = self._meaning("events", now, event, "")
+        fields: dict[str, Any] = {"id": event.number, "timestamp": text_of(meaning.as_of)}
         if not event.lines and self._rng.random() < 0.5:
             odd = self._rng.randint(1_100, 9_000)
-            said.facts = EventFacts(odd=odd)
-            return self._message(event, fields | {"odd": odd / 1_000}, said)
-        said.facts = EventFacts(status=self._rng.choice(_STATUSES))
-        return self._message(event, fields | {"status": said.facts.status}, said)
+            meaning.facts = EventFacts(odd=odd)
+            return self._message(event, fields | {"odd": odd / 1_000}, meaning)
+        meaning.facts = EventFacts(status=self._rng.choice(_STATUSES))
+        return self._message(event, fields | {"status": meaning.facts.status}, meaning)
 
-    def _unreadable(self, event: Event, said: Said) -> Message:
+    def _unreadable(self, event: Event, meaning: Meaning) -> Message:
         """An unreadable message, which closes the event for every producer as of its sending."""
-        said.producer, said.as_of, said.closings = "", said.sent_at, [""]
-        return Message(str(event.number).encode(), b'{"event_id": ', said)
+        meaning.producer, meaning.as_of, meaning.closings = "", meaning.sent_at, [""]
+        return Message(str(event.number).encode(), b'{"event_id": ', meaning)
 
     def _unnamed_feed(self, now: int) -> Message:
         """A message whose key and value are unreadable: it may be about any price of the partition."""
         partition = self._rng.randrange(PARTITIONS)
-        said = Said(topic="odds", partition=partition, sent_at=_sent_at(now), loses_prices=True)
-        return Message(None, b"{", said)
+        meaning = Meaning(topic="odds", partition=partition, sent_at=_sent_at(now), loses_prices=True)
+        return Message(None, b"{", meaning)
 
     def _turns(self, now: int) -> Iterator[Message]:
         for name, state in self._states.items():
@@ -147,10 +147,10 @@ class Feed:
                 beat = {"heartbeat": {"complete": not is_lost}}
                 yield _feed_message(name, partition, now, beat, is_beat=True, loses_prices=is_lost)
 
-    def _said(self, topic: str, now: int, event: Event, producer: str, late: int = 0) -> Said:
+    def _meaning(self, topic: str, now: int, event: Event, producer: str, late: int = 0) -> Meaning:
         """The meaning of a message, as of a time that no other message has."""
         self._time = max(self._time + 1, now)
-        return Said(
+        return Meaning(
             topic=topic,
             partition=event.number % PARTITIONS,
             sent_at=_sent_at(self._time),
@@ -159,21 +159,21 @@ class Feed:
             as_of=self._time - late,
         )
 
-    def _message(self, event: Event, value: dict[str, Any], said: Said) -> Message:
-        message = Message(str(event.number).encode(), msgspec.json.encode(value), said)
+    def _message(self, event: Event, value: dict[str, Any], meaning: Meaning) -> Message:
+        message = Message(str(event.number).encode(), msgspec.json.encode(value), meaning)
         self._sent.append(message)
         return message
 
     def _repeated(self, message: Message, now: int) -> Message | None:
         """The same message, sent again now."""
-        said = message.said
-        if said.is_heard and not self._states[said.producer].may_send_to(said.partition):
+        meaning = message.meaning
+        if meaning.is_heard and not self._states[meaning.producer].may_send_to(meaning.partition):
             return None
-        return message._replace(said=msgspec.structs.replace(said, sent_at=_sent_at(now), offset=-1))
+        return message._replace(meaning=msgspec.structs.replace(meaning, sent_at=_sent_at(now), offset=-1))
 
 
-def _feed_message(name: str, partition: int, now: int, value: dict[str, Any], **said: Any) -> Message:
-    meaning = Said(topic="odds", partition=partition, sent_at=_sent_at(now), producer=name, is_heard=True, **said)
+def _feed_message(name: str, partition: int, now: int, value: dict[str, Any], **values: Any) -> Message:
+    meaning = Meaning(topic="odds", partition=partition, sent_at=_sent_at(now), producer=name, is_heard=True, **values)
     return Message(name.encode(), msgspec.json.encode({"producer": name} | value), meaning)
 
 

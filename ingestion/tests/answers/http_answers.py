@@ -8,7 +8,7 @@ from typing import Any
 
 from .checker import Checker, read_place
 from .ledger import SECOND, Leg, Moment
-from .said import Offsets
+from .meanings import Offsets
 
 # Options of the casino's configuration.
 SCHEMA: dict[str, Any] = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple
 
-from .said import EVERY_PRODUCER, EventFacts, Said, SaidMarket, line_scope
+from .meanings import EVERY_PRODUCER, EventFacts, MarketMeaning, Meaning, line_scope
 
 NEVER = -1
 SECOND = 1_000_000  # microseconds
@@ -41,7 +41,7 @@ class Moment(NamedTuple):
 class _Line(NamedTuple):
     as_of: int
     producer: str
-    market: SaidMarket
+    market: MarketMeaning
 
 
 @dataclass(slots=True)
@@ -73,53 +73,53 @@ class Ledger:
         self._feeds: dict[str, _Feed] = {}
         self._with_markets: set[int] = set()
 
-    def apply(self, said: Said) -> None:
-        if said.facts is not None:
-            self._apply_facts(said)
-        if said.is_heard:
-            self._hear(said)
-        if said.loses_prices:
-            self._lose_prices(said)
-        for market in said.markets:
-            self._with_markets.add(said.event)
-            key = said.event, market.market, market.line
+    def apply(self, meaning: Meaning) -> None:
+        if meaning.facts is not None:
+            self._apply_facts(meaning)
+        if meaning.is_heard:
+            self._hear(meaning)
+        if meaning.loses_prices:
+            self._lose_prices(meaning)
+        for market in meaning.markets:
+            self._with_markets.add(meaning.event)
+            key = meaning.event, market.market, market.line
             known = self._lines.get(key)
-            if known is None or known.as_of <= said.as_of:
-                self._lines[key] = _Line(said.as_of, said.producer, market)
-        for scope in said.closings:
-            self._stop(said, scope, said.as_of)
-        if said.is_complete:
-            self._stop(said, "", said.as_of - 1)
+            if known is None or known.as_of <= meaning.as_of:
+                self._lines[key] = _Line(meaning.as_of, meaning.producer, market)
+        for scope in meaning.closings:
+            self._stop(meaning, scope, meaning.as_of)
+        if meaning.is_complete:
+            self._stop(meaning, "", meaning.as_of - 1)
 
-    def _apply_facts(self, said: Said) -> None:
-        event = self._events.setdefault(said.event, _Event())
-        if said.facts is None or said.as_of < event.as_of:
+    def _apply_facts(self, meaning: Meaning) -> None:
+        event = self._events.setdefault(meaning.event, _Event())
+        if meaning.facts is None or meaning.as_of < event.as_of:
             return
-        event.as_of = said.as_of
-        event.facts = said.facts.over(event.facts)
+        event.as_of = meaning.as_of
+        event.facts = meaning.facts.over(event.facts)
 
-    def _hear(self, said: Said) -> None:
-        feed = self._feeds.setdefault(said.producer, _Feed())
-        before = feed.heard.get(said.partition)
-        feed.has_beats |= said.is_beat
-        if before is not None and said.sent_at - before > self._silence and feed.has_beats:
-            feed.valid_since = max(feed.valid_since, said.sent_at)
-        feed.heard[said.partition] = max(said.sent_at, before or said.sent_at)
-        if said.is_beat:
-            if feed.up_at < feed.down_at < said.sent_at:  # only prices sent later count
-                feed.valid_since = max(feed.valid_since, said.sent_at)
-            feed.up_at = max(feed.up_at, said.sent_at)
-        if said.is_down:
-            feed.down_at = max(feed.down_at, said.sent_at)
-            feed.valid_since = max(feed.valid_since, said.sent_at)
+    def _hear(self, meaning: Meaning) -> None:
+        feed = self._feeds.setdefault(meaning.producer, _Feed())
+        before = feed.heard.get(meaning.partition)
+        feed.has_beats |= meaning.is_beat
+        if before is not None and meaning.sent_at - before > self._silence and feed.has_beats:
+            feed.valid_since = max(feed.valid_since, meaning.sent_at)
+        feed.heard[meaning.partition] = max(meaning.sent_at, before or meaning.sent_at)
+        if meaning.is_beat:
+            if feed.up_at < feed.down_at < meaning.sent_at:  # only prices sent later count
+                feed.valid_since = max(feed.valid_since, meaning.sent_at)
+            feed.up_at = max(feed.up_at, meaning.sent_at)
+        if meaning.is_down:
+            feed.down_at = max(feed.down_at, meaning.sent_at)
+            feed.valid_since = max(feed.valid_since, meaning.sent_at)
 
-    def _lose_prices(self, said: Said) -> None:
+    def _lose_prices(self, meaning: Meaning) -> None:
         for name, feed in self._feeds.items():
-            if said.producer == name or (not said.producer and said.partition in feed.heard):
-                feed.valid_since = max(feed.valid_since, said.sent_at)
+            if meaning.producer == name or (not meaning.producer and meaning.partition in feed.heard):
+                feed.valid_since = max(feed.valid_since, meaning.sent_at)
 
-    def _stop(self, said: Said, scope: str, as_of: int) -> None:
-        key = said.event, said.producer or EVERY_PRODUCER, scope
+    def _stop(self, meaning: Meaning, scope: str, as_of: int) -> None:
+        key = meaning.event, meaning.producer or EVERY_PRODUCER, scope
         self._stops[key] = max(self._stops.get(key, NEVER), as_of)
 
     def fault(self, leg: Leg, moment: Moment) -> str:

@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from .said import SaidMarket, line_scope
+from .meanings import MarketMeaning, line_scope
 from .scenario import Line
 
 _CLOSED: tuple[dict[str, Any], ...] = (
@@ -30,7 +30,7 @@ class Markets:
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
-        self.said: list[SaidMarket] = []
+        self.meanings: list[MarketMeaning] = []
         self.closings: list[str] = []
 
 
@@ -42,7 +42,7 @@ def random_markets(lines: Sequence[Line], rng: random.Random) -> Markets:
         _add(markets, line, rng)
     if rng.random() < _SHARE_UNNAMED:
         markets.sent.append({"market": [], "outcomes": [{"outcome": "OVER", "odd": 2}]})
-        markets.said, markets.closings = [], [""]
+        markets.meanings, markets.closings = [], [""]
     return markets
 
 
@@ -67,7 +67,7 @@ def _add(markets: Markets, line: Line, rng: random.Random) -> None:
     elif rng.random() < 0.2:
         market["status"] = "open"
     markets.sent.append(market | {"outcomes": sent})
-    markets.said.append(SaidMarket(name, stored_line, is_open, {name: odd for name, (_, odd) in odds.items()}))
+    markets.meanings.append(MarketMeaning(name, stored_line, is_open, {name: odd for name, (_, odd) in odds.items()}))
 
 
 def _outcome(rng: random.Random) -> tuple[dict[str, Any], int]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .ledger import SECOND
-from .said import EventFacts
+from .meanings import EventFacts
 
 EARLY, LIVE, BACKUP = "EARLY", "LIVE", "BACKUP"
 PRODUCERS = (EARLY, LIVE, BACKUP)

@@ -12,7 +12,7 @@ from ingestion.kafka.client import client_config
 
 from .backlog import Backlog
 from .feed import Feed, Message
-from .said import JournalWriter, Offsets, Said
+from .meanings import JournalWriter, Meaning, Offsets
 
 _TICK_SECONDS = 0.01
 _ATTEMPTS = 50  # tries per tick to find a producer that is not silent
@@ -38,7 +38,7 @@ class FeedSender(threading.Thread):
         self._rate = rate
         self._ending = threading.Event()
         self._failures: list[str] = []
-        self._delivered: list[Said] = []
+        self._delivered: list[Meaning] = []
         self._producer = Producer(client_config() | {"enable.idempotence": True, "linger.ms": 5})
 
     def finish(self) -> None:
@@ -77,25 +77,25 @@ class FeedSender(threading.Thread):
             self._failures.append("consumers were so far behind that the embedded broker may have dropped messages")
 
     def _send(self, message: Message) -> None:
-        said = message.said
+        meaning = message.meaning
         self.messages += 1
         self._producer.produce(
-            said.topic,
+            meaning.topic,
             message.value,
             key=message.key,
-            partition=said.partition,
+            partition=meaning.partition,
             headers=[*self._headers],
-            timestamp=said.sent_at // 1_000,
-            on_delivery=lambda error, place: self._note(error, place, said, len(message.value)),
+            timestamp=meaning.sent_at // 1_000,
+            on_delivery=lambda error, place: self._note(error, place, meaning, len(message.value)),
         )
 
-    def _note(self, error: Any, place: Any, said: Said, size: int) -> None:
+    def _note(self, error: Any, place: Any, meaning: Meaning, size: int) -> None:
         if error is not None:
             self._failures.append(error.str())
             return
-        said.offset = place.offset()
-        self._backlog.add((said.topic, said.partition), said.offset, size)
-        self._delivered.append(said)
+        meaning.offset = place.offset()
+        self._backlog.add((meaning.topic, meaning.partition), meaning.offset, size)
+        self._delivered.append(meaning)
 
 
 def _now() -> int:

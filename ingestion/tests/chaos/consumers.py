@@ -16,7 +16,7 @@ from .servers import Servers
 
 PROCESSES = ("coupons", "coupons", "users", "events", "odds", "impressions")
 # Seconds without a kill after the topic's consumer has started: else its partitions could be revoked again unread.
-_SPARED_SECONDS = 5.0
+_MIN_AGE_SECONDS = 5.0
 _DELETED = "deleted by the broker"
 SESSION_SECONDS = 2.0  # for a broker without static membership, such as the embedded one
 
@@ -110,8 +110,8 @@ class Consumers:
 
     def kill_one(self, rng: random.Random, stalled: Collection[str] = ()) -> bool:
         """Kill a consumer whose topic has been read for a while and is not stalled. Returns whether there was one."""
-        spared = {process.topic for process in self._processes if process.age < _SPARED_SECONDS}.union(stalled)
-        others = [process for process in self._processes if process.topic not in spared]
+        excluded = {process.topic for process in self._processes if process.age < _MIN_AGE_SECONDS}.union(stalled)
+        others = [process for process in self._processes if process.topic not in excluded]
         if others:
             rng.choice(others).kill()
             self.kills += 1

@@ -104,8 +104,8 @@ class ExpectedOdds:
         )
 
 
-def _heard(**said: bool) -> Heard:
-    return Heard(-1, EARLIEST, **said)
+def _heard(**flags: bool) -> Heard:
+    return Heard(-1, EARLIEST, **flags)
 
 
 def _market(of: tuple[str, str, tuple[str, ...]], rng: random.Random) -> MarketRow:

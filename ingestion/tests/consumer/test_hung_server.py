@@ -57,12 +57,12 @@ def test_messages_of_its_casinos_are_parked_and_stored_once_when_it_goes_on(brok
     send(USERS, [(near.pk, user(id=1)), (far.pk, user(id=1))])
     consume(USERS, 2)  # opens connections
     messages = [(casino.pk, user(id=number)) for number in range(2, 12) for casino in (near, far)]
-    said: list[HttpAnswer] = []
+    answers: list[HttpAnswer] = []
 
     def is_done() -> bool:
         counts, health = consumer.counts, consumer.health
-        if health.has_joined and counts[far.pk, "parked"] >= 10 and health.parked and not said:
-            said.append(health.ready())
+        if health.has_joined and counts[far.pk, "parked"] >= 10 and health.parked and not answers:
+            answers.append(health.ready())
             server.close()
         return counts[far.pk, "stored"] >= 10
 
@@ -70,7 +70,7 @@ def test_messages_of_its_casinos_are_parked_and_stored_once_when_it_goes_on(brok
     server.enter_context(frozen(SECOND_DIR))
     send(USERS, messages)
     consumer.run()
-    [(status, _, text)] = said
+    [(status, _, text)] = answers
     assert status == 200
     assert text.startswith(b"messages are stored, but those of casino %d are parked: " % far.pk)
     assert text.endswith(b"; no answer from the database server east\n")

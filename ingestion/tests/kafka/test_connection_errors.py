@@ -162,14 +162,14 @@ def test_missing_token_is_waited_for_at_the_start(settings):
     settings.KAFKA_OAUTH_CLIENT_ID = settings.KAFKA_OAUTH_CLIENT_SECRET = "client"
     attempts = list[float]()
 
-    def is_told() -> bool:
+    def has_reason() -> bool:
         admin.poll(0.1)  # more than one event: the client also requests the token
         return "OAUTHBEARER token" in connection_errors.reason
 
     def ask(seconds: float) -> None:
         attempts.append(seconds)
         if len(attempts) == 1:
-            wait_until(is_told)
+            wait_until(has_reason)
             raise KafkaException(KafkaError(KafkaError._TRANSPORT))
 
     with EmbeddedBroker() as broker:

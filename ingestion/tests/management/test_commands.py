@@ -27,9 +27,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.django_db(**IN_PROCESSES)]
 @pytest.fixture(autouse=True)
 def _own_signal_handlers():
     """Restores the signal handlers that a command sets in this process."""
-    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
-    for number, handler in kept.items():
+    for number, handler in handlers.items():
         signal.signal(number, handler)
 
 

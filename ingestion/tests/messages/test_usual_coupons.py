@@ -91,12 +91,12 @@ def test_too_many_selections_are_left_to_the_long_way_and_not_read():
 
 
 def test_what_is_kept_of_selections_and_stakes_is_bounded():
-    kept = _CachedJson(bytes.decode, limit=3, max_bytes=2)
+    cached = _CachedJson(bytes.decode, limit=3, max_bytes=2)
     for given in (b"1", b"2", b"2", b"3", b"345"):
-        assert kept[given] == given.decode()
-    assert sorted(kept) == [b"1", b"2", b"3"]
-    assert kept[b"4"] == "4"
-    assert sorted(kept) == [b"4"]
+        assert cached[given] == given.decode()
+    assert sorted(cached) == [b"1", b"2", b"3"]
+    assert cached[b"4"] == "4"
+    assert sorted(cached) == [b"4"]
 
 
 def test_formats_of_odds_do_not_share_what_was_read():

@@ -94,11 +94,11 @@ def restriction(known: dict[str, Any], rng: random.Random) -> dict[str, Any]:
 
 def _message(known: dict[str, Any], changes: dict[str, Any], rng: random.Random) -> dict[str, Any]:
     """A complete or partial message with these changes, some of whose other fields are junk or lost."""
-    beside = rng.choice([known, known, {}])
-    message = {"id": known["id"]} | beside | changes
+    other_fields = rng.choice([known, known, {}])
+    message = {"id": known["id"]} | other_fields | changes
     message["timestamp"] = rng.choice([BEFORE, LATER, LATER, *([None, "junk"] if "odd" in known else [LATER])])
     for name in rng.sample(
-        sorted(beside.keys() - changes.keys() - {"id", "timestamp"}), k=min(rng.randrange(3), len(beside))
+        sorted(other_fields.keys() - changes.keys() - {"id", "timestamp"}), k=min(rng.randrange(3), len(other_fields))
     ):
         message[name] = rng.choice(JUNK)
     return message

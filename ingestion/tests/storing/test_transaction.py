@@ -153,8 +153,8 @@ def test_dead_letters_are_stored_before_the_commit(casino_a):
 
 
 def test_a_coupon_read_in_part_is_counted_with_its_problems_and_is_no_dead_letter(casino_a, user_7):
-    untold, outright = SELECTION | {"event_id": 3, "sport": " "}, without(SELECTION, "away_team")
-    batch = decoded_messages(COUPONS, coupon(recommended_events=[SELECTION, untold, outright]), coupon())
+    without_sport, outright = SELECTION | {"event_id": 3, "sport": " "}, without(SELECTION, "away_team")
+    batch = decoded_messages(COUPONS, coupon(recommended_events=[SELECTION, without_sport, outright]), coupon())
     assert store(casino_a, batch, topic=COUPONS) == ["stored_in_part", "stored"]
     with use_casino(casino_a.current):
         [count] = MessageCount.objects.filter(outcome="stored_in_part")

@@ -92,7 +92,7 @@ def test_no_turn_runs_any_more_once_one_has_failed(turns):
         fails.set()
         raise LookupError("no catalogue")
 
-    def go_on():
+    def resume():
         has_begun.set()
         assert fails.wait(PATIENCE_SECONDS)
         time.sleep(0.2)  # longer than the failure takes to be noticed
@@ -103,7 +103,7 @@ def test_no_turn_runs_any_more_once_one_has_failed(turns):
         ended.append(False)
 
     with pytest.raises(LookupError, match="no catalogue"):
-        turns.run({1: fail, 2: go_on} | dict.fromkeys(range(3, 200), begin_later))
+        turns.run({1: fail, 2: resume} | dict.fromkeys(range(3, 200), begin_later))
     assert ended.count(True) == 1
     assert ended.count(False) < 100, "turns that had not begun are left out"
 

@@ -21,7 +21,7 @@ def result(code: str, field: str = "", detail: str = "") -> MessageResult:
     return MessageResult.reject(envelope, Rejection(code, field, detail))
 
 
-def kept(results: list[MessageResult]) -> list[ItemOutcome]:
+def stored_outcomes(results: list[MessageResult]) -> list[ItemOutcome]:
     outcomes = StoredOutcomes()
     for each in results:
         outcomes.add([each])
@@ -30,7 +30,7 @@ def kept(results: list[MessageResult]) -> list[ItemOutcome]:
 
 @given(st.lists(st.tuples(WORDS, WORDS), max_size=20))
 def test_code_and_field_are_kept_in_order_and_no_detail(rejections):
-    found = kept([result(code, field, "birth_year is 'Ada Lovelace'") for code, field in rejections])
+    found = stored_outcomes([result(code, field, "birth_year is 'Ada Lovelace'") for code, field in rejections])
     assert found == [
         ItemOutcome("stored") if code == "stored" else ItemOutcome("rejected", code, field)
         for code, field in rejections

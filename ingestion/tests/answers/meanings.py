@@ -11,7 +11,7 @@ EVERY_PRODUCER = "*"
 _BYTES_OF_LENGTH = 4
 
 
-class SaidMarket(msgspec.Struct, array_like=True, frozen=True):
+class MarketMeaning(msgspec.Struct, array_like=True, frozen=True):
     """A market line; an outcome that can't be bet on has 0 in `odds` (thousandths)."""
 
     market: str
@@ -37,7 +37,7 @@ class EventFacts(msgspec.Struct, array_like=True, frozen=True):
         )
 
 
-class Said(msgspec.Struct, array_like=True, kw_only=True):
+class Meaning(msgspec.Struct, array_like=True, kw_only=True):
     """The meaning of one message. Times are microseconds. `closings`: of the producer's markets all (""), a market, or
     a market line. `is_complete`: missing markets are closed. `loses_prices`: older prices of its feed are invalid;
     without a producer, those of all feeds in the partition. `is_heard`: the message shows that its feed is alive."""
@@ -50,7 +50,7 @@ class Said(msgspec.Struct, array_like=True, kw_only=True):
     producer: str = ""
     as_of: int = 0
     facts: EventFacts | None = None
-    markets: list[SaidMarket] = []
+    markets: list[MarketMeaning] = []
     closings: list[str] = []
     is_complete: bool = False
     is_heard: bool = False
@@ -60,7 +60,7 @@ class Said(msgspec.Struct, array_like=True, kw_only=True):
 
 
 _ENCODE = msgspec.msgpack.Encoder().encode
-_DECODE = msgspec.msgpack.Decoder(Said).decode
+_DECODE = msgspec.msgpack.Decoder(Meaning).decode
 
 
 def line_scope(market: str, line: str) -> str:
@@ -72,7 +72,7 @@ class JournalWriter:
         self._path = path
         path.touch()
 
-    def append(self, *messages: Said) -> None:
+    def append(self, *messages: Meaning) -> None:
         with self._path.open("ab") as file:
             for encoded in map(_ENCODE, messages):
                 file.write(len(encoded).to_bytes(_BYTES_OF_LENGTH, "little") + encoded)
@@ -84,7 +84,7 @@ class JournalReader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._position = 0
-        self._waiting: defaultdict[tuple[str, int], deque[Said]] = defaultdict(deque)
+        self._waiting: defaultdict[tuple[str, int], deque[Meaning]] = defaultdict(deque)
         self._read: defaultdict[tuple[str, int], int] = defaultdict(int)
 
     def has_all(self, offsets: Offsets) -> bool:
@@ -92,23 +92,23 @@ class JournalReader:
         self._read_on()
         return all(self._read[partition] >= end for partition, end in offsets.items())
 
-    def take(self, offsets: Offsets) -> list[Said]:
+    def take(self, offsets: Offsets) -> list[Meaning]:
         """The next messages before these offsets, in the order of their sending."""
-        taken: list[Said] = []
+        taken: list[Meaning] = []
         for partition, end in offsets.items():
             waiting = self._waiting[partition]
             while waiting and waiting[0].offset < end:
                 taken.append(waiting.popleft())
-        return sorted(taken, key=lambda said: said.sent_at)
+        return sorted(taken, key=lambda meaning: meaning.sent_at)
 
     def _read_on(self) -> None:
-        for said in self._decoded():
-            partition = said.topic, said.partition
-            assert said.offset == self._read[partition], f"{partition}: {said.offset}, not {self._read[partition]}"
+        for each in self._decoded():
+            partition = each.topic, each.partition
+            assert each.offset == self._read[partition], f"{partition}: {each.offset}, not {self._read[partition]}"
             self._read[partition] += 1
-            self._waiting[partition].append(said)
+            self._waiting[partition].append(each)
 
-    def _decoded(self) -> Iterator[Said]:
+    def _decoded(self) -> Iterator[Meaning]:
         with self._path.open("rb") as file:
             file.seek(self._position)
             content = file.read()
