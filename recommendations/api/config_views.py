@@ -32,7 +32,7 @@ class ConfigView(CasinoAPIView):
     scope = Scope.CONFIGURE
     staff_permissions: ClassVar[Mapping[str, str]] = dict.fromkeys(("POST", "PATCH"), "tenants.change_casino")
 
-    @docs.casino_endpoint(docs.KEPT_CONFIGURATION, codes=["casino_not_configured"], operation_id="config")
+    @docs.casino_endpoint(docs.STORED_CONFIGURATION, codes=["casino_not_configured"], operation_id="config")
     def get(self, request: Request) -> Response:
         if not self.casino.is_configured:
             raise CasinoNotConfigured("Casino is not configured. Please set up the casino first.")

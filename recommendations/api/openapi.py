@@ -63,7 +63,7 @@ PATCH: Schema = {
     },
     "additionalProperties": False,
 }
-KEPT_CONFIGURATION: Schema = {
+STORED_CONFIGURATION: Schema = {
     "type": "object",
     "required": ["recommender_type", "recommendation_schema", "timestamp"],
     "properties": {
@@ -80,7 +80,7 @@ SAVED: Schema = {
         "message": {"type": "string"},
         "recommender_type": {"type": "string"},
         "recommendation_schema": {"type": "object"},
-        "config": KEPT_CONFIGURATION,
+        "config": STORED_CONFIGURATION,
         "reset_options": {
             "type": "array",
             "items": {"type": "string"},

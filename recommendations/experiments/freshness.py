@@ -14,7 +14,7 @@ from .stored_looks import last_looked_at
 _MAX_AGE = timedelta(hours=3)  # a look is made each hour
 
 
-def unlooked_since_of(run: Run, experiment: Experiment, measured: Measured, *, is_stored: bool) -> datetime | None:
+def outdated_since(run: Run, experiment: Experiment, measured: Measured, *, is_stored: bool) -> datetime | None:
     """The time of the latest look at the current casino's running experiment, or of its start, if that is more than 3
     hours ago; otherwise None.
 

@@ -11,14 +11,14 @@ from tenants.models import Experiment, ExperimentState
 
 from .coins import are_coins_unfair
 from .course import Course
-from .freshness import unlooked_since_of
+from .freshness import outdated_since
 from .guard_report import GuardReport, broken_guards, guards_of
 from .lifecycle import GUARD
 from .measuring import Measured, measure
 from .run import CREDITS, Run, run_of
 from .statistics.duration import forecast
 from .statistics.mismatch import is_mismatch
-from .statistics.verdict import WORDS_OF_METRIC, Case, Verdict, VerdictCode, judge, judge_preference
+from .statistics.verdict import WORDS_OF_METRIC, Case, Verdict, VerdictCode, decide, decide_preference
 from .stored_looks import looks_of, measured_rows
 
 _UNKNOWN_PREFERENCE = (-1.0, 1.0)  # the interval of a preference without a look that counts
@@ -107,7 +107,7 @@ def report_on(experiment: Experiment, now: datetime) -> ExperimentReport:
     broken = broken_guards(guards) if is_over and experiment.stopped_by == GUARD else {}
     is_interleaving = run.definition.kind is Kind.INTERLEAVE
     looked_at = measured.courses[0].times[-1] if measured.courses else run.at
-    unlooked_since = None if is_over else unlooked_since_of(run, experiment, measured, is_stored=bool(own))
+    unlooked_since = None if is_over else outdated_since(run, experiment, measured, is_stored=bool(own))
     return ExperimentReport(
         name=experiment.name,
         state=run.state.value,
@@ -165,7 +165,7 @@ def _verdict(run: Run, course: Course, has_mismatch: bool, broken_guard: str) ->
         margin=run.definition.margin,
         days_left=_days_left(run, course),
     )
-    return judge_preference(course.looks, case) if course.metric == CREDITS else judge(course.looks, case)
+    return decide_preference(course.looks, case) if course.metric == CREDITS else decide(course.looks, case)
 
 
 def _days_left(run: Run, course: Course) -> float | None:

@@ -11,7 +11,7 @@ from cachetools import LRUCache
 from django.conf import settings
 
 from recommendations.recommenders.base import NO_MODELS, FittedModels
-from recommendations.recommenders.hybrid_features.bet_sequences import KEPT, BetSequences
+from recommendations.recommenders.hybrid_features.bet_sequences import MIN_SELECTIONS, BetSequences
 from recommendations.recommenders.hybrid_features.user_vectors import CoBettorSums, UserVectors
 from tenants.ids import MAX_ID
 from tenants.process_state import register
@@ -25,7 +25,7 @@ LEAST = 2_000  # size of a cached casino without counts and models, in selection
 # their stored bytes, and trees five times.
 BYTES_OF_SELECTION = 250
 _MODELS = 8_000  # size of a casino's models, in selections; `fit_models` stores up to 1.9 MB
-ROOM = 64 * (LEAST + 2 * KEPT)  # for the casinos without a fitted model
+ROOM = 64 * (LEAST + 2 * MIN_SELECTIONS)  # for the casinos without a fitted model
 FITTED_ROOM = ROOM + 64 * _MODELS
 
 # For the select list of any query.
@@ -92,7 +92,7 @@ class LiveBets:
         if is_old or len(self._sequences.event_ids) > MOST_EVENTS:
             self._restart()
         self._started_at = self._started_at or now
-        left = KEPT
+        left = MIN_SELECTIONS
         coupons = []
         for coupon_id, user_id, timestamp, event_ids in _read(self._latest, now):
             if coupon_id not in self._read_ids:

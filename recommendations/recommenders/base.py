@@ -102,10 +102,10 @@ class BettingProfile(msgspec.Struct, frozen=True):
         which casinos share, and its copies."""
         if self.memo is NOBODY.memo:
             return compute(self, sources)
-        kept: tuple[Any, T] | None = self.memo.get(name)
-        if kept is None or len(kept[0]) != len(sources) or not all(map(is_, map(call, kept[0]), sources)):
-            kept = self.memo[name] = [*map(ref, sources)], compute(self, sources)
-        return kept[1]
+        cached: tuple[Any, T] | None = self.memo.get(name)
+        if cached is None or len(cached[0]) != len(sources) or not all(map(is_, map(call, cached[0]), sources)):
+            cached = self.memo[name] = [*map(ref, sources)], compute(self, sources)
+        return cached[1]
 
 
 NOBODY = BettingProfile()

@@ -31,7 +31,7 @@ from .user_values import tallied_values
 
 REGULARISATION = 20.0
 MAX_TOKENS = 1_000
-NEIGHBOURS_KEPT = 50
+MAX_NEIGHBOURS = 50
 
 # Tokens outlive events. A team has the same token at home and away.
 _KINDS = {"home_team": "team", "away_team": "team", "league": "league", "sport": "sport", "odds_band": "odds"}
@@ -77,7 +77,7 @@ class NeighboursModel:
     def decode(cls, encoded: bytes) -> "NeighboursModel":
         stored = msgspec.msgpack.decode(encoded, type=StoredNeighboursModel)
         shape = count, width = len(stored.tokens), stored.width
-        require(count <= MAX_TOKENS and 0 <= width <= NEIGHBOURS_KEPT, f"the model has a size of {count} x {width}")
+        require(count <= MAX_TOKENS and 0 <= width <= MAX_NEIGHBOURS, f"the model has a size of {count} x {width}")
         neighbours = np.frombuffer(stored.neighbours, dtype=np.int32).reshape(shape)
         weights = np.frombuffer(stored.weights, dtype=np.float32).reshape(shape)
         require(np.all((neighbours >= 0) & (neighbours < count)), "neighbours are out of range")
@@ -192,7 +192,7 @@ def fit(users: Iterable[Mapping[str, float]]) -> NeighboursModel | None:
     if len(tokens) < 2:
         return None
     weights = _ease(_gram(rows, {token: place for place, token in enumerate(tokens)}))
-    width = min(NEIGHBOURS_KEPT, len(tokens))
+    width = min(MAX_NEIGHBOURS, len(tokens))
     largest = np.argsort(-np.abs(weights), axis=1, kind="stable")[:, :width]
     return NeighboursModel.of(
         tokens, largest.astype(np.int32), np.take_along_axis(weights, largest, axis=1).astype(np.float32)

@@ -20,7 +20,7 @@ KeyNumbers = Mapping[str, Mapping[str, int]]
 UNKNOWN = len(BAND_BOUNDS) + 2  # numbers below stand for no key: one for each band, and one for no band
 MAX_TEXTS = 20_000
 _BYTES_OF_TEXTS = 500  # sizes of the objects
-_KEPT = "weights of bets on outcomes"  # in a profile's memo
+_MEMO_KEY = "weights of bets on outcomes"  # in a profile's memo
 
 
 class NumberedBets:
@@ -43,12 +43,12 @@ class NumberedBets:
         known = self._known
         if known.version != version or len(known) > self._max_texts:
             known = self._known = _Known(version, self._numbers)
-        kept: tuple[list[Any], tuple[Codes, Floats]] | None = profile.bets_memo.get(_KEPT)
-        if kept is None or ((source := kept[0][0]()) is not self and source is not known):
+        cached: tuple[list[Any], tuple[Codes, Floats]] | None = profile.bets_memo.get(_MEMO_KEY)
+        if cached is None or ((source := cached[0][0]()) is not self and source is not known):
             sums = _sum_weights(known, profile.bets)
             is_complete = sums[0].min(initial=UNKNOWN) >= UNKNOWN
-            kept = profile.bets_memo[_KEPT] = [ref(self if is_complete else known)], sums
-        return kept[1]
+            cached = profile.bets_memo[_MEMO_KEY] = [ref(self if is_complete else known)], sums
+        return cached[1]
 
 
 class _Known(dict[Texts, tuple[int, int, int, int]]):

@@ -108,8 +108,8 @@ def _context(request: RecommendationRequest) -> CasinoContext:
 
 
 def _build(request: RecommendationRequest, profile: BettingProfile, context: CasinoContext) -> Recommendation:
-    nobody = UserContext(user_id=0, own_id=0, user=None, profile=profile)
-    built = build_recommendation(request, nobody, context, uuid4())
+    unknown_user = UserContext(user_id=0, own_id=0, user=None, profile=profile)
+    built = build_recommendation(request, unknown_user, context, uuid4())
     if context.prices is not None:
         note_prices(request, context, [built])
     return built

@@ -190,8 +190,8 @@ class CasinoSums(msgspec.Struct, array_like=True):
         return sums
 
     def _entries_of(self, each: SelectionLike) -> list[_Sums]:
-        kept = each.__dict__ if isinstance(each, Selection) else {}
-        key = kept.get("tallied_as") or kept.setdefault("tallied_as", _key_of(each))
+        cached = each.__dict__ if isinstance(each, Selection) else {}
+        key = cached.get("tallied_as") or cached.setdefault("tallied_as", _key_of(each))
         entries = [self.sums.setdefault(key, [0, 0.0, 0.0])]
         if each.market and each.outcome:
             bet = (each.sport, each.market, line_band(each.line or ""), each.outcome, key[-1])

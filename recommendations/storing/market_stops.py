@@ -9,7 +9,7 @@ from tenants.routing.connections import execute, query
 StopKey = tuple[int, int, str]  # event, producer, scope
 Stops = Mapping[StopKey, tuple[datetime, str]]
 
-_KEEP = """
+_STORE = """
 INSERT INTO market_stops AS stored (event_id, producer, scope, as_of, status)
 SELECT * FROM unnest(%s::bigint[], %s::smallint[], %s::text[], %s::timestamptz[], %s::text[])
 ON CONFLICT (event_id, producer, scope) DO UPDATE SET as_of = excluded.as_of, status = excluded.status
@@ -26,11 +26,11 @@ RETURNING markets.event_id
 """
 
 
-def keep_stops(stops: Stops) -> set[StopKey]:
+def store_stops(stops: Stops) -> set[StopKey]:
     """Store the closings. Returns the keys of those that are newer than the stored closings."""
     rows = [(*key, *values) for key, values in sorted(stops.items())]
     return {
-        (event, producer, scope) for event, producer, scope in query(_KEEP, list(map(list, zip(*rows, strict=True))))
+        (event, producer, scope) for event, producer, scope in query(_STORE, list(map(list, zip(*rows, strict=True))))
     }
 
 

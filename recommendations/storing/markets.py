@@ -12,7 +12,7 @@ from tenants.routing.connections import casino_atomic, execute, query
 
 from .feeds import Producers, forget_feed
 from .market_rows import SentLine, Written, write_markets
-from .market_stops import StopKey, apply_stops, forget_stops, keep_stops
+from .market_stops import StopKey, apply_stops, forget_stops, store_stops
 from .offered_by import flip_offered_by
 from .outcomes import DUPLICATE, STALE, Outcome, Result
 
@@ -139,7 +139,7 @@ def _close(rows: Iterable[OddsRow], producers: Producers, to_close: Collection[i
         for key, closing, as_of in _closings(row, producers):
             if key not in stops or stops[key][0] < as_of:
                 stops[key], places[key] = (as_of, closing.status), place
-    new = keep_stops(stops) if stops else set()
+    new = store_stops(stops) if stops else set()
     events = {event_id for event_id, _, _ in new}.union(to_close)
     return {places[key] for key in new}, apply_stops(events) if events else set()
 

@@ -32,7 +32,7 @@ DELETE FROM waiting_changes
 WHERE id IN (SELECT id FROM waiting_changes WHERE kind = 'events' ORDER BY timestamp, id LIMIT %s)
 """
 # The latest change of each subject is stored, of equal times the strictest.
-_KEEP = """
+_STORE = """
 INSERT INTO waiting_changes AS stored (kind, key, subject, timestamp, change)
 SELECT '{table}', key, subject, timestamp, change
 FROM jsonb_to_recordset(%s::jsonb) AS row(key text, subject text, timestamp timestamptz, change jsonb)
@@ -61,7 +61,7 @@ def keep_until_stored(upsert: Upsert, changes: Iterable[Change]) -> None:
             "%d changes of unknown %s were not stored: %d are waiting already", len(parts), upsert.table, count
         )
         return
-    execute(_keep_sql(upsert), [as_json(list(parts.values()))])
+    execute(_store_sql(upsert), [as_json(list(parts.values()))])
 
 
 def take_waiting(upsert: Upsert, keys: Sequence[object]) -> list[Change]:
@@ -89,9 +89,9 @@ def _decode(table: str, key: object, timestamp: datetime, change: str) -> Change
 
 
 @cache
-def _keep_sql(upsert: Upsert) -> str:
+def _store_sql(upsert: Upsert) -> str:
     cases = (f"WHEN '{each.columns[0]}' THEN {each.is_stricter.format(new='new', old='old')}" for each in upsert.timed)
-    return _KEEP.format(table=upsert.table, is_stricter=" ".join(cases))
+    return _STORE.format(table=upsert.table, is_stricter=" ".join(cases))
 
 
 def _parts(upsert: Upsert, change: Change) -> Iterator[dict[str, object]]:

@@ -82,7 +82,7 @@ class PackedTallies(msgspec.Struct, array_like=True):
         self.format = _FORMAT_WITH_BETS if self.bets else _FORMAT
         return _ENCODER.encode(self)
 
-    def keep(self, values: int, events: int) -> bool:
+    def trim(self, values: int, events: int) -> bool:
         """Keep at most `values` values of each attribute, and `events` older events, ids and matches each. Returns
         whether something was dropped: then words have other indices."""
         if max(map(len, self.older)) <= values and max(len(self.older_events), len(self.older_matches)) <= events:

@@ -109,7 +109,7 @@ class Tallies:
         self.bound()
         while len(encoded := self.encode()) > MAX_BYTES and share < MAX_OPEN_EVENTS:
             share *= 2
-            self._keep(MAX_VALUES // share, MAX_OPEN_EVENTS // share)
+            self._trim(MAX_VALUES // share, MAX_OPEN_EVENTS // share)
         return encoded
 
     @property
@@ -121,10 +121,10 @@ class Tallies:
     def bound(self) -> None:
         """Keep at most `MAX_VALUES` values of each attribute, and `MAX_OPEN_EVENTS`. Call `forget_events` with finished
         events first: they could displace open ones."""
-        self._keep(MAX_VALUES, MAX_OPEN_EVENTS)
+        self._trim(MAX_VALUES, MAX_OPEN_EVENTS)
 
-    def _keep(self, values: int, events: int) -> None:
-        if self._packed.keep(values, events):
+    def _trim(self, values: int, events: int) -> None:
+        if self._packed.trim(values, events):
             self._places = None
             self._forget_computed()
 

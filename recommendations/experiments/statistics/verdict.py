@@ -55,7 +55,7 @@ class Case:
     days_left: float | None = None
 
 
-def judge(looks: Looks, case: Case) -> Verdict:
+def decide(looks: Looks, case: Case) -> Verdict:
     """The verdict on an A/B test or a holdout, after at least one look."""
     if (withheld := _withheld(case)) is not None:
         return withheld
@@ -76,7 +76,7 @@ def judge(looks: Looks, case: Case) -> Verdict:
     return Verdict(VerdictCode.UNDECIDED, _joined(difference, _changed(looks), _forecast(case)))
 
 
-def judge_preference(looks: Looks, case: Case) -> Verdict:
+def decide_preference(looks: Looks, case: Case) -> Verdict:
     """The verdict on an interleaving, whose list b is `case.variant`."""
     if (withheld := _withheld(case, "one list began more of the slips than the planned half")) is not None:
         return withheld

@@ -17,7 +17,7 @@ _TIMES = (HOUR, 6 * HOUR, 3 * DAY, 7 * DAY)  # half-lives, in seconds
 _PACES = (30.0, 100.0, 1_000.0)  # half-lives, in selections of the casino
 SCALES = ("1 hour", "6 hours", "3 days", "7 days", "30 bets", "100 bets", "1000 bets")
 MAX_USER_EVENTS = 10  # the user's latest events, which are co-bets of a new one
-KEPT = 10_000  # selections at least; at twice as many, the older half is forgotten
+MIN_SELECTIONS = 10_000  # selections at least; at twice as many, the older half is forgotten
 _MAX_HALF_LIVES = 60.0  # until the sums move to a later reference, to avoid a float overflow
 _ROOM = 256  # events, at first
 _EMPTY_ROW = array("i")
@@ -110,8 +110,8 @@ class SequenceCounts:
 
 class BetSequences:
     """Builds `SequenceCounts` coupon by coupon. A user's first bet on an event is a step in the user's sequence; all
-    bets count for popularity. Coupons are expected in order of time; a late one counts on arrival. The latest `KEPT` to
-    2 * `KEPT` selections count, in the replay as in serving."""
+    bets count for popularity. Coupons are expected in order of time; a late one counts on arrival. The latest
+    `MIN_SELECTIONS` to 2 * `MIN_SELECTIONS` selections count, in the replay as in serving."""
 
     def __init__(self) -> None:
         self._coupons: deque[tuple[int, float, list[int]]] = deque()  # the counted coupons
@@ -135,7 +135,7 @@ class BetSequences:
         """Add a coupon, bought at `timestamp` (Unix seconds)."""
         coupon = user_id, timestamp, list(event_ids)
         self._coupons.append(coupon)
-        if self.selections >= 2 * KEPT:
+        if self.selections >= 2 * MIN_SELECTIONS:
             self._forget()
         else:
             self._add(*coupon)
@@ -145,7 +145,7 @@ class BetSequences:
         """Recount only the latest coupons. Counts that were returned before do not change."""
         kept = deque[tuple[int, float, list[int]]]()
         size = 0
-        while self._coupons and size < KEPT:
+        while self._coupons and size < MIN_SELECTIONS:
             kept.appendleft(self._coupons.pop())
             size += len(kept[0][2])
         self._coupons = kept

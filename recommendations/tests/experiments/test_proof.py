@@ -5,7 +5,7 @@ import pytest
 from django.conf import settings
 
 from recommendations.experiments.statistics.moments import Moments
-from recommendations.experiments.statistics.verdict import WORDS_OF_METRIC, Case, judge
+from recommendations.experiments.statistics.verdict import WORDS_OF_METRIC, Case, decide
 from recommendations.tests.experiments.proof.counting import results_of
 from recommendations.tests.experiments.proof.experiments import Setting, ab_test_without_effect
 from recommendations.tests.experiments.proof.looking import moments_at
@@ -29,7 +29,7 @@ def test_attribution_praises_what_causes_nothing_and_the_experiment_does_not():
     metrics = ("attributed_days", "influence", "bet_days")
     looks = ab_test_without_effect(np.random.default_rng((19, 0)), setting, FORETELLS_MORE)
     verdicts = [
-        judge(each, Case("trees", "hybrid", WORDS_OF_METRIC[metric]))
+        decide(each, Case("trees", "hybrid", WORDS_OF_METRIC[metric]))
         for metric, each in zip(metrics, looks, strict=True)
     ]
     assert [each.code for each in verdicts] == ["better", "undecided", "undecided"]

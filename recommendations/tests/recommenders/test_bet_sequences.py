@@ -143,7 +143,7 @@ def test_bets_that_came_since_the_counts_were_taken_do_no_harm(coupons, context)
 
 
 def test_between_so_many_of_the_latest_selections_and_twice_as_many_count(coupons, monkeypatch):
-    monkeypatch.setattr(bet_sequences, "KEPT", 50)
+    monkeypatch.setattr(bet_sequences, "MIN_SELECTIONS", 50)
     followed, sizes = BetSequences(), set[int]()
     for number, coupon in enumerate(coupons, start=1):
         followed.add(*coupon)
@@ -229,9 +229,9 @@ def test_an_event_that_many_bet_on_after_the_last_says_so(context):
     sequences.add(4, NOW, [3, 8])
     model = HybridModel({"share of next bets": 5.0, "same team as the last": 1.0})
     last = BetSequence((3,), (NOW,), context.profile.sequence.last)
-    said = replace(
+    context_with_reasons = replace(
         context, models=FittedModels(sequences.counts(), model), profile=replace(NOBODY, sequence=last), memo={}
     )
-    assert Hybrid().reasons(said, 8) == ["Often bet on after H3 vs A3"]
-    assert Hybrid().reasons(said, 9) == ["H3, as in your last bet"]
-    assert Hybrid().reasons(said, 7) == []  # by one user alone
+    assert Hybrid().reasons(context_with_reasons, 8) == ["Often bet on after H3 vs A3"]
+    assert Hybrid().reasons(context_with_reasons, 9) == ["H3, as in your last bet"]
+    assert Hybrid().reasons(context_with_reasons, 7) == []  # by one user alone

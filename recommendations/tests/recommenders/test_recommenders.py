@@ -80,10 +80,10 @@ class TestScores:
 
     def test_one_that_is_not_personal_scores_alike_for_all_users(self, name, profile):
         offer, recommender = offer_of(*[{}] * 20), SCORERS[name]
-        own, anybodys = context(offer, profile, 7), context(offer, BettingProfile(), 8)
-        is_alike = np.array_equal(recommender.score(own), recommender.score(anybodys))
+        own, unknown = context(offer, profile, 7), context(offer, BettingProfile(), 8)
+        is_alike = np.array_equal(recommender.score(own), recommender.score(unknown))
         assert is_alike or recommender.is_personal
-        assert recommender.applies(own) == recommender.applies(anybodys) or recommender.is_personal
+        assert recommender.applies(own) == recommender.applies(unknown) or recommender.is_personal
 
     def test_events_that_are_over_do_not_change_the_order_of_the_others(self, name, profile):
         over = {"begin_timestamp": datetime(2048, 1, 1, tzinfo=UTC), "end_timestamp": datetime(2048, 1, 2, tzinfo=UTC)}

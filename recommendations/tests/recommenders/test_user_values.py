@@ -72,17 +72,24 @@ def test_odds_that_all_users_bet_on_say_less_of_one(context):
 
 def test_the_usual_odds_are_a_reason_where_most_bets_were_near_them(context):
     model = FittedModels(HybridModel({"usual odds": 5.0}))
-    said = replace(with_odds(context, [1.6, 2.9, 8.0], Trends()), models=model, memo={})
-    assert [Hybrid().reasons(said, place) for place in range(3)] == [["Odds like those of most of your bets"], [], []]
-    said.offer.odds[:] = np.nan
-    assert Hybrid().reasons(replace(said, memo={}), 0) == []
+    priced = replace(with_odds(context, [1.6, 2.9, 8.0], Trends()), models=model, memo={})
+    assert [Hybrid().reasons(priced, place) for place in range(3)] == [
+        ["Odds like those of most of your bets"],
+        [],
+        [],
+    ]
+    priced.offer.odds[:] = np.nan
+    assert Hybrid().reasons(replace(priced, memo={}), 0) == []
 
 
 def test_an_event_that_is_priced_by_markets_has_no_usual_odds(context):
     offer = offer_of(*({"odd": odd} for odd in (1.6, 1.6, 8.0)))
     offer = dataclasses.replace(offer, offered_by=np.array([OWN_ODD, 1, 1]))
-    said = replace(context, offer=offer, models=FittedModels(HybridModel({"usual odds": 5.0})), memo={})
-    assert [Hybrid().reasons(said, place) for place in range(2)] == [["Odds like those of most of your bets"], []]
+    priced = replace(context, offer=offer, models=FittedModels(HybridModel({"usual odds": 5.0})), memo={})
+    assert [Hybrid().reasons(priced, place) for place in range(2)] == [
+        ["Odds like those of most of your bets"],
+        [],
+    ]
 
 
 def test_any_stored_number_of_bets_has_features(context):

@@ -48,11 +48,11 @@ def test_no_drawn_slip_breaks_a_rule():
             request = RecommendationRequest(1, recommender, NOW, options, explore=1.0)
             user_context = UserContext(user_id, user_id, rng.choice([None, random_user(rng)]), random_profile(rng))
             check(events, request, user_context, casino_context, {})
-            drawn[_keeps_the_rest(request, user_context, casino_context)] += 1
+            drawn[_keeps_other_events(request, user_context, casino_context)] += 1
     assert drawn[True] > SLIPS / 50  # else nothing was tested
 
 
-def _keeps_the_rest(request, user_context, casino_context):
+def _keeps_other_events(request, user_context, casino_context):
     """Whether the last event is another one than without a draw; the others never are, and the first candidate is
     the one that would be there."""
     drawn, plain = (

@@ -19,8 +19,8 @@ def _inside_casino_a(casino_a):
         yield
 
 
-def heard(minute, partition=0, producer="LIVE", **said):
-    return OddsRow(producer=producer, timestamp=at(minute), heard=Heard(partition, at(minute), **said))
+def heard(minute, partition=0, producer="LIVE", **flags):
+    return OddsRow(producer=producer, timestamp=at(minute), heard=Heard(partition, at(minute), **flags))
 
 
 def beat(minute, partition=0, producer="LIVE"):

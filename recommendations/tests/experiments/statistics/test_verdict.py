@@ -10,8 +10,8 @@ from recommendations.experiments.statistics.verdict import (
     WORDS_OF_METRIC,
     Case,
     VerdictCode,
-    judge,
-    judge_preference,
+    decide,
+    decide_preference,
 )
 
 
@@ -29,14 +29,14 @@ WORSE = {"z": -3.0, "estimate": -0.081, "low": -0.153, "high": -0.012}
 
 
 def test_a_significant_uplift():
-    assert judge(looks(**BETTER), case()).sentence == (
+    assert decide(looks(**BETTER), case()).sentence == (
         "`trees` is better than `hybrid`: +8.1 % days with a bet (95 % confidence interval: +1.2 % to +15.3 %). "
         "This is valid at any number of looks."
     )
 
 
 def test_a_significant_loss():
-    verdict = judge(looks(**WORSE), case())
+    verdict = decide(looks(**WORSE), case())
     assert verdict.code == "worse"
     assert verdict.sentence.startswith("`trees` is worse than `hybrid`: −8.1 % days with a bet")
 
@@ -51,7 +51,7 @@ def test_a_significant_loss():
     ],
 )
 def test_no_significant_difference_and_how_long_it_takes_to_tell(days_left, forecast):
-    verdict = judge(looks(), case(days_left=days_left))
+    verdict = decide(looks(), case(days_left=days_left))
     assert verdict.code is VerdictCode.UNDECIDED
     assert verdict.sentence == (
         "No significant difference in days with a bet between `trees` and `hybrid` (95 % confidence interval: −4.0 % "
@@ -60,23 +60,23 @@ def test_no_significant_difference_and_how_long_it_takes_to_tell(days_left, fore
 
 
 def test_a_variant_that_was_to_be_no_worse():
-    verdict = judge(looks(), case(margin=0.05))
+    verdict = decide(looks(), case(margin=0.05))
     assert verdict.code is VerdictCode.NO_WORSE
     assert verdict.sentence.endswith("A loss of 5 % or more is ruled out.")
-    assert judge(looks(), case(margin=0.03)).code is VerdictCode.UNDECIDED
+    assert decide(looks(), case(margin=0.03)).code is VerdictCode.UNDECIDED
 
 
 def test_too_few_bets():
-    assert judge(looks(low=-1.0, high=inf), case()).sentence == "Too few bets for a comparison yet."
+    assert decide(looks(low=-1.0, high=inf), case()).sentence == "Too few bets for a comparison yet."
 
 
-@pytest.mark.parametrize("judging", [judge, judge_preference])
+@pytest.mark.parametrize("judging", [decide, decide_preference])
 def test_a_mismatch_withholds_any_other_verdict(judging):
     verdict = judging(looks(**BETTER), case(is_mismatch=True, broken_guard="days with a bet"))
     assert verdict.code is VerdictCode.MISMATCH
 
 
-@pytest.mark.parametrize("judging", [judge, judge_preference])
+@pytest.mark.parametrize("judging", [decide, decide_preference])
 def test_a_broken_guard_is_the_verdict(judging):
     verdict = judging(looks(**BETTER), case(broken_guard="capped stakes rose by more than 5 %"))
     assert verdict.code is VerdictCode.STOPPED_BY_GUARD
@@ -84,13 +84,13 @@ def test_a_broken_guard_is_the_verdict(judging):
 
 
 def test_what_was_significant_and_has_changed_is_undecided():
-    verdict = judge(looks(z=3.0, changed=True), case())
+    verdict = decide(looks(z=3.0, changed=True), case())
     assert verdict.code is VerdictCode.UNDECIDED
     assert "The difference has changed during the experiment" in verdict.sentence
 
 
 def test_a_preference():
-    verdict = judge_preference(looks(z=3.0, estimate=0.1, low=0.02, high=0.18), case())
+    verdict = decide_preference(looks(z=3.0, estimate=0.1, low=0.02, high=0.18), case())
     assert verdict.code is VerdictCode.BETTER
     assert verdict.sentence == (
         "Users want the events of `trees` more than those of `hybrid`: it has 55 % of the bets on events that only one "
@@ -100,13 +100,13 @@ def test_a_preference():
 
 
 def test_a_preference_for_the_other_list():
-    verdict = judge_preference(looks(z=-3.0, estimate=-0.1, low=-0.18, high=-0.02), case())
+    verdict = decide_preference(looks(z=-3.0, estimate=-0.1, low=-0.18, high=-0.02), case())
     assert verdict.code is VerdictCode.WORSE
     assert "less than those of `hybrid`: it has 45 %" in verdict.sentence
 
 
 def test_no_preference():
-    verdict = judge_preference(looks(), case())
+    verdict = decide_preference(looks(), case())
     assert verdict.code is VerdictCode.UNDECIDED
     assert verdict.sentence.startswith(
         "No significant difference between the lists of `trees` and `hybrid`: `trees` has"
@@ -114,5 +114,5 @@ def test_no_preference():
 
 
 def test_too_few_credits():
-    verdict = judge_preference(looks(low=-1.0, high=1.0), case())
+    verdict = decide_preference(looks(low=-1.0, high=1.0), case())
     assert verdict.sentence == "Too few bets on events that only one list had."
