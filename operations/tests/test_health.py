@@ -15,17 +15,17 @@ class Parts:
 
     def __init__(self) -> None:
         self.hangs_in = threading.Event()
-        self.goes_on = threading.Event()
-        self.goes_on.set()
+        self.resumed = threading.Event()
+        self.resumed.set()
 
     def check(self) -> Readiness:
-        if not self.goes_on.is_set():
+        if not self.resumed.is_set():
             self.hangs_in.set()
-            self.goes_on.wait(60)
+            self.resumed.wait(60)
         return READY
 
     def hang(self) -> None:
-        self.goes_on.clear()
+        self.resumed.clear()
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def hanging_check(most_seconds):
             parts.hangs_in.wait(60)
             yield readiness
         finally:
-            parts.goes_on.set()
+            parts.resumed.set()
         assert hanging.result(60) == READY
 
 

@@ -131,8 +131,8 @@ class CasinoActions(ModelAdmin[Casino]):
                 with _waiting_without_limit():  # copying a database may take longer than a request's budget
                     done = action(casino)
             except (TenancyError, DatabaseError, OSError) as error:
-                said = str(error).strip()
-                messages.error(request, said if str(casino) in said else f"{casino}: {said}")
+                text = str(error).strip()
+                messages.error(request, text if str(casino) in text else f"{casino}: {text}")
             else:
                 self.log_change(request, casino, done)
                 messages.success(request, done)
@@ -225,8 +225,8 @@ def _restore(casino: Casino, source: Path | int) -> str:
 
 
 def _delete(casino: Casino, *, backup: bool) -> str:
-    kept = delete_casino(casino, backup=backup)
-    return f"{casino} is deleted; its last backup is {kept.folder}." if kept else f"{casino} is deleted."
+    last_backup = delete_casino(casino, backup=backup)
+    return f"{casino} is deleted; its last backup is {last_backup.folder}." if last_backup else f"{casino} is deleted."
 
 
 def _place(casino: Casino) -> str:

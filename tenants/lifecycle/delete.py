@@ -33,10 +33,10 @@ def delete_casino(
         report("taking it out of service")
         advance(casino, CasinoState.DELETING, detail=casino.state_detail)
         wait_until_caches_expire()
-        kept = _back_up(casino, before, folder, report) if backup and casino.db_name else None
+        last_backup = _back_up(casino, before, folder, report) if backup and casino.db_name else None
         _drop_everything(casino, report)
         advance(casino, CasinoState.DELETED, db_name=None, server=None, schema_version="")
-    return kept
+    return last_backup
 
 
 def _back_up(casino: Casino, before: CasinoState, folder: Path | None, report: Report) -> Backup | None:

@@ -49,8 +49,8 @@ def restore_generation(casino: Casino, generation: int, *, report: Report = sile
     with casino_lock(casino.pk):
         source = casino.databases.filter(generation=generation, generation__lt=casino.generation).first()
         if source is None:
-            kept = ", ".join(str(each.generation) for each in retired_databases(casino)) or "none"
-            raise LifecycleError(f"{casino} has no retired generation {generation}; retired generations: {kept}.")
+            retired = ", ".join(str(each.generation) for each in retired_databases(casino)) or "none"
+            raise LifecycleError(f"{casino} has no retired generation {generation}; retired generations: {retired}.")
         with _new_generation(casino, None, report) as target:
             databases.reopen(source)
             copy_database(source, target, report)

@@ -77,7 +77,7 @@ def _execute_prepared(pgconn: PGconn, *statement: Any) -> PQGen[list[PGresult]]:
     return results
 
 
-class KeptCursor(PreparedCursor):
+class CachedCursor(PreparedCursor):
     """A connection's cursor for frequent statements. A prepared statement bypasses psycopg's `execute`, which takes
     longer than sending the parameters and reading the rows."""
 
@@ -281,9 +281,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         with self.wrap_database_errors:
             if self.connection is None:
                 self.connect()
-            if (kept := self.connection.kept_cursor) is None:
-                kept = self.connection.kept_cursor = KeptCursor(self.connection)
-            rows: list[Any] = kept.rows(sql, parameters)
+            if (cached := self.connection.cached_cursor) is None:
+                cached = self.connection.cached_cursor = CachedCursor(self.connection)
+            rows: list[Any] = cached.rows(sql, parameters)
             return rows
 
     def is_usable(self) -> bool:

@@ -178,7 +178,7 @@ class BudgetConnection(psycopg.Connection[Any]):
 
     place: Place  # set once the connection is open
     server_timeouts: ServerTimeouts | None = None
-    kept_cursor: psycopg.Cursor[Any] | None = None
+    cached_cursor: psycopg.Cursor[Any] | None = None
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

@@ -44,7 +44,7 @@ def databases_on(server: str = MAIN) -> set[str]:
         return {name for (name,) in cursor.fetchall()}
 
 
-def lets_in(db_name: str, server: str = MAIN) -> bool:
+def allows_connections(db_name: str, server: str = MAIN) -> bool:
     with server_cursor("postgres", server=server) as cursor:
         cursor.execute("SELECT datallowconn FROM pg_database WHERE datname = %s", [db_name])
         return bool(cursor.fetchone()[0])

@@ -23,7 +23,7 @@ from ingestion.tests.kafka_client import NOW
 from ingestion.tests.sample_messages import SELECTION, coupon, event, served, user
 from ingestion.topics import EVENTS, USERS
 from recommendations.validation.rows import AnyRow, EventRow, Removal
-from tenants.tests.memory import least_kept
+from tenants.tests.memory import least_allocated
 
 from .test_decoding import CASINO, KINDS, accepted, read, rejected
 
@@ -259,7 +259,7 @@ def test_no_part_of_a_message_stays_in_memory(decode, message, headers):
             read(decode, body, [(name, value + b"%d" % number) for name, value in headers])
 
     read_many(0)
-    assert least_kept(read_many) < 1_000_000
+    assert least_allocated(read_many) < 1_000_000
 
 
 def test_status_is_limited_in_length():

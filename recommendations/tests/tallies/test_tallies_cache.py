@@ -26,7 +26,7 @@ from recommendations.tests.prices.market_rows import market
 from recommendations.validation.identity import name_of
 from tenants.routing.context import use_casino
 from tenants.tests.exhaustive import grid
-from tenants.tests.memory import least_kept
+from tenants.tests.memory import least_allocated
 
 USER, SAME_ID_OF_ANOTHER_CASINO = ("casino_1", 31), ("casino_2", 31)
 HOUR = 3_600.0
@@ -207,7 +207,7 @@ def assert_size_is_counted(*columns):
         gc.collect()
 
     recommend(0)  # what all users share is there
-    taken = least_kept(recommend_to_five, before=start_empty)
+    taken = least_allocated(recommend_to_five, before=start_empty)
     assert cache.nbytes / 6 < taken < cache.nbytes
 
 

@@ -38,13 +38,13 @@ class DeleteCasino(Verb):
         if casino.state == CasinoState.DELETED:
             return VerbResult(f"{casino} is already deleted.", {"id": casino.pk, "backup": None})
         terminal.confirm(_consequence(casino, no_backup), word=casino.name)
-        kept = delete_casino(casino, backup=not no_backup, folder=backup_to, report=terminal.report)
-        where = f"its last backup is {kept.folder}" if kept else "there is no backup"
-        document = {"id": casino.pk, "backup": summarise_backup(kept) if kept else None}
+        last_backup = delete_casino(casino, backup=not no_backup, folder=backup_to, report=terminal.report)
+        where = f"its last backup is {last_backup.folder}" if last_backup else "there is no backup"
+        document = {"id": casino.pk, "backup": summarise_backup(last_backup) if last_backup else None}
         return VerbResult(f"{casino} is deleted; {where}.", document)
 
 
 def _consequence(casino: Casino, no_backup: bool) -> str:
-    kept = "WITHOUT a backup" if no_backup else "after a last backup"
+    backup = "WITHOUT a backup" if no_backup else "after a last backup"
     names = ", ".join(str(database) for database in casino.databases.order_by("generation")) or "no database yet"
-    return f"This deletes {casino} {kept}, with all its databases: {names}."
+    return f"This deletes {casino} {backup}, with all its databases: {names}."

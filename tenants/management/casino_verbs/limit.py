@@ -20,14 +20,14 @@ class LimitCasino(Verb):
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_casino(parser)
-        for name, what in (("rate", "requests a second"), ("bytes", "bytes of one request")):
+        for name, unit in (("rate", "requests a second"), ("bytes", "bytes of one request")):
             parser.add_argument(
                 f"--{name}",
                 dest=f"request_{name}",
                 type=_limit,
                 default=SUPPRESS,
                 metavar="N",
-                help=f"{what}; 0: no limit, `default`: the setting",
+                help=f"{unit}; 0: no limit, `default`: the setting",
             )
 
     def run(self, terminal: Terminal, *args: Any, casino_id: int, **options: Any) -> VerbResult:

@@ -92,8 +92,8 @@ def _restore_all(terminal: Terminal, folder: Path, server: str | None) -> VerbRe
 
 
 def _line(casino: CasinoRestore) -> str:
-    what = "restored" if casino.outcome == Outcome.RESTORED else "kept: its database is in place"
-    return f"{casino.name} (casino {casino.casino_id}) is {what}.{_advice(casino.casino_id, casino.erased_since)}"
+    outcome = "restored" if casino.outcome == Outcome.RESTORED else "kept: its database is in place"
+    return f"{casino.name} (casino {casino.casino_id}) is {outcome}.{_advice(casino.casino_id, casino.erased_since)}"
 
 
 def _advice(casino_id: int, erased: int) -> str:
@@ -115,10 +115,10 @@ class PruneCasino(Verb):
 
     def run(self, terminal: Terminal, *args: Any, casino_id: int, **options: Any) -> VerbResult:
         casino = find_casino(casino_id)
-        kept = ", ".join(str(database) for database in retired_databases(casino))
-        if not kept:
+        retired = ", ".join(str(database) for database in retired_databases(casino))
+        if not retired:
             return VerbResult(f"{casino} has no retired database.", [])
-        terminal.confirm(f"This drops {kept}; rows that are only there are lost.")
+        terminal.confirm(f"This drops {retired}; rows that are only there are lost.")
         dropped = [str(database) for database in prune_casino(casino, report=terminal.report)]
         return VerbResult(f"Dropped: {', '.join(dropped)}.", dropped)
 

@@ -84,7 +84,7 @@ def test_cached_key_expires(casino_a, settings, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("scope", "path", "is_let_in"),
+    ("scope", "path", "is_allowed"),
     [
         (Scope.CONFIGURE, "/config", True),
         (Scope.RECOMMEND, "/config", False),
@@ -96,14 +96,14 @@ def test_cached_key_expires(casino_a, settings, monkeypatch):
         (Scope.TEST, "/config/options.schema.json", True),
     ],
 )
-def test_key_gives_access_to_its_scopes(casino_a, settings, scope, path, is_let_in):
+def test_key_gives_access_to_its_scopes(casino_a, settings, scope, path, is_allowed):
     settings.RECSYS_TEST_ENDPOINTS = True
     Casino.objects.update(
         recommender_type="static", recommendation_schema={"id": {"type": "int", "source_field": "id"}}
     )
     answer = ask(make_key(casino_a, scope).text, path)
-    assert (answer.status_code != 403) is is_let_in
-    assert is_let_in or answer.json()["code"] == "scope_missing"
+    assert (answer.status_code != 403) is is_allowed
+    assert is_allowed or answer.json()["code"] == "scope_missing"
 
 
 def test_missing_scope_is_reported_before_any_error_of_the_casino(casino_a):

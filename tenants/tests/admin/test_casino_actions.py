@@ -48,7 +48,7 @@ def _do(client, action, *casinos, **answers):
     return client.post(LIST, {**chosen, **confirmed}, follow=True)
 
 
-def _said(response):
+def _messages(response):
     return [(message.level_tag, str(message)) for message in response.context["messages"]]
 
 
@@ -58,40 +58,40 @@ def test_casino_that_failed_says_why_and_can_be_finished(staff):
     name = f"test_casino_{casino.pk}"
     with server_cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {quoted(name)}")
-        [(level, said)] = _said(_do(staff, "finish_provisioning", casino))
-        assert (level, "already exists" in said) == ("error", True)
+        [(level, messages)] = _messages(_do(staff, "finish_provisioning", casino))
+        assert (level, "already exists" in messages) == ("error", True)
         cursor.execute(f"DROP DATABASE {quoted(name)}")
-    said = _said(_do(staff, "finish_provisioning", casino))
-    assert said == [("success", f"Gamma (casino {casino.pk}) is ready: database {name}.")]
+    messages = _messages(_do(staff, "finish_provisioning", casino))
+    assert messages == [("success", f"Gamma (casino {casino.pk}) is ready: database {name}.")]
     casino.refresh_from_db()
     assert casino.state == CasinoState.ACTIVE
 
 
 def test_casinos_are_suspended_and_resumed_and_that_is_logged(staff, gamma, delta):
-    said = _said(_do(staff, "suspend", gamma, delta))
-    assert said == [("success", f"{delta} is suspended."), ("success", f"{gamma} is suspended.")]
+    messages = _messages(_do(staff, "suspend", gamma, delta))
+    assert messages == [("success", f"{delta} is suspended."), ("success", f"{gamma} is suspended.")]
     assert set(Casino.objects.values_list("state", flat=True)) == {CasinoState.SUSPENDED}
-    assert _said(_do(staff, "resume", gamma)) == [("success", f"{gamma} is active.")]
+    assert _messages(_do(staff, "resume", gamma)) == [("success", f"{gamma} is active.")]
     logged = LogEntry.objects.filter(object_id=str(gamma.pk)).order_by("id")
     assert [entry.change_message for entry in logged] == [f"{gamma} is suspended.", f"{gamma} is active."]
 
 
 def test_failure_of_one_casino_is_reported_and_does_not_stop_the_others(staff, gamma, delta, settings):
     settings.CASINO_LOCK_SECONDS = 0.1
-    half_made = Casino.objects.create(name="Epsilon")
+    unfinished = Casino.objects.create(name="Epsilon")
     with casino_lock(delta.pk):
-        said = _said(_do(staff, "suspend", gamma, delta, half_made))
-    assert [level for level, _ in said] == ["error", "error", "success"]
-    assert f"Another process has been working on casino {delta.pk}" in said[0][1]
-    assert f"{half_made} is requested" in said[1][1]
+        messages = _messages(_do(staff, "suspend", gamma, delta, unfinished))
+    assert [level for level, _ in messages] == ["error", "error", "success"]
+    assert f"Another process has been working on casino {delta.pk}" in messages[0][1]
+    assert f"{unfinished} is requested" in messages[1][1]
     gamma.refresh_from_db()
     assert gamma.state == CasinoState.SUSPENDED
 
 
 def test_casinos_are_backed_up(staff, gamma, delta):
-    said = _said(_do(staff, "back_up", gamma, delta))
-    assert [level for level, _ in said] == ["success", "success"]
-    assert str(backups_of(gamma)[0].folder) in said[1][1]
+    messages = _messages(_do(staff, "back_up", gamma, delta))
+    assert [level for level, _ in messages] == ["success", "success"]
+    assert str(backups_of(gamma)[0].folder) in messages[1][1]
     assert len(backups_of(delta)) == 1
 
 
@@ -103,8 +103,8 @@ def test_move_asks_for_the_server_and_then_moves(staff, gamma, delta, second_ser
     assert str(gamma) in content
     gamma.refresh_from_db()
     assert gamma.server_id == "main"
-    said = _said(_do(staff, "move", gamma, delta, server="east"))
-    assert said == [("success", f"{delta} is on east."), ("success", f"{gamma} is on east.")]
+    messages = _messages(_do(staff, "move", gamma, delta, server="east"))
+    assert messages == [("success", f"{delta} is on east."), ("success", f"{gamma} is on east.")]
     assert users_of(gamma) == ["Ada"]
 
 
@@ -119,9 +119,9 @@ def test_move_to_an_unknown_server_shows_the_form_again(staff, gamma):
 def test_clone_asks_for_a_name_and_then_copies(staff, gamma):
     assert 'name="name"' in _do(staff, "clone", gamma).content.decode()
     assert _do(staff, "clone", gamma, name="").context["form"].errors["name"]
-    [(level, said)] = _said(_do(staff, "clone", gamma, name="Copy", server=""))
+    [(level, messages)] = _messages(_do(staff, "clone", gamma, name="Copy", server=""))
     copy = Casino.objects.get(name="Copy")
-    assert (level, said) == ("success", f"{copy} is a copy of {gamma}.")
+    assert (level, messages) == ("success", f"{copy} is a copy of {gamma}.")
     assert users_of(copy) == ["Ada"]
 
 
@@ -136,7 +136,7 @@ def test_restore_offers_the_casinos_own_backups_and_retired_generations(staff, g
     assert "stay only in its current database" in page.content.decode()
     assert _do(staff, "restore", gamma, source=f"backup:{theirs.folder}").context["form"].errors["source"]
     assert users_of(gamma) == ["Ada"]
-    assert _said(_do(staff, "restore", gamma, source="generation:1")) == [
+    assert _messages(_do(staff, "restore", gamma, source="generation:1")) == [
         ("success", f"{gamma} is restored: generation 3.")
     ]
     assert users_of(gamma) == ["Ada", "Later"]
@@ -146,7 +146,7 @@ def test_restore_offers_the_casinos_own_backups_and_retired_generations(staff, g
 
 @pytest.mark.parametrize("action", ["clone", "restore"])
 def test_action_for_a_single_casino_refuses_two(staff, gamma, delta, action):
-    assert _said(_do(staff, action, gamma, delta)) == [("error", "Select one casino only.")]
+    assert _messages(_do(staff, action, gamma, delta)) == [("error", "Select one casino only.")]
 
 
 def test_delete_says_what_will_happen_with_a_backup_first_checked(staff, gamma, delta):
@@ -181,15 +181,15 @@ def test_action_waits_for_the_catalogue_without_a_requests_time_outs(staff, gamm
 
 @pytest.mark.covered
 def test_casinos_are_deleted_after_a_backup(staff, gamma, delta):
-    said = _said(_do(staff, "delete", gamma, delta, backup="on"))
-    assert [level for level, _ in said] == ["success", "success"]
+    messages = _messages(_do(staff, "delete", gamma, delta, backup="on"))
+    assert [level for level, _ in messages] == ["success", "success"]
     assert set(Casino.objects.values_list("state", flat=True)) == {CasinoState.DELETED}
     assert databases_on() == set()
     assert [len(backups_of(casino)) for casino in (gamma, delta)] == [1, 1]
 
 
 def test_casinos_are_deleted_without_a_backup_where_the_box_is_not_checked(staff, gamma):
-    assert _said(_do(staff, "delete", gamma, another="answer")) == [("success", f"{gamma} is deleted.")]
+    assert _messages(_do(staff, "delete", gamma, another="answer")) == [("success", f"{gamma} is deleted.")]
     assert backups_of(gamma) == []
 
 

@@ -44,7 +44,7 @@ def _roles_on(server="main"):
         return {name for (name,) in cursor.fetchall()}
 
 
-def _assert_kept_apart(casino, *others):
+def _assert_isolated(casino, *others):
     """The casino's role can use its own rows only, and can't connect to other databases."""
     casino.refresh_from_db()
     with use_casino(casino.current), casino_connection().cursor() as cursor:
@@ -75,15 +75,15 @@ def _assert_kept_apart(casino, *others):
 
 def test_created_casinos_share_no_rows():
     gamma, delta = store_casinos(["Gamma", "Delta"])
-    _assert_kept_apart(gamma, delta)
-    _assert_kept_apart(delta, gamma)
+    _assert_isolated(gamma, delta)
+    _assert_isolated(delta, gamma)
 
 
 def test_clone_shares_nothing_with_its_original():
     gamma = create_casino("Gamma")
     copy = clone_casino(gamma, "Copy")
-    _assert_kept_apart(gamma, copy)
-    _assert_kept_apart(copy, gamma)
+    _assert_isolated(gamma, copy)
+    _assert_isolated(copy, gamma)
 
 
 @pytest.mark.covered
@@ -91,16 +91,16 @@ def test_restored_casino_shares_nothing():
     gamma, delta = store_casinos(["Gamma", "Delta"])
     restore_casino(gamma, back_up(gamma).folder)
     assert gamma.generation == 2
-    _assert_kept_apart(gamma, delta)
-    _assert_kept_apart(delta, gamma)
+    _assert_isolated(gamma, delta)
+    _assert_isolated(delta, gamma)
 
 
 @pytest.mark.covered
 def test_moved_casino_shares_nothing_on_the_other_server(second_server):
     gamma, delta = create_casino("Gamma", server="main"), create_casino("Delta", server="east")
     move_casino(gamma, "east")
-    _assert_kept_apart(gamma, delta)
-    _assert_kept_apart(delta, gamma)
+    _assert_isolated(gamma, delta)
+    _assert_isolated(delta, gamma)
 
 
 @pytest.mark.covered
@@ -111,8 +111,8 @@ def test_deleted_casinos_role_is_dropped_everywhere_and_created_again_by_a_resto
     assert kept is not None
     assert (_roles_on("main"), _roles_on("east")) == ({role_name(delta.pk)}, set())
     restore_casino(gamma, kept.folder, server="main")
-    _assert_kept_apart(gamma, delta)
-    _assert_kept_apart(delta, gamma)
+    _assert_isolated(gamma, delta)
+    _assert_isolated(delta, gamma)
 
 
 def test_unavailable_server_does_not_prevent_a_deletion(second_server, settings):
@@ -142,7 +142,7 @@ def test_casino_older_than_the_roles_gets_its_role_when_it_is_migrated(settings)
     settings.CASINO_ROLES = True
     for casino in (gamma, delta):
         migrate_casino(casino.current)
-    _assert_kept_apart(gamma, delta)
+    _assert_isolated(gamma, delta)
 
 
 @pytest.fixture

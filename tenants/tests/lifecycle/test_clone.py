@@ -57,12 +57,12 @@ def test_suspended_casino_can_be_cloned_and_the_clone_is_active(gamma):
 def test_clone_that_failed_is_finished_by_the_same_call(gamma):
     with catalogue_refusing("NEW.state = 'active'"), pytest.raises(ProvisioningFailed, match="the disk is full"):
         clone_casino(gamma, "Copy")
-    half_made = Casino.objects.get(name="Copy")
-    assert half_made.state == CasinoState.FAILED
+    unfinished = Casino.objects.get(name="Copy")
+    assert unfinished.state == CasinoState.FAILED
     add_user(gamma, "Since then")
-    assert clone_casino(gamma, "Copy") == half_made
-    assert users_of(half_made) == ["Ada", "Since then"]
-    assert databases_on() == {gamma.db_name, f"test_casino_{half_made.pk}"}
+    assert clone_casino(gamma, "Copy") == unfinished
+    assert users_of(unfinished) == ["Ada", "Since then"]
+    assert databases_on() == {gamma.db_name, f"test_casino_{unfinished.pk}"}
 
 
 def test_complete_clone_is_not_changed(gamma):

@@ -13,7 +13,7 @@ from tenants.lifecycle.suspend import resume_casino, suspend_casino
 from tenants.models import Casino, CasinoState, DatabaseServer, ServerState
 from tenants.routing.context import use_casino
 from tenants.tests.casino_rows import User, make_user
-from tenants.tests.casinos import add_user, catalogue_refusing, databases_on, lets_in, users_of
+from tenants.tests.casinos import add_user, allows_connections, catalogue_refusing, databases_on, users_of
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_moved_casino_is_readable_and_writable_on_the_other_server(gamma, second
 def test_old_database_stays_closed_until_the_casino_is_pruned(gamma):
     move_casino(gamma, "east")
     assert [str(database) for database in retired_databases(gamma)] == [f"test_casino_{gamma.pk} on main"]
-    assert not lets_in(f"test_casino_{gamma.pk}")
+    assert not allows_connections(f"test_casino_{gamma.pk}")
     prune_casino(gamma)
     assert (databases_on("main"), databases_on("east")) == (set(), {gamma.db_name})
     assert users_of(gamma) == ["Ada"]

@@ -17,7 +17,14 @@ from tenants.routing.connections import current_alias
 from tenants.routing.context import use_casino
 from tenants.schema.version import is_behind
 from tenants.tests.casino_rows import User, make_event, offer_version
-from tenants.tests.casinos import add_user, catalogue_refusing, databases_on, lets_in, rewrite_manifest, users_of
+from tenants.tests.casinos import (
+    add_user,
+    allows_connections,
+    catalogue_refusing,
+    databases_on,
+    rewrite_manifest,
+    users_of,
+)
 
 
 @pytest.fixture
@@ -57,7 +64,7 @@ def test_old_generation_keeps_its_rows_and_refuses_connections(gamma, backup):
     former = gamma.current
     restore_casino(gamma, backup)
     assert databases_on() == {former.db_name, gamma.db_name}
-    assert not lets_in(former.db_name)
+    assert not allows_connections(former.db_name)
     with use_casino(former), pytest.raises(OperationalError, match="not currently accepting connections"):
         User.objects.count()
 
@@ -68,7 +75,7 @@ def test_retired_generation_can_be_restored_with_its_later_rows(gamma, backup):
     restore_generation(gamma, 1)
     assert (gamma.generation, users_of(gamma)) == (3, ["Ada", "Later"])
     assert [database.generation for database in retired_databases(gamma)] == [1, 2]
-    assert not any(lets_in(database.db_name) for database in retired_databases(gamma))
+    assert not any(allows_connections(database.db_name) for database in retired_databases(gamma))
 
 
 @pytest.mark.parametrize("generation", [0, 2, 3])

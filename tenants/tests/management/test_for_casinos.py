@@ -124,7 +124,7 @@ def test_json_reports_each_casino_with_its_output(gamma_and_delta, jobs):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "error"),
     [
         (["--", "check"], "one of the arguments --casino --all is required"),
         (["--all", "--casino", "1", "--", "check"], "not allowed with argument"),
@@ -133,8 +133,8 @@ def test_json_reports_each_casino_with_its_output(gamma_and_delta, jobs):
         (["--casino", "999999", "--", "check"], "No casino with a complete database has the id 999999"),
     ],
 )
-def test_invalid_arguments_are_refused(real_databases, arguments, said):
-    assert said in _run(*arguments)[2]
+def test_invalid_arguments_are_refused(real_databases, arguments, error):
+    assert error in _run(*arguments)[2]
 
 
 def test_without_casinos_nothing_runs(real_databases):

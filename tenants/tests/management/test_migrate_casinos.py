@@ -96,8 +96,8 @@ def test_only_named_casinos_are_migrated(new_release, gamma, delta):
 
 def test_casino_that_is_unknown_or_has_no_database_is_refused_and_none_is_migrated(new_release, gamma):
     failed = Casino.objects.get(name="Failed")
-    said = rf"No casino with a complete database has the id {failed.pk}, 999999; see `manage.py casino list`"
-    with pytest.raises(CommandError, match=said):
+    error = rf"No casino with a complete database has the id {failed.pk}, 999999; see `manage.py casino list`"
+    with pytest.raises(CommandError, match=error):
         call_command("migrate_casinos", "--casino", "999999", f"--casino={gamma.pk}", f"--casino={failed.pk}")
     assert code_version() not in _versions()
 
@@ -209,7 +209,7 @@ def test_verify_finds_a_database_without_an_identity_row(gamma):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "error"),
     [
         (["--jobs", "0"], "'0' is not a whole number of at least 1"),
         (["--canary", "x"], "'x' is not a whole number of at least 1"),
@@ -218,8 +218,8 @@ def test_verify_finds_a_database_without_an_identity_row(gamma):
         (["--resume"], "omit --resume to start a new one"),
     ],
 )
-def test_invalid_arguments_are_refused(real_databases, arguments, said):
-    assert said in _run(*arguments)[2]
+def test_invalid_arguments_are_refused(real_databases, arguments, error):
+    assert error in _run(*arguments)[2]
 
 
 @pytest.mark.covered
@@ -247,9 +247,9 @@ execute_from_command_line(["manage.py", "migrate_casinos"])
         process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
         _wait_for_a_blocked_session(gamma.db_name)
         process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=120)[1]
+        error = process.communicate(timeout=120)[1]
     assert process.returncode == 130
-    assert "Interrupted; continue with `manage.py migrate_casinos --resume`." in said
+    assert "Interrupted; continue with `manage.py migrate_casinos --resume`." in error
     assert _run("--resume")[0].startswith("2 migrated, 0 failed, 0 pending;")
 
 

@@ -14,7 +14,7 @@ from tenants.postgresql.wait_budget import ServerTimeouts, WaitBudget, waiting_w
 from tenants.routing.connections import casino_atomic, casino_connection
 from tenants.routing.context import use_casino
 from tenants.tests.casino_rows import make_user
-from tenants.tests.memory import least_kept
+from tenants.tests.memory import least_allocated
 
 SQL = "SELECT name FROM users WHERE name = %(name)s"
 
@@ -53,7 +53,7 @@ def test_a_connection_keeps_its_cursor_without_the_result(gamma):
         cursors = []
         for _ in range(3):
             assert _query() == [("Ada",)]
-            cursors.append(casino_connection().connection.kept_cursor)
+            cursors.append(casino_connection().connection.cached_cursor)
             assert cursors[-1].pgresult.ntuples == 0  # that of the first execution, which prepared it
             assert cursors[-1]._query is None
     frequent = cursors[0]._frequent[SQL]
@@ -104,7 +104,7 @@ def test_a_connection_keeps_no_values_of_ordinary_statements(gamma):
             for number in range(10):
                 cursor.execute(SQL, {"name": f"{run}{number}" * 50_000})
 
-        assert least_kept(execute_many) < 300_000  # the cursor itself keeps its last statement
+        assert least_allocated(execute_many) < 300_000  # the cursor itself keeps its last statement
 
 
 def test_prepared_statements_are_counted_and_wrapped_as_queries_are(gamma):

@@ -90,17 +90,17 @@ def test_server_that_no_thread_can_ask_is_not_refused_for_ever(stalls):
 
 
 def test_server_that_answers_is_asked_by_one_thread_at_a_time_and_not_soon_again(stalls):
-    asked, go_on = Counter[str](), threading.Event()
+    asked, resume = Counter[str](), threading.Event()
 
     def answers() -> bool:
         asked["east"] += 1
-        return go_on.wait(120)
+        return resume.wait(120)
 
     asking = threading.Thread(target=stalls.is_silent, args=["east", answers])
     asking.start()
     wait_until(lambda: asked["east"])
     assert not stalls.is_silent("east", answers)
-    go_on.set()
+    resume.set()
     asking.join()
     assert not stalls.is_silent("east", answers)
     assert asked["east"] == 1

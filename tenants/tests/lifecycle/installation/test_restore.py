@@ -126,13 +126,13 @@ def test_database_that_a_newer_generation_had_replaced_is_not_used(backup, gamma
 
 def test_casino_that_fails_does_not_stop_the_others_and_the_next_call_finishes(backup, gamma, lose_everything):
     lose_everything()
-    put_right = spoil_dump_of(gamma, backup)
+    repair_dump = spoil_dump_of(gamma, backup)
     restored = restore(backup)
     assert outcomes(restored) == {"Gamma": Outcome.FAILED, "Delta": Outcome.RESTORED}
     assert "is damaged" in restored["Gamma"].problem
     assert is_restore_unfinished()
     assert "unfinished_restore" in codes()
-    put_right()
+    repair_dump()
     assert outcomes(restore(backup)) == {"Gamma": Outcome.RESTORED, "Delta": Outcome.KEPT}
     assert (codes(), is_restore_unfinished()) == ([], False)
 
