@@ -182,9 +182,9 @@ class TopicConsumer:
             else:
                 envelopes.append(open_message(message, self._cluster, self._topic_id))
                 self._positions[partition] = message.offset() + 1
-        return envelopes + self._pass_lost(out_of_range) if out_of_range else envelopes
+        return envelopes + self._skip_lost(out_of_range) if out_of_range else envelopes
 
-    def _pass_lost(self, out_of_range: Mapping[int, int]) -> list[Envelope]:
+    def _skip_lost(self, out_of_range: Mapping[int, int]) -> list[Envelope]:
         """Skip to the log in partitions whose position is no longer in it. Returns placeholders of the lost
         messages."""
         if self._identity is not None and self._identity.read():

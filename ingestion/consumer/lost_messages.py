@@ -44,10 +44,10 @@ def by_casino(envelopes: Sequence[Envelope]) -> list[Envelope]:
     """The messages, with each placeholder of lost messages replaced by one for each casino. Raises
     AllDatabasesUnavailable."""
     casino_ids = ready_casino_ids()
-    return list(chain.from_iterable(_each(envelope, casino_ids) for envelope in envelopes))
+    return list(chain.from_iterable(_split_lost(envelope, casino_ids) for envelope in envelopes))
 
 
-def _each(envelope: Envelope, casino_ids: Sequence[int]) -> Iterable[Envelope]:
+def _split_lost(envelope: Envelope, casino_ids: Sequence[int]) -> Iterable[Envelope]:
     return for_each_casino(envelope, casino_ids) if isinstance(envelope, LostMessages) else (envelope,)
 
 

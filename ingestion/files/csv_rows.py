@@ -56,7 +56,7 @@ class _Cells:
         kinds = {field.encode_name: _kinds(field.type) for field in struct.fields}
         known = [path for path in self._paths if path[0] in kinds]
         if not known:
-            raise UnreadableFile(_no_known_column(columns, kinds))
+            raise UnreadableFile(_unknown_columns_problem(columns, kinds))
         if len(set(known)) < len(known):
             raise UnreadableFile("the first line names a column twice: rename or delete one")
         self._kinds = kinds
@@ -91,7 +91,7 @@ def _field_name(column: str) -> str:
     return column.strip().lower().replace(" ", "_")
 
 
-def _no_known_column(columns: Sequence[str], known: Iterable[str]) -> str:
+def _unknown_columns_problem(columns: Sequence[str], known: Iterable[str]) -> str:
     named = ", ".join(columns)
     return (
         f"the first line has no field of the message, but {named[:_SHOWN]!r}: read other columns with --mapping, or "

@@ -16,7 +16,7 @@ class LeftOutColumns:
     def note(self, columns: Iterable[str], unused: Collection[str]) -> None:
         """Note the unread `columns`. `unused` are the readable names that the file lacks."""
         by_form = {_form(name): name for name in unused}
-        self._columns = {name: _near(_form(name), by_form) for name in columns if name.strip()}
+        self._columns = {name: _nearest_name(_form(name), by_form) for name in columns if name.strip()}
 
     def __str__(self) -> str:
         """One line; empty if all columns are read."""
@@ -31,7 +31,7 @@ def _form(name: str) -> str:
     return "".join(filter(str.isalnum, name.lower()))
 
 
-def _near(form: str, by_form: dict[str, str]) -> str:
+def _nearest_name(form: str, by_form: dict[str, str]) -> str:
     beginning = [each for each in by_form if form and each.startswith(form)]
     found = beginning or get_close_matches(form, by_form, 1)
     return by_form[found[0]] if found else ""

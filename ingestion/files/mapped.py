@@ -36,7 +36,7 @@ def file_mapping(given: str, casino: Casino, topic: Topic) -> ChosenMapping:
     """The mapping in the file `given`, of the name `given`, or the casino's own. Raises UnreadableFile."""
     try:
         path = Path(given)
-        chosen = _in_file(path) if path.is_file() else choose_mapping(topic.name, given, casino.options)
+        chosen = _read_mapping_file(path) if path.is_file() else choose_mapping(topic.name, given, casino.options)
     except (InvalidMapping, NoSuchMapping, OSError) as error:
         raise UnreadableFile(f"--mapping {given}: {error}") from error
     if chosen.mapping.messages != topic.name:
@@ -45,7 +45,7 @@ def file_mapping(given: str, casino: Casino, topic: Topic) -> ChosenMapping:
     return chosen
 
 
-def _in_file(path: Path) -> ChosenMapping:
+def _read_mapping_file(path: Path) -> ChosenMapping:
     text = path.read_text(errors="replace")
     return ChosenMapping.of(parse_mapping(read_yaml(text, str(path)), str(path)), str(path), text.encode())
 

@@ -22,7 +22,7 @@ _OTHER_SETTING = {
 _OFFSETS = "offsets are committed only after their messages are stored"
 _DELIVERY = "parked and replayed messages and served recommendations must be delivered once and in their order"
 _ALL_READ = "no message of a topic may be skipped, and none of an aborted transaction may be stored"
-_OWN = "the service chooses it for each client"
+_CHOSEN_BY_SERVICE = "the service chooses it for each client"
 
 # Option -> the reason why it can't be set: a guarantee depends on it, or on its value for one of the service's clients.
 _RESERVED = {
@@ -66,7 +66,7 @@ _RESERVED = {
             "statistics.interval.ms",
             "topic.metadata.refresh.interval.ms",
         ),
-        _OWN,
+        _CHOSEN_BY_SERVICE,
     ),
     "allow.auto.create.topics": "topics need the settings that `manage.py create_topics` gives them",
     "test.mock.num.brokers": "messages would go to a broker in memory",

@@ -23,7 +23,7 @@ from tenants.routing.connections import casino_atomic
 
 from .base import MaintenanceTask
 
-_KEEP_PRICES = timedelta(days=1)
+_PRICE_RETENTION = timedelta(days=1)
 ROWS_PER_STEP = 2_000  # takes some ten milliseconds
 
 
@@ -58,7 +58,7 @@ class MarketPruning(MaintenanceTask):
     """Deletes prices whose event did not arrive within a day, or ended a day ago. Runs for casinos with prices."""
 
     def run(self, now: datetime) -> bool:
-        return prune_markets(now - _KEEP_PRICES, ROWS_PER_STEP) < ROWS_PER_STEP
+        return prune_markets(now - _PRICE_RETENTION, ROWS_PER_STEP) < ROWS_PER_STEP
 
 
 class UploadPruning(MaintenanceTask):

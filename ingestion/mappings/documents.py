@@ -61,7 +61,7 @@ def find_items(mapping: Mapping, document: Any) -> list[Any]:
 def read_json(raw: bytes) -> Any:
     """The value, with exact decimals. Raises ValueError and RecursionError."""
     return json.loads(
-        raw.decode("utf-8-sig"), parse_float=_decimal, parse_constant=_no_number, object_pairs_hook=_object
+        raw.decode("utf-8-sig"), parse_float=_decimal, parse_constant=_reject_number, object_pairs_hook=_object
     )
 
 
@@ -69,7 +69,7 @@ def _decimal(text: str) -> Decimal:
     return Decimal(text)
 
 
-def _no_number(name: str) -> NoReturn:
+def _reject_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number in JSON")
 
 

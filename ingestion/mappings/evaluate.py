@@ -65,7 +65,7 @@ def _apply_functions(rule: FieldRule, found: list[Any]) -> Any:
         return ABSENT
     for function in rule.functions:
         if function.takes_all:
-            applied = function.apply([each for each in values if each is not None] or _nothing())
+            applied = function.apply([each for each in values if each is not None] or _reject_null())
             values = applied if function.makes_several else [applied]
         elif function.makes_several or function.filters:
             values = [part for each in values for part in ([None] if each is None else _applied(function, each))]
@@ -84,7 +84,7 @@ def _applied(function: Function, value: Any) -> Any:
     return None if value is None else function.apply(value)
 
 
-def _nothing() -> list[Any]:
+def _reject_null() -> list[Any]:
     raise UnreadableValue("is null")
 
 

@@ -11,7 +11,7 @@ from recommendations.validation.fields import line_text, market_text
 from .values import UNREADABLE
 
 IDENTIFYING_FIELDS = ("market", "line")  # fields of an outcome in a mapping that identify its market
-_BETWEEN = "|"
+_SEPARATOR = "|"
 _ENCODE = msgspec.json.Encoder().encode
 
 
@@ -57,7 +57,7 @@ def _named(market: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     names = [_text(market["market"]), _text(own["market"])]
     if None in names:
         return own | {"market": next(each for each in (market["market"], own["market"]) if _text(each) is None)}
-    return own | {"market": _BETWEEN.join(filter(None, names))}
+    return own | {"market": _SEPARATOR.join(filter(None, names))}
 
 
 def _normal_form(name: str, value: Any) -> str:

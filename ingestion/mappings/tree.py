@@ -141,12 +141,12 @@ class _Reader:
         if isinstance(event, yaml.ScalarEvent):
             return Node(event.value if event.style else _plain(event.value), place)
         if isinstance(event, yaml.SequenceStartEvent):
-            return Node([self._node(each, depth + 1) for each in self._until(yaml.SequenceEndEvent)], place)
+            return Node([self._node(each, depth + 1) for each in self._events_until(yaml.SequenceEndEvent)], place)
         return Node(self._object(depth), place)
 
     def _object(self, depth: int) -> dict[str, Node]:
         found: dict[str, Node] = {}
-        for event in self._until(yaml.MappingEndEvent):
+        for event in self._events_until(yaml.MappingEndEvent):
             self._require_plain(event, depth)
             if not isinstance(event, yaml.ScalarEvent):
                 raise self._fail(event, "a name must be text")
@@ -156,7 +156,7 @@ class _Reader:
             found[event.value] = _keyed(node, _place(self.name, event.start_mark))
         return found
 
-    def _until(self, end: type[yaml.Event]) -> Iterator[yaml.Event]:
+    def _events_until(self, end: type[yaml.Event]) -> Iterator[yaml.Event]:
         while not isinstance(event := next(self.events), end):
             yield event
 

@@ -293,14 +293,14 @@ def _served_event(message: ServedEventMessage) -> ServedEventRow:
 
 def parse_time(field: str, value: datetime | float, latest: datetime) -> datetime:
     """The time. Raises InvalidRow for a number that is not a time, and for a time later than `latest`."""
-    return _not_later(field, fields.time(field, value), latest)
+    return _require_not_later(field, fields.time(field, value), latest)
 
 
 def time_in_json(field: str, given: msgspec.Raw | bytes, latest: datetime) -> datetime:
-    return _not_later(field, fields.time_in_json(field, bytes(given)), latest)
+    return _require_not_later(field, fields.time_in_json(field, bytes(given)), latest)
 
 
-def _not_later(field: str, time: datetime, latest: datetime) -> datetime:
+def _require_not_later(field: str, time: datetime, latest: datetime) -> datetime:
     if time > latest:
         raise InvalidRow("out_of_range", field, f"is {time.isoformat()}, but must not be later than {latest:%Y-%m-%d}")
     return time

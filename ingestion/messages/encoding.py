@@ -10,7 +10,7 @@ from recommendations.validation.markets import MarketRow, OddsRow
 from recommendations.validation.rows import SentRow
 
 _NULLABLE = {"stake_limit", "limit_left"}  # null means "no limit"; an absent field leaves the row's value as it is
-_NOT_SENT = {"source", "natural_key", "former_keys", "unread_selections", "lacks_odd", "markets"}
+_UNSENT_FIELDS = {"source", "natural_key", "former_keys", "unread_selections", "lacks_odd", "markets"}
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -21,7 +21,7 @@ def encode_row(row: SentRow) -> bytes:
     message = {
         name: value
         for name, value in fields.items()
-        if name not in _NOT_SENT and (value is not None or name in _NULLABLE)
+        if name not in _UNSENT_FIELDS and (value is not None or name in _NULLABLE)
     }
     return _encode(message | _markets_of(getattr(row, "markets", None)))
 

@@ -32,7 +32,7 @@ from .restrictions import UNKNOWN_WORD, ReadFields, Values
 
 _UNREADABLE = (InvalidRow, msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError, ArithmeticError)
 _MOST_IDS = 100  # ids per message: each becomes a change in memory
-_NEVER_WHOLE = frozenset({"too_large", "undecodable"})
+_DAMAGED_CODES = frozenset({"too_large", "undecodable"})
 # The only value of a list, or of an object such as MongoDB's {"$numberLong": "7"} and {"$oid": ".."}.
 _INNER_ID = re.compile(rb'[\s\[]*(?:\{\s*"[^"]*"\s*:\s*)?("(?:[^"\\]|\\.)*"|[^\s"\[\]{},:]+)[\s\]}]*')
 _LONGEST_ID = 1_000  # bytes, including escapes
@@ -46,7 +46,7 @@ def read_field_by_field(
 ) -> UserRow | EventRow | Partial | Rejection:
     """The result for a message rejected as a complete row: the row, if only the casino's own words were unknown; the
     change of a stored row; or the rejection, with the message's closings and restrictions."""
-    is_damaged = rejection.code in _NEVER_WHOLE
+    is_damaged = rejection.code in _DAMAGED_CODES
     found = scan_fields(envelope.value or b"") if is_damaged else find_fields(envelope, kind.resolve)
     read = ReadFields(found.is_whole)
     timestamp = _time(kind, found, envelope, bounds, read)

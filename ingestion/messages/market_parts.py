@@ -49,7 +49,7 @@ class _Named(msgspec.Struct):
 
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _MARKET = msgspec.json.Decoder(Market).decode
-_NAMED = msgspec.json.Decoder(_Named).decode
+_DECODE_NAMED = msgspec.json.Decoder(_Named).decode
 _UNREADABLE = (InvalidRow, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -148,7 +148,7 @@ def _line(given: Market | _Named) -> str:
 def _closing_of(market: Market | msgspec.Raw) -> Closing:
     """The closing of an unreadable market: the market alone if its name and line are known, else all markets."""
     try:
-        named = market if isinstance(market, Market) else _NAMED(market)
+        named = market if isinstance(market, Market) else _DECODE_NAMED(market)
         return Closing(scope_of(market_text("market", named.market), _line(named)))
     except _UNREADABLE:
         return Closing(ALL_MARKETS)

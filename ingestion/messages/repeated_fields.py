@@ -61,7 +61,7 @@ def _same_row(field: str) -> Choose:
     return choose
 
 
-def _one(field: str) -> Choose:
+def _equal_value(field: str) -> Choose:
     """Rejects different values."""
 
     def choose(_: Sequence[Any], __: Envelope) -> Any:
@@ -211,14 +211,14 @@ resolve_event = _resolver(
     {
         "id": _same_row("id"),
         "odd": _odd_or_none,
-        "odd_format": _one("odd_format"),
+        "odd_format": _equal_value("odd_format"),
         "timestamp": _sending_time,
         "status": _strictest(status_words.event_status, "OPEN", "LIVE", "SUSPENDED", "CANCELLED", "SETTLED"),
     },
 )
 _CHOICES_OF_ODDS: Mapping[str, Choose] = {
     "event_id": _same_row("event_id"),
-    **{name: _one(name) for name in ("producer", "timestamp", "markets", "stop", "odd_format")},
+    **{name: _equal_value(name) for name in ("producer", "timestamp", "markets", "stop", "odd_format")},
     "heartbeat": _incomplete,
     "status": _strictest(producer_status, "UP", "DOWN"),
 }

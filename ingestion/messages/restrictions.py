@@ -15,7 +15,7 @@ UNKNOWN_WORD = object()  # a status that is none of the known words
 Values = Mapping[str, Any]
 _CLOSING = (EventStatus.SETTLED, EventStatus.CANCELLED, EventStatus.SUSPENDED)
 _LIMITS = ("stake_limit", "limit_left")
-_REACHED = Decimal(0)
+_LIMIT_REACHED = Decimal(0)
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ def user_restrictions(read: ReadFields) -> Values:
     if found:
         found["status_until"] = read.values.get("status_until") if len(read.statuses) == 1 else None
     found |= {name: read.values[name] for name in _LIMITS if read.values.get(name) is not None}
-    found |= {name: _REACHED for name in _LIMITS if name in read.unreadable}
+    found |= {name: _LIMIT_REACHED for name in _LIMITS if name in read.unreadable}
     if "personalisation" in read.unreadable or read.values.get("personalisation") is False:
         found["personalisation"] = False
     is_unclear = "status_until" in read.unreadable and not found.get("status")

@@ -147,10 +147,10 @@ class Parking:
         """
         stored: Counter[int] = Counter()
         remaining: dict[int, int] = {}  # casino id -> the offset of its first message that stays parked
-        position, is_hopeless = self._first_left(partition), False
+        position, is_hopeless = self._first_retained_offset(partition), False
         while (end := self._end(partition)) > position and not is_hopeless:
             for batch in read_partition(self._topic.parked, partition, position, end):
-                for casino_id, messages in _by_casino(batch).items():
+                for casino_id, messages in _group_by_casino(batch).items():
                     if casino_id not in self._parked[partition] or casino_id in remaining:
                         continue  # stored by the previous drain, behind another casino's messages; or still unavailable
                     count = store(casino_id, [envelope for _, envelope in messages])
@@ -195,7 +195,7 @@ class Parking:
             place = TopicPartition(self._topic.parked, partition, self._first_offsets[partition])
             self._commits.commit(self._client, [place])
 
-    def _first_left(self, partition: int) -> int:
+    def _first_retained_offset(self, partition: int) -> int:
         """The offset of the first parked message that is left."""
         first, _ = bounds_of(self._client, TopicPartition(self._topic.parked, partition))
         if self._first_offsets[partition] < first:
@@ -229,7 +229,7 @@ class Parking:
         return bounds_of(self._client, TopicPartition(self._topic.parked, partition))[1]
 
 
-def _by_casino(messages: Iterable[Any]) -> dict[int, list[tuple[int, Envelope]]]:
+def _group_by_casino(messages: Iterable[Any]) -> dict[int, list[tuple[int, Envelope]]]:
     """Casino id -> (offset in the parked topic, original message) of each of its messages."""
     groups: dict[int, list[tuple[int, Envelope]]] = defaultdict(list)
     for message in messages:

@@ -52,7 +52,7 @@ class TopicQuality:
 
 
 def today(now: datetime) -> DayStatistics:
-    sums = _since(now.replace(hour=0, minute=0, second=0, microsecond=0)).aggregate(
+    sums = _counts_since(now.replace(hour=0, minute=0, second=0, microsecond=0)).aggregate(
         rejected=Sum("count", filter=Q(is_rejection=True), default=0),
         served=Sum("count", filter=_IS_SERVED, default=0),
         last_stored=Max("last_at", filter=Q(outcome__in=STORED)),
@@ -64,7 +64,7 @@ def by_hour(now: datetime, hours: int) -> list[HourStatistics]:
     """The latest `hours` hours including this one, the oldest first; hours without messages included."""
     all_hours = latest_hours(now, hours)
     rows = (
-        _since(all_hours[0])
+        _counts_since(all_hours[0])
         .values("hour")
         .annotate(
             ingested=Sum("count", filter=_IS_INGESTED, default=0),
@@ -79,7 +79,7 @@ def by_hour(now: datetime, hours: int) -> list[HourStatistics]:
 def quality(now: datetime, days: int) -> list[TopicQuality]:
     """The quality of each topic with messages in the latest `days` days."""
     rows: Iterable[Any] = (
-        _since(now - timedelta(days=days))
+        _counts_since(now - timedelta(days=days))
         .values("topic", "outcome", "is_rejection")
         .annotate(total=Sum("count"))
         .order_by("topic", "-total", "outcome")
@@ -100,7 +100,7 @@ def quality(now: datetime, days: int) -> list[TopicQuality]:
 
 def latest_rejections(now: datetime, *, days: int, limit: int) -> list[MessageCount]:
     """The hourly counts of rejections, the newest first, each with the place and detail of its last message."""
-    return list(_since(now - timedelta(days=days)).filter(is_rejection=True).order_by("-last_at", "-pk")[:limit])
+    return list(_counts_since(now - timedelta(days=days)).filter(is_rejection=True).order_by("-last_at", "-pk")[:limit])
 
 
 def waiting_coupons() -> int:
@@ -108,5 +108,5 @@ def waiting_coupons() -> int:
     return WaitingCoupon.objects.count()
 
 
-def _since(first: datetime) -> QuerySet[MessageCount]:
+def _counts_since(first: datetime) -> QuerySet[MessageCount]:
     return MessageCount.objects.filter(hour__gte=first)

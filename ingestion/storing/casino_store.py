@@ -41,7 +41,7 @@ from .transaction import store_messages
 logger = logging.getLogger(__name__)
 
 NO_CASINO = 0  # the id under which messages without a casino are parked
-_NEARLY_OVER = 0.2  # seconds; the server ends a statement before the client gives up
+_MIN_REMAINING_SHARE = 0.2  # of the time limit; the server ends a statement before the client gives up
 _UNKNOWN_CASINO = Rejection(
     "unknown_casino", "casino_id", "casino_id is not a known casino: create the casino, then replay"
 )
@@ -190,7 +190,7 @@ class CasinoStore:
                     require_few_rejections=require_few_rejections,
                 )
             except DatabaseUnavailable as error:
-                if budget.left > seconds * _NEARLY_OVER:
+                if budget.left > seconds * _MIN_REMAINING_SHARE:
                     raise
                 self._pace.record_timeout(casino.pk, len(messages))
                 raise DatabaseUnavailable(
@@ -258,18 +258,18 @@ class CasinoStore:
             for each in messages
         ]
         if self.circuit_breaker.is_open(NO_CASINO):
-            return self._to_park_without_casino(messages, self.circuit_breaker.reason(NO_CASINO))
+            return self._open_circuits(messages, self.circuit_breaker.reason(NO_CASINO))
         try:
             self.dead_letters.send_unassigned(results, now)
         except DeadLettersFull as error:
             logger.warning("%s: messages without a known casino are parked: %s", self._topic.name, error)
             self.circuit_breaker.record_failure(NO_CASINO, str(error))
-            return self._to_park_without_casino(messages, str(error))
+            return self._open_circuits(messages, str(error))
         self.circuit_breaker.record_success(NO_CASINO)
         self.report(results)
         return []
 
-    def _to_park_without_casino(self, messages: Sequence[DecodedMessage], reason: str) -> list[DecodedMessage]:
+    def _open_circuits(self, messages: Sequence[DecodedMessage], reason: str) -> list[DecodedMessage]:
         """These messages. Opens the circuit of each casino id in them, so that the parked ones are not read
         repeatedly."""
         for casino_id in {each.envelope.casino_id or NO_CASINO for each in messages} - {NO_CASINO}:

@@ -218,7 +218,7 @@ def _result_of(message: DecodedMessage, outcome: Outcome | Rejection) -> Message
         return MessageResult(envelope, rejection.code, rejection)
     problem = _unread_market(content) if outcome.result is Result.STORED_IN_PART else None
     unread = content.unread_selections if isinstance(content, CouponRow) else None
-    return MessageResult(envelope, outcome.result.value, problem, _in_words(unread) if unread else "")
+    return MessageResult(envelope, outcome.result.value, problem, _unread_text(unread) if unread else "")
 
 
 def _unread_market(content: Content | Unwanted) -> Rejection | None:
@@ -228,7 +228,7 @@ def _unread_market(content: Content | Unwanted) -> Rejection | None:
     return None if unread is None else Rejection(unread.code, unread.field, unread.detail)
 
 
-def _in_words(unread: Iterable[UnreadSelection]) -> str:
+def _unread_text(unread: Iterable[UnreadSelection]) -> str:
     return "; ".join(f"recommended_events[{each.number}].{each.field}: {each.code}" for each in unread)
 
 

@@ -140,7 +140,7 @@ def _documents(sample: Path, *, with_tombstone: bool) -> Iterator[tuple[FilePlac
 
 
 def _described(messages: list[PreviewedMessage]) -> str:
-    parts = [f"{message.place}: {_one(message)}" for message in messages[:_SHOWN]]
+    parts = [f"{message.place}: {_describe_message(message)}" for message in messages[:_SHOWN]]
     if len(messages) > _SHOWN:
         parts.append(f".. and {len(messages) - _SHOWN} more; --json shows all")
     results = Counter(message.result for message in messages)
@@ -148,7 +148,7 @@ def _described(messages: list[PreviewedMessage]) -> str:
     return "\n".join([*parts, f"Total {len(messages)}: {sums}"])
 
 
-def _one(message: PreviewedMessage) -> str:
+def _describe_message(message: PreviewedMessage) -> str:
     fields = {name: value for name, value in message.fields.items() if name != "markets"}
     rows = [(f"  {name}", value if isinstance(value, str) else _json(value)) for name, value in fields.items()]
     rows += [("  market", market) for market in message.markets]

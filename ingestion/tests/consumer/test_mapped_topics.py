@@ -42,7 +42,8 @@ def test_documents_are_stored_counted_and_rejected_as_one_message_each(broker, c
 def test_prices_stops_and_signs_of_life_of_a_feed_are_read_by_the_mapping_of_odds(
     broker, casino_a, casino_b, monkeypatch
 ):
-    monkeypatch.setattr(pruning, "_KEEP_PRICES", timedelta(days=36_500))  # the documents are old, their events unknown
+    # the documents are old, their events unknown
+    monkeypatch.setattr(pruning, "_PRICE_RETENTION", timedelta(days=36_500))
     Casino.objects.filter(pk=casino_a.pk).update(options={"mapping": {"odds": "sportradar-uof-markets"}})
     for partition in range(3):
         send(ODDS, [(1, UOF["alive"])], partition=partition)
