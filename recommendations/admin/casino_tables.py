@@ -134,13 +134,13 @@ class UserProfileAdmin(UserAmountsAdmin):
     def favorite_pairs(self, profile: UserProfile) -> str:
         pairs = profile.favorite_sport_league_json or []
         return (
-            format_html("<ol>{}</ol>", format_html_join("", "<li>{}</li>", ((_in_words(*pair),) for pair in pairs)))
+            format_html("<ol>{}</ol>", format_html_join("", "<li>{}</li>", ((_league_text(*pair),) for pair in pairs)))
             if pairs
             else "not computed yet"
         )
 
 
-def _in_words(sport: str, league: str, country: str = "") -> str:
+def _league_text(sport: str, league: str, country: str = "") -> str:
     """The text of a favourite pair. Profiles of earlier releases have no country."""
     return (f"{sport}: {league}" if league else sport) + (f" ({country})" if country else "")
 

@@ -113,7 +113,7 @@ class RecommendManyView(CasinoAPIView):
             filters=parse_filters({name: value for name, value in body.items() if name != "user_ids"}),
             variant=parse_variant(request, body),
         )
-        return Response(_by_user(user_ids, recommendations))
+        return Response(_batch_response(user_ids, recommendations))
 
 
 _document_purchase = partial(
@@ -157,7 +157,7 @@ class PurchaseView(CasinoAPIView):
         )
 
 
-def _by_user(
+def _batch_response(
     user_ids: Sequence[OwnId], recommendations: Mapping[OwnId, dict[str, Any] | IdNotOfType]
 ) -> dict[str, Any]:
     """The response of a batch; without `failed_users` if there are none."""

@@ -138,8 +138,8 @@ def read_sales(first: date, last: date) -> Sales:
         last=last,
         total=total,
         days=list(days.values()),
-        recommenders=_most_bets_first(recommenders.values()),
-        placements=_most_bets_first(placements.values()),
+        recommenders=_sort_by_bets(recommenders.values()),
+        placements=_sort_by_bets(placements.values()),
         markets=_markets(first, last),
         due=count_due()[0],
     )
@@ -210,7 +210,7 @@ def _markets(first: date, last: date) -> list[MarketFigures]:
     return sorted(found.values(), key=lambda line: (-line.bets, line.name))
 
 
-def _most_bets_first(lines: Iterable[Figures]) -> list[Figures]:
+def _sort_by_bets(lines: Iterable[Figures]) -> list[Figures]:
     return sorted(lines, key=lambda line: (-line.bets, line.name))
 
 

@@ -16,7 +16,7 @@ _SUMS = (
 _COUPON_SUMS = ", ".join(name if name in {"bets", "stake"} else "0" for name in _SUMS)
 
 
-def _of(row: str) -> str:
+def _sum_columns(row: str) -> str:
     return ", ".join(f"{row}.{name}" for name in _SUMS)
 
 
@@ -57,7 +57,7 @@ WITH due AS MATERIALIZED (
 INSERT INTO user_days AS stored ({_KEY}, {", ".join(_SUMS)})
 SELECT {_KEY}, {", ".join(_SUMS)} FROM fresh ORDER BY {_KEY}
 ON CONFLICT ({_KEY}) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _SUMS)}
-WHERE ({_of("stored")}) IS DISTINCT FROM ({_of("excluded")})
+WHERE ({_sum_columns("stored")}) IS DISTINCT FROM ({_sum_columns("excluded")})
 """
 
 

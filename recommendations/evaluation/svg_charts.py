@@ -45,7 +45,7 @@ def interval_chart(title: str, rows: Sequence[IntervalBar]) -> SafeString:
     parts = [_text("title", 0, 14, title)]
     for number, row in enumerate(rows):
         top = 24 + _ROW * number
-        low, mean, high = _across(row.low), _across(row.mean), _across(row.high)
+        low, mean, high = _x(row.low), _x(row.mean), _x(row.high)
         parts += [
             _text("label", _LABELS - 6, top + 12, row.label),
             _rect(_LABELS, top, mean - _LABELS, 16, _colour(number)),
@@ -64,7 +64,7 @@ def line_chart(title: str, labels: Sequence[str], series: Mapping[str, Sequence[
     parts = [_text("title", 0, 14, title), *_grid(bottom)]
     parts += [_text("tick", x, bottom + 16, label) for x, label in zip(across, labels, strict=True)]
     for number, (name, values) in enumerate(series.items()):
-        points = " ".join(f"{x:.1f},{_down(y, bottom):.1f}" for x, y in zip(across, values, strict=True))
+        points = " ".join(f"{x:.1f},{_y(y, bottom):.1f}" for x, y in zip(across, values, strict=True))
         line = format_html('<polyline points="{}" fill="none" stroke="{}" stroke-width="2"/>', points, _colour(number))
         parts += [line, *_legend(number, name, bottom + 36)]
     described = "; ".join(f"{name}: {', '.join(f'{each:.3f}' for each in values)}" for name, values in series.items())
@@ -74,7 +74,7 @@ def line_chart(title: str, labels: Sequence[str], series: Mapping[str, Sequence[
 def _grid(bottom: float) -> list[SafeString]:
     parts = []
     for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
-        down = _down(tick, bottom)
+        down = _y(tick, bottom)
         parts += [
             as_line("chart-grid", _LABELS, down, _WIDTH - 40, down),
             _text("label", _LABELS - 6, down + 4, f"{tick:g}"),
@@ -87,11 +87,11 @@ def _legend(number: int, name: str, top: float) -> list[SafeString]:
     return [_rect(x, y - 9, 10, 10, _colour(number)), _text("legend", x + 14, y, name)]
 
 
-def _across(number: float) -> float:
+def _x(number: float) -> float:
     return _LABELS + max(min(number, 1.0), 0.0) * (_WIDTH - _LABELS - 60)
 
 
-def _down(number: float, bottom: float) -> float:
+def _y(number: float, bottom: float) -> float:
     return bottom - max(min(number, 1.0), 0.0) * (bottom - 30)
 
 

@@ -18,7 +18,7 @@ _FAIR = np.array([0.5, 0.5])
 
 # A user's slips of an hour have the same coin. Its result is sent with the slip as `first_team`; the first event does
 # not show it, since events without a price are removed after the draft.
-_BEGAN = """
+_COUNT_FIRST_TEAMS = """
 SELECT count(*) FILTER (WHERE first_team = 'A'), count(*) FILTER (WHERE first_team = 'B') FROM (
     SELECT DISTINCT user_id, date_trunc('hour', timestamp, 'UTC'), events->0->>'first_team' AS first_team
     FROM served_recommendations
@@ -38,7 +38,7 @@ def count_coins(run: Run) -> ExperimentLook | None:
     looked_at = run.at
     if until > since + _MAX_PERIOD:
         looked_at = until = since + _MAX_PERIOD
-    [(a, b)] = query(_BEGAN, {"since": since, "until": until, "experiment": run.definition.name})
+    [(a, b)] = query(_COUNT_FIRST_TEAMS, {"since": since, "until": until, "experiment": run.definition.name})
     a, b = (a, b) if last is None else (a + last.control_users, b + last.users)
     evidence, bound = float(log_evidence(np.array([float(a), float(b)]), _FAIR)), -log(ALPHA)
     return ExperimentLook(

@@ -106,7 +106,7 @@ def store_models(fitted: Iterable[tuple[str, bytes]], fitting: Fitting, *, is_se
             for name, encoded in fitted
         ]
         if "hybrid" not in {row.recommender for row in rows}:
-            rows += _carried_over(version, is_served)
+            rows += _copied_models(version, is_served)
         FittedModel.objects.bulk_create(rows)
         _prune()
     return version
@@ -131,7 +131,7 @@ def _without_erased_users(encoded: bytes) -> bytes:
     return user_vectors.only(np.isin(user_vectors.user_ids, present)).encode()
 
 
-def _carried_over(version: int, is_served: bool) -> Iterator[FittedModel]:
+def _copied_models(version: int, is_served: bool) -> Iterator[FittedModel]:
     """The casino's own served `hybrid`, if readable, and the models that belong to it, as rows of this version."""
     if present_model() is None:
         return

@@ -46,7 +46,7 @@ def _compiled(found: list[dict[str, Any]]) -> Trees:
         depth=max((node["depth"] for node in nodes), default=0),
         roots=roots,
         features=[node["feature"] for node in nodes],
-        thresholds=_at_most([node["threshold"] for node in nodes]),
+        thresholds=_round_down([node["threshold"] for node in nodes]),
         children=[child for node in nodes for child in node["children"]],
         values=[node["value"] for node in nodes],
     )
@@ -66,7 +66,7 @@ def _flatten(tree: dict[str, Any], nodes: list[dict[str, Any]], depth: int = 0) 
     return place
 
 
-def _at_most(thresholds: list[float]) -> Floats32:
+def _round_down(thresholds: list[float]) -> Floats32:
     """The thresholds as 32-bit floats, rounded down: comparisons with 32-bit features keep their results."""
     exact = np.array(thresholds, dtype=np.float64)
     rounded = exact.astype(np.float32)

@@ -191,7 +191,7 @@ def fit(users: Iterable[Mapping[str, float]]) -> NeighboursModel | None:
     )[:MAX_TOKENS]
     if len(tokens) < 2:
         return None
-    weights = _ease(_gram(rows, {token: place for place, token in enumerate(tokens)}))
+    weights = _ease_weights(_gram_matrix(rows, {token: place for place, token in enumerate(tokens)}))
     width = min(MAX_NEIGHBOURS, len(tokens))
     largest = np.argsort(-np.abs(weights), axis=1, kind="stable")[:, :width]
     return NeighboursModel.of(
@@ -199,7 +199,7 @@ def fit(users: Iterable[Mapping[str, float]]) -> NeighboursModel | None:
     )
 
 
-def _gram(rows: Sequence[Mapping[str, float]], places: Mapping[str, int]) -> Floats:
+def _gram_matrix(rows: Sequence[Mapping[str, float]], places: Mapping[str, int]) -> Floats:
     """X'X of the users' rows, shape (T, T)."""
     gram = np.zeros((len(places), len(places)))
     for begin in range(0, len(rows), _ROWS_AT_ONCE):
@@ -213,7 +213,7 @@ def _gram(rows: Sequence[Mapping[str, float]], places: Mapping[str, int]) -> Flo
     return gram
 
 
-def _ease(gram: Floats) -> Floats:
+def _ease_weights(gram: Floats) -> Floats:
     inverse = np.linalg.inv(gram + REGULARISATION * np.eye(len(gram)))
     weights: Floats = -inverse / np.diag(inverse)
     np.fill_diagonal(weights, 0.0)

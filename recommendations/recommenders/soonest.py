@@ -35,10 +35,10 @@ class Soonest(Recommender):
         seconds = float(context.offer.begins[place]) - context.now
         if seconds <= 0:
             return ["It has begun"]
-        return [f"It begins in {_in_words(seconds)}"]
+        return [f"It begins in {_duration_text(seconds)}"]
 
 
-def _in_words(seconds: float) -> str:
+def _duration_text(seconds: float) -> str:
     unit, name = next(
         ((unit, name) for unit, name in ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute")) if seconds >= unit),
         (1, "second"),

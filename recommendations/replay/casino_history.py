@@ -17,7 +17,7 @@ from .casino_outcomes import MAX_SERVED, SERVED, ObservedOutcome, outcome_of, pr
 from .history import DAY, History, OddsChange, PastCoupon, PastUser, PriceChange
 
 MAX_COUPONS = 100_000  # the latest ones
-_OPEN_FOR = 7 * DAY  # assumed time from opening to begin, if the opening time is unknown
+_ASSUMED_OPEN_SECONDS = 7 * DAY  # assumed time from opening to begin, if the opening time is unknown
 
 _COUPONS = """
 SELECT user_id, extract(epoch FROM timestamp)::float8, stake, recommended_events FROM purchased_coupons AS coupon
@@ -64,7 +64,7 @@ def casino_history(
         bets = tuple((place, outcome) for place, _, outcome in known if outcome is not None)
         coupons.append(PastCoupon(user_id, timestamp, tuple(dict.fromkeys(p for p, *_ in known)), float(stake), bets))
     if observed:
-        observed += _served(places, datetime.fromtimestamp(earliest - _OPEN_FOR, until.tzinfo), until)
+        observed += _served(places, datetime.fromtimestamp(earliest - _ASSUMED_OPEN_SECONDS, until.tzinfo), until)
     history = _history(events, coupons, selected, price_changes(observed), casino_id=casino_id, left_out=left_out)
     return replace(history, known_since=rows[0][1]) if len(rows) == MAX_COUPONS else history
 
@@ -152,7 +152,7 @@ def _changes(selected: Iterable[_Selection], odds: list[float]) -> Iterator[Odds
 
 def _opens_at(begins: list[float], stored_at: list[float | None], selected: Iterable[_Selection]) -> Any:
     pairs = zip(begins, stored_at, strict=True)
-    opens = [at if at is not None and at < begin else begin - _OPEN_FOR for begin, at in pairs]
+    opens = [at if at is not None and at < begin else begin - _ASSUMED_OPEN_SECONDS for begin, at in pairs]
     for timestamp, place, _ in selected:
         opens[place] = min(opens[place], timestamp)
     return np.array(opens, dtype=np.float64)

@@ -35,7 +35,7 @@ class OutcomeInput:
     trends: Trends
 
 
-def _by_preferences(given: OutcomeInput) -> Floats:
+def _score_by_preferences(given: OutcomeInput) -> Floats:
     return score_outcomes(outcome_preferences(given.profile, given.trends, given.offered.sport), given.offered)
 
 
@@ -44,8 +44,8 @@ def _by_preferences(given: OutcomeInput) -> Floats:
 CHOICES: dict[str, Callable[[OutcomeInput], Floats]] = {
     "random": lambda given: np.zeros(len(given.offered.odds)),
     "shortest_odd": lambda given: -np.log(given.offered.odds),
-    "casino_favourite": lambda given: _by_preferences(OutcomeInput(given.offered, NOBODY, given.trends)),
-    "outcomes": _by_preferences,
+    "casino_favourite": lambda given: _score_by_preferences(OutcomeInput(given.offered, NOBODY, given.trends)),
+    "outcomes": _score_by_preferences,
 }
 
 

@@ -52,13 +52,13 @@ def catalogue_as_stored(catalogue: Catalogue) -> Catalogue:
     another."""
     if catalogue == OPEN_CATALOGUE:
         return catalogue
-    decimals = {fields.currency(_OWN, code): number for code, number in catalogue.currency_decimals.items()}
+    decimals = {fields.currency(_DECIMALS, code): number for code, number in catalogue.currency_decimals.items()}
     if len(decimals) < len(catalogue.currency_decimals):
-        raise InvalidRow("inconsistent", _OWN, "has a code twice: upper and lower case are the same; remove one")
+        raise InvalidRow("inconsistent", _DECIMALS, "has a code twice: upper and lower case are the same; remove one")
     for code, number in decimals.items():
         if (official := decimals_of(code)) is not None:
             problem = f"has {code} with {number} decimals; it is of ISO 4217, with {official}: leave it out"
-            raise InvalidRow("inconsistent", _OWN, problem)
+            raise InvalidRow("inconsistent", _DECIMALS, problem)
     stored = Catalogue(
         sports=_validated("sports", catalogue.sports, fields.sport),
         event_countries=_validated("event_countries", catalogue.event_countries, fields.classifier),
@@ -71,7 +71,7 @@ def catalogue_as_stored(catalogue: Catalogue) -> Catalogue:
     return stored
 
 
-_OWN = "catalogue.currency_decimals"
+_DECIMALS = "catalogue.currency_decimals"
 
 
 def _validated(name: str, values: tuple[str, ...] | None, validate: fields.Validate) -> tuple[str, ...] | None:
@@ -82,5 +82,5 @@ def require_known_currencies(field: str, codes: Iterable[str], catalogue: Catalo
     """Raises InvalidRow for a code with an unknown number of decimals."""
     for code in codes:
         if smallest_amount(code, catalogue.currency_decimals) is None:
-            problem = f"has {code}, which is no currency of ISO 4217: add its number of decimals to {_OWN}"
+            problem = f"has {code}, which is no currency of ISO 4217: add its number of decimals to {_DECIMALS}"
             raise InvalidRow("unknown_value", field, problem)

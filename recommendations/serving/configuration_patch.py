@@ -10,7 +10,7 @@ from .output_schema import in_normal_form
 
 _SCHEMA_LEVELS = 4  # field, definition, fields of events, their definitions
 _OPTION_LEVELS = 2  # below an option: a group such as `status_words`, and an object in it
-_WHOLE = {"mapping": 1}  # a mapping is one document, which a merge would corrupt
+_REPLACED_WHOLE = {"mapping": 1}  # a mapping is one document, which a merge would corrupt
 
 # Objects whose keys have several spellings: the function that returns a key's stored form.
 _KEY_FORMS: Mapping[tuple[str, ...], Callable[[str], str]] = {
@@ -32,8 +32,8 @@ def patch_options(stored: Mapping[str, Any] | None, patch: object) -> object:
         if given is None:
             patched.pop(name, None)
         else:
-            value = _in_stored_keys((name,), given, patched.get(name))
-            patched[name] = _merge(patched.get(name), value, _WHOLE.get(name, _OPTION_LEVELS))
+            value = _with_stored_keys((name,), given, patched.get(name))
+            patched[name] = _merge(patched.get(name), value, _REPLACED_WHOLE.get(name, _OPTION_LEVELS))
     return patched
 
 
@@ -71,7 +71,7 @@ def _merge(stored: object, patch: object, levels: int) -> object:
     return merged
 
 
-def _in_stored_keys(path: tuple[str, ...], patch: object, stored: object) -> object:
+def _with_stored_keys(path: tuple[str, ...], patch: object, stored: object) -> object:
     """The patch with each key in its stored form, if it is stored: `{"eur": null}` removes EUR."""
     if not isinstance(patch, dict) or not isinstance(stored, dict):
         return patch
@@ -79,4 +79,4 @@ def _in_stored_keys(path: tuple[str, ...], patch: object, stored: object) -> obj
         return {(form(key) if form(key) in stored else key): value for key, value in patch.items()}
     if len(path) > 1:
         return patch
-    return {key: _in_stored_keys((*path, key), value, stored.get(key)) for key, value in patch.items()}
+    return {key: _with_stored_keys((*path, key), value, stored.get(key)) for key, value in patch.items()}

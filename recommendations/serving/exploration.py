@@ -51,7 +51,7 @@ def explore(
 def _at_last_place(search: Search, chosen: Selections) -> Search:
     """A search for the events that may each replace the last one, by the same rules and prices."""
     others, rules = chosen.places[:-1], search.rules
-    shown = [_as_shown(search, place, chosen) for place in others]
+    shown = [_slip_event(search, place, chosen) for place in others]
     other_ids = {int(search.offer.ids[place]) for place in others}
     excluded, in_slip = other_ids.union(rules.excluded), [*rules.in_slip, *shown]
     rules = msgspec.structs.replace(rules, limit=CANDIDATES, in_slip=in_slip, excluded=excluded)
@@ -60,7 +60,7 @@ def _at_last_place(search: Search, chosen: Selections) -> Search:
     )
 
 
-def _as_shown(search: Search, place: int, chosen: Selections) -> slip.SlipEvent:
+def _slip_event(search: Search, place: int, chosen: Selections) -> slip.SlipEvent:
     leg = chosen.legs.get(place)
     return replace(offered(search.offer, place), market="" if leg is None else leg.outcome.market)
 

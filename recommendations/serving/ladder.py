@@ -77,7 +77,7 @@ def read_ladder(event_id: OwnId, now: datetime, options: Options) -> Ladder:
     gate = Gate(price_rules(options, NO_FILTERS, now.timestamp()), feeds)
     is_live = event.begin_timestamp <= now or event.status == EventStatus.LIVE
     refusals = gate.refusals(prices, source.lines, is_live=is_live, full=frozenset())
-    lines = sorted(_lines(prices, source.lines, feeds, refusals), key=_in_order)
+    lines = sorted(_lines(prices, source.lines, feeds, refusals), key=_sort_key)
     return Ladder(
         event=event,
         problem=_problem(event, now, options),
@@ -111,7 +111,7 @@ def _time(seconds: float) -> datetime | None:
         return None
 
 
-def _in_order(each: LadderLine) -> tuple[str, float, str]:
+def _sort_key(each: LadderLine) -> tuple[str, float, str]:
     try:
         return each.market, float(each.line), ""
     except ValueError:

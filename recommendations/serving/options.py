@@ -222,7 +222,7 @@ def _check_amounts(raw: object) -> None:
 def _as_stored(options: Options) -> Options:
     """The options with names and currencies in their stored form. Raises InvalidRow."""
     catalogue = catalogue_as_stored(options.catalogue)
-    default_stakes = _by_currency("default_stakes", options.default_stakes, catalogue)
+    default_stakes = _amounts_by_currency("default_stakes", options.default_stakes, catalogue)
     _require_default_stakes(catalogue, default_stakes)
     currency = _default_currency(options, catalogue)
     return msgspec.structs.replace(
@@ -231,7 +231,7 @@ def _as_stored(options: Options) -> Options:
         only_markets=tuple(fields.classifier("only_markets", name) for name in options.only_markets),
         blocked=_named_as_stored("blocked", options.blocked),
         pinned=_named_as_stored("pinned", options.pinned),
-        max_stakes=_by_currency("max_stakes", options.max_stakes, catalogue),
+        max_stakes=_amounts_by_currency("max_stakes", options.max_stakes, catalogue),
         default_stakes=default_stakes,
         status_words=_words_as_compared(options.status_words),
         catalogue=catalogue,
@@ -263,7 +263,7 @@ def _named_as_stored(field: str, selectors: Selectors) -> Selectors:
     return msgspec.structs.replace(selectors, events=events, **names)
 
 
-def _by_currency(field: str, amounts: dict[str, Decimal], catalogue: Catalogue) -> dict[str, Decimal]:
+def _amounts_by_currency(field: str, amounts: dict[str, Decimal], catalogue: Catalogue) -> dict[str, Decimal]:
     """The amounts by stored currency. Raises InvalidRow for an unknown currency, or an amount below its smallest
     one."""
     found = {fields.currency(field, currency): amount for currency, amount in amounts.items()}
@@ -331,12 +331,10 @@ def load_options(stored: dict[str, Any] | None) -> Options:
     if not stored:
         return DEFAULTS
     options = msgspec.json.decode(msgspec.json.encode(stored), type=Options)
-    return msgspec.structs.replace(
-        options, blocked=_in_upper_form(options.blocked), pinned=_in_upper_form(options.pinned)
-    )
+    return msgspec.structs.replace(options, blocked=_normalized(options.blocked), pinned=_normalized(options.pinned))
 
 
-def _in_upper_form(selectors: Selectors) -> Selectors:
+def _normalized(selectors: Selectors) -> Selectors:
     names = {kind: tuple(map(upper_form, getattr(selectors, kind))) for kind in _NAMES}
     return selectors if selectors == NO_SELECTORS else msgspec.structs.replace(selectors, **names)
 

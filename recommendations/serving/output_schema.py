@@ -44,7 +44,7 @@ def _as_line(line: str) -> float | None:
     return None if number is None else float(number)
 
 
-def _unless_none(convert: Conversion, value: Any) -> Any:
+def _convert_optional(convert: Conversion, value: Any) -> Any:
     return None if value is None else convert(value)
 
 
@@ -63,7 +63,7 @@ _INSTANT: dict[str, Conversion] = {
     "int": lambda instant: int(instant.timestamp()),
     "string": lambda instant: instant.isoformat(),
 }
-_PRICED_AT: dict[str, Conversion] = {name: partial(_unless_none, convert) for name, convert in _INSTANT.items()}
+_PRICED_AT: dict[str, Conversion] = {name: partial(_convert_optional, convert) for name, convert in _INSTANT.items()}
 _UUID: dict[str, Conversion] = {"uuid": str, "string": str}
 _TEXT: dict[str, Conversion] = {"string": str}
 _TEXTS: dict[str, Conversion] = {"list": list, "string": "; ".join}

@@ -48,7 +48,7 @@ class _CasinoRows:
                 currency="EUR",
                 country="NOWHERE",
                 gender="OTHER",
-                timestamp=self._at(self._history.coupons[0].timestamp),
+                timestamp=self._time_at(self._history.coupons[0].timestamp),
                 favorite_sport=SPORTS[0],
             )
 
@@ -57,8 +57,8 @@ class _CasinoRows:
         for place in range(len(events)):
             yield EventRow(
                 id=int(events.ids[place]),
-                begin_timestamp=self._at(float(events.begins[place])),
-                end_timestamp=self._at(float(events.ends[place])),
+                begin_timestamp=self._time_at(float(events.begins[place])),
+                end_timestamp=self._time_at(float(events.ends[place])),
                 odd=Decimal(str(round(float(events.odds[place]), 3))),
                 **self._names(place),
             )
@@ -81,14 +81,14 @@ class _CasinoRows:
             id=number,
             user_id=coupon.user_id,
             stake=Decimal(str(coupon.stake)),
-            timestamp=self._at(coupon.timestamp),
+            timestamp=self._time_at(coupon.timestamp),
             recommended_events=selections,
         )
 
     def _names(self, place: int) -> dict[str, Any]:
         return {**self._history.events.names(place)}
 
-    def _at(self, seconds: float) -> datetime:
+    def _time_at(self, seconds: float) -> datetime:
         return datetime.fromtimestamp(seconds + self._shift, UTC)
 
 

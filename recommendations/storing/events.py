@@ -86,24 +86,24 @@ WHERE events.id = ANY(%s) AND away_team <> '' ORDER BY name, sport, country, cat
 ON CONFLICT (name, sport, country, category) DO NOTHING
 """
 
-_IS_WRONG = """
+_IS_WRONG_TEAM = """
 (teams.sport, teams.country, teams.category) <> (events.sport, events.country, events.category)
     OR teams.name NOT IN (events.home_team, events.away_team) OR events.away_team = ''
 """
 
 # The events that lack a link or have a wrong one: few, since most messages change an odd or a status.
-_TO_LINK = f"""
+_EVENTS_TO_LINK = f"""
 SELECT events.id FROM events
 LEFT JOIN event_teams ON event_teams.event_id = events.id LEFT JOIN teams ON teams.id = event_teams.team_id
 WHERE events.id = ANY(%s) GROUP BY events.id
 HAVING count(teams.id) <> CASE WHEN events.away_team = '' THEN 0 ELSE 2 END
-    OR bool_or({_IS_WRONG}) FILTER (WHERE teams.id IS NOT NULL)
+    OR bool_or({_IS_WRONG_TEAM}) FILTER (WHERE teams.id IS NOT NULL)
 """
 
 _UNLINK_TEAMS = f"""
 DELETE FROM event_teams USING events, teams
 WHERE event_teams.event_id = ANY(%s) AND events.id = event_teams.event_id AND teams.id = event_teams.team_id
-  AND ({_IS_WRONG})
+  AND ({_IS_WRONG_TEAM})
 """
 
 _LINK_TEAMS = """
@@ -178,7 +178,7 @@ def store_events(rows: Sequence[EventRow | EventChange | Removal]) -> list[Outco
 def _store(rows: Rows) -> list[Outcome]:
     outcomes = store_rows(rows, EVENTS, remove_events)
     if changed := sorted(_changed_match_ids(rows, outcomes)):
-        if to_link := [event_id for (event_id,) in query(_TO_LINK, [changed])]:
+        if to_link := [event_id for (event_id,) in query(_EVENTS_TO_LINK, [changed])]:
             execute(_TEAMS_OF_EVENTS, [to_link])
             execute(_UNLINK_TEAMS, [to_link])
             execute(_LINK_TEAMS, [to_link])

@@ -18,7 +18,7 @@ SELECT name, code, is_down, sends_heartbeats, (SELECT max(valid_since) FROM feed
 _ADD_PRODUCERS = "INSERT INTO producers (code, name) SELECT * FROM unnest(%s::smallint[], %s::text[])"
 _SET_PRODUCER = "UPDATE producers SET is_down = %s, sends_heartbeats = %s WHERE code = %s"
 _FEEDS = "SELECT producer, partition, heard_at, valid_since FROM feeds"
-_HEAR = """
+_RECORD_FEEDS = """
 INSERT INTO feeds AS feed (producer, partition, heard_at, valid_since, beats)
 SELECT * FROM unnest(%s::smallint[], %s::int[], %s::timestamptz[], %s::timestamptz[], %s::bigint[])
 ON CONFLICT (producer, partition) DO UPDATE SET heard_at = excluded.heard_at, valid_since = excluded.valid_since,
@@ -123,7 +123,7 @@ class Producers:
                 valid_since = max(valid_since, each.sent_at)
             changed[key] = max(heard_at, each.sent_at), valid_since, beats + each.is_heartbeat
         rows = [(*key, *values) for key, values in sorted(changed.items())]
-        execute(_HEAR, [list(column) for column in zip(*rows, strict=True)])
+        execute(_RECORD_FEEDS, [list(column) for column in zip(*rows, strict=True)])
         self._forget_silent_uploads(
             heard, {key: times[0] for key, times in [*stored.items(), *changed.items()]}, silence
         )

@@ -19,7 +19,7 @@ from .outcomes import DUPLICATE, STALE, Outcome, Result
 from .upsert import as_json
 
 _STORED, _UPDATED, _REMOVED = Outcome(Result.STORED), Outcome(Result.UPDATED), Outcome(Result.REMOVED)
-_NOBODY = 0  # the user id for a text without a number; no row has it
+_NO_USER = 0  # the user id for a text without a number; no row has it
 _KEY = "user_id, recommendation_id, kind, event_id"
 
 # Impressions of users who were removed or erased since are dropped. The lock excludes concurrent removals. Of equal
@@ -97,7 +97,7 @@ def _store(rows: Mapping[int, ImpressionRow]) -> dict[int, Outcome]:
     records = [
         {
             "number": number,
-            "user_id": users.get(row.user_id, _NOBODY) if isinstance(row.user_id, str) else row.user_id,
+            "user_id": users.get(row.user_id, _NO_USER) if isinstance(row.user_id, str) else row.user_id,
             "recommendation_id": row.recommendation_id,
             "kind": row.kind,
             "event_id": event_id,

@@ -44,12 +44,12 @@ def market_lines(markets: Iterable[MarketRow]) -> MarketLines:
     wanted = dict.fromkeys((each.market, each.line, each.outcomes) for each in markets)
     pairs = [list(column) for column in zip(*{key[:2] for key in wanted}, strict=True)]
     found = _find(pairs)
-    missing = {_in_one_order(key): key for key in reversed(wanted) if _in_one_order(key) not in found}
+    missing = {_with_sorted_outcomes(key): key for key in reversed(wanted) if _with_sorted_outcomes(key) not in found}
     if missing:
         new = [dict(zip(("market", "line", "outcomes"), key, strict=True)) for key in missing.values()]
         execute(_ADD, [as_json(new)])
         found = _find(pairs)
-    return {key: found[_in_one_order(key)] for key in wanted}
+    return {key: found[_with_sorted_outcomes(key)] for key in wanted}
 
 
 def _find(pairs: list[list[str]]) -> dict[LineKey, Line]:
@@ -57,12 +57,12 @@ def _find(pairs: list[list[str]]) -> dict[LineKey, Line]:
     for line_id, market, line, outcomes in query(_FIND, pairs):
         by_line.setdefault((market, line), []).append((line_id, tuple(outcomes)))
     return {
-        _in_one_order((*key, outcomes)): Line(line_id, outcomes, [each for each, _ in lines if each != line_id])
+        _with_sorted_outcomes((*key, outcomes)): Line(line_id, outcomes, [each for each, _ in lines if each != line_id])
         for key, lines in by_line.items()
         for line_id, outcomes in lines
     }
 
 
-def _in_one_order(key: LineKey) -> LineKey:
+def _with_sorted_outcomes(key: LineKey) -> LineKey:
     market, line, outcomes = key
     return market, line, tuple(sorted(outcomes))

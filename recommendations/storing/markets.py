@@ -37,7 +37,7 @@ DELETE FROM market_stops WHERE as_of < %s AND NOT EXISTS (
     SELECT FROM events WHERE events.id = event_id AND end_timestamp > %s
 )
 """
-_HEARD_LATER = """
+_HAS_LATER_MESSAGE = """
 SELECT code, EXISTS (
     SELECT FROM feeds AS other WHERE other.producer = code AND other.heard_at > feeds.heard_at
 ) FROM producers JOIN feeds ON feeds.producer = code AND partition = %s WHERE name = %s
@@ -96,8 +96,8 @@ def forget_partition(producer: str, partition: int) -> None:
     again. Raises FeedInUse unless another partition of the producer was heard later."""
     with casino_atomic():
         lock_prices()
-        [(code, is_heard_later)] = query(_HEARD_LATER, [partition, producer]) or [(None, False)]
-        if not is_heard_later:
+        [(code, has_later_message)] = query(_HAS_LATER_MESSAGE, [partition, producer]) or [(None, False)]
+        if not has_later_message:
             raise FeedInUse(producer, partition)
         forget_feed(code, partition)
 

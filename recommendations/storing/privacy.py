@@ -34,7 +34,7 @@ _ROWS = {
     "attributions": "SELECT to_jsonb(stored) FROM attributions AS stored WHERE user_id = %s ORDER BY coupon_id",
     "user_days": "SELECT to_jsonb(stored) FROM user_days AS stored WHERE user_id = %s ORDER BY day, id",
 }
-_NOBODY = 0  # the user id for a text without a number; no row has it
+_NO_USER = 0  # the user id for a text without a number; no row has it
 _SINGLE_ROWS = ("user", "profile")
 
 
@@ -48,7 +48,7 @@ def forget_user(*, casino: Casino, user_id: OwnId, by: str, now: datetime) -> di
 def export_user(*, casino: Casino, user_id: OwnId, by: str, at_most: int | None = None) -> dict[str, Any]:
     """All stored data of a user of the current casino, with the casino's own ids. Raises UserNotFound, and
     ExportTooLarge for more than `at_most` bytes."""
-    stored_id = id_of(Kind.USERS, user_id) or _NOBODY
+    stored_id = id_of(Kind.USERS, user_id) or _NO_USER
     names = [str(user_id), str(stored_id)]
     if at_most is not None:
         _check_size(stored_id, names, at_most)

@@ -37,7 +37,7 @@ LATEST_MESSAGE = {
 }
 
 
-def _unchanged_since(table: str) -> str:
+def _removal_condition(table: str) -> str:
     return (
         f"{table}.id = row.id AND {table}.natural_key IS NULL "
         f"AND COALESCE({LATEST_MESSAGE[table]} <= row.timestamp OR {LATEST_MESSAGE[table]} > {LATEST_TRUSTED}, true)"
@@ -45,7 +45,7 @@ def _unchanged_since(table: str) -> str:
 
 
 _FIND_USERS = f"""
-SELECT users.id FROM users, {_REMOVALS} WHERE {_unchanged_since("users")}
+SELECT users.id FROM users, {_REMOVALS} WHERE {_removal_condition("users")}
 ORDER BY users.id FOR UPDATE OF users
 """
 _LOCK_USERS = "SELECT FROM users WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
@@ -85,7 +85,7 @@ _IS_RECORDED = """EXISTS (
     SELECT FROM removed_rows WHERE kind = %s AND row_id = row.id AND removed_rows.timestamp >= row.timestamp
 )"""
 
-_FIND_EVENTS = f"SELECT events.id FROM events, {_REMOVALS} WHERE {_unchanged_since('events')}"
+_FIND_EVENTS = f"SELECT events.id FROM events, {_REMOVALS} WHERE {_removal_condition('events')}"
 _REMOVE_EVENTS = ("DELETE FROM event_teams WHERE event_id = ANY(%s)", "DELETE FROM events WHERE id = ANY(%s)")
 
 _LOCK_PROFILES = """
@@ -115,7 +115,7 @@ SELECT ARRAY(SELECT id FROM removed UNION SELECT coupon_id FROM no_longer_waitin
 def ids_without_effect(table: str, removals: Sequence[Removal]) -> set[int]:
     """The ids of the removals without effect: a later message changed the row or waits for it, or the removal is
     already recorded."""
-    later_row = f"SELECT FROM {table} WHERE {table}.id = row.id AND NOT ({_unchanged_since(table)})"
+    later_row = f"SELECT FROM {table} WHERE {table}.id = row.id AND NOT ({_removal_condition(table)})"
     sql = f"SELECT row.id FROM {_REMOVALS} WHERE EXISTS ({later_row}) OR {_HAS_LATER_CHANGE} OR {_IS_RECORDED}"
     return {row_id for (row_id,) in query(sql, [as_json(removals), table, table])}
 

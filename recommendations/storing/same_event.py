@@ -33,7 +33,7 @@ _COLUMNS = ("sport", "country", "league", "category", "home_team", "away_team")
 _FIXTURE = ", ".join(_COLUMNS)
 _LIKELY_KEYS = 2
 _EVENT_COLUMNS = ", ".join(f"events.{column}" for column in _COLUMNS)
-_STORED = f"""
+_FIND_STORED = f"""
 SELECT natural_key, begin_timestamp, timestamp, {_EVENT_COLUMNS} FROM events JOIN jsonb_to_recordset(%s::jsonb) AS row(
     sport text, country text, league text, category text, home_team text, away_team text,
     earliest timestamptz, latest timestamptz
@@ -41,14 +41,14 @@ SELECT natural_key, begin_timestamp, timestamp, {_EVENT_COLUMNS} FROM events JOI
 WHERE natural_key IS NOT NULL AND begin_timestamp BETWEEN row.earliest AND row.latest
     AND events.country IN ('', row.country) AND events.league IN ('', row.league)
 """
-_NAMED = f"""
+_FIND_NAMED = f"""
 SELECT natural_key, begin_timestamp, timestamp, {_FIXTURE} FROM events JOIN jsonb_to_recordset(%s::jsonb) AS row(
     sport text, home_team text, away_team text, earliest timestamptz, latest timestamptz
 ) USING (sport, home_team, away_team)
 WHERE natural_key IS NOT NULL AND CASE WHEN row.earliest IS NULL THEN end_timestamp > now()
     ELSE begin_timestamp BETWEEN row.earliest AND row.latest END
 """
-_WITH_KEYS = f"SELECT natural_key, begin_timestamp, timestamp, {_FIXTURE} FROM events WHERE natural_key = ANY(%s)"
+_FIND_BY_KEY = f"SELECT natural_key, begin_timestamp, timestamp, {_FIXTURE} FROM events WHERE natural_key = ANY(%s)"
 
 # A key of another event is not taken from it.
 _RENAME = """
@@ -98,8 +98,8 @@ class SameEvents:
         matches = [row.match for row in rows if isinstance(row, EventChange) and row.match is not None]
         first = [row.first_row() for row in rows if _may_be_first(row)]
         keys = [key for row in [*new, *first] for key in islice(_keys_of(row), _LIKELY_KEYS)]
-        stored = [*query(_STORED, [as_json(_searched(new))]), *query(_WITH_KEYS, [keys])] if keys else []
-        stored += query(_NAMED, [as_json([_named(match) for match in matches])]) if matches else []
+        stored = [*query(_FIND_STORED, [as_json(_searched(new))]), *query(_FIND_BY_KEY, [keys])] if keys else []
+        stored += query(_FIND_NAMED, [as_json([_named(match) for match in matches])]) if matches else []
         for natural_key, begin, timestamp, *fixture in stored:
             if natural_key not in self._by_key:
                 self._add(_KnownEvent(natural_key, begin, timestamp, tuple(fixture)))
@@ -177,7 +177,7 @@ def rename_moved(moved: Iterable[UUID]) -> None:
     begin."""
     renamed = [
         {"old": natural_key, "new": event_key(sport, league, home_team, away_team, begin.isoformat())}
-        for natural_key, begin, _, sport, _, league, _, home_team, away_team in query(_WITH_KEYS, [list(moved)])
+        for natural_key, begin, _, sport, _, league, _, home_team, away_team in query(_FIND_BY_KEY, [list(moved)])
     ]
     execute(_RENAME, [as_json(renamed)])
 

@@ -87,7 +87,7 @@ class Upsert:
         return (
             f"INSERT INTO {self.table} ({', '.join(values)}) "
             f"SELECT {', '.join(values.values())} FROM {self._record(columns, self._extra)} "
-            f"{self._unless_removed(key)} ORDER BY row.{key} "
+            f"{self._not_removed_condition(key)} ORDER BY row.{key} "
             f"ON CONFLICT ({key}) DO UPDATE SET {self._assignments(changes)} "
             f"WHERE {self.table}.natural_key IS NOT DISTINCT FROM excluded.natural_key AND {self._effects(changes)} "
             f"RETURNING {key}, id, xmax = 0"  # xmax is 0 in a row that no earlier version preceded
@@ -123,7 +123,7 @@ class Upsert:
         return (
             f"INSERT INTO {self.table} ({columns}) "
             f"SELECT {values} FROM {self._record(['id', 'natural_key', 'timestamp'], self._extra)} "
-            f"{self._unless_removed(key)} ORDER BY row.{key} ON CONFLICT ({key}) DO NOTHING RETURNING {key}, id"
+            f"{self._not_removed_condition(key)} ORDER BY row.{key} ON CONFLICT ({key}) DO NOTHING RETURNING {key}, id"
         )
 
     def contradictions_sql(self, key: str, unset_columns: tuple[str, ...]) -> str:
@@ -158,7 +158,7 @@ class Upsert:
         own = f" AND {self.table}.natural_key IS NULL" if key == "id" else ""
         return f"{self.table}.{key} = row.{key}{own}"
 
-    def _unless_removed(self, key: str) -> str:
+    def _not_removed_condition(self, key: str) -> str:
         if key != "id":
             return _UNLESS_ERASED if self.table == "users" else ""
         return (

@@ -10,7 +10,7 @@ from .outcome_keys import OUTCOME_ATTRIBUTES, keys_of_bet, line_band
 from .selections import RecentSelection, TallySelection
 
 _MARKET_OF = attrgetter("market")
-_NOT_SAID = (0, 0, 0)
+_NO_OUTCOME = (0, 0, 0)
 WIDTH = 3  # market, line band, outcome: 0 if unnamed, else 1 + the index in the list of words
 NO_BAND = -1  # the odds band of a void selection
 
@@ -31,7 +31,7 @@ def numbers_of_bets(selections: Sequence[TallySelection], places: defaultdict[st
     numbers: list[int] = []
     for each in selections:
         if not each.market or not each.outcome:
-            numbers += _NOT_SAID
+            numbers += _NO_OUTCOME
             continue
         band = line_band(each.line)
         numbers += 1 + places[each.market], 1 + places[band] if band else 0, 1 + places[each.outcome]

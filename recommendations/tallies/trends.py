@@ -121,13 +121,13 @@ class Trends:
                 added = [by_value.get(value, 0.0) for value in dictionary.values[len(known.values) :]]
                 numbers = np.append(numbers, added)
             else:
-                numbers = _along(by_value, dictionary)
+                numbers = _numbers_along(by_value, dictionary)
             self.aligned[key] = dictionary, numbers
         aligned: Floats = numbers
         return aligned
 
 
-def _along(by_value: Mapping[str, float], dictionary: Dictionary[Any]) -> Floats:
+def _numbers_along(by_value: Mapping[str, float], dictionary: Dictionary[Any]) -> Floats:
     """The numbers of the dictionary's values, shape (values,)."""
     if isinstance(by_value, DictionarySums) and by_value.values_of is dictionary.values:
         return by_value.numbers

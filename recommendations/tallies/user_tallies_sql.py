@@ -31,14 +31,14 @@ _PACKED = f"""(
 # Bounds of one user's coupons: other programs may write into a casino's database. A coupon that is too large is left
 # out; too many coupons are read as none.
 _MAX_COUPON_BYTES, _MAX_COUPONS_BYTES = 2**20, 64 * 2**20
-_IS_READ = f"isfinite(coupon.timestamp) AND octet_length(coupon.recommended_events::text) <= {_MAX_COUPON_BYTES}"
+_IS_COUNTED = f"isfinite(coupon.timestamp) AND octet_length(coupon.recommended_events::text) <= {_MAX_COUPON_BYTES}"
 
 
 def _coupons_where(condition: str) -> str:
     # OFFSET 0: the selections are converted to text once, not again for their size
     columns = "id, timestamp, stake, unread_selections, recommended_events::text AS recommended_events"
     source = f"(SELECT {columns} FROM purchased_coupons AS coupon WHERE {condition} OFFSET 0) AS coupon"
-    coupons = coupons_from(source, _IS_READ)
+    coupons = coupons_from(source, _IS_COUNTED)
     return (
         f"(SELECT CASE WHEN octet_length(read) <= {_MAX_COUPONS_BYTES} THEN read END FROM {coupons} AS coupons (read))"
     )
@@ -46,7 +46,7 @@ def _coupons_where(condition: str) -> str:
 
 def coupons_by_user(condition: str) -> str:
     """SQL for (user id, text for `decode_coupons`) of each coupon within the bounds."""
-    each = coupons_from("(SELECT coupon.*) AS coupon", _IS_READ)
+    each = coupons_from("(SELECT coupon.*) AS coupon", _IS_COUNTED)
     return f"SELECT coupon.user_id, {each} FROM purchased_coupons AS coupon WHERE {condition}"
 
 

@@ -80,7 +80,7 @@ def is_held(match: Match, held: Collection[Match]) -> bool:
     sport, country, category, home_team = parts_of(match[0])
     if country:
         return _is_held_in_country(match_of(sport, "", category, home_team, name_of(match[1])), held)
-    return any(_is_held_in_country(in_country, held) for in_country in _in_countries(match, held))
+    return any(_is_held_in_country(in_country, held) for in_country in _match_in_each_country(match, held))
 
 
 def _is_held_in_country(match: Match, held: Collection[Match]) -> bool:
@@ -88,7 +88,7 @@ def _is_held_in_country(match: Match, held: Collection[Match]) -> bool:
     return match in held or other in held
 
 
-def _in_countries(match: Match, held: Iterable[Match]) -> Iterator[Match]:
+def _match_in_each_country(match: Match, held: Iterable[Match]) -> Iterator[Match]:
     """Yield the match in each country of these bets."""
     sport, _, category, home_team = parts_of(match[0])
     for country in {parts_of(home)[1] for home, _ in held}:

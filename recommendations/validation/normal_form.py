@@ -35,7 +35,7 @@ def name_form(text: str) -> str:
         return " ".join(text.split())
     if len(text) > LONGEST:
         return text
-    shown = _INVISIBLE.sub(_joiner_or_nothing, text.replace(_BLANK, " "))
+    shown = _INVISIBLE.sub(_replace_invisible, text.replace(_BLANK, " "))
     return " ".join(normalize("NFC", shown).split())
 
 
@@ -68,7 +68,7 @@ def key_form(text: str) -> str:
     return folded.replace(_DOTTED, "I")  # in Turkish the capital of i, which elsewhere is I
 
 
-def _joiner_or_nothing(found: re.Match[str]) -> str:
+def _replace_invisible(found: re.Match[str]) -> str:
     """Keep joiners, which Persian and the scripts of India need, where RFC 5892, appendix A, allows them in domain
     names: after a virama, and the non-joiner also between two Arabic letters. Remove other invisible characters."""
     sign, before, after = found[0], found.string[: found.start()][-1:], found.string[found.end() :][:1]

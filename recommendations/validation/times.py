@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"-?\d{9,20}(?:\.\d{1,9})?", re.ASCII)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS_FROM, _MICROSECONDS_FROM = 10**11, 10**14  # as seconds these are the years 5138 and 3,170,843
-_A_DATE = "a date, such as 1985-03-01"
+_DATE_FORM = "a date, such as 1985-03-01"
 FORMS = "a time in ISO 8601, such as 2026-12-20T15:00:00Z, or Unix seconds, milliseconds or microseconds"
 
 
@@ -41,9 +41,9 @@ def read_date(value: date | datetime | str | float) -> date:
             value = _parse_iso(found)
         time = value if isinstance(value, datetime) else read_time(value)
     except ValueError as error:
-        raise ValueError(f"must be {_A_DATE}") from error
+        raise ValueError(f"must be {_DATE_FORM}") from error
     if time.replace(hour=0, minute=0, second=0, microsecond=0) != time:
-        raise ValueError(f"is a time of day; must be {_A_DATE}")
+        raise ValueError(f"is a time of day; must be {_DATE_FORM}")
     return time.date()
 
 

@@ -92,8 +92,8 @@ class Trees:
         require(sizes == (nodes, nodes, 2 * nodes), f"trees of {nodes} nodes have arrays of {sizes} numbers")
         require(0 <= self.depth <= MAX_DEPTH, f"trees have a depth of {self.depth}")
         require(self.roots.size <= MAX_TREES, f"there are {self.roots.size} trees")
-        require(_are_below(self.roots, nodes) and _are_below(self.children, nodes), "trees have nodes out of range")
-        require(_are_below(self.features, feature_count), "trees have features out of range")
+        require(_all_below(self.roots, nodes) and _all_below(self.children, nodes), "trees have nodes out of range")
+        require(_all_below(self.features, feature_count), "trees have features out of range")
         require(not np.isnan(self.thresholds).any(), "thresholds of trees are not numbers")
         require(np.all(np.abs(self.values) <= MAX_NUMBER), "values of trees are out of range")
 
@@ -118,5 +118,5 @@ class Trees:
         )
 
 
-def _are_below(numbers: Places, end: int) -> bool:
+def _all_below(numbers: Places, end: int) -> bool:
     return not numbers.size or bool(numbers.min() >= 0 and numbers.max() < end)

@@ -59,7 +59,7 @@ def needs_of_variants(
 ) -> frozenset[ProfilePart]:
     """The parts of profiles that the request needs with any variant of the experiments."""
     variants = (variant for experiment in experiments for variant in experiment.variants)
-    return request.needs.union(*(_with(request, variant).needs for variant in variants))
+    return request.needs.union(*(_with_variant(request, variant).needs for variant in variants))
 
 
 def group_by_variant(
@@ -106,18 +106,18 @@ def _group(
         return Group(user_ids, request)
     experiment, variant = choice
     if experiment.is_interleaved and not is_forced:
-        both = replace(_with(request, variant), rival=experiment.variants[1].recommender)
+        both = replace(_with_variant(request, variant), rival=experiment.variants[1].recommender)
         return Group(user_ids, both, choice)
     if not is_forced and not request.selections:  # the slip to which events are added is not recorded
         request = replace(request, explore=experiment.explore)
     others = experiment.variants if experiment.compares_slips and not is_forced else ()
     unshown = replace(request, needs_reasons=False)
-    compared = [_with(unshown, each) for each in others if not each.answers_like(variant)]
-    own = _with(unshown if variant.is_withheld else request, variant)
+    compared = [_with_variant(unshown, each) for each in others if not each.answers_like(variant)]
+    own = _with_variant(unshown if variant.is_withheld else request, variant)
     return Group(user_ids, own, choice, is_forced, tuple(compared))
 
 
-def _with(request: RecommendationRequest, variant: Variant) -> RecommendationRequest:
+def _with_variant(request: RecommendationRequest, variant: Variant) -> RecommendationRequest:
     return replace(request, recommender=variant.recommender, options=variant.options)
 
 
