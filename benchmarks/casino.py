@@ -47,16 +47,16 @@ def build_casino(
     rng, now = random.Random(5), timezone.now()
     with use_casino(casino.current):
         events = [_event(rng, own_id("events", number), now) for number in range(1, EVENTS + 1)]
-        _in_batches(store_events, events)
+        _store_in_batches(store_events, events)
         users = [own_id("users", number) for number in range(1, USERS + 1)]
-        _in_batches(store_users, [_user(rng, user_id, now) for user_id in users])
+        _store_in_batches(store_users, [_user(rng, user_id, now) for user_id in users])
         coupons = [own_id("coupons", number) for number in range(1, COUPONS + 1)]
         rows = [_coupon(rng, coupon_id, users, events, now) for coupon_id in coupons]
-        _in_batches(store_coupons, [coupon_of(row) for row in rows])
+        _store_in_batches(store_coupons, [coupon_of(row) for row in rows])
     return casino
 
 
-def _in_batches(store: Callable[[Sequence[Any]], Any], rows: list[Any]) -> None:
+def _store_in_batches(store: Callable[[Sequence[Any]], Any], rows: list[Any]) -> None:
     for start in range(0, len(rows), _BATCH):
         store(rows[start : start + _BATCH])
 

@@ -57,9 +57,9 @@ def over_http(casinos: Casinos, requests: int, server: str, writers: Sequence[in
             if (body := response.read()) and response.status != 200:
                 raise SystemExit(f"/recommend/{user} returned {response.status}: {body[:200]!r}")
 
-        _in_turn(ask, casinos, WARM_UP)
+        _ask_in_turn(ask, casinos, WARM_UP)
         before = {name: (_used_by(processes[name]), _used_in_postgresql(casinos[name], writers)) for name in casinos}
-        taken = _in_turn(ask, casinos, requests)
+        taken = _ask_in_turn(ask, casinos, requests)
         for name, (processor, in_postgresql) in before.items():
             taken[name].processor = _used_by(processes[name]) - processor
             taken[name].in_postgresql = _added(in_postgresql, _used_in_postgresql(casinos[name], writers))
@@ -69,10 +69,10 @@ def over_http(casinos: Casinos, requests: int, server: str, writers: Sequence[in
 def in_process(casinos: Casinos, requests: int, writers: Sequence[int]) -> dict[str, Taken]:
     """Measure all steps of a request but HTTP: the query, scores and guard rails, and the response in the casino's
     schema."""
-    _in_turn(_asking(casinos, {name: Taken() for name in casinos}), casinos, WARM_UP)
+    _ask_in_turn(_asking(casinos, {name: Taken() for name in casinos}), casinos, WARM_UP)
     used = {name: Taken() for name in casinos}
     before = {name: _used_in_postgresql(casinos[name], writers) for name in casinos}
-    taken = _in_turn(_asking(casinos, used), casinos, requests)
+    taken = _ask_in_turn(_asking(casinos, used), casinos, requests)
     for name, each in taken.items():
         each.computing, each.queries = used[name].computing, used[name].queries
         each.processor = sum(each.computing)
@@ -102,7 +102,7 @@ def _counting(taken: Taken) -> Iterator[None]:
         yield
 
 
-def _in_turn(ask: Callable[[str, int], None], casinos: Casinos, requests: int) -> dict[str, Taken]:
+def _ask_in_turn(ask: Callable[[str, int], None], casinos: Casinos, requests: int) -> dict[str, Taken]:
     taken = {name: Taken() for name in casinos}
     for _ in range(requests):
         user, order = random.randint(1, benchmark.USERS), random.sample(list(casinos), len(casinos))

@@ -41,11 +41,11 @@ def ingest_odds(console: Console, events: int, markets: int, messages: int, seco
     [casino] = store_casinos(["Benchmark of odds"])
     with use_casino(casino.current), console.status("Loading"):
         load_markets(events, markets)
-    _flat_out(console, casino, events, markets, messages)
+    _run_at_full_speed(console, casino, events, markets, messages)
     _steadily(console, casino, events, markets, seconds)
 
 
-def _flat_out(console: Console, casino: Casino, events: int, markets: int, count: int) -> None:
+def _run_at_full_speed(console: Console, casino: Casino, events: int, markets: int, count: int) -> None:
     recreate_topics(ODDS)
     _send(casino, events, markets, count)
     with consumer(ODDS) as process:

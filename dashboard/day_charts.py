@@ -103,7 +103,7 @@ def difference_by_day(key: str, title: str, looks: Sequence[Look]) -> DayChart:
         "0, the difference is significant. The line is that day's estimate. Values beyond the scale are cut off."
     )
     texts = _Texts(key, title, ("Difference", _INTERVAL), _signed, note=note)
-    return _chart(texts, days, _around_zero([(each.low, each.high) for each in looks]))
+    return _chart(texts, days, _scale_with_zero([(each.low, each.high) for each in looks]))
 
 
 def evidence_by_day(key: str, title: str, looks: Sequence[Look]) -> DayChart:
@@ -124,7 +124,7 @@ def evidence_by_day(key: str, title: str, looks: Sequence[Look]) -> DayChart:
         "cause false findings."
     )
     texts = _Texts(key, title, ("Standard errors", "Boundaries"), _number, note=note)
-    return _chart(texts, days, _around_zero([(-each.boundary, max(abs(each.z), each.boundary)) for each in looks]))
+    return _chart(texts, days, _scale_with_zero([(-each.boundary, max(abs(each.z), each.boundary)) for each in looks]))
 
 
 def _share_of(day: date, interval: ShareInterval) -> _Day:
@@ -132,7 +132,7 @@ def _share_of(day: date, interval: ShareInterval) -> _Day:
     return _Day(day, texts, interval.low, interval.high, (("chart-estimate", interval.share),))
 
 
-def _around_zero(ranges: Sequence[tuple[float, float]]) -> Scale:
+def _scale_with_zero(ranges: Sequence[tuple[float, float]]) -> Scale:
     """A scale for the later half of the intervals, since the first ones are many times wider."""
     later = ranges[len(ranges) // 2 :]
     end = rounded_up(max((max(abs(low), abs(high)) for low, high in later), default=0.0))

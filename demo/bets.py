@@ -27,7 +27,7 @@ class LikedBet:
 
 
 _RESULTS = frozenset(("1X2", "WINNER"))
-_LIKED = (
+_LIKED_BETS = (
     LikedBet(_RESULTS, frozenset(("HOME",)), 1.7),
     LikedBet(frozenset(("TOTALS",)), frozenset(("OVER",)), 1.9),
     LikedBet(frozenset(("TOTALS",)), frozenset(("UNDER",)), 1.7),
@@ -37,7 +37,7 @@ _LIKED = (
 
 
 def liked_bet(user_id: int) -> LikedBet:
-    return _LIKED[user_id % len(_LIKED)]
+    return _LIKED_BETS[user_id % len(_LIKED_BETS)]
 
 
 def select(rng: random.Random, event: EventRow, liked: LikedBet) -> Selection:

@@ -40,7 +40,7 @@ DEFINITION: dict[str, Any] = {
         {"name": "personal", "share": 0.5, "recommender_type": "profile"},
     ],
 }
-_BY = "the demo"
+_OPERATOR = "the demo"
 _BOUGHT_WITHIN = timedelta(hours=3)  # after the slip; attribution_hours is 24
 _FLUSH_SECONDS = 60.0
 _BUSY_SECONDS = 0.05  # wait while a consumer attributes
@@ -57,7 +57,7 @@ def run_interleaving(processes: Processes, casino: Casino, messages: CasinoMessa
             send_coupons(casino, coupons_of_slips(messages))
             wait_until_stored(processes)
             attribute(casino, now)
-            experiment = stop_experiment(casino=casino, name=NAME, by=_BY, now=now)
+            experiment = stop_experiment(casino=casino, name=NAME, by=_OPERATOR, now=now)
         [verdict] = report_on(experiment, now).variants
     return verdict
 
@@ -74,8 +74,8 @@ def begin(casino: Casino, now: datetime) -> Experiment:
     known = next((each for each in list_experiments(casino) if each.name == NAME), None)
     if known is not None and known.starts_at is not None:
         return known
-    create_experiment(casino=casino, definition=DEFINITION, by=_BY, now=begins)
-    return start_experiment(casino=casino, name=NAME, by=_BY, now=begins)
+    create_experiment(casino=casino, definition=DEFINITION, by=_OPERATOR, now=begins)
+    return start_experiment(casino=casino, name=NAME, by=_OPERATOR, now=begins)
 
 
 def serve(casino: Casino, begins: datetime) -> None:

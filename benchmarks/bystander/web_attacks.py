@@ -41,10 +41,10 @@ def _send_slowly(port: int, head: bytes, byte: bytes) -> None:
             sockets.append(socket.create_connection(("127.0.0.1", port)))
             sockets[-1].sendall(head)
         time.sleep(SECONDS_OF_BYTE)
-        sockets = [each for each in sockets if _could_send(each, byte)]
+        sockets = [each for each in sockets if _try_send(each, byte)]
 
 
-def _could_send(connection: socket.socket, byte: bytes) -> bool:
+def _try_send(connection: socket.socket, byte: bytes) -> bool:
     try:
         connection.sendall(byte)
     except OSError:

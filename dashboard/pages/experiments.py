@@ -27,7 +27,7 @@ from tenants.models import Casino, Experiment, ExperimentState
 from .base import open_casino, render_page
 
 LISTED = 50
-_BEGUN = (ExperimentState.RUNNING, ExperimentState.STOPPED)
+_STARTED_STATES = (ExperimentState.RUNNING, ExperimentState.STOPPED)
 _GUARDS = {
     Guard.STAKES: "stakes per user",
     Guard.BET_DAYS: "days with a bet",
@@ -79,7 +79,7 @@ def experiment_page(request: HttpRequest, casino_id: int, name: str) -> Template
     except ExperimentNotFound as error:
         raise Http404(str(error)) from error
     definition, state = load_definition(experiment.definition), experiment.state_at(now)
-    found = _report(casino, experiment, now) if state in _BEGUN else None
+    found = _report(casino, experiment, now) if state in _STARTED_STATES else None
     report = None if isinstance(found, Unavailable) else found
     context: dict[str, Any] = {
         "casino": casino,
@@ -103,7 +103,7 @@ def _rows(casino: Casino, experiments: list[Experiment], now: datetime) -> list[
     ends, rows, problem = monotonic() + STATEMENT_SECONDS, [], ""
     for each in experiments:
         state, found = each.state_at(now), None
-        if state in _BEGUN and not problem and monotonic() < ends:
+        if state in _STARTED_STATES and not problem and monotonic() < ends:
             found = _report(casino, each, now)
         if isinstance(found, Unavailable):
             problem, found = _lasting_problem(found), None

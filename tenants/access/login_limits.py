@@ -20,7 +20,7 @@ TRIES_OF_ADDRESS, TRIES_OF_NAME = 5, 10
 SECONDS_OF_TRY = 30.0  # until one wrong password is forgotten
 CHECKS_AT_ONCE = 1  # in a process; logins at addresses where they have logged in may use one more
 WAITING, WAIT_SECONDS = 2, 3.0  # threads that may wait for a check, and their time limit
-_REMEMBERED = 10_000  # addresses, names, and pairs of them
+_MAX_ENTRIES = 10_000  # addresses, names, and pairs of them
 _LOG_AGAIN_SECONDS = 60.0
 
 logger = logging.getLogger(__name__)
@@ -52,8 +52,8 @@ class LoginLimiter:
 
     def reset(self) -> None:
         self._changed = threading.Condition()
-        self._failures: LRUCache[tuple[str, str], _Failures] = LRUCache(_REMEMBERED)
-        self._known: LRUCache[tuple[str, str], None] = LRUCache(_REMEMBERED)
+        self._failures: LRUCache[tuple[str, str], _Failures] = LRUCache(_MAX_ENTRIES)
+        self._known: LRUCache[tuple[str, str], None] = LRUCache(_MAX_ENTRIES)
         self._checking = self._waiting = 0
         self._log_again_at = 0.0
 
@@ -73,7 +73,7 @@ class LoginLimiter:
                 if attempt.is_valid:
                     self._known[name, address] = None
                 if not is_wrong:
-                    _take_back(counted)
+                    _uncount(counted)
 
     def _admit(self, name: str, address: str) -> list[_Failures]:
         with self._changed:
@@ -89,7 +89,7 @@ class LoginLimiter:
             for each in counted:
                 each.count += 1
             if not self._wait_for_turn(CHECKS_AT_ONCE + is_known):
-                _take_back(counted)
+                _uncount(counted)
                 self._log("too many are being checked", name)
                 raise LoginsLimited(1.0)
             self._checking += 1
@@ -121,7 +121,7 @@ class LoginLimiter:
             logger.warning("Passwords are rate limited, since %s; the latest was for the login %r", reason, name[:40])
 
 
-def _take_back(counted: Iterable[_Failures]) -> None:
+def _uncount(counted: Iterable[_Failures]) -> None:
     for failures in counted:
         failures.count -= 1
 

@@ -30,7 +30,7 @@ def ensure_catalogue() -> None:
     with catalogue_lock():
         call_command("migrate", database="default", verbosity=0, interactive=False)
     if settings.CASINO_ROLES and is_catalogue_open():
-        _close_to_casinos(name)
+        _close_or_warn(name)
 
 
 def advice_if_missing() -> str | None:
@@ -47,7 +47,7 @@ def advice_if_missing() -> str | None:
         return None
 
 
-def _close_to_casinos(name: str) -> None:
+def _close_or_warn(name: str) -> None:
     """Close the catalogue to the casinos' roles. Logs a warning if the service's role does not own it: the upgrade must
     go on, and the doctor reports the problem too."""
     reason: object = "the service's role can't change its privileges"

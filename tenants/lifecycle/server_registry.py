@@ -32,7 +32,7 @@ def describe_server(name: str) -> ServerDescription:
     """The server's current state. Raises ServerRefused if the catalogue has no such server."""
     found = [server for server in servers_with_counts() if server.name == name]
     if not found:
-        raise _not_in_catalogue(name)
+        raise _not_in_catalogue_error(name)
     return _describe(found[0])
 
 
@@ -58,7 +58,7 @@ def check_server(name: str) -> str:
 def set_server(name: str, *, state: ServerState, **changes: int | None) -> None:
     """Open a server to new casinos, or close it; `capacity=` sets its capacity. Raises ServerRefused."""
     if not DatabaseServer.objects.filter(pk=name).update(state=state, **changes):
-        raise _not_in_catalogue(name)
+        raise _not_in_catalogue_error(name)
 
 
 def _describe(server: ServerWithCount) -> ServerDescription:
@@ -84,6 +84,6 @@ def _version_of(name: str) -> str:
         return str(cursor.fetchone()[0])
 
 
-def _not_in_catalogue(name: str) -> ServerRefused:
+def _not_in_catalogue_error(name: str) -> ServerRefused:
     names = ", ".join(DatabaseServer.objects.order_by("name").values_list("name", flat=True))
     return ServerRefused(f"There is no database server {name!r}; the servers are: {names}.")

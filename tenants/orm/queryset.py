@@ -69,25 +69,25 @@ class CasinoQuerySet(models.QuerySet[ModelT_co]):
 
     @alters_data
     def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> Any:
-        return super().bulk_create(self._own(objs), *args, **kwargs)
+        return super().bulk_create(self._require_own(objs), *args, **kwargs)
 
     @alters_data
     def bulk_update(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> int:
-        return super().bulk_update(self._own(objs), *args, **kwargs)
+        return super().bulk_update(self._require_own(objs), *args, **kwargs)
 
     @alters_data
     def update(self, **kwargs: Any) -> int:
-        self._own(kwargs.values())
+        self._require_own(kwargs.values())
         return super().update(**kwargs)
 
     @alters_data
     def delete(self) -> Any:
-        self._own(())
+        self._require_own(())
         return super().delete()
 
     delete.__dict__["queryset_only"] = True  # managers don't get this method
 
-    def _own(self, values: Iterable[Any]) -> list[Any]:
+    def _require_own(self, values: Iterable[Any]) -> list[Any]:
         """The values to write. Raises CasinoMismatch if one is another casino's."""
         self._for_write = True
         require_reachable(self.db)

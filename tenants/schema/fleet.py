@@ -126,14 +126,14 @@ def _migrate_batches(
     for batch in batches:
         if failed:
             return
-        for done in migrate(_until(lambda: fail_fast and bool(failed), batch)):
+        for done in migrate(_ids_until(lambda: fail_fast and bool(failed), batch)):
             if done.error:
                 failed.append(done.task)
                 _record_failure(run, [done.task], done.error, done.seconds)
             yield done
 
 
-def _until(is_over: Callable[[], bool], ids: list[int]) -> Iterator[int]:
+def _ids_until(is_over: Callable[[], bool], ids: list[int]) -> Iterator[int]:
     for casino_id in ids:
         if is_over():
             return

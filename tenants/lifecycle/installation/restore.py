@@ -74,7 +74,7 @@ def _restore_catalogue(cursor: CursorWrapper, backup: InstallationBackup, report
     tables = _tables() if database_exists(cursor, name) else None
     if tables and _has_rows(tables):
         if _marked(cursor) != _time_of(backup):
-            raise _in_use(name, _marked(cursor))
+            raise _in_use_error(name, _marked(cursor))
         report(f"continuing the restore of {name}")
     else:
         _load_catalogue(cursor, name, backup, report, is_replacing=bool(tables))
@@ -110,7 +110,7 @@ def _has_rows(tables: set[str]) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _in_use(name: str, marked: str | None) -> InstallationInUse:
+def _in_use_error(name: str, marked: str | None) -> InstallationInUse:
     if marked is not None:
         return InstallationInUse(
             f"{name} is being restored from another backup, of {marked}; finish that restore, or drop the database."

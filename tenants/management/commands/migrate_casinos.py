@@ -141,7 +141,7 @@ class Command(BaseCommand):
             self.stdout.write(_as_json({"up_to_date": up_to_date, "behind": lacking}))
             return
         for casino in lacking:
-            self.stdout.write(_lacks(casino))
+            self.stdout.write(_missing_text(casino))
         self.stdout.write(f"{counted(len(lacking), 'casino')} behind, {up_to_date} up to date. Nothing was changed.")
 
     def _verify(self, casinos: CatalogueQuerySet, jobs: int | None, *, as_json: bool) -> None:
@@ -189,7 +189,7 @@ def _failure_text(report: RunReport) -> str:
     return "\n".join(lines)
 
 
-def _lacks(casino: CasinoLacks) -> str:
+def _missing_text(casino: CasinoLacks) -> str:
     what = "its schema version is unknown" if casino.lacks is None else f"lacks {', '.join(casino.lacks)}"
     return f"{casino.name} (casino {casino.id}): {what}"
 

@@ -116,7 +116,7 @@ def test_a_flood_leaves_threads_to_others(limiter, monkeypatch):
 
 
 def test_memory_is_bounded(limiter, monkeypatch):
-    monkeypatch.setattr(login_limits, "_REMEMBERED", 50)
+    monkeypatch.setattr(login_limits, "_MAX_ENTRIES", 50)
     limiter.reset()
     for number in range(200):
         succeed(limiter, f"name{number}", f"10.0.0.{number}")

@@ -5,7 +5,7 @@ import pytest
 from django.db import connection
 from psycopg.conninfo import make_conninfo
 
-from tenants.databases.catalogue import _close_to_casinos, ensure_catalogue
+from tenants.databases.catalogue import _close_or_warn, ensure_catalogue
 from tenants.databases.roles import is_catalogue_open, login_of, role_name
 from tenants.databases.servers import database_settings, quoted, server_cursor
 from tenants.lifecycle.backup import back_up
@@ -174,7 +174,7 @@ def test_service_that_does_not_own_the_catalogue_is_told_how_to_close_it(open_ca
     catalogue = connection.settings_dict["NAME"]
     gamma = create_casino("Gamma")
     settings.DIRECT_DATABASE = login_of(gamma.pk)
-    _close_to_casinos(catalogue)
+    _close_or_warn(catalogue)
     settings.DIRECT_DATABASE = {}
     assert f'REVOKE ALL ON DATABASE "{catalogue}" FROM PUBLIC' in caplog.text
 
