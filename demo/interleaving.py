@@ -93,8 +93,8 @@ def coupons_of_slips(messages: CasinoMessages) -> Iterator[CouponRow]:
         user, preference = messages.users[slip.user_id - 1], messages.preferences[slip.user_id - 1]
         bought = slip.timestamp + _BOUGHT_WITHIN * rng.random()
         shown = (events[each["event_id"]] for each in slip.events if each["event_id"] in events)
-        wanted = {event.id: event for event in (*shown, *fixtures.candidates(rng, preference, bought))}
-        candidates = [event for event in wanted.values() if event.begin_timestamp > bought]
+        offered = {event.id: event for event in (*shown, *fixtures.candidates(rng, preference, bought))}
+        candidates = [event for event in offered.values() if event.begin_timestamp > bought]
         yield make_coupon(rng, number, user, preference, candidates, bought=bought)
 
 

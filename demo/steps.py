@@ -49,11 +49,11 @@ def provision_casinos(now: datetime) -> list[Casino]:
     return [
         configure(
             casino=casino,
-            recommender_type=wanted.recommender_type,
-            recommendation_schema=wanted.recommendation_schema,
+            recommender_type=demo_casino.recommender_type,
+            recommendation_schema=demo_casino.recommendation_schema,
             now=now,
         )
-        for casino, wanted in zip(casinos, DEMO_CASINOS, strict=True)
+        for casino, demo_casino in zip(casinos, DEMO_CASINOS, strict=True)
     ]
 
 

@@ -34,10 +34,10 @@ def find_casinos(ids: Iterable[int | None], topic: str = "") -> dict[int, Casino
         if topic:
             own = {"mapping_option": KT(f"options__mapping__{topic}"), "odd_format_option": KT("options__odd_format")}
             casinos = casinos.annotate(**own)
-        wanted = [each for each in ids if each is not None]
+        given_ids = [each for each in ids if each is not None]
         stored = {"stored_catalogue": F("options__catalogue"), "feed_silence": F("options__feed_silence_seconds")}
         casinos = casinos.defer("recommendation_schema", "options").annotate(**stored)
-        return casinos.in_bulk(wanted)
+        return casinos.in_bulk(given_ids)
 
 
 def ready_casino_ids() -> list[int]:

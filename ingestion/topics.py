@@ -198,10 +198,10 @@ def _create_missing(admin: AdminClient, timeout: float) -> list[str]:
 
 def _add_partitions(admin: AdminClient, counts: Mapping[str, int]) -> None:
     """Add the missing partitions. A consumer runs without them until it forwards a message to one."""
-    wanted = {topic.parked: counts.get(topic.full_name, 0) for topic in TOPICS.values()}
-    too_few = [NewPartitions(name, count) for name, count in wanted.items() if counts.get(name, count) < count]
+    expected = {topic.parked: counts.get(topic.full_name, 0) for topic in TOPICS.values()}
+    too_few = [NewPartitions(name, count) for name, count in expected.items() if counts.get(name, count) < count]
     for name, future in admin.create_partitions(too_few).items() if too_few else ():
-        text = f"The topic {name} has {counts[name]} partitions, but its original topic {wanted[name]}"
+        text = f"The topic {name} has {counts[name]} partitions, but its original topic {expected[name]}"
         try:
             future.result()
             logger.info("%s: added the missing ones", text)

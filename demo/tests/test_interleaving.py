@@ -36,10 +36,10 @@ def announced():
 
 @pytest.mark.no_cover
 def test_it_has_a_slip_and_a_coupon_of_each_day_and_finds_what_users_want(announced, casino_a, casino_b):
-    wanted, now = DEMO_CASINOS[0], NOW
-    messages = casino_messages(wanted, scheduled_fixtures(now), now)
-    schema = wanted.recommendation_schema
-    configure(casino=casino_a, recommender_type=wanted.recommender_type, recommendation_schema=schema, now=now)
+    demo_casino, now = DEMO_CASINOS[0], NOW
+    messages = casino_messages(demo_casino, scheduled_fixtures(now), now)
+    schema = demo_casino.recommendation_schema
+    configure(casino=casino_a, recommender_type=demo_casino.recommender_type, recommendation_schema=schema, now=now)
     with use_casino(casino_a.current):
         store_events(messages.events)
         store_users(messages.users)

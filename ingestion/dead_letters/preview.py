@@ -61,7 +61,7 @@ def _casinos_of(part: Sequence[tuple[Any, Envelope]]) -> Mapping[str, Mapping[in
     ids: dict[str, set[int | None]] = {}
     for letter, envelope in part:
         ids.setdefault(letter.topic, set()).add(envelope.casino_id)
-    return {topic: find_casinos(wanted, topic) for topic, wanted in ids.items()}
+    return {topic: find_casinos(casino_ids, topic) for topic, casino_ids in ids.items()}
 
 
 def _result(topic: Topic, envelope: Envelope, casino: Casino | None, now: datetime) -> str:

@@ -69,12 +69,12 @@ class Forwarder:
 
     def has_partitions(self, topics: Iterable[str], partitions: Iterable[int]) -> bool:
         """Whether each topic has all of these partitions. Raises NotDelivered if the broker does not answer."""
-        wanted = set(partitions)
+        expected = set(partitions)
         try:
             found = [self._describe(topic) for topic in topics]
         except KafkaException as error:
             raise NotDelivered(f"The broker does not describe its topics: {explain(error)}") from error
-        return all(wanted <= topic.partitions.keys() for topic in found)
+        return all(expected <= topic.partitions.keys() for topic in found)
 
     def _describe(self, topic: str) -> Any:
         return self._producer.list_topics(topic, timeout=settings.KAFKA_ANSWER_SECONDS).topics[topic]

@@ -47,8 +47,8 @@ class ExperimentLooks(MaintenanceTask):
     def casinos(self) -> list[Casino]:
         """The casinos with experiments. The task does not even connect to the other casinos' databases."""
         self._tried.clear()
-        wanted = experiments_to_look_at(timezone.now()).values("casino")
-        return list(Casino.objects.ready().filter(pk__in=wanted).order_by("-pk"))
+        casino_ids = experiments_to_look_at(timezone.now()).values("casino")
+        return list(Casino.objects.ready().filter(pk__in=casino_ids).order_by("-pk"))
 
     def run(self, now: datetime) -> bool:
         try:

@@ -197,15 +197,15 @@ class CasinoStore:
                     f"storing {len(messages)} messages took longer than INGESTION_TRANSACTION_SECONDS ({seconds:g} s)"
                 ) from error
 
-    def _record_turn(self, casino: Casino, stored: int, wanted: int, seconds: float) -> None:
+    def _record_turn(self, casino: Casino, stored: int, total: int, seconds: float) -> None:
         """Record the turn. A casino that is slow in many turns counts as unavailable. A casino with messages left after
         its turn pauses for the turn's duration, so that it takes at most half of the consumer's time."""
         self._pace.record_turn(casino.pk, stored, seconds)
         if self._pace.is_slow(casino.pk):
             text = f"storing {stored} messages took {seconds:.1f} s; it was as slow {SLOW_TURNS} times in a row or more"
             self._record_failure(casino, text)
-        elif stored < wanted:
-            text = f"{wanted - stored} messages are left of a turn of {seconds:.1f} s"
+        elif stored < total:
+            text = f"{total - stored} messages are left of a turn of {seconds:.1f} s"
             logger.warning("%s: messages of %s are parked: %s", self._topic.name, casino, text)
             self.circuit_breaker.record_pause(casino.pk, text, seconds)
         else:

@@ -148,7 +148,7 @@ def _compare_recommenders(
 
 
 def _with_markets(casinos: list[Casino]) -> Casino:
-    return next(casino for casino, wanted in zip(casinos, DEMO_CASINOS, strict=True) if wanted.has_markets)
+    return next(casino for casino, demo_casino in zip(casinos, DEMO_CASINOS, strict=True) if demo_casino.has_markets)
 
 
 def _check_prices(responses: list[CheckedResponse]) -> None:

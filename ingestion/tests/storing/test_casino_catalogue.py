@@ -68,11 +68,11 @@ def test_a_sport_that_is_not_listed_is_skipped_and_counted_and_another_casino_st
 
 
 @pytest.mark.parametrize(
-    ("catalogue", "wanted", "unwanted"),
+    ("catalogue", "listed", "unlisted"),
     [({"event_countries": ["SPAIN"]}, {"country": "spain"}, {}), (TENNIS, {"sport": "tennis"}, {"country": "SPAIN"})],
 )
-def test_events_are_listed_by_sport_and_by_country(casino_a, catalogue, wanted, unwanted):
-    assert feed_of(casino_a, catalogue).events(event(1, **wanted), event(2, **unwanted)) == ["stored", "skipped"]
+def test_events_are_listed_by_sport_and_by_country(casino_a, catalogue, listed, unlisted):
+    assert feed_of(casino_a, catalogue).events(event(1, **listed), event(2, **unlisted)) == ["stored", "skipped"]
 
 
 @pytest.mark.parametrize("status", ["suspended", "cancelled", "settled"])
