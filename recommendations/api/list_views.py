@@ -48,18 +48,18 @@ class NextView(RecommendView):
         body = read_body(request, ("selections", *FILTERS, VARIANT))
         serializer = self.get_serializer(data=body)
         serializer.is_valid(raise_exception=True)
-        wanted = parse_user_id(user_id)
+        own_id = parse_user_id(user_id)
         recommendations = services.recommend_mapped(
             casino=self.casino,
-            user_ids=[wanted],
+            user_ids=[own_id],
             now=timezone.now(),
             filters=parse_filters(body),
             selections=tuple(serializer.validated_data["selections"]),
             variant=parse_variant(request, body),
         )
-        if wanted not in recommendations:
+        if own_id not in recommendations:
             raise UserNotFound("User not found")
-        if isinstance(answer := recommendations[wanted], IdNotOfType):
+        if isinstance(answer := recommendations[own_id], IdNotOfType):
             raise answer
         return Response(answer)
 
@@ -112,10 +112,10 @@ class SimilarView(_EventsView):
     @classmethod
     def answer(cls, request: HttpRequest, casino: Casino, event_id: str) -> dict[str, Any]:
         filters = parse_parameters(request.GET)
-        wanted = parse_own_id(event_id)
-        if wanted is None:
+        own_id = parse_own_id(event_id)
+        if own_id is None:
             raise EventNotFound("Event not found among the open events")
-        return anonymous.similar_events(casino=casino, event_id=wanted, now=timezone.now(), filters=filters)
+        return anonymous.similar_events(casino=casino, event_id=own_id, now=timezone.now(), filters=filters)
 
 
 class PopularView(_EventsView):

@@ -75,13 +75,13 @@ class RecommendView(CasinoAPIView):
         if request.META.get("QUERY_STRING"):
             filters = parse_parameters(request.GET, VARIANT)
             variant = parse_variant(request, request.GET)
-        wanted = parse_user_id(user_id)
+        own_id = parse_user_id(user_id)
         recommendations = services.recommend_mapped(
-            casino=casino, user_ids=[wanted], now=timezone.now(), filters=filters, variant=variant
+            casino=casino, user_ids=[own_id], now=timezone.now(), filters=filters, variant=variant
         )
-        if wanted not in recommendations:
+        if own_id not in recommendations:
             raise UserNotFound("User not found")
-        if isinstance(answer := recommendations[wanted], IdNotOfType):
+        if isinstance(answer := recommendations[own_id], IdNotOfType):
             raise answer
         return answer
 

@@ -101,8 +101,8 @@ def suggest_stake(user: GuardedUser, usual: Decimal | None, options: Options) ->
     currency = currency_of(user, options)
     if (smallest := options.catalogue.smallest_amount(currency)) is None:
         return _NOTHING
-    wanted = _default_stake(currency, options) if usual is None else usual
-    amounts = (wanted, options.max_stakes.get(currency), user.stake_limit, user.limit_left)
+    stake = _default_stake(currency, options) if usual is None else usual
+    amounts = (stake, options.max_stakes.get(currency), user.stake_limit, user.limit_left)
     return max(round_down(min(amount for amount in amounts if amount is not None), smallest), smallest)
 
 

@@ -41,15 +41,15 @@ class Line(NamedTuple):
 def market_lines(markets: Iterable[MarketRow]) -> MarketLines:
     """Key of each market, with outcomes as sent -> its line; unknown lines are stored. The same outcomes in another
     order are the same line. The transaction holds the lock of the prices."""
-    wanted = dict.fromkeys((each.market, each.line, each.outcomes) for each in markets)
-    pairs = [list(column) for column in zip(*{key[:2] for key in wanted}, strict=True)]
+    keys = dict.fromkeys((each.market, each.line, each.outcomes) for each in markets)
+    pairs = [list(column) for column in zip(*{key[:2] for key in keys}, strict=True)]
     found = _find(pairs)
-    missing = {_with_sorted_outcomes(key): key for key in reversed(wanted) if _with_sorted_outcomes(key) not in found}
+    missing = {_with_sorted_outcomes(key): key for key in reversed(keys) if _with_sorted_outcomes(key) not in found}
     if missing:
         new = [dict(zip(("market", "line", "outcomes"), key, strict=True)) for key in missing.values()]
         execute(_ADD, [as_json(new)])
         found = _find(pairs)
-    return {key: found[_with_sorted_outcomes(key)] for key in wanted}
+    return {key: found[_with_sorted_outcomes(key)] for key in keys}
 
 
 def _find(pairs: list[list[str]]) -> dict[LineKey, Line]:

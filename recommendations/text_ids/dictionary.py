@@ -38,15 +38,15 @@ JOIN text_ids AS known ON known.kind = wanted.kind AND known.text = wanted.text
 _TEXTS = "SELECT id, text FROM text_ids WHERE id = ANY(%s)"
 
 
-def assign(wanted: Collection[TextOf]) -> dict[TextOf, int]:
+def assign(pairs: Collection[TextOf]) -> dict[TextOf, int]:
     """The number of each text; texts without one get a new number. Concurrent transactions get the same numbers."""
-    execute(_ASSIGN, _columns(sorted(wanted)))
-    return find(wanted)
+    execute(_ASSIGN, _columns(sorted(pairs)))
+    return find(pairs)
 
 
-def find(wanted: Iterable[TextOf]) -> dict[TextOf, int]:
+def find(pairs: Iterable[TextOf]) -> dict[TextOf, int]:
     """The numbers of these texts; texts without one are left out."""
-    return {(Kind(kind), text): number for kind, text, number in query(_FIND, _columns(wanted))}
+    return {(Kind(kind), text): number for kind, text, number in query(_FIND, _columns(pairs))}
 
 
 def id_of(kind: Kind, own: OwnId) -> int | None:
@@ -56,9 +56,9 @@ def id_of(kind: Kind, own: OwnId) -> int | None:
 
 def ids_of(kind: Kind, texts: Iterable[str]) -> dict[str, int]:
     """The stored ids for these texts; unknown texts are left out."""
-    wanted = list(texts)
-    generated = {text: number for text in wanted if (number := generated_id(text)) is not None}
-    return generated | {text: number for (_, text), number in find((kind, text) for text in wanted).items()}
+    listed = list(texts)
+    generated = {text: number for text in listed if (number := generated_id(text)) is not None}
+    return generated | {text: number for (_, text), number in find((kind, text) for text in listed).items()}
 
 
 def generated_id(text: str) -> int | None:
@@ -105,6 +105,6 @@ def is_text_id(stored: int) -> bool:
     return stored >= FIRST_TEXT_ID
 
 
-def _columns(wanted: Iterable[TextOf]) -> list[list[str]]:
-    kinds, texts = [list(column) for column in zip(*wanted, strict=True)] or [[], []]
+def _columns(pairs: Iterable[TextOf]) -> list[list[str]]:
+    kinds, texts = [list(column) for column in zip(*pairs, strict=True)] or [[], []]
     return [[kind.value for kind in kinds], texts]
