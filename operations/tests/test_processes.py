@@ -65,8 +65,8 @@ def port(catalogue: tuple[str, list[int]], folder: Path) -> Iterator[int]:
 def metric(text: str, name: str, **labels: str) -> float:
     """The sum of the samples with these labels."""
     samples = re.findall(rf"^{name}\{{(.*)\}} (\S+)$", text, re.MULTILINE)
-    wanted = [f'{label}="{value}"' for label, value in labels.items()]
-    return sum(float(value) for found, value in samples if all(each in found for each in wanted))
+    pairs = [f'{label}="{value}"' for label, value in labels.items()]
+    return sum(float(value) for found, value in samples if all(each in found for each in pairs))
 
 
 def read_metrics(port: int) -> str:

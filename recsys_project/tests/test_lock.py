@@ -19,5 +19,5 @@ def test_every_pinned_requirement_is_locked_with_hashes():
         )
     )
     assert len(pinned) > 10
-    wanted = {name: version for name, version in pinned.items() if name not in NOT_IN_THE_IMAGE}
-    assert {name: locked.get(name) for name in wanted} == wanted, "run `make lock`"
+    expected = {name: version for name, version in pinned.items() if name not in NOT_IN_THE_IMAGE}
+    assert {name: locked.get(name) for name in expected} == expected, "run `make lock`"

@@ -27,12 +27,12 @@ _LOG_AGAIN_SECONDS = 60.0
 
 _TAKE = """
 INSERT INTO rate_buckets AS bucket (casino_id, tokens, granted, filled_at)
-VALUES (%(casino)s, %(full)s - LEAST(%(wanted)s, %(full)s), LEAST(%(wanted)s, %(full)s), clock_timestamp())
+VALUES (%(casino)s, %(full)s - LEAST(%(needed)s, %(full)s), LEAST(%(needed)s, %(full)s), clock_timestamp())
 ON CONFLICT (casino_id) DO UPDATE SET (tokens, granted, filled_at) = (
     SELECT filled.tokens - taken.tokens, taken.tokens, clock_timestamp()
     FROM (SELECT LEAST(%(full)s, bucket.tokens + %(rate)s * GREATEST(
         extract(epoch FROM clock_timestamp() - bucket.filled_at)::double precision, 0
-    )) AS tokens) AS filled, LATERAL (SELECT LEAST(%(wanted)s, floor(filled.tokens)) AS tokens) AS taken
+    )) AS tokens) AS filled, LATERAL (SELECT LEAST(%(needed)s, floor(filled.tokens)) AS tokens) AS taken
 )
 RETURNING granted, tokens
 """
@@ -94,8 +94,8 @@ class RateLimiter:
         now = time.monotonic()
         if now < tokens.try_again_at:
             raise RateLimited(tokens.retry_after)
-        wanted = max(math.ceil(rate * CHUNK_SECONDS), 1) - min(tokens.count, 0)
-        granted, left = _take_tokens(casino_id, rate, math.ceil(wanted))
+        needed = max(math.ceil(rate * CHUNK_SECONDS), 1) - min(tokens.count, 0)
+        granted, left = _take_tokens(casino_id, rate, math.ceil(needed))
         tokens.count += granted
         if tokens.count < 1:
             tokens.retry_after = (1 - left - tokens.count) / rate
@@ -106,18 +106,18 @@ class RateLimiter:
             raise RateLimited(tokens.retry_after)
 
 
-def _take_tokens(casino_id: int, rate: int, wanted: int) -> tuple[float, float]:
+def _take_tokens(casino_id: int, rate: int, needed: int) -> tuple[float, float]:
     """Take tokens from the bucket. Returns the number taken and the number left; if the catalogue is unavailable,
     grants all."""
     full = max(rate * BURST_SECONDS, 1.0)
     try:
         with connections["default"].cursor() as cursor:
-            cursor.execute(_TAKE, {"casino": casino_id, "full": full, "rate": float(rate), "wanted": float(wanted)})
+            cursor.execute(_TAKE, {"casino": casino_id, "full": full, "rate": float(rate), "needed": float(needed)})
             granted, left = cursor.fetchone()
             return granted, left
     except DatabaseError as error:
         logger.warning("Requests of casino %s could not be counted, and were admitted: %s", casino_id, error)
-        return wanted, 0.0
+        return needed, 0.0
 
 
 class Slots:

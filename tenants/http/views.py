@@ -30,10 +30,10 @@ class ChooseCasinoView(UserPassesTestMixin, ListView[Casino]):
 
     def get_queryset(self) -> QuerySet[Casino]:
         casinos = self._casinos().order_by("name", "id")
-        wanted = self.request.GET.get("q", "").replace("\0", "").strip()  # PostgreSQL rejects a NUL
-        if not wanted:
+        term = self.request.GET.get("q", "").replace("\0", "").strip()  # PostgreSQL rejects a NUL
+        if not term:
             return casinos
-        return casinos.filter(Q(name__icontains=wanted) | Q(pk=parse_id(wanted)))
+        return casinos.filter(Q(name__icontains=term) | Q(pk=parse_id(term)))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(next=self._next(self.request.GET), q=self.request.GET.get("q", ""), **kwargs)

@@ -29,7 +29,7 @@ def ensure_template(cursor: CursorWrapper, server: str = MAIN) -> str:
     name = template_name()
     if not database_exists(cursor, name):
         cursor.execute(f"CREATE DATABASE {quoted(name)} TEMPLATE template0")
-    if _comment_of(cursor, name) != _wanted_comment():
+    if _comment_of(cursor, name) != _expected_comment():
         _migrate_template(cursor, server, name)
     return name
 
@@ -37,10 +37,10 @@ def ensure_template(cursor: CursorWrapper, server: str = MAIN) -> str:
 def is_template_ready() -> bool:
     """Whether the template on the catalogue's server is up to date. Opens no connection to it."""
     with django_connections["default"].cursor() as cursor:
-        return _comment_of(cursor, template_name()) == _wanted_comment()
+        return _comment_of(cursor, template_name()) == _expected_comment()
 
 
-def _wanted_comment() -> str:
+def _expected_comment() -> str:
     return f"{_FORMAT}:{code_version()}"
 
 
@@ -62,4 +62,4 @@ def _migrate_template(cursor: CursorWrapper, server: str, name: str) -> None:
     finally:
         connections.forget_alias(alias)
         cursor.execute(f"ALTER DATABASE {quoted(name)} ALLOW_CONNECTIONS false")
-    cursor.execute(f"COMMENT ON DATABASE {quoted(name)} IS '{_wanted_comment()}'")
+    cursor.execute(f"COMMENT ON DATABASE {quoted(name)} IS '{_expected_comment()}'")

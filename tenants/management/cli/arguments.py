@@ -37,9 +37,9 @@ def ready_casino(casino_id: int) -> Casino:
 
 def ready_casinos(ids: Iterable[int]) -> CatalogueQuerySet:
     """The casinos with these ids. Raises CommandError unless all have a complete database."""
-    wanted = set(ids)
-    casinos = Casino.objects.ready().filter(pk__in=wanted)
-    if missing := sorted(wanted - set(casinos.values_list("pk", flat=True))):
+    requested = set(ids)
+    casinos = Casino.objects.ready().filter(pk__in=requested)
+    if missing := sorted(requested - set(casinos.values_list("pk", flat=True))):
         raise CommandError(
             f"No casino with a complete database has the id {', '.join(map(str, missing))}; "
             "see `manage.py casino list`."

@@ -50,8 +50,8 @@ class CreateApiKey(Verb):
             raise CommandError(f"{casino} is {casino.state}; it can have no keys.")
         check_name(name)
         expires_at = timezone.now() + days if days is not None else None
-        wanted = set(scopes or [Scope.RECOMMEND])
-        return _shown(issue_key(casino, name=name, scopes=wanted, by=operator_name(), expires_at=expires_at))
+        granted = set(scopes or [Scope.RECOMMEND])
+        return _shown(issue_key(casino, name=name, scopes=granted, by=operator_name(), expires_at=expires_at))
 
 
 class ListApiKeys(Verb):

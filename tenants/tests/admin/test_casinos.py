@@ -67,9 +67,9 @@ def test_djangos_own_deletion_is_not_offered(admin_client, casino_a):
 
 
 @pytest.mark.covered
-@pytest.mark.parametrize(("wanted", "found"), [("lph", ["Alpha"]), ("2", ["Beta"]), ("test_casino_1", ["Alpha"])])
-def test_casinos_are_found_by_name_id_and_database(admin_client, casino_a, casino_b, wanted, found):
-    response = admin_client.get(reverse("admin:tenants_casino_changelist"), {"q": wanted})
+@pytest.mark.parametrize(("term", "found"), [("lph", ["Alpha"]), ("2", ["Beta"]), ("test_casino_1", ["Alpha"])])
+def test_casinos_are_found_by_name_id_and_database(admin_client, casino_a, casino_b, term, found):
+    response = admin_client.get(reverse("admin:tenants_casino_changelist"), {"q": term})
     assert [casino.name for casino in response.context["cl"].result_list] == found
 
 

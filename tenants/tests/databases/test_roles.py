@@ -33,8 +33,8 @@ def _connect(casino, db_name, server="main"):
     """Connect to a database as this casino's role."""
     wrapper = connection.copy()
     wrapper.settings_dict = {**database_settings(server, db_name), **login_of(casino.pk)}
-    wanted = ("dbname", "user", "password", "host", "port")
-    params = {key: value for key, value in wrapper.get_connection_params().items() if key in wanted}
+    names = ("dbname", "user", "password", "host", "port")
+    params = {key: value for key, value in wrapper.get_connection_params().items() if key in names}
     return psycopg.connect(make_conninfo(**params), autocommit=True, connect_timeout=120)
 
 

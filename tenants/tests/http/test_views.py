@@ -38,7 +38,7 @@ def test_active_casinos_are_listed_by_name(listed):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found"),
+    ("term", "found"),
     [
         ("alp", ["Alpha"]),
         ("  ALPHA ", ["Alpha"]),
@@ -55,8 +55,8 @@ def test_active_casinos_are_listed_by_name(listed):
         ("Al\x00ph", ["Alpha"]),
     ],
 )
-def test_search_finds_active_casinos_by_name_and_id(listed, wanted, found):
-    assert listed(q=wanted) == found
+def test_search_finds_active_casinos_by_name_and_id(listed, term, found):
+    assert listed(q=term) == found
 
 
 def test_search_by_a_number_finds_names_with_it_too(listed):
