@@ -24,8 +24,8 @@ MAX_REPLAYS = 3
 TOO_OFTEN, FOREIGN = "replayed too often", "of another casino"
 NOT_HERE = "of lost messages, which only their sender can send again"
 ANY_PARTITION = -1  # the Kafka client chooses a partition by the key
-_ROWS_AT_ONCE = 500
-_BYTES_AT_ONCE = 8_000_000
+_MAX_BATCH_ROWS = 500
+_MAX_BATCH_BYTES = 8_000_000
 
 
 class ReplayCount(msgspec.Struct):
@@ -94,9 +94,9 @@ def _part_after(letters: Letters, number: int) -> list[int]:
     part: list[int] = []
     total = 0
     following = letters.filter(pk__gt=number).order_by("pk").values_list("pk", "size")
-    for each, size in following[:_ROWS_AT_ONCE]:
+    for each, size in following[:_MAX_BATCH_ROWS]:
         total += size
-        if part and total > _BYTES_AT_ONCE:
+        if part and total > _MAX_BATCH_BYTES:
             break
         part.append(each)
     return part

@@ -30,8 +30,8 @@ _INSERT = """
 INSERT INTO {table} ({columns}) SELECT {columns} FROM unnest({arrays}) WITH ORDINALITY AS letter ({columns}, number)
 ORDER BY number ON CONFLICT DO NOTHING
 """
-_ROWS_AT_ONCE = 5_000
-_BYTES_AT_ONCE = 8_000_000
+_MAX_BATCH_ROWS = 5_000
+_MAX_BATCH_BYTES = 8_000_000
 # A topic whose rejected messages are not parked has a higher bound: parking would delay exclusions and cancellations.
 _FACTOR_UNLESS_PARKED = 2
 
@@ -111,7 +111,7 @@ def _parts(letters: Sequence[DeadLetterColumns]) -> Iterator[list[DeadLetterColu
     part: list[DeadLetterColumns] = []
     size = 0
     for letter in letters:
-        if part and (len(part) == _ROWS_AT_ONCE or size + letter.size > _BYTES_AT_ONCE):
+        if part and (len(part) == _MAX_BATCH_ROWS or size + letter.size > _MAX_BATCH_BYTES):
             yield part
             part, size = [], 0
         part.append(letter)

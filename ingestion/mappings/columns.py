@@ -9,9 +9,9 @@ from .paths import Path
 
 def names_read(mapping: Mapping) -> frozenset[str] | None:
     """The first names of the mapping's paths; None if a path may read any column."""
-    firsts = [path.steps[0] if path.steps else None for path in _paths(mapping)]
-    names = [each for each in firsts if isinstance(each, str)]
-    return frozenset(names) if len(names) == len(firsts) else None
+    first_steps = [path.steps[0] if path.steps else None for path in _paths(mapping)]
+    names = [each for each in first_steps if isinstance(each, str)]
+    return frozenset(names) if len(names) == len(first_steps) else None
 
 
 def _paths(mapping: Mapping) -> Iterator[Path]:

@@ -154,8 +154,8 @@ def _store(topic: Topic, casino: Casino, messages: Sequence[DecodedMessage]) -> 
 
     rows = [message.rows for message in messages]
     outcomes = topic.store([*chain.from_iterable(rows)], message_of=packed_message_of, casino=casino)
-    firsts = accumulate(map(len, rows[:-1]), initial=0)
-    return [outcomes[first] for first in firsts]
+    first_places = accumulate(map(len, rows[:-1]), initial=0)
+    return [outcomes[first] for first in first_places]
 
 
 def _bisect(

@@ -55,8 +55,8 @@ def prices(*markets, as_of=NOW - SECOND, **values):
 
 def facts(**values):
     fields: dict[str, Any] = {"status": "OPEN", "begin": NOW + 60 * SECOND, "end": NOW + 120 * SECOND}
-    of_event = EventFacts(**fields | values)
-    return Meaning(topic="events", partition=0, sent_at=NOW, event=7, as_of=NOW, facts=of_event)
+    event_facts = EventFacts(**fields | values)
+    return Meaning(topic="events", partition=0, sent_at=NOW, event=7, as_of=NOW, facts=event_facts)
 
 
 def beat(partition=0, *, sent_at=NOW, **values):

@@ -73,10 +73,10 @@ def test_each_request_is_one_row_in_its_own_casinos_database(broker, publishing,
     ]
     publishing.close(10)
     assert consume(RECOMMENDATIONS, 3).counts == {(1, "stored"): 2, (2, "stored"): 1}
-    of_a, of_b = slips(casino_a), slips(casino_b)
-    assert [(slip.user_id, slip.currency) for slip in of_a] == [(7, "EUR"), (8, "GBP")]
-    assert [(slip.user_id, slip.currency) for slip in of_b] == [(8, "GBP")]
-    for answer, slip in zip(answers, (of_a[0], of_b[0], of_a[1]), strict=True):
+    slips_a, slips_b = slips(casino_a), slips(casino_b)
+    assert [(slip.user_id, slip.currency) for slip in slips_a] == [(7, "EUR"), (8, "GBP")]
+    assert [(slip.user_id, slip.currency) for slip in slips_b] == [(8, "GBP")]
+    for answer, slip in zip(answers, (slips_a[0], slips_b[0], slips_a[1]), strict=True):
         assert (slip.recommender, slip.asked_for, float(slip.stake)) == ("static", "static", answer["bet"])
         assert slip.timestamp.timestamp() == answer["time"]
         assert [event["odd"] for event in slip.events] == [event["odd"] for event in answer["events"]]

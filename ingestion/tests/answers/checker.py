@@ -79,18 +79,18 @@ class Checker:
         different ones, since their messages are in different topics."""
         for meaning in self._next(since):
             self._ledger.apply(meaning)
-        of_events = {leg: self._ledger.fault_of_event(leg, moment) for slip in slips for leg in slip}
-        of_odds = {leg: self._ledger.fault_of_odd(leg, moment) for leg in of_events}
+        event_faults = {leg: self._ledger.fault_of_event(leg, moment) for slip in slips for leg in slip}
+        odd_faults = {leg: self._ledger.fault_of_odd(leg, moment) for leg in event_faults}
         if until is not None:
             for meaning in self._next(until):
                 self._ledger.apply(meaning)
-                _recheck(of_events, self._ledger.fault_of_event, moment)
-                _recheck(of_odds, self._ledger.fault_of_odd, moment)
+                _recheck(event_faults, self._ledger.fault_of_event, moment)
+                _recheck(odd_faults, self._ledger.fault_of_odd, moment)
         self._count(slips, moment)
         for slip in slips:
             self._report(fault_of_slip(slip), slip, moment)
             for leg in slip:
-                self._report(of_events[leg] or of_odds[leg], leg, moment)
+                self._report(event_faults[leg] or odd_faults[leg], leg, moment)
 
     def note_passed_over(self, reasons: Iterable[str]) -> None:
         for reason in reasons:

@@ -80,9 +80,9 @@ def run(servers: Servers, arguments: argparse.Namespace) -> ChaosReport:
             expected.add_users(casino.pk, store_viewers(rng))
     sender = ChaosSender(expected, random.Random(rng.random()), arguments.rate)
     consumers = Consumers(servers)
-    rebel = rng.choice([casino for casino in casinos if casino != victim])
-    watcher = Watcher(expected, [casino for casino in casinos if casino not in {victim, rebel}])
-    outages = Outages(servers, consumers, watcher, sender, victim=victim, rebel=rebel, rng=rng)
+    rejecting = rng.choice([casino for casino in casinos if casino != victim])
+    watcher = Watcher(expected, [casino for casino in casinos if casino not in {victim, rejecting}])
+    outages = Outages(servers, consumers, watcher, sender, victim=victim, rejecting=rejecting, rng=rng)
     report = ChaosReport(outages=outages.log)
     try:
         sender.start()

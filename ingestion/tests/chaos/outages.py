@@ -44,13 +44,13 @@ class Outages:
         sender: ChaosSender,
         *,
         victim: Casino,
-        rebel: Casino,
+        rejecting: Casino,
         rng: random.Random,
     ) -> None:
         self._servers, self._consumers, self._watcher, self._sender = servers, consumers, watcher, sender
         assert victim.db_name is not None
-        assert rebel.db_name is not None
-        self._victim, self._rebel = victim.db_name, rebel.db_name
+        assert rejecting.db_name is not None
+        self._victim, self._rejecting = victim.db_name, rejecting.db_name
         self._rng = rng
         self._frozen = ExitStack()
         self._kills_due = 0
@@ -58,8 +58,8 @@ class Outages:
 
     def run(self, seconds: float, *, kills: int, restarts: int, cuts: int) -> None:
         """Run the plan. The victim's database is unavailable for a quarter of `seconds`; later its server hangs for the
-        same time. The rebel's database has a raising trigger meanwhile. A real broker recreates one topic and adds a
-        partition to another."""
+        same time. The rejecting casino's database has a raising trigger meanwhile. A real broker recreates one topic
+        and adds a partition to another."""
         plan: list[tuple[float, Outage]] = [
             (self._rng.uniform(0, seconds), outage)
             for outage, count in ((self._kill, kills), (self._restart, restarts), (self._cut, cuts))
@@ -99,12 +99,12 @@ class Outages:
             cursor.execute(_CUT)
 
     def _raise(self) -> None:
-        """Create a trigger with its own SQLSTATE, which rejects the rebel's users until `_calm`."""
-        with server_cursor(self._rebel) as cursor:
+        """Create a trigger with its own SQLSTATE, which rejects that casino's users until `_calm`."""
+        with server_cursor(self._rejecting) as cursor:
             cursor.execute(_RAISE)
 
     def _calm(self) -> None:
-        with server_cursor(self._rebel) as cursor:
+        with server_cursor(self._rejecting) as cursor:
             cursor.execute("DROP FUNCTION chaos_raise CASCADE")
 
     def _add_partition(self) -> None:

@@ -25,12 +25,12 @@ pytestmark = [pytest.mark.django_db(**IN_PROCESSES), pytest.mark.slow]
 
 DONE = {"waiting": 0, "sums": 0, "keys": 0, "closed": 0}
 TO_DO = dict.fromkeys(DONE, 1)
-AT_ONCE = {"WAITING_COUPON_DAYS": 0, "IDEMPOTENCY_KEY_DAYS": 0}
+WITHOUT_RETENTION = {"WAITING_COUPON_DAYS": 0, "IDEMPOTENCY_KEY_DAYS": 0}
 
 
 @pytest.fixture
 def _settings(settings):
-    for name, value in AT_ONCE.items():
+    for name, value in WITHOUT_RETENTION.items():
         setattr(settings, name, value)
 
 

@@ -45,8 +45,8 @@ def test_own_words_are_read_as_their_status(own, django_assert_num_queries):
     assert row.status == "CLOSED"
 
 
-def market(status, of_outcome="open"):
-    return {"market": "1X2", "status": status, "outcomes": [{"outcome": "HOME", "odd": 2, "status": of_outcome}]}
+def market(status, outcome_status="open"):
+    return {"market": "1X2", "status": status, "outcomes": [{"outcome": "HOME", "odd": 2, "status": outcome_status}]}
 
 
 def odds_of(content):
@@ -62,8 +62,8 @@ def markets_of(content):
 
 @pytest.mark.parametrize("topic", [EVENTS, ODDS])
 def test_own_words_for_markets_and_outcomes_are_read_as_their_status(own, topic, django_assert_num_queries):
-    def message(number, status, of_outcome="open"):
-        fields = {"producer": "LIVE", "markets": [market(status, of_outcome)]}
+    def message(number, status, outcome_status="open"):
+        fields = {"producer": "LIVE", "markets": [market(status, outcome_status)]}
         return event(number, **fields) if topic is EVENTS else {"event_id": number} | fields
 
     values = [

@@ -78,9 +78,9 @@ def event_messages(event: Message) -> Iterator[tuple[str, Message]]:
 
 def odds_messages() -> Iterator[tuple[str, Message]]:
     """Stops, and statuses of producers."""
-    about, of_event = {"producer": "LIVE"}, {"event_id": 7, "producer": "LIVE"}
+    about, about_event = {"producer": "LIVE"}, {"event_id": 7, "producer": "LIVE"}
     for stop in (True, False, ["TOTALS"], ["totals", "1X2"], []):
-        yield f"stop {stop}", of_event | {"stop": stop}
+        yield f"stop {stop}", about_event | {"stop": stop}
         yield f"markets and stop {stop}", PRICES | {"stop": stop}
     for beat in (True, False, {}, {"complete": True}, {"complete": False}):
         yield f"heartbeat {beat}", about | {"heartbeat": beat}

@@ -12,37 +12,37 @@ _EXACT = ("pattern", "format", "const", "multipleOf", "uniqueItems")
 
 def narrowings(old: Schema, new: Schema) -> list[str]:
     """A line for each value that `old` accepts and `new` may reject. Empty: every valid message stays valid."""
-    return list(dict.fromkeys(_Comparison(old, new).of_parts(old, new, "message")))
+    return list(dict.fromkeys(_Comparison(old, new).compare_parts(old, new, "message")))
 
 
 class _Comparison:
     def __init__(self, old: Schema, new: Schema) -> None:
         self._old, self._new = old, new
 
-    def of_parts(self, old: Schema, new: Schema, path: str) -> Iterator[str]:
+    def compare_parts(self, old: Schema, new: Schema, path: str) -> Iterator[str]:
         """Each alternative of the old part must fit in one of the new part."""
         choices = [*alternatives(new, self._new)]
         for before in alternatives(old, self._old):
-            found = [[*self._of_alternatives(before, each, path)] for each in choices]
+            found = [[*self._compare_alternatives(before, each, path)] for each in choices]
             if all(found):
                 yield from min(found, key=len)
 
-    def _of_alternatives(self, old: Schema, new: Schema, path: str) -> Iterator[str]:
+    def _compare_alternatives(self, old: Schema, new: Schema, path: str) -> Iterator[str]:
         if lost := _types(old) - _types(new):
             yield f"{path}: {', '.join(sorted(lost))} is no longer accepted"
             return
         yield from _narrower_values(old, new, path)
-        yield from self._of_fields(old, new, path)
+        yield from self._compare_fields(old, new, path)
         if "items" in new:
-            yield from self.of_parts(old.get("items", {}), new["items"], f"{path}[]")
+            yield from self.compare_parts(old.get("items", {}), new["items"], f"{path}[]")
 
-    def _of_fields(self, old: Schema, new: Schema, path: str) -> Iterator[str]:
+    def _compare_fields(self, old: Schema, new: Schema, path: str) -> Iterator[str]:
         if more := set(new.get("required", ())) - set(old.get("required", ())):
             yield f"{path}: {', '.join(sorted(more))} is now required"
         known, given = new.get("properties", {}), old.get("properties", {})
         for name, part in given.items():
             if name in known:
-                yield from self.of_parts(part, known[name], f"{path}.{name}")
+                yield from self.compare_parts(part, known[name], f"{path}.{name}")
             else:
                 yield f"{path}.{name}: the field is gone"
         if new.get("additionalProperties", True) is False and old.get("additionalProperties", True) is not False:

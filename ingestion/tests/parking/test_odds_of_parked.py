@@ -39,8 +39,8 @@ def _full(broker, casino_a, casino_b, settings):
     settings.EVENT_HORIZON_DAYS = 36_500
     send(EVENTS, [(1, event(id=7)), (2, event(id=7))])
     consume(EVENTS, 2)
-    of_another = odds(TOTALS | {"line": 3.5}, producer="PREMATCH")
-    prices = [(casino, each) for casino in (1, 2) for each in (odds(TOTALS, WINNER), of_another)]
+    another = odds(TOTALS | {"line": 3.5}, producer="PREMATCH")
+    prices = [(casino, each) for casino in (1, 2) for each in (odds(TOTALS, WINNER), another)]
     send(ODDS, [(1, BAD), (1, BAD), *prices])
     consume(ODDS, 6)
 

@@ -120,7 +120,7 @@ def test_messages_of_one_user_stay_in_order(broker, publisher):
     numbers: dict[bytes, list[str]] = {b"31": [], b"32": []}
     for message in read_all(RECOMMENDATIONS, 200):
         numbers[message.key()].append(json.loads(message.value())["recommendation_id"])
-    assert all(of_user == sorted(of_user) and len(of_user) == 100 for of_user in numbers.values())
+    assert all(places == sorted(places) and len(places) == 100 for places in numbers.values())
 
 
 def test_unavailable_broker_delays_no_request_and_drops_are_counted(no_broker, publisher):

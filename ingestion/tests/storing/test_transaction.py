@@ -39,18 +39,18 @@ def trigger(body, *, table="users", when="BEFORE INSERT", kind="TRIGGER", alias=
     run(f"CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN NEW; END $$")
     deferred = "DEFERRABLE INITIALLY DEFERRED" if kind == "CONSTRAINT TRIGGER" else ""
     run(f"CREATE {kind} meddle {when} ON {table} {deferred} FOR EACH ROW EXECUTE FUNCTION meddle()")
-    run("CREATE SEQUENCE meddled")
+    run("CREATE SEQUENCE trigger_calls")
     try:
         yield
     finally:
         connections[alias].close()
         run("DROP FUNCTION meddle CASCADE")
-        run("DROP SEQUENCE meddled")
+        run("DROP SEQUENCE trigger_calls")
 
 
-def meddled():
+def trigger_calls():
     """The trigger's number of calls, rolled back ones included."""
-    [(last, is_called)] = execute("SELECT last_value, is_called FROM meddled")
+    [(last, is_called)] = execute("SELECT last_value, is_called FROM trigger_calls")
     return last if is_called else 0
 
 

@@ -12,41 +12,41 @@ from ingestion.topics import USERS
 from tenants.models import Casino
 
 from .test_ledger import offsets, store, users
-from .test_transaction import ids, meddled, trigger
+from .test_transaction import ids, trigger, trigger_calls
 
 pytestmark = [pytest.mark.django_db(**IN_PROCESSES), pytest.mark.slow]
 
 
 @pytest.mark.parametrize("sqlstate", ["40001", "40P01"])
 def test_conflict_is_retried(casino_a, sqlstate):
-    with trigger(f"IF nextval('meddled') <= 3 THEN RAISE SQLSTATE '{sqlstate}'; END IF;"):
+    with trigger(f"IF nextval('trigger_calls') <= 3 THEN RAISE SQLSTATE '{sqlstate}'; END IF;"):
         assert store(casino_a, users(0, 2)) == ["stored"] * 2
-        assert meddled() == 3 + 2
+        assert trigger_calls() == 3 + 2
 
 
 def test_repeated_conflict_makes_the_database_unavailable(casino_a):
-    with trigger("PERFORM nextval('meddled'); RAISE SQLSTATE '40001';"):
+    with trigger("PERFORM nextval('trigger_calls'); RAISE SQLSTATE '40001';"):
         with pytest.raises(DatabaseUnavailable):
             store(casino_a, users(0, 1))
-        assert meddled() == ATTEMPTS
+        assert trigger_calls() == ATTEMPTS
     assert (ids(casino_a), offsets(casino_a)) == (set(), {})
 
 
 def test_outage_is_retried_once(casino_a):
-    with trigger("IF nextval('meddled') = 1 THEN RAISE SQLSTATE '57P01'; END IF;"):
+    with trigger("IF nextval('trigger_calls') = 1 THEN RAISE SQLSTATE '57P01'; END IF;"):
         assert store(casino_a, users(0, 1)) == ["stored"]
-        assert meddled() == 2
+        assert trigger_calls() == 2
 
 
 def test_repeated_outage_makes_the_database_unavailable_and_rejects_nothing(casino_a):
-    with trigger("PERFORM nextval('meddled'); RAISE SQLSTATE '53100' USING MESSAGE = E'disk full\nreally';"):
+    with trigger("PERFORM nextval('trigger_calls'); RAISE SQLSTATE '53100' USING MESSAGE = E'disk full\nreally';"):
         with pytest.raises(DatabaseUnavailable, match=r"^disk full$"):
             store(casino_a, decoded_messages(USERS, user(), b"{"))
-        assert meddled() == 2
+        assert trigger_calls() == 2
 
 
 def test_outage_while_bisecting_makes_the_database_unavailable(casino_a):
-    body = "IF nextval('meddled') > 4 THEN RAISE SQLSTATE '57P01'; END IF; RAISE SQLSTATE '22003';"
+    body = "IF nextval('trigger_calls') > 4 THEN RAISE SQLSTATE '57P01'; END IF; RAISE SQLSTATE '22003';"
     with trigger(body), pytest.raises(DatabaseUnavailable):
         store(casino_a, users(0, 8))
     assert (ids(casino_a), offsets(casino_a)) == (set(), {})

@@ -170,10 +170,10 @@ def test_of_two_turns_that_waited_before_they_were_told_to_end_the_least_is_left
     with waiting_within(outer):
         other = copy_context()
         first = waiting_at_most(5)
-        of_first = other.run(first.__enter__)
+        first_budget = other.run(first.__enter__)
         with waiting_at_most(5) as second:
             stop.set()
-            for budget, since in zip((of_first, second), waited, strict=True):
+            for budget, since in zip((first_budget, second), waited, strict=True):
                 budget.seconds(3.0)
                 budget.left -= 3.0 + since
         other.run(first.__exit__, None, None, None)

@@ -147,11 +147,11 @@ def dead_letters(casino: Casino) -> set[str]:
 def test_three_transports_leave_equal_databases_and_recommendations(casinos, client, settings):
     settings.RECSYS_OPEN_API = False
     send_all(casinos)
-    of_kafka, of_http, of_file = map(comparable_rows, casinos.values())
-    assert of_http == of_kafka
-    assert of_file == of_kafka
+    kafka_rows, http_rows, file_rows = map(comparable_rows, casinos.values())
+    assert http_rows == kafka_rows
+    assert file_rows == kafka_rows
     assert outcomes(casinos["HTTP"]) == outcomes(casinos["file"]) == outcomes(casinos["Kafka"])
-    assert {table: len(rows) for table, rows in of_kafka.items() if rows} == STORED
+    assert {table: len(rows) for table, rows in kafka_rows.items() if rows} == STORED
     assert slips(casinos["HTTP"], client) == slips(casinos["file"], client) == slips(casinos["Kafka"], client)
     assert slips(casinos["Kafka"], client) == {
         feed.ADA: ("0.00123456", "BTC", [(102, "2.25"), (103, "1.85"), (104, "1.85")]),
@@ -162,4 +162,4 @@ def test_three_transports_leave_equal_databases_and_recommendations(casinos, cli
     assert dead_letters(casinos["HTTP"]) == dead_letters(casinos["file"]) == set()
 
     send_all(casinos, again=True)
-    assert [comparable_rows(each) for each in casinos.values()] == [of_kafka] * 3
+    assert [comparable_rows(each) for each in casinos.values()] == [kafka_rows] * 3

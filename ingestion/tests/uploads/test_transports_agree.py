@@ -87,9 +87,9 @@ def test_each_transport_stores_the_same_rows(casino_a, casino_b, tmp_path, monke
     for name, messages in MESSAGES.items():
         by_kafka(casino_a, TOPICS[name], messages)
         send(casino_b, TOPICS[name], messages)
-    of_kafka, of_transport = rows(casino_a), rows(casino_b)
-    assert of_transport == of_kafka
-    assert {name: len(found) for name, found in of_kafka.items()} == {
+    kafka_rows, transport_rows = rows(casino_a), rows(casino_b)
+    assert transport_rows == kafka_rows
+    assert {name: len(found) for name, found in kafka_rows.items()} == {
         "Event": 3,
         "User": 2,
         "UserProfile": 2,
