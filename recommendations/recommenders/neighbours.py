@@ -36,7 +36,7 @@ MAX_NEIGHBOURS = 50
 # Tokens outlive events. A team has the same token at home and away.
 _KINDS = {"home_team": "team", "away_team": "team", "league": "league", "sport": "sport", "odds_band": "odds"}
 _LEAST_USERS = 3
-_ROWS_AT_ONCE = 4_096
+_BATCH_ROWS = 4_096
 
 
 _TOKENS_OF_VALUES = MemoKey[tuple[list[Dictionary[Any]], Places]]("tokens of values")
@@ -202,8 +202,8 @@ def fit(users: Iterable[Mapping[str, float]]) -> NeighboursModel | None:
 def _gram_matrix(rows: Sequence[Mapping[str, float]], places: Mapping[str, int]) -> Floats:
     """X'X of the users' rows, shape (T, T)."""
     gram = np.zeros((len(places), len(places)))
-    for begin in range(0, len(rows), _ROWS_AT_ONCE):
-        batch = rows[begin : begin + _ROWS_AT_ONCE]
+    for begin in range(0, len(rows), _BATCH_ROWS):
+        batch = rows[begin : begin + _BATCH_ROWS]
         matrix = np.zeros((len(batch), len(places)))
         for number, row in enumerate(batch):
             for token, value in row.items():

@@ -56,7 +56,7 @@ _MAX_ENTRIES_PER_MERGE = 4_000  # different selections; bounds the duration of a
 _MAX_KEY_BYTES = 2_600  # PostgreSQL's limit of an index row
 _MAX_NUMBER = 1e12
 _MAX_TIME = 4.2e9  # in the year 2103
-_ROWS_AT_ONCE = 10
+_BATCH_ROWS = 10
 
 # The lock is tried without waiting: its holder merges all sums, and no storing call waits for another.
 _TRY_LOCK = "SELECT pg_try_advisory_xact_lock('casino_tallies'::regclass::oid::bigint)"
@@ -71,7 +71,7 @@ INSERT INTO pending_casino_sums (sums) VALUES (%s) RETURNING (
 # Sums that are too large are read as null.
 _READ = f"""
 SELECT id, CASE WHEN octet_length(sums) <= {_MAX_BYTES} THEN sums END FROM pending_casino_sums
-WHERE id > %s ORDER BY id LIMIT {_ROWS_AT_ONCE}
+WHERE id > %s ORDER BY id LIMIT {_BATCH_ROWS}
 """
 _DELETE = "DELETE FROM pending_casino_sums WHERE id = ANY(%s)"
 

@@ -19,7 +19,7 @@ from .upsert import Key, as_json
 from .upsert_sql import LATEST_TRUSTED
 from .user_tallies import coupon_pages, rebuild_users
 
-_REMOVED_AT_ONCE = 200  # coupons whose selections are in memory at the same time
+_BATCH = 200  # coupons whose selections are in memory at the same time
 
 _REMOVALS = "jsonb_to_recordset(%s::jsonb) AS row(id bigint, timestamp timestamptz)"
 
@@ -170,8 +170,8 @@ def remove_coupons(removals: Sequence[Removal]) -> dict[Key, Outcome]:
     execute(_RECORD, ["purchased_coupons", as_json(removals)])
     removed: list[int] = []
     users: set[int] = set()
-    for start in range(0, len(removals), _REMOVED_AT_ONCE):
-        some = as_json(removals[start : start + _REMOVED_AT_ONCE])
+    for start in range(0, len(removals), _BATCH):
+        some = as_json(removals[start : start + _BATCH])
         [(removed_ids, user_ids, coupons)] = query(_REMOVE_COUPONS, [some] * 2)
         _subtract_from_casino_tallies(decode_coupons(coupons))
         removed += removed_ids

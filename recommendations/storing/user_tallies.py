@@ -35,11 +35,11 @@ SELECT user_id FROM users_profile AS profile WHERE user_id = ANY(%s) AND {ALLOWS
 # Users who do not allow personalisation: their coupons are read again if they allow it later.
 _LEAVE_UNCOUNTED = "UPDATE users_profile SET pending_coupon_ids = '{}', needs_rebuild = true WHERE user_id = ANY(%s)"
 
-_USERS_AT_ONCE = 50  # whose tallies are in memory at the same time
+_BATCH_USERS = 50  # whose tallies are in memory at the same time
 # Coupons per fetch: some megabytes with 50 selections each. Parameter: the users.
-_COUPONS_AT_ONCE = 200
+_BATCH_COUPONS = 200
 _DECLARE = f"DECLARE coupons_of_users NO SCROLL CURSOR FOR {coupons_by_user('coupon.user_id = ANY(%s)')}"
-_FETCH = f"FETCH {_COUPONS_AT_ONCE} FROM coupons_of_users"
+_FETCH = f"FETCH {_BATCH_COUPONS} FROM coupons_of_users"
 
 _WRITE = """
 WITH written AS (
@@ -93,9 +93,9 @@ def rebuild_users(user_ids: Sequence[int]) -> None:
     if not user_ids:
         return
     with_profile = [user_id for (user_id,) in query(_WITH_PROFILE, [list(user_ids)])]
-    for start in range(0, len(with_profile), _USERS_AT_ONCE):
+    for start in range(0, len(with_profile), _BATCH_USERS):
         with casino_atomic():
-            _write(_count_all(with_profile[start : start + _USERS_AT_ONCE]))
+            _write(_count_all(with_profile[start : start + _BATCH_USERS]))
     execute(_RECOUNT, [list(user_ids)])
 
 

@@ -49,14 +49,14 @@ _WRITTEN = """
     FROM written JOIN incoming ON incoming.id = written.id OR incoming.natural_key = written.natural_key
 ) AS coupon
 """
-_STORED_BYTES_AT_ONCE = 8_000_000  # of stored selections, which are several times larger in memory
+_MAX_STORED_BATCH_BYTES = 8_000_000  # of stored selections, which are several times larger in memory
 _STORE_WAITING = f"""
 WITH waiting AS MATERIALIZED (
     SELECT id, sum(size) OVER (ORDER BY id) - size AS size_before
     FROM waiting_coupons, pg_column_size(recommended_events) AS size WHERE user_id = ANY(%s)
 ), incoming AS (
     DELETE FROM waiting_coupons
-    WHERE id IN (SELECT id FROM waiting WHERE size_before < {_STORED_BYTES_AT_ONCE})
+    WHERE id IN (SELECT id FROM waiting WHERE size_before < {_MAX_STORED_BATCH_BYTES})
     RETURNING
         coupon_id AS id, natural_key, user_id, stake, timestamp, recommended_events, unread_selections,
         recommendation_id
@@ -72,16 +72,16 @@ WHERE waiting_since < %s
 """
 
 _SHOWN = 10
-_EXPIRED_AT_ONCE = 500
+_MAX_EXPIRED_BATCH = 500
 _MAX_MESSAGE_BYTES = 4_000_000  # more than Kafka accepts by default; larger ones are read as empty
-_EXPIRED_BYTES_AT_ONCE = 8_000_000  # sum of all messages but the last
+_MAX_EXPIRED_BATCH_BYTES = 8_000_000  # sum of all messages but the last
 _EXPIRED = f"""
 SELECT id, user_id, CASE WHEN size > {_MAX_MESSAGE_BYTES} THEN ''::bytea ELSE message END FROM (
     SELECT *, sum(LEAST(size, {_MAX_MESSAGE_BYTES})) OVER (ORDER BY id) AS total FROM (
         SELECT id, user_id, message, coalesce(octet_length(message), 0) AS size
-        FROM waiting_coupons WHERE waiting_since < %s ORDER BY id LIMIT {_EXPIRED_AT_ONCE}
+        FROM waiting_coupons WHERE waiting_since < %s ORDER BY id LIMIT {_MAX_EXPIRED_BATCH}
     ) AS expired
-) AS summed WHERE total - LEAST(size, {_MAX_MESSAGE_BYTES}) < {_EXPIRED_BYTES_AT_ONCE} ORDER BY id
+) AS summed WHERE total - LEAST(size, {_MAX_MESSAGE_BYTES}) < {_MAX_EXPIRED_BATCH_BYTES} ORDER BY id
 """
 _DELETE = "DELETE FROM waiting_coupons WHERE id = ANY(%s)"
 _WAIT_AGAIN = "UPDATE waiting_coupons SET waiting_since = now() WHERE id = ANY(%s)"

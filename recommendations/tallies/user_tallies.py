@@ -290,20 +290,20 @@ class Tallies:
     def sequence(self) -> BetSequence:
         """The events of the latest recent selections, at most `MAX_SEQUENCE`. Selections without event id are
         skipped."""
-        firsts = dict[int, tuple[RecentCoupon, int]]()
+        first_bets = dict[int, tuple[RecentCoupon, int]]()
         for coupon in self._packed.coupons:
             for place, event_id in enumerate(coupon.selections[::WIDTH]):
-                firsts.setdefault(event_id, (coupon, place))
-        firsts.pop(0, None)
-        if not firsts:
+                first_bets.setdefault(event_id, (coupon, place))
+        first_bets.pop(0, None)
+        if not first_bets:
             return NO_SEQUENCE
-        ids, words = tuple(firsts)[-MAX_SEQUENCE:], self._packed.words
-        coupon, place = firsts[ids[-1]]
+        ids, words = tuple(first_bets)[-MAX_SEQUENCE:], self._packed.words
+        coupon, place = first_bets[ids[-1]]
         event_id, a, b, c, d, e, odd = coupon.selections[place * WIDTH : (place + 1) * WIDTH]
         last = RecentSelection(
             coupon.timestamp, event_id, words[a], words[b], words[c], words[d], words[e], odd / 1000 or None
         )
-        return BetSequence(ids, tuple(firsts[each][0].timestamp for each in ids), last)
+        return BetSequence(ids, tuple(first_bets[each][0].timestamp for each in ids), last)
 
     def _numbers_of_bets(self) -> list[int]:
         """`BET_WIDTH` numbers for each recent selection."""

@@ -14,7 +14,7 @@ from tenants.routing.context import use_casino
 THREADS = 4
 
 
-def at_once(casino: Casino, work: Callable[[int], Any]) -> list[Any]:
+def run_threads(casino: Casino, work: Callable[[int], Any]) -> list[Any]:
     """Run `work(number)` in `THREADS` threads that start together. Re-raises an exception of any thread."""
     start = threading.Barrier(THREADS)
 

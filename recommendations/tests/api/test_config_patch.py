@@ -10,7 +10,7 @@ from recommendations.serving.output_schema import DEFAULT_SCHEMA, schema_as_json
 from recommendations.storing import store_events, store_users
 from recommendations.tests.conftest import TEST_DATABASES
 from recommendations.tests.factories import event_row, user_row
-from recommendations.tests.threads import THREADS, at_once
+from recommendations.tests.threads import THREADS, run_threads
 from tenants.access.api_keys import issue_key
 from tenants.models import Scope
 from tenants.routing.context import use_casino
@@ -205,7 +205,7 @@ def test_patches_at_once_are_all_merged(configured, casino_a):
 
     configured.patch("/config", {"options": {"catalogue": {"currency_decimals": {f"AA{n}": 2 for n in range(THREADS)}},
                                              "default_stakes": {f"AA{n}": 2 for n in range(THREADS)}}})  # fmt: skip
-    at_once(casino_a, patch)
+    run_threads(casino_a, patch)
     assert stored(casino_a)["default_stakes"] == {f"AA{number}": 1 for number in range(THREADS)}
 
 

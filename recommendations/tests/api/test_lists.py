@@ -103,8 +103,8 @@ class TestSkeleton:
     def test_it_answers_the_casinos_own_fields(self, service, events):
         answer = service.ask()
         assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
-        of_user = {"user_id", "bet"} if "31" in service.path else set()
-        assert set(answer.json()) == {"recommender", "why", "events"} | of_user
+        user_fields = {"user_id", "bet"} if "31" in service.path else set()
+        assert set(answer.json()) == {"recommender", "why", "events"} | user_fields
         assert len(answer.json()["events"]) == 3
         assert all(set(event) == {"id", "home_team", "country", "price"} for event in answer.json()["events"])
 

@@ -65,8 +65,8 @@ def test_viewed_events_may_be_shown_and_selected_ones_may_not(session):
 
 
 def test_events_by_their_fields_decide_too(session):
-    of_fields = selection(league="L3", sport="handball", home_team="X", away_team="Y")
-    assert set(ids(session(viewed=[of_fields], limit=4))) == {3, 8, 13, 18}
+    by_fields = selection(league="L3", sport="handball", home_team="X", away_team="Y")
+    assert set(ids(session(viewed=[by_fields], limit=4))) == {3, 8, 13, 18}
 
 
 def test_a_viewed_event_that_the_casino_does_not_have_adds_nothing(session):

@@ -12,7 +12,7 @@ from recommendations.models import Attribution, PurchasedCoupon, UserDay
 from recommendations.storing.erasure import erase_user
 from recommendations.tests.conftest import TEST_DATABASES
 from recommendations.tests.factories import UserFactory
-from recommendations.tests.threads import at_once
+from recommendations.tests.threads import run_threads
 from tenants.routing.connections import casino_atomic
 from tenants.routing.context import use_casino
 
@@ -62,7 +62,7 @@ def test_two_consumers_and_two_jobs_at_once_lose_no_pair(casino_a):
             else:
                 attribute_step(NOW, WINDOW, ids=3)
 
-    at_once(casino_a, work)
+    run_threads(casino_a, work)
     with use_casino(casino_a.current):
         attribute()
         [total] = UserDay.objects.filter(recommender="").values_list("bets", flat=True)

@@ -69,8 +69,8 @@ def test_past_days_tell_what_can_be_found_and_how_often_nothing_is_found_to_diff
     assert sooner.uplift / soon.uplift == pytest.approx(2, rel=0.01)
     caller_b.configure("static")
     casino_b.refresh_from_db()
-    of_another = check(casino_b, ab())
-    assert (of_another.users, of_another.detectable) == (0, ())
+    other = check(casino_b, ab())
+    assert (other.users, other.detectable) == (0, ())
 
 
 @pytest.mark.covered

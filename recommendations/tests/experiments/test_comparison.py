@@ -188,8 +188,8 @@ def test_the_database_computes_the_latest_sums_as_those_of_each_day_are_computed
             rows.append(answered(user_id, int(number), of[1], experiment=of[0], **more))
             rows.append(bought(user_id, int(number), stake=str(rng.integers(1, 500))))
     rows.append(answered(99, 1, "late"))
-    of_days = moments(rows, metric)
+    day_moments = moments(rows, metric)
     latest = Period("trees", VARIANTS, metric, START).read_latest(day(2))
     for each in fields(Moments):
-        np.testing.assert_allclose(getattr(latest, each.name), getattr(of_days, each.name)[-1:])
+        np.testing.assert_allclose(getattr(latest, each.name), getattr(day_moments, each.name)[-1:])
     assert latest.y.sum() > 0

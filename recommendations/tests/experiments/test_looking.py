@@ -147,9 +147,9 @@ def test_answers_without_events_break_a_guard_though_the_control_has_none(casino
     experiment = started(casino, ab())
     rows = [bought(each, day) for each in range(400) for day in (-20, -3 - each % 5)]
     for each in range(400):
-        of_variant = ("control", "soon")[each % 2]
+        variant = ("control", "soon")[each % 2]
         more = {name: 1} if each % 10 == 1 else {}
-        rows += [answered(each, number, of_variant, **more) for number in range(5)]
+        rows += [answered(each, number, variant, **more) for number in range(5)]
     rows += [answered(each, -1 - each % 3, "", "") for each in range(300)]
     look(casino, experiment, rows)
     found = states(casino, experiment)

@@ -55,8 +55,8 @@ def test_sums_of_many_looks_in_one_pass_equal_those_of_each_look():
         chosen = (world.bets.hours >= 0) & (world.bets.hours <= until)
         y = np.bincount(world.bets.users[chosen], stakes[chosen], users)
         has_entered = (world.entries >= 0) & (world.entries <= until)
-        of_users = (arms, (~world.are_known).astype(np.int64), y, world.sums_before(stakes))
-        one_by_one.append(Moments.of_users(*(each[has_entered] for each in of_users)))
+        per_user = (arms, (~world.are_known).astype(np.int64), y, world.sums_before(stakes))
+        one_by_one.append(Moments.of_users(*(each[has_entered] for each in per_user)))
     expected = Moments.stacked(one_by_one)
     for name in ("users", "bettors", "y", "yy", "x", "xx", "xy"):
         assert getattr(in_one_pass, name) == pytest.approx(getattr(expected, name)), name

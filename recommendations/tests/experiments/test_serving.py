@@ -332,10 +332,10 @@ def test_an_interleaved_slip_has_events_of_both_recommenders_and_tells_whose_the
     teams: Counter[Any] = Counter()
     for _, served in sent:
         assert (served.asked_for, served.propensity, served.shown) == ("static+soonest", 1.0, UNSET)
-        of_slip = Counter(event.team for event in served.events)
-        assert of_slip["A"] + of_slip["B"] == 3
-        assert abs(of_slip["A"] - of_slip["B"]) == 1
-        teams += of_slip
+        slip_teams = Counter(event.team for event in served.events)
+        assert slip_teams["A"] + slip_teams["B"] == 3
+        assert abs(slip_teams["A"] - slip_teams["B"]) == 1
+        teams += slip_teams
     assert 45 <= teams["A"] <= 75
     ask_all(caller)
     events = [[event.event_id for event in served.events] for _, served in sent]

@@ -12,7 +12,7 @@ from recommendations.offer import MemoKey, OfferCache, load_offer, offers, read_
 from recommendations.offer.queries import query_changes
 from recommendations.tests.conftest import TEST_DATABASES
 from recommendations.tests.factories import EventFactory, open_rows, rows_of
-from recommendations.tests.threads import THREADS, at_once
+from recommendations.tests.threads import THREADS, run_threads
 from tenants.current_casino import CurrentCasino
 from tenants.errors import NoCurrentCasino
 from tenants.routing.connections import casino_atomic, casino_connection, current_alias
@@ -281,5 +281,5 @@ def test_of_concurrent_misses_one_loads_the_offer(cache, casino_a, now):
     with use_casino(casino_a.current):
         EventFactory.create_batch(3)
         assert OfferChange.objects.exists()
-    found = at_once(casino_a, read_concurrently)
+    found = run_threads(casino_a, read_concurrently)
     assert all(offer is found[0] for offer in found)

@@ -14,7 +14,7 @@ from recommendations.models import OfferVersion
 from recommendations.offer import read_offer
 from recommendations.tests.conftest import TEST_DATABASES
 from recommendations.tests.factories import open_rows, rows_of
-from recommendations.tests.threads import at_once
+from recommendations.tests.threads import run_threads
 from tenants.routing.connections import casino_atomic, casino_connection, current_alias
 from tenants.routing.context import use_casino
 from tenants.tests.exhaustive import scaled
@@ -155,7 +155,7 @@ def test_while_events_change_every_read_equals_the_database_at_its_version(casin
 
     with use_casino(casino_a.current):
         rows_at[version()] = []
-    at_once(casino_a, work)
+    run_threads(casino_a, work)
     assert all(rows == rows_at[seen] for seen, rows in reads)
     assert len({seen for seen, _ in reads}) > 5
 

@@ -16,7 +16,7 @@ from recommendations.tests.conftest import TEST_DATABASES
 from recommendations.tests.factories import event_row, user_row
 from recommendations.tests.prices.market_rows import market
 from recommendations.tests.recommend import recommend
-from recommendations.tests.threads import at_once
+from recommendations.tests.threads import run_threads
 from tenants.routing.connections import casino_atomic, casino_connection, current_alias
 from tenants.routing.context import use_casino
 from tenants.tests.exhaustive import scaled
@@ -102,7 +102,7 @@ def test_no_leg_was_suspended_or_had_another_price_at_the_requests_query(casino_
 
     with use_casino(casino_a.current):
         allowed_at[version()] = open_prices()
-    at_once(casino_a, work)
+    run_threads(casino_a, work)
     for before, after, shown in answers:
         states = [allowed for seen, allowed in allowed_at.items() if before <= seen <= after]
         for event_id, odd in shown.items():

@@ -59,9 +59,9 @@ def firsts_of(coupons, user):
 
 @pytest.fixture
 def context(coupons, sequences):
-    firsts = list(firsts_of(coupons, USER).items())[-6:]
-    last = RecentSelection(firsts[-1][1], 3, "FOOTBALL", league(), "ENGLAND", team("H3"), team("A3"), 2.0)
-    sequence = BetSequence(tuple(event for event, _ in firsts), tuple(time for _, time in firsts), last)
+    first_bets = list(firsts_of(coupons, USER).items())[-6:]
+    last = RecentSelection(first_bets[-1][1], 3, "FOOTBALL", league(), "ENGLAND", team("H3"), team("A3"), 2.0)
+    sequence = BetSequence(tuple(event for event, _ in first_bets), tuple(time for _, time in first_bets), last)
     offer = offer_of(*({"home_team": f"H{number % 7}", "begin_timestamp": OPEN} for number in range(1, EVENTS + 1)))
     models = FittedModels(sequences.counts())
     return ScoringContext(offer, replace(NOBODY, sequence=sequence), now=NOW, hour=NOW, models=models, user_id=USER)
@@ -85,16 +85,16 @@ def test_popularity_at_each_scale_halves_with_its_time_or_number_of_bets(coupons
 def test_pair_features_follow_their_definitions(coupons, context):
     users = {user: firsts_of(coupons, user) for user in range(1, USERS)}
     own, bettors, after = context.profile.sequence, Counter[int](), Counter[tuple[int, int]]()
-    for firsts in users.values():
-        for number, event in enumerate(firsts):
+    for first_bets in users.values():
+        for number, event in enumerate(first_bets):
             bettors[event] += 1
             if number:
-                after[list(firsts)[number - 1], event] += 1
+                after[list(first_bets)[number - 1], event] += 1
     followed = {first: sum(n for (one, _), n in after.items() if one == first) for first in bettors}
 
     def together(one, other):
         """The users whose later bet of both had fewer than ten other events in between."""
-        lists = [list(firsts) for firsts in users.values() if one in firsts and other in firsts]
+        lists = [list(first_bets) for first_bets in users.values() if one in first_bets and other in first_bets]
         return sum(abs(each.index(one) - each.index(other)) <= 10 for each in lists)
 
     weights = [2.0 ** ((time - NOW) / (14 * DAY)) for time in own.times]

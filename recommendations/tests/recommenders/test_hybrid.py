@@ -106,8 +106,8 @@ def test_trees_decide_among_the_best_and_all_others_come_after(known):
     }
     best = {name: np.argsort(-each, kind="stable")[:REFINED] for name, each in scores.items()}
     assert set(best["weights"].tolist()) == set(best["trees"].tolist())
-    of_trees = trees.score(Features(known).at(best["trees"]))
-    assert np.all(np.diff(of_trees) <= 1e-6)
+    tree_scores = trees.score(Features(known).at(best["trees"]))
+    assert np.all(np.diff(tree_scores) <= 1e-6)
     others = np.setdiff1d(np.arange(EVENTS), best["trees"])
     assert np.array_equal(scores["weights"][others], scores["trees"][others])
 

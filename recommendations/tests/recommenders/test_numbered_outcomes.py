@@ -28,10 +28,10 @@ requests = st.lists(
 )
 
 
-def tallies(sport, of_outcomes, bands):
+def tallies(sport, weights, bands):
     keys = [keys_of_outcome(sport, market, line_band(line), outcome) for market, line, outcome in NAMED]
     found = {
-        attribute: {keys[number][place]: weight for number, weight in of_outcomes.items()}
+        attribute: {keys[number][place]: weight for number, weight in weights.items()}
         for place, attribute in enumerate(OUTCOME_ATTRIBUTES[:-1])
     }
     return found | {OUTCOME_ATTRIBUTES[-1]: {key_of_odds_band(sport, band): weight for band, weight in bands.items()}}
@@ -135,8 +135,8 @@ def test_weights_last_as_long_as_the_trends_and_the_index_as_long_as_the_outcome
 
 def test_new_trends_give_new_scores_of_the_same_outcomes():
     derived: dict[str, Any] = {}
-    for of_outcomes in ({}, {0: 50.0}, {3: 20.0, 7: 1.0}):
-        trends = Trends(weights=tallies("FOOTBALL", of_outcomes, {}))
+    for weights in ({}, {0: 50.0}, {3: 20.0, 7: 1.0}):
+        trends = Trends(weights=tallies("FOOTBALL", weights, {}))
         preferences = NumberedPreferences(BettingProfile(), key_weights(trends, NAMED, derived))
         expected = of_event(BettingProfile(), trends, "FOOTBALL", ALL)
         np.testing.assert_allclose(scores_of(preferences, "FOOTBALL", ALL), expected, rtol=1e-12)

@@ -57,17 +57,17 @@ def test_odds_near_the_users_are_higher_than_those_that_are_far(context):
 
 
 def test_odds_that_all_users_bet_on_say_less_of_one(context):
-    of_all, of_few = (
+    frequent, rare = (
         column(with_odds(context, [1.9], Trends(weights={"odds_band": numbers})), "usual odds").item()
         for numbers in ({"4": 90.0, "5": 9.0}, {"4": 9.0, "5": 90.0})
     )
-    assert 0 < of_all < of_few
+    assert 0 < frequent < rare
     bounds = [1.0, *BAND_BOUNDS, 20.0]
     middles = [log(low * high) / 2 for low, high in pairwise(bounds)]
     nearness = [exp(-(((middle - middles[4]) / 0.25) ** 2) / 2) for middle in middles]
     bets = [{4: 90, 5: 9}.get(band, 0) + 1 for band in range(len(middles))]
     expected = 30 * sum(map(mul, nearness, bets)) / (99 + 2 + 1)
-    assert of_all == pytest.approx(log(1 + 12 / expected))
+    assert frequent == pytest.approx(log(1 + 12 / expected))
 
 
 def test_the_usual_odds_are_a_reason_where_most_bets_were_near_them(context):

@@ -95,10 +95,10 @@ class TestCases:
 
     def test_models_are_fitted_once_to_the_first_coupons_alone(self, past):
         none, some = (run(past, "hybrid", test_fraction=0.4, fit_first=number) for number in (0, 100))
-        of_first = replay_to_fit(replace(past, coupons=past.coupons[:100])).selected
+        fitted = replay_to_fit(replace(past, coupons=past.coupons[:100])).selected
         assert (present(none.selected).cases, present(none.selected).model) == (0, DEFAULT_MODEL)
-        assert 10 < present(some.selected).cases == present(of_first).cases
-        assert present(some.selected).model.weights == present(of_first).model.weights
+        assert 10 < present(some.selected).cases == present(fitted).cases
+        assert present(some.selected).model.weights == present(fitted).model.weights
         assert [each.timestamp for each in none.cases] == [each.timestamp for each in some.cases]
         assert [each.ranks for each in none.cases] != [each.ranks for each in some.cases]
 

@@ -14,7 +14,7 @@ from recommendations.storing import store_coupons, store_events, store_users
 from recommendations.tests.conftest import TEST_DATABASES
 from recommendations.tests.factories import coupon_row, event_row, selection_row, user_row
 from recommendations.tests.recommend import recommend
-from recommendations.tests.threads import at_once
+from recommendations.tests.threads import run_threads
 from tenants.routing.connections import casino_atomic, casino_connection
 from tenants.routing.context import use_casino
 
@@ -89,7 +89,7 @@ def test_no_response_has_an_event_that_was_closed_begun_or_repriced_at_the_reque
 
     with use_casino(casino_a.current):
         allowed_at[version()] = open_events()
-    at_once(casino_a, work)
+    run_threads(casino_a, work)
     for before, after, shown in answers:
         states = [allowed for seen, allowed in allowed_at.items() if before <= seen <= after]
         assert any(shown.items() <= allowed.items() for allowed in states), (before, after, shown)

@@ -171,8 +171,8 @@ def test_a_row_of_a_database_that_was_set_back_has_another_version(casino_a):
     def version(**columns):
         profile = {"id": "1", "user_id": "7", "ctid": "tid '(0,2)'", "xmin": "xid '731'", "coupon_count": "1"}
         columns = profile | {"last_updated": "timestamptz '2049-01-01'"} | columns
-        of_profile = ", ".join(f"{value} AS {name}" for name, value in columns.items())
-        sql = f"SELECT {TALLIES_VERSION} FROM (SELECT 7 AS id) AS users, (SELECT {of_profile}) AS profile"
+        profile_columns = ", ".join(f"{value} AS {name}" for name, value in columns.items())
+        sql = f"SELECT {TALLIES_VERSION} FROM (SELECT 7 AS id) AS users, (SELECT {profile_columns}) AS profile"
         return casino_connection().query_prepared(sql, {})[0][0]
 
     with use_casino(casino_a.current):

@@ -96,10 +96,10 @@ def test_eligible_events_are_computed_once_until_an_event_begins_or_ends(live_ev
 
 def test_eligible_events_of_any_producer_are_not_kept():
     offer = offer_of({}).with_offered_by({1: 2})
-    of_requests = eligible(offer, BEFORE, alive=1)
+    cached_mask = eligible(offer, BEFORE, alive=1)
     assert list(eligible(offer, BEFORE, alive=slip.ANY_PRODUCER)) == [True]
-    assert eligible(offer, BEFORE, alive=1) is of_requests
-    assert (list(of_requests), list(eligible(offer, BEFORE, alive=2))) == ([False], [True])
+    assert eligible(offer, BEFORE, alive=1) is cached_mask
+    assert (list(cached_mask), list(eligible(offer, BEFORE, alive=2))) == ([False], [True])
 
 
 def test_eligible_events_of_one_request_are_not_those_of_another():

@@ -162,8 +162,8 @@ def test_a_casino_of_ever_new_names_keeps_the_heaviest_values():
 
 @pytest.mark.exhaustive
 def test_a_merge_of_very_many_selections_is_done_in_parts():
-    news = [tuple(selection_row(home_team=f"H{n}.{m}") for m in range(50)) for n in range(200)]
-    store_coupons([coupon_row(timestamp=NOW, recommended_events=each) for each in news])
+    new = [tuple(selection_row(home_team=f"H{n}.{m}") for m in range(50)) for n in range(200)]
+    store_coupons([coupon_row(timestamp=NOW, recommended_events=each) for each in new])
     assert not merge_casino_sums()
     assert 0 < len(values("home_team")) < 10_000
     while not merge_casino_sums():

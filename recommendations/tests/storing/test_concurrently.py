@@ -16,7 +16,7 @@ from recommendations.storing import (
 from recommendations.tests.conftest import TEST_DATABASES
 from recommendations.tests.factories import at, coupon_row, event_row, removal, user_row
 from recommendations.tests.profile_counts import assert_counts_equal_a_recount
-from recommendations.tests.threads import THREADS, at_once, shuffled
+from recommendations.tests.threads import THREADS, run_threads, shuffled
 from tenants.routing.connections import execute
 from tenants.routing.context import use_casino
 
@@ -29,7 +29,7 @@ def test_users_with_own_ids(casino_a):
         for n in range(ROUNDS):
             store_users(shuffled([user_row(id=user_id, name=f"{number} {n}") for user_id in range(1, 41)], number))
 
-    at_once(casino_a, work)
+    run_threads(casino_a, work)
     with use_casino(casino_a.current):
         assert User.objects.count() == UserProfile.objects.count() == 40
 
@@ -40,7 +40,7 @@ def test_users_without_ids(casino_a):
             rows = [user_row(name=f"Ada {person}", favorite_league=f"{number} {n}") for person in range(40)]
             store_users(shuffled(rows, number))
 
-    at_once(casino_a, work)
+    run_threads(casino_a, work)
     with use_casino(casino_a.current):
         assert User.objects.count() == UserProfile.objects.count() == 40
 
@@ -55,7 +55,7 @@ def test_events_with_and_without_ids_in_one_call(casino_a):
             without = [event_row(home_team=f"N{event}", odd=odd) for event in range(20)]
             store_events(shuffled((with_ids + without, without)[number % 2], number))
 
-    at_once(casino_a, work)
+    run_threads(casino_a, work)
     with use_casino(casino_a.current):
         assert Event.objects.count() == 40
         assert Team.objects.count() == 41
@@ -74,7 +74,7 @@ def test_events_are_stored_in_turn_though_the_row_that_they_lock_is_missing(casi
     for _ in range(ROUNDS):
         with use_casino(casino_a.current):
             execute("DELETE FROM offer_version")
-        at_once(casino_a, work)
+        run_threads(casino_a, work)
     with use_casino(casino_a.current):
         assert Event.objects.count() == 20 + THREADS * ROUNDS
 
@@ -90,7 +90,7 @@ def test_events_are_removed_while_later_rows_of_them_are_stored(casino_a):
                 ]
                 store_events(shuffled(rows, number))
 
-    at_once(casino_a, work)
+    run_threads(casino_a, work)
     with use_casino(casino_a.current):
         assert list(Event.objects.values_list("timestamp", flat=True)) == [at(2 * ROUNDS + 1)] * 20
         assert EventTeam.objects.count() == 40
@@ -104,7 +104,7 @@ def test_concurrent_coupons_are_each_counted_once(casino_a):
     def work(number):
         return [outcome.result for _ in range(ROUNDS) for outcome in store_coupons(shuffled(rows, number))]
 
-    results = at_once(casino_a, work)
+    results = run_threads(casino_a, work)
     assert sum(each.count("stored") for each in results) == 60
     with use_casino(casino_a.current):
         assert PurchasedCoupon.objects.count() == 60
@@ -121,7 +121,7 @@ def test_users_and_their_coupons_are_stored_concurrently(casino_a):
             else:
                 store_users(shuffled([user_row(id=user_id, name=str(n)) for user_id in range(1, 21)], n))
 
-    at_once(casino_a, work)
+    run_threads(casino_a, work)
     with use_casino(casino_a.current):
         coupons = THREADS // 2 * ROUNDS
         assert list(UserProfile.objects.values_list("coupon_count", flat=True)) == [coupons] * 20
@@ -142,6 +142,6 @@ def test_tallies_are_rebuilt_while_coupons_are_stored_and_removed(casino_a):
             elif start % 5 == 0:
                 store_coupons([removal(ids[0], 1), removal(ids[5], 1)])
 
-    at_once(casino_a, work)
+    run_threads(casino_a, work)
     with use_casino(casino_a.current):
         assert_counts_equal_a_recount()

@@ -11,7 +11,7 @@ from recommendations.models import WHOLE_SLIP, Impression
 from recommendations.storing import prune_impressions, store_impressions, store_users
 from recommendations.tests.conftest import TEST_DATABASES
 from recommendations.tests.factories import UserFactory, at, impression_row, removal, user_row
-from recommendations.tests.threads import at_once, shuffled
+from recommendations.tests.threads import run_threads, shuffled
 from tenants.routing.context import use_casino
 
 pytestmark = pytest.mark.covered
@@ -145,7 +145,7 @@ def test_concurrent_calls_store_each_impression_once_with_its_earliest_time(casi
     rows = [
         impression_row(number, event_ids=(5, 6), timestamp=at(minute)) for number in range(1, 41) for minute in (1, 2)
     ]
-    outcomes = at_once(casino_a, lambda number: [each.result for each in store_impressions(shuffled(rows, number))])
+    outcomes = run_threads(casino_a, lambda number: [each.result for each in store_impressions(shuffled(rows, number))])
     assert sum(each == "stored" for found in outcomes for each in found) == 40
     assert set(first_times().values()) == {(at(1), "")}
     assert len(stored()) == 80

@@ -17,7 +17,7 @@ from recommendations.storing import restrict_events, restrict_users, store_event
 from recommendations.tests.conftest import TEST_DATABASES
 from recommendations.tests.factories import at, event_row, removal, user_row
 from recommendations.tests.storing_reference import EVENT_STATUSES, status_strictness
-from recommendations.tests.threads import at_once
+from recommendations.tests.threads import run_threads
 from recommendations.validation.changes import EventChange, UserChange, change_of
 from recommendations.validation.restricting import restricting_parts
 from recommendations.validation.rows import Removal
@@ -149,7 +149,7 @@ OPENED_FOR_A_MOMENT = [
     user_row(id=7, timestamp=at(1), status="ACTIVE"),
     UserChange(id=7, timestamp=at(1), status="TIME_OUT", status_until=None),
 ]
-WITHHELD_AT_ONCE = [
+WITHHELD_AT_EQUAL_TIMES = [
     make_event(7, 0, 3, None),
     make_event(7, 0, 2, None),
     EventChange(id=7, timestamp=at(0), is_withheld=True),
@@ -161,7 +161,7 @@ WITHHELD_AT_ONCE = [
 @SLOW
 @given(both, st.integers(0, 8), st.integers(0, 8))
 @example((User, OPENED_FOR_A_MOMENT), 0, 0)
-@example((Event, WITHHELD_AT_ONCE), 0, 0)
+@example((Event, WITHHELD_AT_EQUAL_TIMES), 0, 0)
 def test_restricting_first_and_again_only_makes_stricter_and_ends_in_the_same_rows(
     inside_casino_a, messages, parked_from, drained
 ):
@@ -286,7 +286,7 @@ def test_two_consumers_restrict_and_store_the_same_rows_at_once(casino_a, casino
             restrict(model, rows)
             STORE[model](rows)
 
-    at_once(casino_a, work)
+    run_threads(casino_a, work)
     with use_casino(casino_a.current):
         assert set(model.objects.values_list("status", flat=True)) == {closed}
     with use_casino(casino_b.current):

@@ -42,7 +42,7 @@ from recommendations.tests.factories import (
     user_row,
 )
 from recommendations.tests.profile_counts import assert_counts_equal_a_recount
-from recommendations.tests.threads import at_once, shuffled
+from recommendations.tests.threads import run_threads, shuffled
 from recommendations.text_ids import Kind, id_of, texts_of
 from recommendations.validation.changes import EventChange, UserChange
 from recommendations.validation.rows import UnreadSelection
@@ -225,7 +225,7 @@ def test_users_and_their_coupons_come_at_once(casino_a, transactional_db):
     def work(number):
         store_users(shuffled(users, number)) if number % 2 else store_coupons(shuffled(coupons, number))
 
-    at_once(casino_a, work)
+    run_threads(casino_a, work)
     with use_casino(casino_a.current):
         assert (User.objects.count(), PurchasedCoupon.objects.count()) == (40, 80)
         assert TextId.objects.count() == 120

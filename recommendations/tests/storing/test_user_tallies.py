@@ -129,8 +129,8 @@ def test_older_events_that_are_over_or_missing_are_forgotten():
     times = {"begin_timestamp": soon, "end_timestamp": soon + timedelta(hours=2)}
     past = {"begin_timestamp": at(0), "end_timestamp": at(9)}
     store_events([event_row(id=1, **times), event_row(id=2, **past), event_row(home_team="LEEDS", **times)])
-    of_match = [selection_row(home_team="LEEDS", category=category) for category in ("", "WOMEN")]
-    first = [selection_row(event_id=1), selection_row(event_id=2), *of_match]
+    leeds = [selection_row(home_team="LEEDS", category=category) for category in ("", "WOMEN")]
+    first = [selection_row(event_id=1), selection_row(event_id=2), *leeds]
     missing = [selection_row(event_id=number) for number in range(100, 100 + MAX_OLDER_EVENTS)]
     recent = [selection_row(event_id=999)] * 300
     for age, selections in enumerate((recent, missing, first)):

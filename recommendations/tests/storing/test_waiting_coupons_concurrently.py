@@ -14,7 +14,7 @@ from recommendations.storing.upsert import reserve_ids
 from recommendations.tests.conftest import TEST_DATABASES
 from recommendations.tests.factories import at, coupon_row, removal, user_row
 from recommendations.tests.profile_counts import assert_counts_equal_a_recount
-from recommendations.tests.threads import at_once, shuffled
+from recommendations.tests.threads import run_threads, shuffled
 from recommendations.validation.changes import UserChange
 from tenants.routing.connections import casino_atomic, execute, query
 from tenants.routing.context import use_casino
@@ -56,7 +56,7 @@ def test_users_and_their_coupons_are_stored_concurrently_in_any_order(casino_a, 
         for store, batch in rng.sample(users + coupons, len(users + coupons)):
             store(batch)
 
-    at_once(casino_a, work)
+    run_threads(casino_a, work)
     with use_casino(casino_a.current):
         nothing_waits_and_all_is_counted(4 * len(USERS))
 
@@ -75,7 +75,7 @@ def test_coupons_with_and_without_ids_are_stored_concurrently_with_their_users(c
             for user_id in USERS:
                 store_users([user_row(id=user_id)])
 
-    at_once(casino_a, work)
+    run_threads(casino_a, work)
     with use_casino(casino_a.current):
         nothing_waits_and_all_is_counted(len(USERS))
 
@@ -93,7 +93,7 @@ def test_coupons_of_known_and_unknown_users_are_stored_while_users_are_updated(c
                 users = [*range(1, 6), 100 + n if number else 200 + n]
                 store_users(shuffled([user_row(id=user_id, timestamp=at(n)) for user_id in users], n))
 
-    at_once(casino_a, work)
+    run_threads(casino_a, work)
     with use_casino(casino_a.current):
         nothing_waits_and_all_is_counted(2 * 12 * 7)
 
@@ -112,7 +112,7 @@ def test_users_are_removed_while_their_coupons_are_stored(casino_a, seed):
 
     with use_casino(casino_a.current):
         store_users([user_row(id=user_id) for user_id in USERS])
-    at_once(casino_a, work)
+    run_threads(casino_a, work)
     with use_casino(casino_a.current):
         assert set(User.objects.values_list("pk", flat=True)) == {user_id for user_id in USERS if user_id % 2 == 0}
         assert not PurchasedCoupon.objects.exclude(user_id__in=User.objects.values("pk")).exists()
@@ -136,7 +136,7 @@ def test_coupons_are_removed_while_others_and_their_users_are_stored(casino_a):
             for batch in batches([coupon_row(user_id=row.user_id) for row in rows], rng):
                 store_coupons(batch)
 
-    at_once(casino_a, work)
+    run_threads(casino_a, work)
     with use_casino(casino_a.current):
         nothing_waits_and_all_is_counted(50 + 200)
 

@@ -230,8 +230,8 @@ def test_outcomes_are_forgotten_with_the_last_recent_selection_that_names_one():
 def test_a_user_of_ever_new_names_keeps_the_recent_outcomes():
     tallies = Tallies()
     for key in range(60):
-        news = [selection(league=f"L{key}.{n}", home_team=f"H{key}.{n}") | OVER | {"line": f"{n}.5"} for n in range(50)]
-        add(tallies, coupon(key, key, news))
+        new = [selection(league=f"L{key}.{n}", home_team=f"H{key}.{n}") | OVER | {"line": f"{n}.5"} for n in range(50)]
+        add(tallies, coupon(key, key, new))
         tallies = Tallies(tallies.encode_bounded())
     tallies.require_consistent()
     assert [each.line for each in tallies.recent[-3:]] == ["50", "50", "50"]
@@ -362,8 +362,8 @@ def test_thirty_coupons_of_three_selections_encode_to_under_3500_bytes():
 def test_a_user_of_ever_new_names_has_tallies_of_bounded_size():
     tallies = Tallies()
     for key in range(100):
-        news = [selection(league=f"L{key}.{n}", home_team=f"H{key}.{n}", away_team=f"A{key}.{n}") for n in range(50)]
-        add(tallies, coupon(key, key, news))
+        new = [selection(league=f"L{key}.{n}", home_team=f"H{key}.{n}", away_team=f"A{key}.{n}") for n in range(50)]
+        add(tallies, coupon(key, key, new))
         tallies = Tallies(tallies.encode_bounded())
     tallies.require_consistent()
     assert max(len(counts) for counts in tallies.counts.values()) <= MAX_VALUES + RECENT_SELECTIONS

@@ -9,7 +9,7 @@ from recommendations.models import TextId
 from recommendations.storing import store_users
 from recommendations.tests.conftest import TEST_DATABASES
 from recommendations.tests.factories import user_row
-from recommendations.tests.threads import at_once, shuffled
+from recommendations.tests.threads import run_threads, shuffled
 from recommendations.text_ids import Kind, assign, id_of, is_text_id, own_id_of, texts_of
 from recommendations.validation.own_ids import FIRST_TEXT_ID, MAX_OWN_ID
 from tenants.routing.context import use_casino
@@ -92,6 +92,6 @@ def test_of_transactions_at_once_all_get_the_same_numbers(casino_a):
                 found |= assign(of_users(*shuffled(texts[start : start + 20], number)))
         return found
 
-    results = at_once(casino_a, work)
+    results = run_threads(casino_a, work)
     assert all(result == results[0] for result in results)
     assert len(set(chain.from_iterable(result.values() for result in results))) == len(texts)
