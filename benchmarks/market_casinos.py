@@ -28,7 +28,7 @@ OUTCOMES = ("HOME", "DRAW", "AWAY")
 PRODUCER, PARTITIONS = "LIVE", 3
 _NAMES, _LINES = 20, 20  # names of markets; lines of each
 _OPEN_OF_TEN = 9
-_LOADED_AT_ONCE = 100  # events
+_BATCH = 100  # events
 _BATCHES_A_SECOND = 10
 
 
@@ -60,8 +60,8 @@ def store_markets(events: int, markets: int, now: datetime) -> None:
     """Replace the market lines of the current casino's events by this number for each."""
     rng = random.Random(5)
     execute("TRUNCATE markets, market_stops, market_lines, price_changes")
-    for start in range(1, events + 1, _LOADED_AT_ONCE):
-        numbers = range(start, min(start + _LOADED_AT_ONCE, events + 1))
+    for start in range(1, events + 1, _BATCH):
+        numbers = range(start, min(start + _BATCH, events + 1))
         store_odds([message(event, range(markets), rng, now) for event in numbers])
     store_odds(heartbeats(now))
 

@@ -49,10 +49,10 @@ def test_page_shows_the_choice_of_the_outcome_where_bets_name_one(staff, evaluat
     assert "Choice of the outcome" not in text_of(staff, "/casinos/1/")
     hit, loss = Interval(0.781, 0.77, 0.79), Interval(0.654, 0.64, 0.67)
     metrics = [OutcomeMetrics("outcomes", hit, loss, hit), OutcomeMetrics("shortest_odd", loss, hit, hit)]
-    of_slices = [OutcomeSlice("all bets", 1_234, 2.5, metrics), OutcomeSlice("first bets on an event", 0, 0.0, [])]
+    slices = [OutcomeSlice("all bets", 1_234, 2.5, metrics), OutcomeSlice("first bets on an event", 0, 0.0, [])]
     with use_casino(evaluated.current):
         _, report = present(last_report())
-        save_report(msgspec.structs.replace(report, outcomes=OutcomeReport(of_slices)), timezone.now())
+        save_report(msgspec.structs.replace(report, outcomes=OutcomeReport(slices)), timezone.now())
     page = text_of(staff, "/casinos/1/")
     for text in ("Choice of the outcome", "1,234 bets", "shortest_odd", "0.781", "0.770 to 0.790", "0.654"):
         assert text in page, text

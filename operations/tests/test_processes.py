@@ -140,8 +140,8 @@ def test_configurations_that_wait_for_all_processes_hold_up_nobody(catalogue, tm
         posts = [send_configuration(port, casino_id, "soonest") for _ in range(16)]
         for post in posts:
             stack.callback(post.close)
-        of_posts = {"method": "POST", "route": "/config", "status": "200"}
-        wait_until(lambda: metric(read_metrics(port), "recsys_requests_total", **of_posts) == 16)
+        labels = {"method": "POST", "route": "/config", "status": "200"}
+        wait_until(lambda: metric(read_metrics(port), "recsys_requests_total", **labels) == 16)
         for _ in range(10):
             assert ask(port, "/config", other_id)[0] == 200
         assert select.select([post.sock for post in posts], [], [], 0)[0] == []  # none has its response

@@ -18,7 +18,7 @@ PATHS = ["/config", "/recommend/1", "/nothing", "/fails", "/fails/page", "/admin
 
 
 @pytest.fixture(autouse=True)
-def talkative(settings, caplog, casino_a):
+def debug_logs(settings, caplog, casino_a):
     """An installation with all logs and mails on."""
     settings.RECSYS_OPEN_API = False
     settings.ROOT_URLCONF = "recsys_project.tests.failing_views"

@@ -18,7 +18,7 @@ from tenants.process_state import register
 # Wrong passwords in a row; a name at an address where it has logged in has its own TRIES_OF_ADDRESS.
 TRIES_OF_ADDRESS, TRIES_OF_NAME = 5, 10
 SECONDS_OF_TRY = 30.0  # until one wrong password is forgotten
-CHECKS_AT_ONCE = 1  # in a process; logins at addresses where they have logged in may use one more
+CONCURRENT_CHECKS = 1  # in a process; logins at addresses where they have logged in may use one more
 WAITING, WAIT_SECONDS = 2, 3.0  # threads that may wait for a check, and their time limit
 _MAX_ENTRIES = 10_000  # addresses, names, and pairs of them
 _LOG_AGAIN_SECONDS = 60.0
@@ -88,21 +88,21 @@ class LoginLimiter:
                 raise LoginsLimited(wait * SECONDS_OF_TRY)
             for each in counted:
                 each.count += 1
-            if not self._wait_for_turn(CHECKS_AT_ONCE + is_known):
+            if not self._wait_for_turn(CONCURRENT_CHECKS + is_known):
                 _uncount(counted)
                 self._log("too many are being checked", name)
                 raise LoginsLimited(1.0)
             self._checking += 1
             return counted
 
-    def _wait_for_turn(self, at_once: int) -> bool:
-        if self._checking < at_once:
+    def _wait_for_turn(self, limit: int) -> bool:
+        if self._checking < limit:
             return True
         if self._waiting >= WAITING:
             return False
         self._waiting += 1
         try:
-            return self._changed.wait_for(lambda: self._checking < at_once, WAIT_SECONDS)
+            return self._changed.wait_for(lambda: self._checking < limit, WAIT_SECONDS)
         finally:
             self._waiting -= 1
 

@@ -10,7 +10,7 @@ from django.test import Client
 
 from tenants.access import login_limits
 from tenants.access.login_limits import (
-    CHECKS_AT_ONCE,
+    CONCURRENT_CHECKS,
     TRIES_OF_ADDRESS,
     TRIES_OF_NAME,
     LoginLimiter,
@@ -103,7 +103,7 @@ def test_tries_come_back(limiter, monkeypatch):
 
 def test_a_flood_leaves_threads_to_others(limiter, monkeypatch):
     monkeypatch.setattr(login_limits, "WAIT_SECONDS", 0.01)
-    checks = [limiter.checking(f"name{number}", f"10.0.0.{number}") for number in range(CHECKS_AT_ONCE)]
+    checks = [limiter.checking(f"name{number}", f"10.0.0.{number}") for number in range(CONCURRENT_CHECKS)]
     for check in checks:
         check.__enter__()
     with pytest.raises(LoginsLimited):

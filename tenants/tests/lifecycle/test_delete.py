@@ -32,9 +32,9 @@ def test_deleted_casino_leaves_its_row_and_a_backup_and_no_database(gamma, clien
 
 def test_id_of_a_deleted_casino_is_not_reused_but_its_name_is(gamma):
     delete_casino(gamma, backup=False)
-    heir = create_casino("Gamma")
-    assert heir.pk > gamma.pk
-    assert users_of(heir) == []
+    successor = create_casino("Gamma")
+    assert successor.pk > gamma.pk
+    assert users_of(successor) == []
 
 
 def test_nothing_is_cached_with_a_ttl_of_zero(gamma, settings):

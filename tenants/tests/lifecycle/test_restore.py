@@ -123,10 +123,10 @@ def test_deleted_casino_is_restored(gamma, backup):
 
 def test_deleted_casino_whose_name_was_reused_is_not_restored(gamma, backup):
     delete_casino(gamma, backup=False)
-    heir = create_casino("Gamma")
-    with pytest.raises(WrongState, match=rf"can't be restored: Gamma \(casino {heir.pk}\) now has its name"):
+    successor = create_casino("Gamma")
+    with pytest.raises(WrongState, match=rf"can't be restored: Gamma \(casino {successor.pk}\) now has its name"):
         restore_casino(gamma, backup)
-    assert databases_on() == {heir.db_name}
+    assert databases_on() == {successor.db_name}
 
 
 @pytest.mark.parametrize("state", [CasinoState.REQUESTED, CasinoState.CREATING, CasinoState.DELETING])

@@ -162,11 +162,11 @@ def test_json_is_one_document_on_stdout(broken_gamma, gamma, delta):
     assert message
     assert [document["run"]] == [run.pk for run in MigrationRun.objects.all()]
     assert (document["target"], document["up_to_date"], document["servers"]) == (code_version(), 0, [])
-    of_gamma, of_delta = document["casinos"]
-    assert (of_gamma["id"], of_gamma["name"], of_gamma["outcome"]) == (gamma.pk, "Gamma", "failed")
-    assert of_gamma["error"].startswith("IntegrityError: ")
-    assert (of_delta["id"], of_delta["outcome"], of_delta["applied"]) == (delta.pk, "migrated", [NICKNAME])
-    assert of_delta["seconds"] > 0
+    gamma_result, delta_result = document["casinos"]
+    assert (gamma_result["id"], gamma_result["name"], gamma_result["outcome"]) == (gamma.pk, "Gamma", "failed")
+    assert gamma_result["error"].startswith("IntegrityError: ")
+    assert (delta_result["id"], delta_result["outcome"], delta_result["applied"]) == (delta.pk, "migrated", [NICKNAME])
+    assert delta_result["seconds"] > 0
 
 
 def test_unusable_server_is_reported_and_ends_with_an_error(new_release):

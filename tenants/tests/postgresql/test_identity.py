@@ -85,16 +85,16 @@ def test_swapped_databases_are_refused_until_they_are_swapped_back(casinos):
 
 @pytest.mark.covered
 def test_backup_loaded_into_another_casinos_database_is_refused(casinos, tmp_path: Path):
-    of_a, of_b = (databases.current_database(casino) for casino in casinos)
-    dump_database(of_a, tmp_path / "a.dump", silent)
-    dump_database(of_b, tmp_path / "b.dump", silent)
-    databases.create_empty(of_b)
-    load_database(tmp_path / "a.dump", of_b, silent)
+    database_a, database_b = (databases.current_database(casino) for casino in casinos)
+    dump_database(database_a, tmp_path / "a.dump", silent)
+    dump_database(database_b, tmp_path / "b.dump", silent)
+    databases.create_empty(database_b)
+    load_database(tmp_path / "a.dump", database_b, silent)
     assert_refuses(casinos[1])
     assert_serves(casinos[0])
     POOL.close_idle()
-    databases.create_empty(of_b)
-    load_database(tmp_path / "b.dump", of_b, silent)
+    databases.create_empty(database_b)
+    load_database(tmp_path / "b.dump", database_b, silent)
     assert_serves(casinos[1])
 
 

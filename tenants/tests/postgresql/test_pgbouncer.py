@@ -73,10 +73,10 @@ def casino(real_databases: None, socket_dir: str, port: int, settings: Any) -> I
     login: dict[str, Any] = {"USER": "postgres", "PASSWORD": ""}
     direct = {"HOST": socket_dir, "PORT": "", "DISABLE_SERVER_SIDE_CURSORS": False, "OPTIONS": {}}
     pooled = {"HOST": "127.0.0.1", "PORT": str(port), "DISABLE_SERVER_SIDE_CURSORS": True}
-    prepare_at_once = {"server_side_binding": True, "prepare_threshold": 0}  # the server address would refuse it
+    prepare_first = {"server_side_binding": True, "prepare_threshold": 0}  # the server address would refuse it
     settings.DATABASE_SERVERS = {
         "pooled": {
-            "requests": {**login, **pooled, "OPTIONS": prepare_at_once},
+            "requests": {**login, **pooled, "OPTIONS": prepare_first},
             "direct": {**login, **direct},
         }
     }

@@ -88,14 +88,14 @@ class AnySequence(RuleBasedStateMachine):
 
     @rule(key=st.sampled_from("abcd"))
     def check_out(self, key: str) -> None:
-        of_key = [connection for connection in self.checked_out if connection.key == key]
+        same_key = [connection for connection in self.checked_out if connection.key == key]
         try:
             connection = self.pool.get(key)
         except NoFreeConnection:
-            assert len(self.checked_out) == 3 or len(of_key) == 2
+            assert len(self.checked_out) == 3 or len(same_key) == 2
             return
         assert len(self.checked_out) < 3
-        assert len(of_key) < 2
+        assert len(same_key) < 2
         assert connection.is_open
         assert not connection.is_dead
         assert connection not in self.checked_out

@@ -157,11 +157,11 @@ def test_interleaved_tasks_keep_their_casinos():
             assert find_current_casino() is None
         return seen
 
-    async def all_at_once() -> list[set[int]]:
+    async def all_concurrently() -> list[set[int]]:
         casinos = [CurrentCasino(id=number, db_name=f"casino_{number}") for number in range(900, 920)]
         return await asyncio.gather(*(look(casino, 50) for casino in casinos))
 
-    assert asyncio.run(all_at_once()) == [{number} for number in range(900, 920)]
+    assert asyncio.run(all_concurrently()) == [{number} for number in range(900, 920)]
 
 
 def test_task_cancelled_inside_leaves_the_others_alone():
