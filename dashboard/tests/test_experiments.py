@@ -57,7 +57,7 @@ def test_an_experiment_shows_the_reports_sentence_variants_and_the_interval_by_d
 
 
 @pytest.mark.covered
-def test_a_mismatch_is_told_and_nothing_compared(staff, filled, casino_a):
+def test_a_mismatch_is_reported_and_nothing_compared(staff, filled, casino_a):
     rows = [each for each in users_who_bet((0.1, 0.2)) if not (each.variant == "soon" and each.user_id % 3)]
     ran(casino_a, ab(), rows)
     answer = staff.get(f"{URL}trees/")

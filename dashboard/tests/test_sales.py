@@ -120,7 +120,7 @@ def test_a_casino_without_answers_says_what_to_do(staff, casino_a):
 
 
 @pytest.mark.usefixtures("sold")
-def test_what_is_not_counted_yet_is_told(staff, casino_a, now):
+def test_what_is_not_counted_yet_is_shown(staff, casino_a, now):
     with use_casino(casino_a.current):
         _buy(9, now, 7, 5)
     assert "Coupons and answers not yet counted: 1." in text_of(staff, URL)

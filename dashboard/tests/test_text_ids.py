@@ -47,7 +47,7 @@ def test_a_user_is_previewed_by_text(stored):
     assert "Coupon C-1" in content
 
 
-def test_an_unknown_text_is_told(stored):
+def test_an_unknown_text_is_reported(stored):
     assert "This casino has no user sr:user:2." in page_of(stored, f"{TRY}?user=sr:user:2")
 
 
@@ -67,7 +67,7 @@ def test_the_configuration_is_previewed_for_a_text(stored):
     assert json.loads(page.context["preview"]["answer"]) == {"who": USER}
 
 
-def test_a_type_that_the_users_id_has_not_is_told_in_the_preview_and_refused(stored):
+def test_a_type_that_the_users_id_has_not_is_reported_in_the_preview_and_refused(stored):
     schema = SCHEMA.replace("string", "int")
     form = {"recommender_type": "static", "recommendation_schema": schema, "options": "", "user_id": USER}
     assert "is no int" in stored.post(CONFIGURATION, form | {"preview": ""}).context["preview"]["problem"]

@@ -138,7 +138,7 @@ def test_only_one_newline_at_the_end_of_a_file_is_dropped(tmp_path):
         (b"s" * 1_000_001, "it has more than 1000000 bytes"),
     ],
 )
-def test_file_that_cannot_be_used_is_told_in_one_line_without_path_and_content(tmp_path, content, reason):
+def test_file_that_cannot_be_used_is_reported_in_one_line_without_path_and_content(tmp_path, content, reason):
     path = tmp_path / "secret-name"
     if content is not None:
         path.write_bytes(content)
@@ -178,7 +178,7 @@ def test_wrong_content_of_a_file_is_not_shown(tmp_path):
     ]
 
 
-def test_misspelled_name_of_a_file_is_told(capsys):
+def test_misspelled_name_of_a_file_is_reported(capsys):
     env = environment(SECRET_KEY_FIL="/x")
     env.str("SECRET_KEY")
     env.check()
@@ -199,7 +199,7 @@ def test_folder_that_cannot_be_created_is_refused(tmp_path):
     [("DATABSE_URL", "DATABASE_URL"), ("DATABASE_URI", "DATABASE_URL"), ("database_url", "DATABASE_URL"),
      ("CASINO_ROLE", "CASINO_ROLES"), ("PGDATA", None), ("HOME", None), ("DATABASE", None), ("URL", None)],
 )  # fmt: skip
-def test_misspelled_variable_is_told_with_the_meant_one(name, meant, capsys):
+def test_misspelled_variable_is_reported_with_the_meant_one(name, meant, capsys):
     env = environment(**{name: "x"})
     env.database("DATABASE_URL")
     env.bool("CASINO_ROLES", default=False)

@@ -211,7 +211,7 @@ def test_stakes_of_currencies_are_settable_and_exact(read_settings):
 
 
 @pytest.mark.exhaustive
-def test_settings_of_earlier_releases_that_are_still_set_are_told():
+def test_settings_of_earlier_releases_that_are_still_set_are_reported():
     ran = run("manage.py", "check", **PRODUCTION, SPORTS="FOOTBALL", GENDERS="")
     assert (ran.returncode, ran.stderr.splitlines()[0]) == (
         0, "SPORTS is no longer read: list them in each casino's options.catalogue instead.",

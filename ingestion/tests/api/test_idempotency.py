@@ -85,7 +85,7 @@ def test_a_coupon_keeps_its_key_after_the_request_is_forgotten(sender, casino_a,
     assert sender.outcomes("/coupons", [coupon(stake=3)], key="a") == ["stored"]
 
 
-def test_of_two_requests_at_once_one_stores_and_the_other_is_told_to_wait(sender, casino_a):
+def test_of_two_requests_at_once_one_stores_and_the_other_must_wait(sender, casino_a):
     other = connections["casino_1"].copy("casino_1")
     with other.cursor() as cursor:
         key = "hashtextextended('http:a', 'ingestion_uploads'::regclass::oid::bigint)"

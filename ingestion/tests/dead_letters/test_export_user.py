@@ -32,7 +32,7 @@ def exported(user_id, casino_id=1):
     return json.loads(out.getvalue())
 
 
-def test_each_dead_letter_is_told_with_its_message_and_nobody_elses(broker, casino_a, casino_b):
+def test_each_dead_letter_is_exported_with_its_message_and_nobody_elses(broker, casino_a, casino_b):
     message, earlier = coupon(user_id="sr:7", stake=-1), user(id="sr:7", name="x" * 101)
     send(USERS, [(1, earlier)])
     consume(USERS, 1)
@@ -48,7 +48,7 @@ def test_each_dead_letter_is_told_with_its_message_and_nobody_elses(broker, casi
         assert not TextId.objects.exists(), "an export assigns no number"
 
 
-def test_letters_that_name_the_user_by_number_and_those_of_the_catalogue_are_told(broker, casino_a):
+def test_letters_that_name_the_user_by_number_and_those_of_the_catalogue_are_exported(broker, casino_a):
     with use_casino(casino_a.current):
         store_users([user_row(id="sr:7")])
         number = id_of(Kind.USERS, "sr:7")
@@ -60,7 +60,7 @@ def test_letters_that_name_the_user_by_number_and_those_of_the_catalogue_are_tol
     assert [each["topic"] for each in exported("sr:7")["dead_letters"]] == ["recommendations", "coupons"]
 
 
-def test_long_messages_and_those_about_others_too_are_told_without_their_content(broker, casino_a):
+def test_long_messages_and_those_about_others_too_are_exported_without_their_content(broker, casino_a):
     send(USERS, [(1, user(id=7, name="x" * MAX_MESSAGE_BYTES)), (1, user(id=8, name="x" * 101))])
     consume(USERS, 2)
     with use_casino(casino_a.current):
@@ -71,7 +71,7 @@ def test_long_messages_and_those_about_others_too_are_told_without_their_content
 
 
 @pytest.mark.covered
-def test_the_latest_are_told_up_to_a_number(broker, casino_a):
+def test_the_latest_are_exported_up_to_a_number(broker, casino_a):
     send(COUPONS, [(1, coupon(user_id=7, stake=-1))])
     consume(COUPONS, 1)
     with use_casino(casino_a.current):

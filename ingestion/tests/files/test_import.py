@@ -150,7 +150,7 @@ def test_an_old_file_imported_again_opens_nothing_that_was_closed_since(casino_a
         assert Event.objects.get().status == "CANCELLED"
 
 
-def test_two_ways_of_reading_a_file_at_once_are_told(casino_a):
+def test_two_ways_of_reading_a_file_at_once_are_reported(casino_a):
     content = as_lines([user(id=number, name=f"A{number}") for number in range(1, 4)])
     import_file("users", "users.ndjson", content)
     with use_casino(casino_a.current):
@@ -181,7 +181,7 @@ def test_withheld_events_are_counted_with_the_reason_and_an_example(casino_a):
         assert set(Event.objects.filter(is_withheld=True).values_list("id", flat=True)) == {1, 2, 3}
 
 
-def test_what_is_withheld_is_told_also_of_an_import_that_ends_early(casino_a):
+def test_what_is_withheld_is_reported_also_of_an_import_that_ends_early(casino_a):
     Path("a.csv").write_text('id,begin_timestamp\n1,20.12.2026\n2,"x\n')
     out = io.StringIO()
     with pytest.raises(CommandError, match="ended after line 2"):
@@ -189,7 +189,7 @@ def test_what_is_withheld_is_told_also_of_an_import_that_ends_early(casino_a):
     assert "1 by begin_timestamp: wrong_type; line 2 has '20.12.2026'" in out.getvalue()
 
 
-def test_columns_that_nothing_reads_are_told_with_the_name_that_they_may_mean(casino_a):
+def test_columns_that_nothing_reads_are_reported_with_the_name_that_they_may_mean(casino_a):
     rows = "id,name,birthyear,stat us,recommended\n1,Ada,1985,x,\n"
     out = import_file("users", "users.csv", rows, "--dry-run")
     assert "Columns left out: 'birthyear' (did you mean birth_year?), 'recommended'.\n" in out.replace(
@@ -289,6 +289,6 @@ def test_the_report_may_be_elsewhere(casino_a, tmp_path):
         (("served", "users.csv", "--casino", "1"), "invalid choice"),
     ],
 )
-def test_wrong_arguments_are_told(casino_a, arguments, text):
+def test_wrong_arguments_are_reported(casino_a, arguments, text):
     with pytest.raises(CommandError, match=text):
         run(*arguments)

@@ -151,7 +151,7 @@ def test_coupons_without_ids_are_refused_where_another_mapping_numbers_them_othe
     assert coupons(casino_a) == 3
 
 
-def test_a_time_in_another_format_is_told_with_its_value(casino_a):
+def test_a_time_in_another_format_is_reported_with_its_value(casino_a):
     rows = "Div,Date,Time,HomeTeam,AwayTeam,B365H,AvgH,Referee\nE0,12/20/2027,15:00,Arsenal,Everton,1.85,1.9,R\n"
     out = import_file("events", "E0.csv", rows, "--mapping", "football-data-co-uk", "--dry-run")
     assert "  1 by begin_timestamp: unmapped; line 2 has '12/20/2027' (begin_timestamp: the value is not in " in out
@@ -159,7 +159,7 @@ def test_a_time_in_another_format_is_told_with_its_value(casino_a):
     assert "'Referee'" in out
 
 
-def test_items_of_lines_are_told_by_their_lines(casino_a):
+def test_items_of_lines_are_reported_by_their_lines(casino_a):
     documents = json.dumps({"customers": [ADA, BEA | {"year": "?"}]}), "{", json.dumps({"customers": [5]})
     content = "\n" + "\n".join(documents) + "\n"
     with pytest.raises(CommandError, match="ended after"):
@@ -177,12 +177,12 @@ def test_items_of_lines_are_told_by_their_lines(casino_a):
         ("{}", "fields", "--mapping own.yaml"),
     ],
 )
-def test_what_is_wrong_is_told(casino_a, content, mapping, text):
+def test_what_is_wrong_is_reported(casino_a, content, mapping, text):
     with pytest.raises(CommandError, match=text):
         import_mapped("feed.json", content, mapping)
 
 
-def test_an_unknown_mapping_is_told(casino_a):
+def test_an_unknown_mapping_is_reported(casino_a):
     with pytest.raises(CommandError, match="--mapping nothing"):
         import_file("events", "feed.json", "{}", "--mapping", "nothing")
 

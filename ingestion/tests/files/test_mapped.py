@@ -115,7 +115,7 @@ def test_a_dry_run_stores_nothing(folder, casino_a):
         ("football-data-co-uk", b'a\n"b', "the file is no CSV in windows-1252: line 2: "),
     ],
 )
-def test_a_file_that_can_not_be_read_is_told(folder, mapping, content, problem):
+def test_a_file_that_can_not_be_read_is_reported(folder, mapping, content, problem):
     file = folder / "answer.json"
     file.write_bytes(content)
     with pytest.raises(CommandError) as caught:

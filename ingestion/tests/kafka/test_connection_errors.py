@@ -72,7 +72,7 @@ def require_reason(text, **options):
     wait_until(lambda: text in reason(**options), else_say=f"not the reason: {text}")
 
 
-def test_closed_port_is_told(settings, caplog):
+def test_closed_port_is_reported(settings, caplog):
     settings.KAFKA_BOOTSTRAP_SERVERS = closed_port()
     settings.KAFKA_STARTUP_SECONDS = 0.1
     with pytest.raises(BrokerUnavailable, match="Connection refused"):
@@ -82,7 +82,7 @@ def test_closed_port_is_told(settings, caplog):
     assert broker_state(1) == "unavailable"
 
 
-def test_missing_ca_is_told_and_is_a_refusal(settings, tls_listener):
+def test_missing_ca_is_reported_and_is_a_refusal(settings, tls_listener):
     settings.KAFKA_BOOTSTRAP_SERVERS = tls_listener
     require_reason("certificate verify failed", security_protocol="SSL")
     assert broker_state(1) == "refused"
@@ -93,13 +93,13 @@ def test_plaintext_against_tls_is_guessed(settings, tls_listener):
     require_reason(f"{tls_listener} accepts connections, but does not answer: does it expect TLS or SASL")
 
 
-def test_tls_against_plaintext_is_told(settings):
+def test_tls_against_plaintext_is_reported(settings):
     with EmbeddedBroker() as broker:
         settings.KAFKA_BOOTSTRAP_SERVERS = broker.bootstrap_servers
         require_reason("connecting to a PLAINTEXT broker listener?", security_protocol="SSL")
 
 
-def test_refused_login_is_told_and_is_a_refusal(settings):
+def test_refused_login_is_reported_and_is_a_refusal(settings):
     """The embedded broker has no SASL; a wrong password on Apache Kafka has the same error code."""
     login = {"sasl_mechanism": "PLAIN", "sasl_username": "a", "sasl_password": "b"}
     with EmbeddedBroker() as broker:

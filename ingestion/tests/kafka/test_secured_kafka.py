@@ -189,7 +189,7 @@ def test_refused_connection_tells_its_reason_in_error_log_and_readiness(broker, 
         assert secret not in caplog.text + explain(caught.value)
 
 
-def test_plaintext_against_tls_is_told_with_the_variable(broker, connect):
+def test_plaintext_against_tls_is_reported_with_the_variable(broker, connect):
     connect({"KAFKA_BOOTSTRAP_SERVERS": broker.sasl})
     admin = new_admin()
     with pytest.raises(KafkaException) as caught, listening(admin):
@@ -197,7 +197,7 @@ def test_plaintext_against_tls_is_told_with_the_variable(broker, connect):
     assert "does it expect TLS or SASL (KAFKA_SECURITY_PROTOCOL is PLAINTEXT)" in explain(caught.value)
 
 
-def test_wrong_client_secret_is_told(broker, connect, token_url):
+def test_wrong_client_secret_is_reported(broker, connect, token_url):
     connect(oauth(broker, token_url) | {"KAFKA_OAUTH_CLIENT_SECRET": "wrong-secret"})
     admin = new_admin()
     with pytest.raises(KafkaException) as caught, listening(admin):

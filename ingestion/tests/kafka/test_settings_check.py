@@ -78,7 +78,7 @@ def test_any_option_of_the_library_is_passed_to_all_clients(problems_of):
     assert (config["socket.timeout.ms"], config["log_level"]) == ("7000", "3")
 
 
-def test_unknown_options_and_wrong_values_are_told_by_their_variables(problems_of):
+def test_unknown_options_and_wrong_values_are_reported_by_their_variables(problems_of):
     *unknown, wrong = problems_of({"socket.timout.ms": "1", "nope": SECRET, "socket.timeout.ms": "soon"})
     assert unknown == [
         "KAFKA_CLIENT_SOCKET_TIMOUT_MS is no option of Kafka's client: librdkafka has no socket.timout.ms.",
@@ -192,7 +192,7 @@ def test_wrong_settings_end_a_process_with_a_line_each_and_no_traceback():
         ({}, OAUTH | {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT"}, ["ingestion.W002"]),
     ],
 )
-def test_connections_that_protect_little_are_told_before_a_deployment(problems_of, options, values, ids):
+def test_connections_that_protect_little_are_reported_before_a_deployment(problems_of, options, values, ids):
     assert problems_of(options, **values) == []
     assert [message.id for message in check_kafka_connections()] == ids
 

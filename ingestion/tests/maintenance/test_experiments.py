@@ -84,7 +84,7 @@ def test_of_two_processes_one_stops_an_experiment_whose_guard_is_broken(trees, c
     assert not casino_a.running_experiments
 
 
-def test_a_look_that_takes_too_long_is_told_and_leaves_others_their_time(trees, casino_a, settings, caplog):
+def test_a_look_that_takes_too_long_is_reported_and_leaves_others_their_time(trees, casino_a, settings, caplog):
     create_experiment(casino=casino_a, definition=ab("more"), by="a test", now=timezone.now())
     begun = timezone.now() - timedelta(days=2)
     Experiment.objects.filter(name="more").update(starts_at=begun, ranges=[[0, 10_000]])

@@ -80,7 +80,7 @@ def test_a_round_of_one_casino_leaves_the_others_and_the_catalogue(casino_a, cas
 
 @pytest.mark.covered
 @pytest.mark.usefixtures("_settings")
-def test_an_unavailable_casino_is_told_and_stops_no_other(casino_a, casino_b):
+def test_an_unavailable_casino_is_reported_and_stops_no_other(casino_a, casino_b):
     for casino in (casino_a, casino_b):
         fill(casino)
     with database_unavailable(casino_a):

@@ -94,7 +94,7 @@ def test_messages_are_numbered_by_their_lines_as_an_import_does(folder):
     assert first["place"] == {"line": 2}
 
 
-def test_a_sample_that_is_not_there_is_told(folder):
+def test_a_sample_that_is_not_there_is_reported(folder):
     with pytest.raises(CommandError, match=r"absent\.json can't be opened"):
         mapping("try", folder / "mine.yaml", folder / "absent.json")
 
@@ -124,7 +124,7 @@ def test_odds_are_in_the_casinos_format(folder, casino_a):
     assert tried(folder, sample, "--casino", 1)[1] == ""
 
 
-def test_mistakes_are_told_in_one_line_each(folder):
+def test_mistakes_are_reported_in_one_line_each(folder):
     (folder / "mine.yaml").write_text("messages: events\nfields:\n  hom_team: x\n  id: a..b\n")
     _, problem = tried(folder, "{}")
     assert problem.splitlines()[0].startswith("mine.yaml:3:3: a message has no 'hom_team'; did you mean home_team?")

@@ -191,7 +191,7 @@ def test_an_hour_that_a_clock_change_repeats_is_its_first():
         ("{date: {}}", "m.yaml:3:35: date has a format or a unit"),
     ],
 )
-def test_a_wrong_function_is_told_with_its_place(then, problem):
+def test_a_wrong_function_is_reported_with_its_place(then, problem):
     [found] = problems_of(f"messages: events\nfields:\n  league: {{from: x, then: [{then}]}}")
     assert found.startswith(problem)
 

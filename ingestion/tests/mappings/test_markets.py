@@ -135,7 +135,7 @@ CLOSED_ALONE: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("changes", "expected"), CLOSED_ALONE)
-def test_a_market_that_can_not_be_read_closes_alone_and_its_place_is_told(changes, expected):
+def test_a_market_that_can_not_be_read_closes_alone_and_its_place_is_reported(changes, expected):
     row = read(GROUP | changes, OTHER)
     assert [each.market for each in row.markets] == ["CORNERS"]
     assert {each.scope for each in row.closings} <= {scope_of("TOTALS", "2.5"), scope_of("TOTALS", "")}
@@ -189,7 +189,7 @@ def test_a_list_of_something_else_closes_all(groups):
     assert (row.markets, row.closings) == ((), (Closing(ALL_MARKETS),))
 
 
-def test_markets_of_an_event_are_told_with_the_place_too():
+def test_markets_of_an_event_are_reported_with_the_place_too():
     mapping = mapping_of(
         """
         messages: events
@@ -208,7 +208,7 @@ GROUPS = st.fixed_dictionaries({}, optional={"name": VALUES, "state": VALUES, "p
 
 
 @given(st.lists(GROUPS | VALUES, max_size=6) | VALUES)
-def test_whatever_is_open_was_told_with_a_status_and_a_price(groups):
+def test_open_outcomes_were_sent_with_a_status_and_a_price(groups):
     """And each market line is either there, once, or closed with all others."""
     raw = msgspec.json.encode({"matches": [match(groups=groups)]})
     [message] = map_document(NESTED, raw)

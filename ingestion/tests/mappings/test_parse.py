@@ -7,7 +7,7 @@ from ingestion.tests.mappings.mapping_of import mapping_of, problems_of
 FIELDS = "fields: {id: x}\n"
 
 
-def test_all_mistakes_are_told_at_once():
+def test_all_mistakes_are_reported_at_once():
     found = problems_of(
         """\
         messages: events
@@ -66,7 +66,7 @@ def test_all_mistakes_are_told_at_once():
         ),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_with_its_place_and_what_is_allowed(text, problem):
+def test_a_mistake_is_reported_with_its_place_and_what_is_allowed(text, problem):
     [found] = problems_of(text)
     assert found.startswith(problem)
 
@@ -119,12 +119,12 @@ LIST_PROBLEMS = [
 
 
 @pytest.mark.parametrize(("markets", "problem"), LIST_PROBLEMS)
-def test_a_mistake_in_a_list_is_told_with_its_place(markets, problem):
+def test_a_mistake_in_a_list_is_reported_with_its_place(markets, problem):
     [found] = problems_of(MARKETS % markets)
     assert found.startswith(problem)
 
 
-def test_all_mistakes_in_the_parts_of_a_list_are_told_at_once():
+def test_all_mistakes_in_the_parts_of_a_list_are_reported_at_once():
     parts = "[{fields: {markt: x}}, {fields: {outcomes: [{fields: {od: x}}, {each: '..', fields: {odd: x}}]}}]"
     assert [problem.split(" ")[0] for problem in problems_of(MARKETS % parts)] == [
         "m.yaml:2:30:", "m.yaml:2:73:", "m.yaml:2:89:",

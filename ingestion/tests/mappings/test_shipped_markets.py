@@ -60,7 +60,7 @@ def test_a_market_that_is_not_active_closes_also_without_outcomes(feed, code, st
 
 
 @pytest.mark.parametrize("status", ["2", "-5", "", "ACTIVE", "1.0"])
-def test_a_status_that_is_no_known_one_closes_its_market_and_is_told(feed, status):
+def test_a_status_that_is_no_known_one_closes_its_market_and_is_reported(feed, status):
     edit = ('specifiers="hcp=0:1" status="1"', f'specifiers="hcp=0:1" status="{status}"')
     outcome = uof(feed, "odds_change", edit)
     others = {name: prices for name, prices in UOF_MARKETS.items() if name != "14 0:1"}

@@ -325,7 +325,7 @@ def test_permanent_exclusion_has_no_end(until):
 
 
 @pytest.mark.parametrize("until", [86_400 * 30, 946_684_801, 0, -1, "2000-01-01T00:00:00Z", "2025-06-01T11:28:20Z"])
-def test_an_end_before_the_message_is_none_and_told(until, caplog):
+def test_an_end_before_the_message_is_none_and_reported(until, caplog):
     row = accepted(decode_user, user(status="time_out", status_until=until))
     assert (row.status, row.status_until) == ("TIME_OUT", None)
     assert f"{SOURCE}: status_until is ignored" in caplog.text

@@ -37,14 +37,14 @@ def test_a_byte_order_mark_is_skipped(topic, message):
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 @pytest.mark.parametrize("text", ['{"id": 7}', ' {"id": 7}', "[1]", '"text"'])
-def test_utf_16_is_told_by_name(encoding, text):
+def test_utf_16_is_reported_by_name(encoding, text):
     for decode, _ in KINDS:
         answer = read(decode, text.encode(encoding))
         assert answer == Rejection("malformed", "", "the value is UTF-16: send UTF-8")
 
 
 @pytest.mark.parametrize("payload", [b"", b'{"id": 7}', b"\x02\x0eAda", b"\x00\x0e"])
-def test_the_framing_of_a_schema_registry_is_told_by_name(payload):
+def test_the_framing_of_a_schema_registry_is_reported_by_name(payload):
     for decode, _ in KINDS:
         answer = read(decode, FRAME + payload)
         assert isinstance(answer, Rejection)

@@ -28,7 +28,7 @@ def test_an_event_tells_the_format_of_its_odd(odd_format, odd, decimal):
 
 
 @pytest.mark.parametrize("odd", ["+150", "5/2", "EVS"])
-def test_an_odd_of_another_format_is_refused_where_none_is_told(odd):
+def test_an_odd_of_another_format_is_refused_where_none_is_given(odd):
     assert rejected(decode_event, event(odd=odd)) == ("wrong_type", "odd")
 
 

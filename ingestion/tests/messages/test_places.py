@@ -25,7 +25,7 @@ def test_a_place_in_kafka_is_written_as_before_there_were_other_transports():
     }
 
 
-def test_transports_are_told_apart():
+def test_transports_are_distinguished():
     in_file = Place.in_upload(Transport.FILE, "coupons", "order-5.0123", 17)
     assert [str(IN_REQUEST), str(in_file)] == ["http:coupons/order-5.0123/17", "file:coupons/order-5.0123/17"]
 

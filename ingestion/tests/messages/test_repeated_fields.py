@@ -110,7 +110,7 @@ def test_different_ids_are_rejected_and_equal_ones_are_not(decode, message):
     assert accepted(decode, repeating(message, ('"id"', 1))).id == 1
 
 
-def test_a_conflict_is_told_without_its_values(caplog):
+def test_a_conflict_is_reported_without_its_values(caplog):
     read(decode_user, repeating(user(), ('"status"', "closed"), ('"status"', "active")))
     assert "status occurs more than once" in caplog.text
     assert "closed" not in caplog.text

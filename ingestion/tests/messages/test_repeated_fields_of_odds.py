@@ -50,7 +50,7 @@ def both_orders(make, one, other):
         ('"status": "open"', '"odd": 2, "Status": "settled"'),
     ],
 )  # fmt: skip
-def test_an_outcome_that_is_told_differently_is_closed(one, other):
+def test_an_outcome_that_is_sent_differently_is_closed(one, other):
     for row in both_orders(over, one, other):
         assert prices(row) == {"TOTALS": {"OVER": 0, "UNDER": 1780}, "1X2": {"HOME": 3000}}
         assert not row.closings
@@ -66,7 +66,7 @@ def test_an_outcome_that_is_told_differently_is_closed(one, other):
         ([totals(name='"market": "TOTALS", "market": "CARDS"')], ALL),
     ],
 )
-def test_a_market_that_is_told_differently_is_closed_whole(markets, closings):
+def test_a_market_that_is_sent_differently_is_closed_whole(markets, closings):
     row = odds(message(*markets))
     assert set(row.closings) == closings
     assert "TOTALS" not in prices(row)

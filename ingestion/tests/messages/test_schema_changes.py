@@ -32,7 +32,7 @@ NARROWER = {
 
 
 @pytest.mark.parametrize("line", NARROWER)
-def test_what_a_schema_refuses_that_it_accepted_is_told(line):
+def test_what_a_schema_refuses_that_it_accepted_is_reported(line):
     assert [each.removeprefix("message: ") for each in narrowings(OLD, NARROWER[line])] == [line]
 
 

@@ -110,7 +110,7 @@ def test_a_drain_goes_on_where_a_killed_consumer_stopped(parked):
 
 
 @pytest.mark.skipif(bool(django_settings.KAFKA_BOOTSTRAP_SERVERS), reason="only the embedded broker keeps 5 MB")
-def test_deleted_parked_messages_are_told_and_all_that_are_left_are_stored(parked, caplog):
+def test_deleted_parked_messages_are_reported_and_all_that_are_left_are_stored(parked, caplog):
     parked.park(2)
     parked.step()
     parked.park(40, b"x" * 200_000)

@@ -26,7 +26,7 @@ def with_feeds(casino_a, casino_b):
     return casino_a
 
 
-def test_each_producer_is_told_with_its_partitions(with_feeds, casino_b, now):
+def test_each_producer_is_listed_with_its_partitions(with_feeds, casino_b, now):
     status = json.loads(msgspec.json.encode(casino_status(with_feeds, now, [])))
     live, prematch = status["feeds"]
     assert (live["producer"], live["state"], set(live["partitions"])) == ("LIVE", "silent", {"0", "2"})

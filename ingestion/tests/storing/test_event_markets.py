@@ -87,7 +87,7 @@ def test_what_cannot_be_read_closes_the_event_until_the_next_message_with_market
     assert is_offered(casino_a)
 
 
-def test_a_market_that_cannot_be_read_is_told_with_its_place_and_the_rest_is_stored(feed):
+def test_a_market_that_cannot_be_read_is_reported_with_its_place_and_the_rest_is_stored(feed):
     results = feed.send(EVENTS, [event_with(WINNER, TOTALS | {"outcomes": [{"outcome": "OVER", "odd": "x"}]}, odd=2)])
     [(outcome, rejection)] = [(each.outcome, each.rejection) for each in results]
     assert (outcome, rejection.code, rejection.field) == ("stored_in_part", "wrong_type", "markets[1].outcomes[0].odd")

@@ -68,7 +68,7 @@ def test_a_missing_end_is_the_usual_one_of_the_sport(feed, casino_a, sport, hour
     assert stored(casino_a).end_timestamp == BEGIN + timedelta(hours=hours)
 
 
-def test_an_end_told_later_wins_over_an_estimated_one_and_stays(feed, casino_a):
+def test_an_end_sent_later_wins_over_an_estimated_one_and_stays(feed, casino_a):
     feed.events(KNOWN, {"id": ID, "end_timestamp": ahead(days=22, hours=1)}, KNOWN)
     found = stored(casino_a)
     assert (found.end_timestamp, found.end_is_estimated) == (BEGIN + timedelta(hours=1), False)
@@ -81,13 +81,13 @@ def test_an_estimated_end_moves_with_the_begin(feed, casino_a):
     assert found.end_timestamp == BEGIN + timedelta(days=3, hours=2)
 
 
-def test_a_begin_after_a_told_end_is_still_a_contradiction(feed):
+def test_a_begin_after_a_sent_end_is_still_a_contradiction(feed):
     feed.events(KNOWN | {"end_timestamp": ahead(days=22, hours=2)})
     assert feed.events({"id": ID, "begin_timestamp": ahead(days=25)}) == ["inconsistent"]
     assert feed.recommended() == set()
 
 
-def test_an_event_without_an_odd_is_withheld_until_one_is_told(feed, casino_a):
+def test_an_event_without_an_odd_is_withheld_until_one_is_sent(feed, casino_a):
     without_odd = {name: value for name, value in KNOWN.items() if name != "odd"}
     assert feed.events(without_odd) == ["stored"]
     assert (stored(casino_a).odd, feed.recommended()) == (None, set())
@@ -95,7 +95,7 @@ def test_an_event_without_an_odd_is_withheld_until_one_is_told(feed, casino_a):
     assert (stored(casino_a).odd, feed.recommended()) == (Decimal(3), {1})
 
 
-def test_a_status_told_first_closes(feed):
+def test_a_status_sent_first_closes(feed):
     feed.events({"id": ID, "status": "cancelled", "timestamp": ago(hours=1)}, KNOWN)
     feed.events(KNOWN | {"id": ID + 1, "status": "suspended", "home_team": "A2"})
     assert feed.recommended() == set()
@@ -103,7 +103,7 @@ def test_a_status_told_first_closes(feed):
 
 @pytest.mark.parametrize("field", ["sport", "home_team", "away_team", "begin_timestamp"])
 @pytest.mark.parametrize("event_id", [{}, {"id": ID}], ids=["without an id", "with an id"])
-def test_what_an_unknown_event_lacks_is_told_by_name(feed, casino_a, field, event_id):
+def test_what_an_unknown_event_lacks_is_reported_by_name(feed, casino_a, field, event_id):
     message = {name: value for name, value in (FEW | event_id).items() if name != field}
     [result] = feed.send(EVENTS, [message])
     assert result.rejection is not None
@@ -163,7 +163,7 @@ def test_events_without_a_league_share_no_league(feed):
     assert len(feed.recommended(Options(max_per_league=1))) == 3
 
 
-def test_a_removed_event_is_not_made_anew_by_an_older_message(feed):
+def test_a_removed_event_is_not_made_again_by_an_older_message(feed):
     feed.events(KNOWN)
     feed.send(EVENTS, [None], keys=[str(ID).encode()], at=NOW)
     assert feed.events(KNOWN | {"timestamp": ago(hours=1)}) == ["stale"]

@@ -66,7 +66,7 @@ def test_of_an_unknown_event_it_is_noted_as_before(casino_a, casino_b):
     assert bought(casino_a, SELECTION, {"event_id": 1, "odd": 2})[1].unread_selections == notes
 
 
-def test_what_is_told_of_the_match_and_can_not_be_read_is_not_replaced(casino_a):
+def test_an_unreadable_field_of_the_match_is_not_replaced(casino_a):
     damages: list[Any] = [{"sport": "x" * 51}, {"home_team": "H2"}, {"league": "L"}, {"category": 5}]
     for number, damage in enumerate(damages):
         outcome, stored = bought(casino_a, {"event_id": 1, "odd": 2, **damage}, id=10 + number)

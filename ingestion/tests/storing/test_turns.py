@@ -147,7 +147,7 @@ def test_each_turn_runs_once(turns):
     assert ran == Counter(range(20))
 
 
-def test_two_turns_that_are_told_to_end_share_the_last_seconds():
+def test_two_turns_that_must_end_share_the_last_seconds():
     """The one that ends without having waited for a stalled statement gives the other's next ones no new seconds."""
     stop = threading.Event()
     outer = consumer_budget(stop)
@@ -164,7 +164,7 @@ def test_two_turns_that_are_told_to_end_share_the_last_seconds():
 
 
 @pytest.mark.parametrize("waited", [(0.5, 1.5), (1.5, 0.5)])
-def test_of_two_turns_that_waited_before_they_were_told_to_end_the_least_is_left(waited):
+def test_of_two_turns_that_waited_before_they_had_to_end_the_least_is_left(waited):
     stop = threading.Event()
     outer = consumer_budget(stop)
     with waiting_within(outer):

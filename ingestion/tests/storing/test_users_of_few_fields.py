@@ -132,7 +132,7 @@ def test_a_message_without_a_timestamp_is_as_of_its_sending(feed, casino_a):
 
 
 @pytest.mark.parametrize("restriction", [{"status": "self_excluded"}, {"stake_limit": 0}, {"limit_left": "-"}, "{"])
-def test_a_restriction_that_arrives_first_restricts_the_user_whoever_comes_later(feed, casino_a, restriction):
+def test_a_restriction_that_arrives_first_restricts_the_user_who_comes_later(feed, casino_a, restriction):
     first = restriction if restriction == "{" else {"id": ID, "timestamp": ago(days=9)} | restriction
     feed.send(USERS, [b"{" if first == "{" else first], keys=[str(ID).encode()])
     feed.users(user(1, timestamp=ago(days=20)))
@@ -140,7 +140,7 @@ def test_a_restriction_that_arrives_first_restricts_the_user_whoever_comes_later
     assert feed.shown_bets([1]) == set()
 
 
-def test_a_removed_user_is_not_made_anew_by_an_older_message(feed, casino_a):
+def test_a_removed_user_is_not_made_again_by_an_older_message(feed, casino_a):
     feed.users(user(1))
     feed.send_removal(ID)  # 18 days ago
     assert feed.users({"id": ID, "name": "Ann", "timestamp": ago(days=19)}) == ["stale"]
@@ -156,7 +156,7 @@ def test_null_and_empty_text_change_nothing(feed, casino_a, field, nothing):
     assert getattr(stored(casino_a), field) == before
 
 
-def test_a_currency_that_is_none_is_told_by_name_though_other_fields_are_missing_too(feed):
+def test_a_currency_that_is_none_is_reported_by_name_though_other_fields_are_missing_too(feed):
     [result] = feed.send(USERS, [{"id": ID, "currency": "$", "birth_year": 1985}])
     assert result.rejection is not None
     assert (result.outcome, result.rejection.field) == ("unknown_value", "currency")

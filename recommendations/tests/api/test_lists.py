@@ -169,13 +169,13 @@ class TestSkeleton:
             ({"excluded": [1]}, "did you mean exclude?"),
         ],
     )
-    def test_an_invalid_or_misspelled_filter_is_told(self, service, events, filters, error):
+    def test_an_invalid_or_misspelled_filter_is_reported(self, service, events, filters, error):
         answer = service.ask(**filters)
         assert code(answer) == (400, "invalid_parameter")
         assert error in answer.json()["error"]
 
     @pytest.mark.covered
-    def test_a_sport_that_the_casino_does_not_offer_is_told(self, service, events):
+    def test_a_sport_that_the_casino_does_not_offer_is_reported(self, service, events):
         service.configure(catalogue={"sports": ["FOOTBALL"]})
         answer = service.ask(sport=["CHESS"])
         assert code(answer) == (400, "invalid_parameter")

@@ -84,7 +84,7 @@ def test_no_closed_suspended_or_unrequested_price_is_shown(shown):
 
 
 @pytest.mark.covered
-def test_no_price_of_a_silent_feed_is_shown_and_it_is_told_why(shown):
+def test_no_price_of_a_silent_feed_is_shown_and_the_reason_is_given(shown):
     heard(seconds_ago=60)
     assert shown() == []
     assert {each["reason"] for each in shown(explain=True)["passed_over"]} == {"feed_silent"}

@@ -213,7 +213,7 @@ def test_a_user_whose_id_ends_with_next_is_still_recommended_to(casino_a, caller
         ({"selections": [{"event_id": 1, "odd": "\ud800"}]}, "surrogates not allowed"),
     ],
 )
-def test_an_invalid_selection_is_told_with_its_place(add_to, caller_a, sent, error):
+def test_an_invalid_selection_is_reported_with_its_place(add_to, caller_a, sent, error):
     add_to()
     answer = caller_a.post("/recommend/31/next", sent)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid")

@@ -38,7 +38,7 @@ def placements():
     recommendation_served.receivers[:] = before
 
 
-def test_it_is_told_with_each_recommendation_and_the_slip_is_the_same(caller, placements):
+def test_it_is_sent_with_each_recommendation_and_the_slip_is_the_same(caller, placements):
     assert caller.get("/recommend/31?placement=home").json() == caller.get("/recommend/31").json()
     caller.post("/recommend", {"user_ids": [31, 32], "placement": "betslip/top"})
     caller.post("/recommend/31/next", {"selections": [], "placement": "next"})

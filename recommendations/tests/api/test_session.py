@@ -126,7 +126,7 @@ def test_selections_are_read_as_those_of_a_users_slip(session, caller_a):
         ({"user_id": 31, "viewed": []}, "unknown field 'user_id'"),
     ],
 )
-def test_an_invalid_session_is_told(session, caller_a, sent, error):
+def test_an_invalid_session_is_reported(session, caller_a, sent, error):
     session(viewed=[])
     answer = caller_a.post("/recommend/session", sent)
     assert answer.status_code == 400

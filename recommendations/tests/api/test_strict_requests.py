@@ -94,7 +94,7 @@ def test_a_form_that_no_browser_sent_is_refused(served, path, content_type):
         ("/config", {"x" * 5_000: 1}, "'" + "x" * 100 + "..': known are"),
     ],
 )
-def test_an_unknown_field_of_a_body_is_told_with_the_nearest(caller_a, served, path, body, error):
+def test_an_unknown_field_of_a_body_is_reported_with_the_nearest(caller_a, served, path, body, error):
     answer = caller_a.post(path, body)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
     assert error in answer.json()["error"]

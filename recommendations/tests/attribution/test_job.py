@@ -203,7 +203,7 @@ def test_a_removed_coupon_and_removed_recommendations_are_attributed_no_more():
     assert [row.recommender for row in UserDay.objects.all()] == [""]
 
 
-def test_what_was_seen_counts_once_whenever_it_is_told():
+def test_what_was_seen_counts_once_whenever_it_is_sent():
     def see(number, minutes):
         store_impressions([
             ImpressionRow(recommendation_id=UUID(int=number), user_id=7, kind="seen", event_ids=events, placement="",

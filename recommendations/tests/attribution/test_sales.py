@@ -112,7 +112,7 @@ def test_another_casino_has_other_figures(casino_b):
 
 
 @pytest.mark.usefixtures("sold")
-def test_what_is_not_attributed_yet_is_told(key, casino_a):
+def test_what_is_not_attributed_yet_is_shown(key, casino_a):
     with use_casino(casino_a.current):
         buy(90, 30)
     assert get(key).json()["due"] == 1

@@ -171,7 +171,7 @@ class Witness(Peer):
 
 @pytest.mark.covered
 @pytest.mark.slow
-def test_peers_are_told_of_each_coupon_after_they_ranked_for_it(history):
+def test_peers_receive_each_coupon_after_they_ranked_for_it(history):
     history = of_bets(history, *((user, place) for place in range(8) for user in range(1, 11)))
     witnesses = []
 

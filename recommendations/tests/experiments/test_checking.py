@@ -114,7 +114,7 @@ def test_users_whom_serving_keeps_out_are_not_eligible(casino, change):
 
 
 @pytest.mark.covered
-def test_a_short_history_is_told_and_halved(casino):
+def test_a_short_history_is_reported_and_halved(casino):
     with use_casino(casino.current):
         lived(days=30)
     assert check(casino, ab()).past_days == 15
@@ -136,7 +136,7 @@ def test_three_variants_and_a_holdout_are_checked_and_an_interleaving_only_in_pa
     assert "Past days have no slips of both lists" in list(sentences_of(mixed))[-1]
 
 
-def test_too_many_false_alarms_are_told_plainly(casino):
+def test_too_many_false_alarms_are_reported_plainly(casino):
     check_of = check(casino, ab())
     alarms = FalseAlarms(experiments=200, found=30, share=0.15, low=0.107, high=0.206)
     sentences = list(sentences_of(type(check_of)("trees", "ab", "bet_days", 28, 1.0, 9, 9, 28, false_alarms=alarms)))

@@ -213,7 +213,7 @@ def test_of_two_processes_one_stops_the_experiment_and_the_verdict_names_the_gua
     )
 
 
-def test_with_auto_stop_off_a_broken_guard_is_told_and_stops_nothing(casino, caplog):
+def test_with_auto_stop_off_a_broken_guard_is_reported_and_stops_nothing(casino, caplog):
     experiment = started(casino, ab(auto_stop=False))
     look(casino, experiment, users_who_bet((0.2, 0.1)))
     assert broken(casino, experiment) == ""

@@ -343,7 +343,7 @@ def test_an_interleaved_slip_has_events_of_both_recommenders_and_tells_whose_the
 
 
 @pytest.mark.covered
-def test_who_had_the_first_turn_is_told_by_the_coin_though_that_lists_events_have_no_price(caller, casino_a, sent):
+def test_who_had_the_first_turn_is_decided_by_the_coin_though_that_lists_events_have_no_price(caller, casino_a, sent):
     start(caller, interleaving())
     ask_all(caller)
     drawn = [served.events[0].first_team for _, served in sent]

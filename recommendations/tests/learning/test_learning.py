@@ -239,7 +239,7 @@ class TestUserVectors:
         assert likeness[0] > 1.0
         assert likeness[1:] == pytest.approx([0.0, 0.0], abs=0.01)
 
-    def test_likeness_is_told_of_any_events(self):
+    def test_likeness_is_computed_for_any_events(self):
         co_bettors = self.co_bettors((4, 2), (6, 2), (4, 4)).co_bettors()
         found = co_bettors.likeness(2, offer_of({}, {}, {}, {}, {}))
         assert found is not None

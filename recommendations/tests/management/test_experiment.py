@@ -58,7 +58,7 @@ def test_a_file_is_refused_that_is_no_definition(casino, tmp_path, text, problem
         run("create", path, "--casino", casino.pk)
 
 
-def test_unknown_experiments_casinos_and_files_are_told(casino):
+def test_unknown_experiments_casinos_and_files_are_reported(casino):
     with pytest.raises(CommandError, match=r"\(casino 1\) has no experiment named trees"):
         run("start", "trees", "--casino", casino.pk)
     with pytest.raises(CommandError, match="No casino with a complete database has the id 77"):

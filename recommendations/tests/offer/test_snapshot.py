@@ -71,7 +71,7 @@ def test_keep_returns_these_events_with_all_columns():
     assert len(offer) == 30
 
 
-def test_leagues_are_told_apart_by_sport_and_country_and_teams_by_category_too():
+def test_leagues_are_distinguished_by_sport_and_country_and_teams_by_category_too():
     cup = {"league": "CUP", "home_team": "H", "away_team": "A"}
     others = [{}, {}, {"sport": "HANDBALL"}, {"country": "WALES"}, {"category": "WOMEN"}]
     offer = offer_of(*[cup | other for other in others])

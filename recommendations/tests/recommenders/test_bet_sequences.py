@@ -142,7 +142,7 @@ def test_bets_that_came_since_the_counts_were_taken_do_no_harm(coupons, context)
     assert later.counts().slot_of(1_000) is not None
 
 
-def test_between_so_many_of_the_latest_selections_and_twice_as_many_count(coupons, monkeypatch):
+def test_one_to_two_times_the_minimum_of_latest_selections_count(coupons, monkeypatch):
     monkeypatch.setattr(bet_sequences, "MIN_SELECTIONS", 50)
     followed, sizes = BetSequences(), set[int]()
     for number, coupon in enumerate(coupons, start=1):

@@ -100,7 +100,7 @@ def test_reasons_call_a_one_sided_event_by_its_name_and_no_team():
         (("ENGLAND", ""), ("WALES", ""), False),
     ],
 )
-def test_a_bet_holds_its_match_whatever_a_country_is_that_nobody_told(bet, event, holds):
+def test_a_bet_holds_its_match_of_any_country_if_none_was_sent(bet, event, holds):
     def match(within, away="B"):
         country, category = within
         return match_of("FOOTBALL", country, category, "A", away)

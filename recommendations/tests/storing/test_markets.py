@@ -205,7 +205,7 @@ def test_a_price_change_writes_no_event(django_assert_num_queries):
     assert query("SELECT version FROM offer_version") == known
 
 
-def test_an_event_may_have_only_so_many_markets():
+def test_an_event_may_have_a_limited_number_of_markets():
     many = tuple(totals(str(number)) for number in range(1, 2_001))
     assert results(odds(*many)) == ["stored"]
     assert results(odds(market(), minute=1), odds(totals("5", over=3000), minute=1)) == ["too_many", "stored"]

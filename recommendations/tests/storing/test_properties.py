@@ -31,7 +31,7 @@ untils = st.none() | st.integers(-1, 2).map(lambda years: datetime(2026 + years,
 
 
 def make_user(row_id, minute, country, status, until, day, stake_limit, limit_left, personalisation):
-    """A user whose birth year only ever grows: of a year told again after another one, the birth date may be lost or
+    """A user whose birth year only ever grows: of a year sent again after another one, the birth date may be lost or
     not, by the order of the messages."""
     year = 1980 + minute // 2
     return user_row(

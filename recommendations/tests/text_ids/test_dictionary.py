@@ -63,7 +63,7 @@ class TestInOneCasino:
         with django_assert_num_queries(2, using="casino_1"):
             assign(of_users(*map(str, range(-2_000, 0))))
 
-    def test_an_assignment_that_is_rolled_back_is_made_anew(self):
+    def test_an_assignment_that_is_rolled_back_is_made_again(self):
         with transaction.atomic(using="casino_1"):
             before = assign(of_users("a"))
             transaction.set_rollback(True, using="casino_1")

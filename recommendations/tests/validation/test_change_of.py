@@ -44,7 +44,7 @@ def test_an_events_change_has_all_that_the_row_tells(given):
         assert getattr(change, name) == (getattr(row, name) or msgspec.UNSET)
 
 
-def test_an_odd_that_was_not_told_changes_none():
+def test_an_odd_that_was_not_sent_changes_none():
     row = event_row(id=5, timestamp=FIRST_MESSAGE)
     row.odd, row.is_withheld = None, True
     change = change_of(row)

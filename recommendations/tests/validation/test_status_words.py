@@ -30,6 +30,6 @@ def test_an_own_word_is_read_up_to_a_hundred_characters(status_of, word):
 
 
 @pytest.mark.parametrize(("status_of", "word"), OPENING)
-def test_an_unknown_word_is_told_with_the_option_for_own_words(status_of, word):
+def test_an_unknown_word_is_reported_with_the_option_for_own_words(status_of, word):
     with pytest.raises(InvalidRow, match=f"must be one of .*{word.upper()}.* option status_words"):
         status_of("verlegt")

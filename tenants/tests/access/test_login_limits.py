@@ -37,7 +37,7 @@ def succeed(limiter, name, address):
         attempt.is_valid = True
 
 
-def test_an_address_has_so_many_tries(limiter):
+def test_an_address_has_a_limited_number_of_tries(limiter):
     for number in range(TRIES_OF_ADDRESS):
         fail(limiter, f"name{number}", "10.0.0.1")
     with pytest.raises(LoginsLimited) as error:
@@ -46,7 +46,7 @@ def test_an_address_has_so_many_tries(limiter):
     fail(limiter, "another", "10.0.0.2")
 
 
-def test_a_name_has_so_many_tries_over_all_addresses(limiter):
+def test_a_name_has_a_limited_number_of_tries_over_all_addresses(limiter):
     for number in range(TRIES_OF_NAME):
         fail(limiter, "ada" if number % 2 else "ADA", f"10.0.0.{number}")
     with pytest.raises(LoginsLimited):

@@ -32,7 +32,7 @@ def test_commands_without_a_catalogue_say_how_to_create_it(no_catalogue, argumen
         run(*arguments)
 
 
-def test_empty_catalogue_is_told_too(no_catalogue):
+def test_empty_catalogue_is_reported_too(no_catalogue):
     with server_cursor("postgres") as cursor:
         cursor.execute(f"CREATE DATABASE {quoted(NAME)}")
     with pytest.raises(CommandError, match=rf"^The catalogue {NAME} is empty: run `manage\.py create_catalogue`\.$"):

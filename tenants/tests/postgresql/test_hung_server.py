@@ -169,7 +169,7 @@ def test_catalogue_that_hangs_ends_a_request_too(real_databases):
 
 
 @pytest.mark.exhaustive
-def test_consumer_that_is_told_to_end_does_not_wait_on(distant):
+def test_consumer_that_must_end_does_not_wait_on(distant):
     stop = threading.Event()
     with use_casino(distant), waiting_within(consumer_budget(stop)), casino_connection().cursor() as cursor:
         threading.Timer(1.5, stop.set).start()

@@ -93,7 +93,7 @@ def test_intervals_are_intersected_over_looks():
     assert not found.has_changed.any()
 
 
-def test_an_effect_that_changes_is_told():
+def test_an_effect_that_changes_is_reported():
     looks = [Moments.of_users(*casino(20_000, uplift=uplift)) for uplift in (0.5, -0.3)]
     found = follow(contrast(Moments.stacked(looks)), planned=20_000.0)
     assert found.has_changed.tolist() == [False, True]

@@ -88,7 +88,7 @@ def test_full_disk_ends_with_the_reason_and_leaves_nothing_behind(gamma, setting
     assert (partial_backups(), installation_backups(), backups_of(gamma)) == ([], [], [])
 
 
-def test_killed_backup_is_told_by_the_doctor_unless_it_is_still_running(gamma, settings):
+def test_killed_backup_is_reported_by_the_doctor_unless_it_is_still_running(gamma, settings):
     folder = settings.BACKUP_DIR / "installation" / "noon.partial" / "casinos"
     folder.mkdir(parents=True)
     with backup_lock():

@@ -50,7 +50,7 @@ def test_a_birth_date_alone_tells_the_year_too(feed, casino_a):
     assert feed.users({"id": 800002, "birth_date": "1885-01-01"} | known) == ["out_of_range"]
 
 
-def test_a_birth_year_of_null_makes_a_known_age_unknown_until_it_is_told_again(feed):
+def test_a_birth_year_of_null_makes_a_known_age_unknown_until_it_is_sent_again(feed):
     feed.users(user(1, birth_date="1985-03-01"))
     assert feed.users({"id": 800001, "birth_year": None, "timestamp": ago(days=9)}) == ["updated"]
     feed.users(user(1, timestamp=ago(days=10)))
