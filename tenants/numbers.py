@@ -54,9 +54,15 @@ def as_count(text: str) -> int:
 
 
 def as_decimal(text: str) -> float:
-    """A command's argument such as 12 or 0.5. Raises ArgumentTypeError."""
+    """A command's argument of at least 0, such as 12 or 0.5. Raises ArgumentTypeError."""
     number = parse_decimal(text)
-    return float(_argument(number, text, "a number such as 12 or 0.5"))
+    found = None if number is None or number < 0 else number
+    return float(_argument(found, text, "a number of at least 0, such as 12 or 0.5"))
+
+
+def as_signed_decimal(text: str) -> float:
+    """A command's argument such as 12 or -0.5. Raises ArgumentTypeError."""
+    return float(_argument(parse_decimal(text), text, "a number such as 12 or -0.5"))
 
 
 def _argument(number: Number | None, text: str, what: str) -> Number:

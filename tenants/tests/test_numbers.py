@@ -14,6 +14,7 @@ from tenants.numbers import (
     as_decimal,
     as_id,
     as_positive,
+    as_signed_decimal,
     counted,
     parse_decimal,
     parse_id,
@@ -75,6 +76,7 @@ def test_ids_have_bounds(text, number):
         (as_positive, "\u0663"),
         (as_decimal, "1e3"),
         (as_decimal, "nan"),
+        (as_decimal, "-5"),
     ],
 )
 def test_an_argument_in_another_form_is_refused_with_its_text(read, text):
@@ -83,7 +85,8 @@ def test_an_argument_in_another_form_is_refused_with_its_text(read, text):
 
 
 def test_arguments_are_read():
-    assert (as_id("7"), as_positive("7"), as_count("0"), as_decimal("0.5")) == (7, 7, 0, 0.5)
+    assert (as_id("7"), as_positive("7"), as_count("0")) == (7, 7, 0)
+    assert (as_decimal("0"), as_decimal("0.5"), as_signed_decimal("-0.5")) == (0, 0.5, -0.5)
 
 
 def test_a_number_has_its_noun_in_singular_or_plural():

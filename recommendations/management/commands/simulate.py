@@ -10,7 +10,7 @@ from django.utils import timezone
 from recommendations.simulation.into_casino import store_history
 from recommendations.simulation.simulate import USER_KINDS, Preferences, SimulatedCasino, simulate, write_files
 from tenants.management.cli.arguments import ready_casino
-from tenants.numbers import as_count, as_decimal, as_id, as_positive, counted
+from tenants.numbers import as_count, as_decimal, as_id, as_positive, as_signed_decimal, counted
 from tenants.routing.context import use_casino
 
 _NUMBERS = {
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         )
         for each in fields(Preferences):
             parser.add_argument(
-                f"--taste-{each.name}", type=as_decimal, metavar="X", help="replaces the value of --kind"
+                f"--taste-{each.name}", type=as_signed_decimal, metavar="X", help="replaces the value of --kind"
             )
 
     def handle(self, *args: Any, **options: Any) -> None:
