@@ -125,11 +125,10 @@ def test_coupons_can_be_filtered_by_user(in_casino_a, casino_a):
 @pytest.mark.parametrize(
     ("model", "query"),
     [
-        ("event", "sport=%00"),
-        ("user", "gender=%00"),
+        ("event", "sport=nothing"),
         ("user", "currency=nothing"),
-        ("event", "open=%00"),
-        ("servedslip", "recommender=%00"),
+        ("event", "open=nothing"),
+        ("servedslip", "recommender=nothing"),
         ("user", "q=" + "9" * 3000),
     ],
 )
