@@ -72,8 +72,8 @@ def serving_lists(binary: Path, casino: Casino) -> Iterator[int]:
             _wait_for("compute all lists", _COMPUTED_WITHIN, lambda: _computed_lists() >= users, process, log)
             yield process.pid
         finally:
-            process.terminate()
-            process.wait(30)
+            process.kill()
+            process.wait()
             _execute(f"DROP DATABASE {_DATABASE} WITH (FORCE)")
 
 
@@ -126,7 +126,8 @@ def _wait_for(
     while not is_done():
         if process.poll() is not None or time.monotonic() > deadline:
             [last] = log.read_text().splitlines()[-1:] or ["nothing"]
-            raise SystemExit(f"Gorse did not {what} within {seconds} s; its log ends with: {last}")
+            failure = "ended" if process.poll() is not None else f"took more than {seconds} s"
+            raise SystemExit(f"Gorse {failure} before it could {what}; its log ends with: {last}")
         time.sleep(1)
 
 

@@ -167,10 +167,10 @@ def _measure_concurrent(
     started, before = time.perf_counter(), _processor_time(server)
     with ThreadPoolExecutor(CLIENTS) as pool:
         requests_each = max(requests // 2, 2)
-        clients = [pool.submit(measure_latencies, send, requests_each, port, warm_up=0) for _ in range(CLIENTS)]
+        clients = [pool.submit(measure_latencies, send, requests_each, port, warm_up=1) for _ in range(CLIENTS)]
         latencies = [each for client in clients for each in client.result()]
-    seconds = time.perf_counter() - started
-    return latencies, len(latencies) / seconds, (_processor_time(server) - before) / len(latencies)
+    seconds, count = time.perf_counter() - started, len(latencies) + CLIENTS  # each client warms up once
+    return latencies, count / seconds, (_processor_time(server) - before) / count
 
 
 def _processor_time(server: psutil.Process) -> float:
