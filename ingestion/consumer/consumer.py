@@ -37,7 +37,8 @@ from .lost_messages import by_casino, find_lost, is_out_of_range
 
 logger = logging.getLogger(__name__)
 
-FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.5, 15.0
+FIRST_RETRY_SECONDS = 0.5
+LAST_RETRY_SECONDS = 15.0
 UNKNOWN_CASINO = "unknown"  # label of the metrics
 _CONNECT_SECONDS = 30.0
 _POLL_SECONDS = 0.2

@@ -5,7 +5,8 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
-FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 1.0, 30.0
+FIRST_RETRY_SECONDS = 1.0
+LAST_RETRY_SECONDS = 30.0
 _SHOWN = 5
 
 

@@ -24,7 +24,7 @@ from tenants.http.error_responses import (
     RETRY_HEADERS,
     error_body,
     error_page_or_json,
-    retry_parts,
+    retry_after_parts,
     sendable,
 )
 from tenants.http.request_state import request_state
@@ -42,7 +42,7 @@ class Kind:
     code: str
 
 
-KINDS: dict[type[Exception], Kind] = {
+STATUS_AND_CODE: dict[type[Exception], Kind] = {
     tenancy_errors.CasinoIdMissing: Kind(status.HTTP_400_BAD_REQUEST, "casino_id_missing"),
     tenancy_errors.CasinoIdInvalid: Kind(status.HTTP_400_BAD_REQUEST, "casino_id_invalid"),
     tenancy_errors.CasinoNotFound: Kind(status.HTTP_404_NOT_FOUND, "casino_not_found"),
@@ -82,10 +82,10 @@ def answer_error(exception: Exception, context: dict[str, Any]) -> HttpResponse 
 
 def own_error(exception: Exception, path: str) -> tuple[dict[str, Any], int, dict[str, str]] | None:
     """Body, status and headers for an exception of this project, or an outage of a database; None for others."""
-    if type(exception) in KINDS:
-        return _answer(str(exception), KINDS[type(exception)])
+    if type(exception) in STATUS_AND_CODE:
+        return _answer(str(exception), STATUS_AND_CODE[type(exception)])
     if isinstance(exception, tenancy_errors.RequestRejected):
-        details, headers = retry_parts(exception)
+        details, headers = retry_after_parts(exception)
         return error_body(str(exception), exception.code, details), exception.status, headers
     if isinstance(exception, OperationalError):  # the database is unavailable, or all its connections are in use
         logger.warning("%s failed with 503, database unavailable or overloaded: %s", path, exception)
@@ -125,7 +125,7 @@ def _body(exception: Exception, response: Response) -> dict[str, Any]:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, RequestDataTooBig):
-        kind = KINDS[RequestDataTooBig]
+        kind = STATUS_AND_CODE[RequestDataTooBig]
         text = f"The request is too large: send at most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes"
         return error_page_or_json(request, text, kind.code, status=kind.status)
     text = "Bad request: invalid Host header or malformed headers"
@@ -135,7 +135,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    text = "Your login has no permission for this; a superuser can grant it"
+    text = "Your login has no permission for this; a superuser can change permissions and staff bindings"
     return error_page_or_json(request, text, "permission_denied", status=status.HTTP_403_FORBIDDEN)
 
 

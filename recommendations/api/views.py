@@ -27,7 +27,7 @@ from tenants.http.request_state import request_state, state_in
 from tenants.models import Casino, Scope
 
 from . import openapi as docs
-from .error_statuses import KINDS
+from .error_statuses import STATUS_AND_CODE
 from .names import check_fields, check_parameters
 from .renderers import PiecewiseJSONRenderer
 from .serializers import UsersSerializer
@@ -162,7 +162,7 @@ def _batch_response(
 ) -> dict[str, Any]:
     """The response of a batch; without `failed_users` if there are none."""
     failed = [
-        {"user_id": user_id, **error_body(str(answer), KINDS[IdNotOfType].code)}
+        {"user_id": user_id, **error_body(str(answer), STATUS_AND_CODE[IdNotOfType].code)}
         for user_id, answer in recommendations.items()
         if isinstance(answer, IdNotOfType)
     ]

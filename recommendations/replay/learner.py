@@ -98,7 +98,7 @@ class Learner:
             self._fit_hybrid()
             self.calibrate(slips)
 
-    def is_day_over(self) -> bool:
+    def is_calibration_due(self) -> bool:
         """Whether a day has passed since the last calibration. A daily `fit_models` makes served ones as old."""
         return self._state.now >= self._calibrated_at + DAY
 

@@ -151,7 +151,7 @@ class _Replay:
         is_due = has_enough and self.learner.is_due()
         if is_due or is_first_fit:
             self.fit(with_hybrid=number >= self._first_fit)
-        elif number > self._first_fit and self.learner.is_day_over():
+        elif number > self._first_fit and self.learner.is_calibration_due():
             self.learner.calibrate(self._shown_until_now())
 
     def _use(self, coupon: PastCoupon, *, is_tested: bool, is_training: bool, is_shown: bool) -> None:

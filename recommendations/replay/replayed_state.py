@@ -13,7 +13,7 @@ from recommendations.offer import ATTRIBUTES, Offer
 from recommendations.offer.arrays import Places
 from recommendations.recommenders.hybrid_features.bet_sequences import BetSequences
 from recommendations.recommenders.user_values import BANDS
-from recommendations.tallies.selections import BAND_BOUNDS, HALF_LIFE, TallyCoupon, TallySelection
+from recommendations.tallies.selections import BAND_BOUNDS, WEIGHT_HALF_LIFE, TallyCoupon, TallySelection
 from recommendations.tallies.trends import TREND_HALF_LIFE, DictionarySums, Trends
 from recommendations.tallies.user_tallies import Tallies
 
@@ -52,7 +52,7 @@ class ReplayedState:
         self._columns = {name: getattr(events, name) for name in ATTRIBUTES}
         self._dictionaries = {name: each.dictionary for name, each in self._columns.items()} | {_ODDS_BAND: BANDS}
         sizes = {name: len(dictionary.values) for name, dictionary in self._dictionaries.items()}
-        self._weights = {name: DecayedSums(size, HALF_LIFE) for name, size in sizes.items()}
+        self._weights = {name: DecayedSums(size, WEIGHT_HALF_LIFE) for name, size in sizes.items()}
         self._recent = {name: DecayedSums(size, TREND_HALF_LIFE) for name, size in sizes.items()}
         self._odds_changes = InTurn(history.odds_changes)
         self._open: OpenEvents | None = None

@@ -20,7 +20,7 @@ from django.db import DataError
 from msgspec import UnsetType
 
 from recommendations.tallies.outcome_keys import OUTCOME_ATTRIBUTES, key_of_odds_band, keys_of_outcome, line_band
-from recommendations.tallies.selections import BAND_BOUNDS, HALF_LIFE
+from recommendations.tallies.selections import BAND_BOUNDS, WEIGHT_HALF_LIFE
 from recommendations.tallies.trends import TREND_HALF_LIFE
 from recommendations.validation.fields import SEPARATOR
 from recommendations.validation.identity import league_key, match_of, name_of
@@ -97,7 +97,7 @@ SELECT attribute, value, count, weight, trend, %s FROM jsonb_to_recordset(%s::js
 ) ORDER BY attribute, value
 ON CONFLICT (attribute, value) DO UPDATE SET
     count = greatest(stored.count + excluded.count, 0),
-    weight = {_sum("weight", HALF_LIFE)},
+    weight = {_sum("weight", WEIGHT_HALF_LIFE)},
     trend = {_sum("trend", TREND_HALF_LIFE)},
     as_of = greatest(stored.as_of, excluded.as_of)
 """
@@ -105,13 +105,13 @@ ON CONFLICT (attribute, value) DO UPDATE SET
 # Parameters: the time in Unix seconds, twice.
 _PRUNE = f"""
 DELETE FROM casino_tallies WHERE count <= 0 OR (
-    weight < {_NEGLIGIBLE} * power(2, least(greatest(%s - as_of, 0) / {HALF_LIFE}, 300))
+    weight < {_NEGLIGIBLE} * power(2, least(greatest(%s - as_of, 0) / {WEIGHT_HALF_LIFE}, 300))
     AND trend < {_NEGLIGIBLE} * power(2, least(greatest(%s - as_of, 0) / {TREND_HALF_LIFE}, 300))
 )
 """
 
 # Weights as of one time, as logarithms: PostgreSQL raises an error for a float underflow.
-_WEIGHT_NOW = f"ln(greatest(weight, {_TINY})) / ln(2) + as_of / {HALF_LIFE}"
+_WEIGHT_NOW = f"ln(greatest(weight, {_TINY})) / ln(2) + as_of / {WEIGHT_HALF_LIFE}"
 _TOO_MANY = f"SELECT attribute FROM casino_tallies GROUP BY attribute HAVING count(*) > {_MAX_STORED}"
 _KEEP_HEAVIEST = f"""
 DELETE FROM casino_tallies AS tally USING (
@@ -178,7 +178,7 @@ class CasinoSums(msgspec.Struct, array_like=True):
         entries: dict[int, list[_Sums]] = {}  # by id() of the selection: coupons share selections, and keep them alive
         for timestamp, selections in coupons:
             age = sums.as_of - timestamp
-            weight, trend = sign * 2.0 ** (-age / HALF_LIFE), sign * 2.0 ** (-age / TREND_HALF_LIFE)
+            weight, trend = sign * 2.0 ** (-age / WEIGHT_HALF_LIFE), sign * 2.0 ** (-age / TREND_HALF_LIFE)
             for each in selections:
                 known = entries.get(id(each))
                 if known is None:
@@ -241,7 +241,7 @@ class CasinoSums(msgspec.Struct, array_like=True):
         if not age:
             return
         self.as_of = as_of
-        by_weight, by_trend = 2.0 ** (-age / HALF_LIFE), 2.0 ** (-age / TREND_HALF_LIFE)
+        by_weight, by_trend = 2.0 ** (-age / WEIGHT_HALF_LIFE), 2.0 ** (-age / TREND_HALF_LIFE)
         for sums in (*self.sums.values(), *self.bets.values()):
             sums[1] *= by_weight
             sums[2] *= by_trend

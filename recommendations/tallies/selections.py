@@ -8,7 +8,7 @@ import msgspec
 from tenants.ids import MAX_ID
 
 LANDMARK = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
-HALF_LIFE = 30 * 86_400.0  # seconds, of selections' weights in users' tallies
+WEIGHT_HALF_LIFE = 30 * 86_400.0  # seconds, of selections' weights in users' and casinos' tallies
 BAND_BOUNDS = (1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0)  # an odd's band is `bisect_right(BAND_BOUNDS, odd)`
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 EventId = Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)]
@@ -80,4 +80,4 @@ def weight_at(timestamp: float) -> float:
     sums of weights need no update. Divided by `weight_at(now)` they are decayed weights: 1 for a selection made now,
     1/2 for one made a half-life ago. From 2000 to 2100 they fit a float.
     """
-    return float(2.0 ** min((timestamp - LANDMARK) / HALF_LIFE, 1_000.0))
+    return float(2.0 ** min((timestamp - LANDMARK) / WEIGHT_HALF_LIFE, 1_000.0))

@@ -7,7 +7,7 @@ from typing import Any
 from recommendations.validation.identity import title_of
 from tenants.routing.connections import casino_connection
 
-from .selections import HALF_LIFE
+from .selections import WEIGHT_HALF_LIFE
 
 MAX_COUNTED = 100_000  # above, counting takes too long: users are estimated, coupons are "at least" this many
 
@@ -99,7 +99,7 @@ def top_values(*attributes: str, now: datetime, limit: int) -> list[TopValue]:
     parameters: dict[str, Any] = {
         "attributes": list(attributes),
         "now": now.timestamp(),
-        "half_life": HALF_LIFE,
+        "half_life": WEIGHT_HALF_LIFE,
         "limit": limit,
     }
     with casino_connection().cursor() as cursor:

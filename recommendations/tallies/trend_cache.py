@@ -18,7 +18,7 @@ from tenants.routing.context import get_current_casino
 
 from .outcome_keys import OFFERED_ATTRIBUTES, OUTCOME_ATTRIBUTES
 from .packed_tallies import TALLIED
-from .selections import HALF_LIFE
+from .selections import WEIGHT_HALF_LIFE
 from .trends import NO_TRENDS, TREND_HALF_LIFE, Trends
 
 CAPACITY = 256
@@ -39,7 +39,7 @@ _AGE = "least(greatest(%(hour)s - as_of, 0) / {half_life}, 300)"
 TRENDS = f"""(
     SELECT json_agg(json_build_array(
         attribute, value,
-        weight * power(2, -{_AGE.format(half_life=HALF_LIFE)}),
+        weight * power(2, -{_AGE.format(half_life=WEIGHT_HALF_LIFE)}),
         CASE WHEN trend > 1e-6 THEN trend * power(2, -{_AGE.format(half_life=TREND_HALF_LIFE)}) ELSE 0 END,
         count, as_of
     ))::text

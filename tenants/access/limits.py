@@ -20,7 +20,8 @@ from tenants.process_state import register
 
 logger = logging.getLogger(__name__)
 
-BURST_SECONDS, CHUNK_SECONDS = 2.0, 0.1
+BURST_SECONDS = 2.0
+CHUNK_SECONDS = 0.1
 BUSY_RETRY_SECONDS = 1.0
 BYTES_PER_REQUEST = 16_384  # bytes of a body that count as one more request, since reading takes time
 _LOG_AGAIN_SECONDS = 60.0

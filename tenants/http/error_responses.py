@@ -63,11 +63,11 @@ class RejectionResponse(JsonResponse):
     _has_been_logged = True
 
     def __init__(self, rejection: RequestRejected) -> None:
-        details, headers = retry_parts(rejection)
+        details, headers = retry_after_parts(rejection)
         super().__init__(error_body(str(rejection), rejection.code, details), status=rejection.status, headers=headers)
 
 
-def retry_parts(rejection: RequestRejected) -> tuple[dict[str, int] | None, dict[str, str]]:
+def retry_after_parts(rejection: RequestRejected) -> tuple[dict[str, int] | None, dict[str, str]]:
     """The error's details and the headers. Both have the whole seconds until the next try, if they are known."""
     if rejection.retry_after is None:
         return None, {}

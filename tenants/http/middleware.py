@@ -35,7 +35,14 @@ from tenants.routing.context import enter_casino, hold_casino, restore_casino
 from tenants.schema.version import is_behind
 
 from .authentication import read_basic_login
-from .error_responses import OUTAGE_CODE, OUTAGE_TEXT, RETRY_HEADERS, RejectionResponse, error_page_or_json, retry_parts
+from .error_responses import (
+    OUTAGE_CODE,
+    OUTAGE_TEXT,
+    RETRY_HEADERS,
+    RejectionResponse,
+    error_page_or_json,
+    retry_after_parts,
+)
 from .request_state import RequestState, may_choose_casino, request_state
 
 logger = logging.getLogger(__name__)
@@ -167,7 +174,7 @@ def _chosen_id(request: HttpRequest) -> int:
 
 
 def _rejection(request: HttpRequest, rejection: RequestRejected) -> HttpResponse:
-    details, headers = retry_parts(rejection)
+    details, headers = retry_after_parts(rejection)
     return error_page_or_json(
         request, str(rejection), rejection.code, status=rejection.status, details=details, headers=headers
     )

@@ -22,7 +22,8 @@ from tenants.process_state import register
 
 logger = logging.getLogger(__name__)
 
-STALL_SECONDS, DOUBT_SECONDS = 1.0, 2.0
+STALL_SECONDS = 1.0
+DOUBT_SECONDS = 2.0
 ASK_SILENT_SECONDS = 1.0  # between two pings of a silent server
 _ASK_AGAIN_SECONDS = 2.0  # between two pings while a statement is stalled on a server that answers pings
 

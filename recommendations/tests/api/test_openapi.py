@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from recommendations.api.error_codes import ERROR_CODES
-from recommendations.api.error_statuses import KINDS
+from recommendations.api.error_statuses import STATUS_AND_CODE
 from recommendations.services import configure
 from recommendations.tests.factories import EventFactory, TalliedCouponFactory, UserFactory
 from tenants.routing.context import use_casino
@@ -78,7 +78,7 @@ def test_every_error_has_an_example_under_its_status(document):
 
 
 def test_errors_are_answered_with_the_codes_and_statuses_that_are_documented():
-    for kind in KINDS.values():
+    for kind in STATUS_AND_CODE.values():
         assert ERROR_CODES[kind.code].status == kind.status
 
 
