@@ -43,8 +43,8 @@ _CONSTANTS: Environ = {
 class AsgiAdapter:
     """An ASGI application around the WSGI application.
 
-    A connection that sends nothing, or one byte at a time, costs memory but no thread. After SIGTERM, each response
-    closes its connection for `WEB_DRAIN_SECONDS`; then the server stops.
+    A connection that sends nothing, or one byte at a time, costs memory but no thread. For `WEB_DRAIN_SECONDS`
+    after SIGTERM, each response closes its connection; then the server stops.
     """
 
     def __init__(self, application: Application) -> None:

@@ -14,8 +14,8 @@ _REJECTED_MESSAGES = "ingestion.dead_letters.write"
 
 class SamplingFilter(logging.Filter):
     """Passes the first lines of each kind in a minute. Kinds: lines of the access log by status and route, Django's
-    warnings by text, rejected messages (which are all dead letters) by casino and reason. The first line of the next
-    minute contains the number of dropped lines. Lines about successes and errors all pass."""
+    warnings by text, rejected messages (which are all dead letters) by casino and reason. The first line after
+    that minute contains the number of dropped lines. Lines about successes and errors all pass."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class SamplingFilter(logging.Filter):
                 left_out = sum(max(count - LINES_A_MINUTE, 0) for count in self._passed.values())
                 self._passed, self._until = {}, time.monotonic() + _SECONDS
                 if left_out:
-                    record.msg = f"{record.msg} ({left_out} lines about rejections were dropped in the last minute)"
+                    record.msg = f"{record.msg} ({left_out} earlier lines about rejections were dropped)"
             if len(self._passed) >= _KINDS:
                 kind = "other"
             self._passed[kind] = self._passed.get(kind, 0) + 1

@@ -92,7 +92,10 @@ class ExperimentLooks(MaintenanceTask):
             failure = f"{experiment}: {type(error).__name__}: {first_line(error)}"
             if failure not in self.failures:  # logged once a round
                 self.failures.append(failure)
-                logger.exception("The look at %s failed; the casino's other experiments continue", experiment)
+                logger.exception(
+                    "The look at %s, or the check of its guards, failed; the casino's other experiments continue",
+                    experiment,
+                )
 
 
 def _is_outage(error: Exception) -> bool:

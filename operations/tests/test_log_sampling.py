@@ -73,4 +73,4 @@ def test_the_next_minute_tells_what_was_left_out(sampling, monkeypatch):
     sampling._until = 0.0
     record = line(status=401, route="/config")
     assert sampling.filter(record)
-    assert record.getMessage() == "/config (25 lines about rejections were dropped in the last minute)"
+    assert record.getMessage() == "/config (25 earlier lines about rejections were dropped)"

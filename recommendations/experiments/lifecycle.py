@@ -176,7 +176,7 @@ def _copy_for_requests(experiment: Experiment, before: Mapping[str, Any]) -> Any
     except msgspec.ValidationError:
         if experiment.name not in before:
             raise
-        logger.warning("%s can't be loaded by this release; requests use its previous copy. Stop it", experiment)
+        logger.warning("%s can't be loaded by this release; requests use its previous copy", experiment)
         return before[experiment.name]
 
 

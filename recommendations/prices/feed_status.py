@@ -24,7 +24,7 @@ _OF_PRODUCER = 6  # number of columns
 
 @dataclass(frozen=True, slots=True)
 class PartitionStatus:
-    """A partition of a producer's feed. `silent_seconds`: since its latest heartbeat was sent, by the database's clock.
+    """A partition of a producer's feed. `silent_seconds`: since its latest message was sent, by the database's clock.
     Prices older than `valid_since` are not valid."""
 
     number: int

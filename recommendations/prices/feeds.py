@@ -33,8 +33,8 @@ FROM producers LEFT JOIN (
 
 
 class Producer(msgspec.Struct, frozen=True, array_like=True):
-    """A producer. `silent_seconds`: since the latest heartbeat of the partition that is silent longest, None if none
-    was received. Prices older than `valid_since` (Unix seconds) are not valid."""
+    """A producer. `silent_seconds`: since the latest message of the partition that is silent longest, None if it
+    received none. Prices older than `valid_since` (Unix seconds) are not valid."""
 
     code: int
     name: str

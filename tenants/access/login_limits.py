@@ -15,7 +15,7 @@ from django.conf import settings
 from tenants.errors import LoginsLimited
 from tenants.process_state import register
 
-# Wrong passwords in a row; a name at an address where it has logged in has its own TRIES_OF_ADDRESS.
+# Wrong passwords that are not forgotten yet; a name at an address where it has logged in has its own TRIES_OF_ADDRESS.
 TRIES_OF_ADDRESS, TRIES_OF_NAME = 5, 10
 SECONDS_OF_TRY = 30.0  # until one wrong password is forgotten
 CONCURRENT_CHECKS = 1  # in a process; logins at addresses where they have logged in may use one more
@@ -59,8 +59,8 @@ class LoginLimiter:
 
     @contextmanager
     def checking(self, name: str, address: str) -> Iterator[Attempt]:
-        """Check a password inside the block; it counts as wrong unless the attempt is set valid. Raises
-        LoginsLimited."""
+        """Check a password inside the block; it counts as wrong unless the attempt is set valid. A block that raises
+        does not count. Raises LoginsLimited."""
         name, attempt, is_wrong = name[:150].casefold(), Attempt(), False
         counted = self._admit(name, address)
         try:

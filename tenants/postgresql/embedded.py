@@ -21,7 +21,7 @@ from tenants.errors import EmbeddedServerFailed
 from tenants.process_state import register
 
 _POLL_SECONDS = 0.05
-_STATUS_LINE, _READY = 7, "ready"  # lines of postmaster.pid, which pg_ctl reads too
+_STATUS_LINE, _READY = 7, "ready"  # the status's line in postmaster.pid, which pg_ctl reads too, and its text
 
 _starting = threading.Lock()
 _servers: dict[Path, Any] = {}

@@ -127,4 +127,4 @@ def _summary(run: FileImport, path: Path) -> str:
 def _counted(run: FileImport) -> str:
     counts = [f"{count:,} {outcome}" for outcome, count in run.counts.most_common()]
     total = run.counts.total()
-    return f"{counted(total, 'message')}: {', '.join(counts)}." if counts else "All messages are imported already."
+    return f"{counted(total, 'message')}: {', '.join(counts)}." if counts else "The file has no new messages."

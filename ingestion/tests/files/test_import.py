@@ -125,7 +125,7 @@ def test_a_second_import_of_a_file_stores_nothing(casino_a, user_7):
     content = as_lines([coupon(), coupon(), without(coupon(), "stake")])
     import_file("coupons", "a.ndjson", content)
     for name in ("a.ndjson", "b.ndjson"):
-        assert import_file("coupons", name, content) == "All messages are imported already.\n"
+        assert import_file("coupons", name, content) == "The file has no new messages.\n"
     assert len(rejections("a.ndjson")) == 1
     assert import_file("coupons", "b.ndjson", content, "--again").startswith("3 messages: 2 duplicate, 1 missing.")
     assert coupons(casino_a) == 2

@@ -64,7 +64,7 @@ def test_a_document_makes_several_messages(casino_a, casino_b):
 def test_each_line_is_a_document_and_a_broken_one_is_rejected_alone(casino_a):
     content = f"{json.dumps(ADA)}\n{{\n{json.dumps(BEA)}\n"
     assert import_mapped("feed.ndjson", content, PLAIN).startswith("3 messages: 2 stored, 1 malformed.")
-    assert import_mapped("feed.ndjson", content, PLAIN) == "All messages are imported already.\n"
+    assert import_mapped("feed.ndjson", content, PLAIN) == "The file has no new messages.\n"
     assert names(casino_a) == {"Ada", "Bea"}
 
 

@@ -55,7 +55,7 @@ def test_the_items_of_a_document_are_stored_once(folder, casino_a, casino_b):
         2: "home_team: the value is an object",
         3: "an item of the document is a number, not an object",
     }
-    assert imported("events", file, "mine.yaml").startswith("All messages are imported already.")
+    assert imported("events", file, "mine.yaml").startswith("The file has no new messages.")
 
 
 def test_another_mapping_reads_the_file_again(folder):

@@ -146,7 +146,7 @@ def test_an_experiment_that_this_release_cannot_load_leaves_the_casinos_others_t
     (failure,) = running.failures
     assert failure.startswith("later (casino 1): ")
     (error,) = [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
-    assert error.startswith("The look at later (casino 1) failed")
+    assert error.startswith("The look at later (casino 1), or the check of its guards, failed")
 
 
 def test_while_another_process_looks_at_one_experiment_the_casinos_others_are_looked_at(casino_a, casino_b):

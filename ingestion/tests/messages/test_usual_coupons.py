@@ -83,7 +83,7 @@ def test_no_changed_message_is_read_otherwise():
     assert len(set(found)) == 3
 
 
-def test_too_many_selections_are_left_to_the_long_way_and_not_read():
+def test_too_many_selections_are_left_to_the_normal_path_and_not_read():
     read = len(_DECODED[OddFormat.DECIMAL])
     selections = [{"event_id": number} for number in range(limits.selections + 1)]
     assert rows(coupon(id=8, recommended_events=selections)) == (None, None)

@@ -114,7 +114,7 @@ def test_a_key_gets_json_by_the_fast_path_and_a_browser_does_not_take_it(casino,
 
 
 @pytest.mark.parametrize("header", [{"Cookie": "sessionid=a"}, {"Authorization": "Basic YTpi"}, {"Casino-ID": ""}])
-def test_who_may_be_a_login_or_names_no_casino_goes_the_long_way(both, header):
+def test_who_may_be_a_login_or_names_no_casino_takes_the_normal_path(both, header):
     response, is_short = both("/recommend/31", {**ANYBODY, **header})
     assert not is_short
     assert response.status_code == (200 if "Cookie" in header else 401 if "Authorization" in header else 400)
@@ -130,7 +130,7 @@ def test_who_may_be_a_login_or_names_no_casino_goes_the_long_way(both, header):
         ("get", "/config", 200),
     ],
 )
-def test_other_methods_and_endpoints_go_the_long_way(casino, both, method, path, status):
+def test_other_methods_and_endpoints_take_the_normal_path(casino, both, method, path, status):
     response, is_short = both(path, _key(casino), method)
     assert (response.status_code, is_short) == (status, False)
 

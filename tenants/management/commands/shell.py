@@ -49,6 +49,6 @@ class Command(shell.Command):
         rows = (
             f"the rows of {self._casino}"
             if self._casino
-            else "no casino is current, start with --casino ID to use them"
+            else "no casino is current; start with --casino ID to use them"
         )
         return f"User, Event, PurchasedCoupon, ..: {rows}. {LOGIN_NAME}: a login of the staff, in the catalogue."
