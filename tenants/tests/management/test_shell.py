@@ -80,7 +80,7 @@ def test_no_other_models_share_a_name():
 
 
 @pytest.mark.parametrize(
-    ("casino_id", "rows"), [(2, "the rows of Beta (casino 2)"), (None, "no casino is current, start with --casino ID")]
+    ("casino_id", "rows"), [(2, "the rows of Beta (casino 2)"), (None, "no casino is current; start with --casino ID")]
 )
 def test_banner_says_which_user_is_which(capsys, casino_id, rows):
     command = Command()
