@@ -288,14 +288,11 @@ class _Slip(msgspec.Struct, eq=False):
     def candidates(self, scores: Floats, mask: Mask) -> Iterator[int]:
         """Yield the best of these events while the slip, which the caller fills, has room. Once a league or sport is
         full, the rest is ranked without it: skipping its events one by one would take longer than everything else."""
-        ids, rules = self._offer.ids, self._rules
-        while len(self.places) < rules.limit:
+        while len(self.places) < self._rules.limit:
             closed = self.closed
             for place in _ranked(self._offer, scores, mask if closed is None else mask & ~closed):
-                if (event_id := ids.item(place)) in rules.held_events or event_id in rules.excluded:
-                    continue  # often true of the best ones; leaving this check to `take` costs more
                 yield place
-                if self.closed is not closed or len(self.places) >= rules.limit:
+                if self.closed is not closed or len(self.places) >= self._rules.limit:
                     break
             else:
                 return
