@@ -18,8 +18,8 @@ def execute(alias: str, sql: str, *parameters: Any) -> None:
 
 @contextmanager
 def database_unavailable(casino: Casino, *, through: str = "default") -> Iterator[Callable[[], None]]:
-    """Rename the casino's database, so that it does not exist for clients. Yields a function that restores it, as the
-    end of the block does too. `through` is a database that stays available."""
+    """Rename the casino's database: clients find none of its name. Yields a function that restores it, as the end of
+    the block does too. `through` is a database that stays available."""
     name, renamed = str(casino.db_name), f"{casino.db_name}_renamed"
     connections[casino.current.alias].close()
     execute(through, _END_SESSIONS, name)

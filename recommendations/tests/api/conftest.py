@@ -17,6 +17,6 @@ def normal_path(settings):
 
 @pytest.fixture(params=["fast path", "normal path"])
 def each_path(request, normal_path):
-    """Runs a test on each way."""
+    """Runs a test on each path."""
     if request.param == "normal path":
         normal_path()
